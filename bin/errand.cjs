@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+'use strict'
+
+require('./node-version.cjs')
+
+const fs = require('node:fs')
+const path = require('node:path')
+
+const condition = '--conditions=errand-source'
+
+/** A checkout has the build's settings beside it; the published package does not. */
+const inCheckout = fs.existsSync(path.join(__dirname, '..', 'tsconfig.build.json'))
+
+function runsFromSource() {
+  try {
+    return require.resolve('#cli').endsWith('.ts')
+  } catch {
+    return false
+  }
+}
+
+// In a checkout the sources count, never a build that may be old; so this process starts again with their condition.
+if (inCheckout && !runsFromSource()) {
+  if (process.execve && process.platform !== 'win32') {
+    process.execve(process.execPath, [process.execPath, condition, ...process.execArgv, ...process.argv.slice(1)])
+  }
+  console.error('In a checkout, start it as: node ' + condition + ' bin/errand.cjs')
+  process.exit(1)
+}
+
+import('#cli')
