@@ -1,0 +1,33 @@
+/** Durations as people write them: milliseconds, or `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'7d'`, `'1w'`, or several: `'1h30m'`. */
+import { InvalidOptionError } from './errors.ts'
+
+export type Duration = number | string
+
+const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
+const part = /(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*/y
+
+function parse(text: string): number | undefined {
+  let total = 0
+  part.lastIndex = 0
+
+  while (part.lastIndex < text.length) {
+    const match = part.exec(text)
+    if (!match) return undefined
+    total += Number(match[1]) * unitMs[match[2]!]!
+  }
+  return text === '' ? undefined : total
+}
+
+/**
+ * Milliseconds of a duration.
+ *
+ * @throws InvalidOptionError naming `where` when it is negative, not finite, or not a duration.
+ */
+export function durationMs(value: Duration, where: string): number {
+  const ms = typeof value === 'string' ? parse(value.trim()) : value
+
+  if (typeof ms !== 'number' || !Number.isFinite(ms) || ms < 0) {
+    throw new InvalidOptionError(where, value, "a duration such as '30s', '5m', '1h30m', or milliseconds of at least 0")
+  }
+  return Math.round(ms)
+}

@@ -1,0 +1,60 @@
+/** A job's states, its priority, and the plain values that describe it. */
+
+/** Where a job is in its life. The last four are final; only an explicit retry leaves them. */
+export type JobState = 'scheduled' | 'blocked' | 'ready' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'expired'
+
+export type FinalState = 'succeeded' | 'failed' | 'cancelled' | 'expired'
+
+export const jobStates: readonly JobState[] = [
+  'scheduled',
+  'blocked',
+  'ready',
+  'running',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'expired',
+]
+
+export function isFinal(state: JobState): state is FinalState {
+  return state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'expired'
+}
+
+export type Priority = 'low' | 'normal' | 'high' | 'urgent'
+
+/** A priority as engines order it: the lowest is claimed first. */
+export type Rank = 0 | 1 | 2 | 3
+
+const priorities: readonly Priority[] = ['urgent', 'high', 'normal', 'low']
+
+export const isPriority = (value: unknown): value is Priority => priorities.includes(value as Priority)
+export const rankOf = (priority: Priority): Rank => priorities.indexOf(priority) as Rank
+export const priorityOf = (rank: Rank): Priority => priorities[rank]!
+
+/** An error as it is kept with a job: plain values, safe to show to whoever may see the job. */
+export interface JobError {
+  readonly name: string
+  readonly message: string
+  readonly code?: string
+  readonly stack?: string
+}
+
+/** How far a job has come, as its handler last said. */
+export interface Progress {
+  readonly done: number
+  /** What `done` counts towards. Left out where the end is not known. */
+  readonly of?: number
+  readonly note?: string
+  /** Anything else worth showing; plain JSON. */
+  readonly data?: unknown
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+export interface LogLine {
+  readonly at: number
+  readonly level: LogLevel
+  readonly message: string
+  /** Plain JSON. */
+  readonly data?: unknown
+}
