@@ -28,4 +28,4 @@ if (inCheckout && !runsFromSource()) {
   process.exit(1)
 }
 
-import('#cli')
+void import('#cli')
