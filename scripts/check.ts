@@ -6,7 +6,7 @@
  * a file's path choose files, the others are parts of tests' names, and nothing else is
  * checked.
  */
-import { globSync } from 'node:fs'
+import { existsSync, globSync } from 'node:fs'
 import { runCommands, type Command } from './run-commands.ts'
 import { testsOn24 } from './test-on-node-24.ts'
 import { printTally, runTests, type Tally } from './run-tests.ts'
@@ -19,16 +19,23 @@ const staticChecks: Command[] = [
   { name: 'format', run: ['oxfmt', '--check'] },
 ]
 
+/** The peers that bench measures are nobody's burden but its own and, for their types alone, CI's. */
+const benchPackages: Command = {
+  name: 'packages of bench',
+  run: ['npm', 'ci', '--prefix', 'bench', '--ignore-scripts', '--loglevel=error'],
+}
+
 function testFiles(): string[] {
   return globSync(['test/**/*.test.ts', 'service/test/**/*.test.ts']).toSorted()
 }
 
 async function checkAll(): Promise<Tally> {
+  const packages = process.env.CI && !existsSync('bench/node_modules') ? await runCommands([benchPackages]) : nothing
   const checks = await runCommands(staticChecks)
   const tests = await runTests(testFiles())
   const on24 = process.env.CI ? await runCommands([testsOn24]) : nothing
 
-  return together([checks, tests, on24])
+  return together([packages, checks, tests, on24])
 }
 
 async function checkSome(wanted: readonly string[]): Promise<Tally> {

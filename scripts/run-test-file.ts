@@ -113,8 +113,7 @@ class Collector {
     // The inner test is reported itself.
     if (error.failureType === 'subtestsFailed') return
 
-    const cause = error.cause instanceof Error ? inspect(error.cause) : error.message
-    const detail = this.#isFile(name) ? this.#whyFileFailed(error) : cause
+    const detail = this.#isFile(name) ? this.#whyFileFailed(error) : describe(error)
     this.#report.failures.push({ name: this.#isFile(name) ? '' : this.#fullName(name, nesting), detail })
   }
 
@@ -154,4 +153,11 @@ class Collector {
   #fullName(name: string, nesting: number): string {
     return [...this.#path.slice(0, nesting), name].join(' > ')
   }
+}
+
+/** The runner wraps what a test threw. An assertion's message says all; its fields would say it twice. */
+function describe({ cause, message }: Error): string {
+  if (!(cause instanceof Error)) return message
+
+  return 'code' in cause && cause.code === 'ERR_ASSERTION' ? (cause.stack ?? cause.message) : inspect(cause)
 }

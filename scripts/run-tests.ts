@@ -109,6 +109,8 @@ async function main(): Promise<void> {
     options: { 'test-ms': { type: 'string' }, 'file-ms': { type: 'string' } },
   })
 
+  if (positionals.length === 0) throw new Error('No test file was given.')
+
   const tally = await runTests(positionals, {
     testMs: Number(values['test-ms'] ?? 60_000),
     fileMs: Number(values['file-ms'] ?? 180_000),

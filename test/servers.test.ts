@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { findProgram, findRedis, startRedis } from './servers.ts'
+
+const redis = await findRedis()
+
+const unheardOf = {
+  what: 'A nonesuch',
+  variable: 'ERRAND_TEST_NONESUCH',
+  names: ['errand-test-nonesuch'],
+  debianPackage: 'errand-test-nonesuch',
+}
+
+test('a program is taken from its environment variable first', async (t) => {
+  process.env.ERRAND_TEST_NONESUCH = process.execPath
+  t.after(() => delete process.env.ERRAND_TEST_NONESUCH)
+
+  assert.equal(await findProgram(unheardOf), process.execPath)
+})
+
+test(
+  'a Redis server answers once it has started, and is gone once it has stopped',
+  { skip: !redis && 'no Redis server' },
+  async () => {
+    const server = await startRedis(redis!)
+
+    const first = await say(server.url, 'PING\r\n')
+    await server.stop()
+
+    assert.equal(first, '+PONG\r\n')
+    await assert.rejects(say(server.url, 'PING\r\n'), { code: 'ECONNREFUSED' })
+  },
+)
+
+async function say(url: string, words: string): Promise<string> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  await once(socket, 'connect')
+  socket.write(words)
+
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  socket.destroy()
+  return answer.toString()
+}
