@@ -20,6 +20,18 @@ test('a program is taken from its environment variable first', async (t) => {
   assert.equal(await findProgram(unheardOf), process.execPath)
 })
 
+test('what cannot be found is undefined, and an error in CI', async (t) => {
+  const { PATH, CI } = process.env
+  t.after(() => setEnvironment({ PATH, CI }))
+
+  setEnvironment({ PATH: '', CI: undefined })
+  const found = await findProgram(unheardOf)
+  setEnvironment({ CI: 'true' })
+
+  assert.equal(found, undefined)
+  await assert.rejects(findProgram(unheardOf), /set ERRAND_TEST_NONESUCH, or install/)
+})
+
 test(
   'a Redis server answers once it has started, and is gone once it has stopped',
   { skip: !redis && 'no Redis server' },
@@ -42,4 +54,11 @@ async function say(url: string, words: string): Promise<string> {
   const [answer] = (await once(socket, 'data')) as [Buffer]
   socket.destroy()
   return answer.toString()
+}
+
+function setEnvironment(values: Record<string, string | undefined>): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) delete process.env[name]
+    else process.env[name] = value
+  }
 }
