@@ -70,12 +70,14 @@ describe('the test runner', { concurrency: 4 }, () => {
 
     assert.deepEqual([idle.status, idle.lastLine], [1, '1 passed, 1 failed'])
     assert.deepEqual([busy.status, busy.lastLine], [1, '1 passed, 1 failed'])
+    for (const { output } of [idle, busy]) assert.match(output, /FAILED, 1:\n {2}1\.test\.ts: endless\n/)
   })
 
   test('fails a file whose test spins', async () => {
     const { status, output, lastLine } = await runTexts("test('spins', () => { for (;;); })")
 
     assert.deepEqual([status, lastLine], [1, '1 passed, 1 failed'])
+    assert.match(output, /The file did not end in time and was ended/)
     assert.match(output, /FAILED, 1:\n {2}1\.test\.ts\n/)
   })
 
