@@ -221,7 +221,7 @@ export interface Rate {
 }
 
 export interface Dependencies {
-  /** Each job once. They may be part of the same call. */
+  /** Each job once. They may be part of the same call, before this job. */
   readonly on: readonly string[]
   /** What a member that ends failed, cancelled or expired does to this job. */
   readonly otherwise: 'cancel' | 'run'
@@ -380,7 +380,7 @@ export interface JobRecord {
   readonly result?: string | null
   /** Of the last attempt that threw, or why it ended. */
   readonly error?: JobError
-  /** Attempts that threw so far, plus the one under way. */
+  /** Attempts that ended so far, plus the one under way. */
   readonly attempt: number
   readonly crashes: number
   readonly createdAt: number

@@ -5,7 +5,9 @@
  * from one, so that the same script gives the same history twice. `soon` alone is
  * real: what is to happen after this turn of the event loop needs no time to pass.
  */
-import type { Env, Point, Timer } from '../env.ts'
+import { systemEnv, type Env, type Point, type Timer } from '../env.ts'
+
+const real = systemEnv()
 
 export interface ManualEnvOptions {
   /** Wall time at the start. @default 2026-01-01T00:00:00Z */
@@ -67,7 +69,7 @@ export class ManualEnv implements Env {
   }
 
   soon(callback: () => void): void {
-    setImmediate(callback)
+    real.soon(callback)
   }
 
   /** Mulberry32: small, seeded, even enough for tests. */
@@ -114,7 +116,7 @@ export class ManualEnv implements Env {
 
   /** Lets everything run that can run without time passing. */
   async idle(): Promise<void> {
-    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+    for (let turn = 0; turn < 3; turn++) await new Promise<void>((resolve) => real.soon(resolve))
   }
 
   #moveTo(moment: number) {
