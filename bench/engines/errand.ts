@@ -1,0 +1,48 @@
+import path from 'node:path'
+import { Errand } from 'errand'
+import type { Handler, Input, Result } from '../work.ts'
+import type { Client, ClientOptions, Engine } from './engine.ts'
+
+/** On SQLite as anyone gets it: nothing is turned off, and only the concurrency is not a default. */
+export const errandEngine: Engine = {
+  settings:
+    'node:sqlite, WAL, synchronous=FULL, concurrency 100, enqueueMany in 1,000s, results kept, every feature on',
+
+  async open({ store, loaded }: ClientOptions): Promise<Client> {
+    const errand = new Errand({ store: `sqlite:${path.join(store, 'errand.db')}` })
+    const retry = { attempts: 2, backoff: 'fixed', first: 0, jitter: 0 } as const
+    let handler: Handler = () => {
+      throw new Error('A job was started before there was a worker')
+    }
+    const send = errand.task<Input, Result>('send', { queue: 'default', ...(loaded && { retry }) }, (input, job) =>
+      handler(input, job.attempt === 1),
+    )
+
+    if (loaded) attachListener(errand)
+
+    return {
+      enqueue: (input) => send.enqueue(input),
+      enqueueMany: async (inputs, delayMs) => {
+        await send.enqueueMany(inputs, delayMs === undefined ? {} : { delay: delayMs })
+      },
+      worker: (newHandler) => {
+        handler = newHandler
+
+        return errand.worker({ queues: ['default'], concurrency: 100 })
+      },
+      succeeded: async () => (await errand.counts()).succeeded,
+      close: () => errand.close(),
+    }
+  },
+}
+
+/** As BullMQ's: one for what is added in this process, one for what ends in it. */
+function attachListener(errand: Errand): void {
+  let heard = 0
+  const hear = () => {
+    heard += 1
+  }
+
+  errand.on('enqueued', hear)
+  errand.on('succeeded', hear)
+}

@@ -1,0 +1,66 @@
+/** What a million jobs that wait, have ended or are not yet due cost a worker that has others to run. */
+import type { Assignment } from '../assignment.ts'
+import { type Client, loadEngine } from '../engines/engine.ts'
+import { median } from '../order.ts'
+import { monotonicMs } from '../work.ts'
+import { counting } from './drain.ts'
+import { fillStore } from './fill.ts'
+import { Tally } from './tally.ts'
+
+const round = 1000
+
+/** Until the code is compiled. */
+const warmUp = 15
+
+/**
+ * Median microseconds a job in rounds of 1,000: a worker starts, runs 1,000 jobs, and stops. The rounds
+ * are alike whatever else the store holds. `jobs` is the number of rounds.
+ */
+export async function claims({ engine, store, jobs, loaded }: Assignment): Promise<number> {
+  const client = await (await loadEngine(engine)).open({ store, loaded })
+  const tookMs: number[] = []
+
+  for (let done = 0; done < jobs + warmUp; done += 1) {
+    await fillStore(client, round, loaded)
+    tookMs.push(await runRound(client, loaded))
+  }
+  await client.close()
+
+  return (median(tookMs.slice(warmUp)) / round) * 1000
+}
+
+async function runRound(client: Client, loaded: boolean): Promise<number> {
+  const tally = new Tally()
+  const worker = client.worker(counting(tally, loaded))
+  const done = tally.more(round)
+
+  const startedAt = monotonicMs()
+  await worker.start()
+  await done
+  const tookMs = monotonicMs() - startedAt
+
+  await worker.stop()
+
+  return tookMs
+}
+
+/** MiB by which the process grows, from an open store to its largest, while a worker runs that many jobs. */
+export async function memory({ engine, store, jobs, loaded }: Assignment): Promise<number> {
+  const client = await (await loadEngine(engine)).open({ store, loaded })
+  const tally = new Tally()
+  const worker = client.worker(counting(tally, loaded))
+  const done = tally.more(jobs)
+  const before = process.memoryUsage.rss()
+  let peak = before
+  const look = setInterval(() => {
+    peak = Math.max(peak, process.memoryUsage.rss())
+  }, 5)
+
+  await worker.start()
+  await done
+  clearInterval(look)
+  await worker.stop()
+  await client.close()
+
+  return (Math.max(peak, process.memoryUsage.rss()) - before) / 2 ** 20
+}
