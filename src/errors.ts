@@ -91,6 +91,18 @@ export class InvalidInputError extends ErrandError {
   }
 }
 
+/** What a handler returned does not fit the task's output schema. */
+export class InvalidResultError extends ErrandError {
+  readonly code = 'INVALID_RESULT'
+
+  constructor(task: string, issues: readonly { readonly path: string; readonly message: string }[]) {
+    const listed = issues.slice(0, 5).map(({ path, message }) => (path ? `${path}: ${message}` : message))
+    super(
+      `What the handler of "${task}" returned does not fit its output schema: ${listed.join('; ')}. The job failed; correct the handler.`,
+    )
+  }
+}
+
 /** A value that would not come back from the store as it went in. */
 export class NotStorableError extends ErrandError {
   readonly code = 'NOT_STORABLE'
@@ -353,6 +365,20 @@ export class UnknownOutcomeError extends ErrandError {
 
   constructor(what: string, ids: readonly string[], cause: unknown) {
     super(`No answer came to ${what}, so it may have happened. Repeating it with the same ids is safe.`, { cause })
+    this.ids = ids
+  }
+}
+
+/** Enqueueing many failed after some had gone in. `cause` says why; the jobs of `ids` are there. */
+export class PartlyEnqueuedError extends ErrandError {
+  readonly code = 'PARTLY_ENQUEUED'
+  /** In the order of the inputs: the first `ids.length` of them. */
+  readonly ids: readonly string[]
+
+  constructor(ids: readonly string[], total: number, cause: unknown) {
+    super(`Only the first ${ids.length} of ${total} jobs were enqueued. See \`cause\` for why; send the rest again.`, {
+      cause,
+    })
     this.ids = ids
   }
 }

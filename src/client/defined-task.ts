@@ -1,0 +1,49 @@
+/** A task as its app hands it out. */
+import type { Client } from './client.ts'
+import type { EnqueueOptions } from './enqueue-options.ts'
+import type { JobHandle } from './handle.ts'
+import { StoredJob } from './stored-job.ts'
+import { InvalidOptionError } from '../errors.ts'
+import type { Runtime } from '../runtime.ts'
+import type { TaskDefinition } from '../task/definition.ts'
+import type { Task } from '../task/task.ts'
+
+export class DefinedTask implements Task<any, any> {
+  readonly name: string
+  readonly #runtime: Runtime
+  readonly #client: Client
+  readonly #definition: TaskDefinition
+
+  constructor(runtime: Runtime, client: Client, definition: TaskDefinition) {
+    this.name = definition.name
+    this.#runtime = runtime
+    this.#client = client
+    this.#definition = definition
+  }
+
+  enqueue(input?: unknown, options?: EnqueueOptions): Promise<JobHandle<any>> {
+    return this.#client.enqueue(this.#definition, input, options)
+  }
+
+  async enqueueMany(
+    inputs: readonly unknown[],
+    options?: Omit<EnqueueOptions, 'id' | 'unique'>,
+  ): Promise<JobHandle<any>[]> {
+    return this.#client.enqueueMany(this.#definition, inputs, options)
+  }
+
+  job(id: string): JobHandle<any> {
+    return new StoredJob(this.#runtime, id, this.name, false)
+  }
+
+  on(event: 'succeeded' | 'failed', listener: (value: any, input: any, job: { readonly id: string }) => unknown): this {
+    const { bus } = this.#runtime
+    if (event === 'succeeded')
+      bus.on(event, (end) => end.task === this.name && listener(end.result, end.input, { id: end.id }))
+    else if (event === 'failed')
+      bus.on(event, (end) => end.task === this.name && listener(end.error, end.input, { id: end.id }))
+    else throw new InvalidOptionError('the event', event, "'succeeded' or 'failed'")
+
+    return this
+  }
+}

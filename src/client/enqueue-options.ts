@@ -1,0 +1,57 @@
+/** What may be said about one job when it is enqueued. */
+import type { Duration } from '../duration.ts'
+import type { Priority } from '../job.ts'
+
+export interface EnqueueOptions {
+  /** Not before this long from now, by the store's clock. */
+  delay?: Duration
+  /** Not before this moment. */
+  at?: Date | number
+  /** Ends `expired` unless it has started by then: so long from now, or a moment. @default the task's */
+  expires?: Duration | Date
+  /** @default the task's */
+  priority?: Priority
+  /** @default the task's */
+  queue?: string
+  /** One job per key and task at a time. A text is short for `{ key }`. @default the task's */
+  unique?: string | UniqueOptions
+  /**
+   * The job's id, if you have one: sending the same id twice is one job. @default a new UUIDv7
+   */
+  id?: string
+  /** For finding jobs. */
+  tags?: readonly string[]
+  /** Travels with the job; plain JSON. */
+  metadata?: Readonly<Record<string, unknown>>
+  /**
+   * Enqueues inside this open transaction: a `node:sqlite` or better-sqlite3 connection to the same file. The job
+   * exists if and only if it commits.
+   */
+  tx?: unknown
+}
+
+export interface UniqueOptions {
+  key: string
+  /** How long the key is taken: until the job is first started, or until it is final. @default 'active' */
+  while?: 'waiting' | 'active'
+  /** Taken for this long from the enqueueing instead, even if the job ends sooner. */
+  for?: Duration
+  /**
+   * `keep`: nothing is added and the handle is the holder's, with `deduplicated` set. `replace`: a holder that has not
+   * started is cancelled in favour of this one. With `delay`, that debounces. @default 'keep'
+   */
+  onConflict?: 'keep' | 'replace'
+}
+
+export const enqueueOptionNames = [
+  'delay',
+  'at',
+  'expires',
+  'priority',
+  'queue',
+  'unique',
+  'id',
+  'tags',
+  'metadata',
+  'tx',
+] as const satisfies readonly (keyof EnqueueOptions)[]

@@ -1,0 +1,59 @@
+/** What the caller holds of a job: an id, and everything that can be asked or done about it. */
+import type { JobState, LogLine, Priority, Progress } from '../job.ts'
+import type { AttemptRecord, CancelAnswer, RetryAnswer, RemoveAnswer, ChangeAnswer } from '../store/store.ts'
+import type { Duration } from '../duration.ts'
+import type { JobInfo } from './job-info.ts'
+
+export interface ReadOptions {
+  /** Shows what the task redacts. Only for readers who have that right. @default false */
+  reveal?: boolean
+}
+
+export interface JobHandle<Result = unknown> {
+  readonly id: string
+  /** True if nothing was enqueued because another job, this one, holds the unique key. */
+  readonly deduplicated: boolean
+  /** @throws JobNotFoundError, ResultGoneError */
+  state(): Promise<JobState>
+  /** All there is to know, redacted. @throws JobNotFoundError, ResultGoneError */
+  info(options?: ReadOptions): Promise<JobInfo>
+  /**
+   * Waits for the job to succeed and gives its result. Throws what the job ended with otherwise.
+   *
+   * @throws JobFailedError, JobCancelledError, JobExpiredError, ResultTimeoutError, JobNotFoundError, ResultGoneError,
+   * WouldDeadlockError
+   */
+  result(options?: { timeout?: Duration; signal?: AbortSignal }): Promise<Result>
+  /** As its handler last said. */
+  progress(): Promise<Progress | undefined>
+  /** Its log, oldest first. */
+  log(): Promise<readonly LogLine[]>
+  /** Its attempts that threw, oldest first. */
+  attempts(): Promise<readonly AttemptRecord[]>
+  /**
+   * The job now, then each change, progress and log line as it comes, from whatever process; ends when the
+   * job is final or the signal is aborted.
+   */
+  updates(options?: { signal?: AbortSignal } & ReadOptions): AsyncIterable<JobUpdate>
+  /** A waiting job ends at once; a running one is signalled within a second. */
+  cancel(): Promise<CancelAnswer>
+  /** Runs a final job again, with its attempts counted anew. */
+  retry(): Promise<RetryAnswer>
+  /** Changes a job that waits. */
+  change(change: { priority?: Priority; delay?: Duration; at?: Date | number; input?: unknown }): Promise<ChangeAnswer>
+  /** Makes a scheduled job ready now. */
+  promote(): Promise<ChangeAnswer>
+  /** Deletes a job that is not running, with all it has. */
+  remove(): Promise<RemoveAnswer>
+}
+
+export interface JobUpdate {
+  /** 'now' for the first, which is how the job stood when listening began. */
+  readonly kind: 'now' | 'state' | 'progress' | 'log'
+  readonly state: JobState
+  readonly at: Date
+  readonly attempt: number
+  readonly progress?: Progress
+  readonly line?: LogLine
+  readonly error?: { readonly name: string; readonly message: string }
+}

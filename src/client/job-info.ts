@@ -1,0 +1,61 @@
+/** A job as readers see it: decoded and redacted. */
+import type { Codec } from '../codec.ts'
+import { priorityOf, type JobError, type JobState, type Priority, type Progress } from '../job.ts'
+import { redacted } from '../redact.ts'
+import type { JobRecord } from '../store/store.ts'
+
+export interface JobInfo {
+  readonly id: string
+  readonly task: string
+  readonly queue: string
+  readonly state: JobState
+  readonly priority: Priority
+  readonly input: unknown
+  readonly result?: unknown
+  readonly error?: JobError
+  readonly attempt: number
+  readonly crashes: number
+  readonly createdAt: Date
+  readonly dueAt?: Date
+  readonly expiresAt?: Date
+  readonly startedAt?: Date
+  readonly finishedAt?: Date
+  readonly cancelRequestedAt?: Date
+  readonly progress?: Progress
+  readonly tags: readonly string[]
+  readonly metadata: Readonly<Record<string, unknown>>
+  readonly unique?: string
+  /** The job whose end cancelled this one. */
+  readonly because?: string
+}
+
+type Moments = 'createdAt' | 'dueAt' | 'expiresAt' | 'startedAt' | 'finishedAt' | 'cancelRequestedAt'
+const moments = ['dueAt', 'expiresAt', 'startedAt', 'finishedAt', 'cancelRequestedAt'] as const satisfies Moments[]
+
+/** Makes a record into what readers see. `reveal` shows what the task redacts. */
+export function jobInfo(record: JobRecord, codec: Codec, reveal: boolean): JobInfo {
+  const mask = <T>(value: T): T => (reveal ? value : redacted(value, record.redact))
+  const decoded = (text: string) => mask(codec.decode(text))
+  const info: Record<string, unknown> = {
+    id: record.id,
+    task: record.task,
+    queue: record.queue,
+    state: record.state,
+    priority: priorityOf(record.rank),
+    input: decoded(record.input),
+    attempt: record.attempt,
+    crashes: record.crashes,
+    createdAt: new Date(record.createdAt),
+    tags: record.tags ?? [],
+    metadata: record.metadata ? decoded(record.metadata) : {},
+  }
+
+  for (const moment of moments) if (record[moment] !== undefined) info[moment] = new Date(record[moment])
+  if (record.result !== undefined && record.result !== null) info['result'] = decoded(record.result)
+  if (record.progress) info['progress'] = mask(record.progress)
+  if (record.error) info['error'] = record.error
+  if (record.unique !== undefined) info['unique'] = record.unique
+  if (record.because !== undefined) info['because'] = record.because
+
+  return info as unknown as JobInfo
+}

@@ -1,0 +1,167 @@
+/** From a task, an input and options to the job that goes to the store. */
+import type { Codec } from '../codec.ts'
+import { durationMs, type Duration } from '../duration.ts'
+import type { Env } from '../env.ts'
+import { InvalidOptionError, PayloadTooLargeError } from '../errors.ts'
+import { isPriority, rankOf } from '../job.ts'
+import { checkOptions } from '../options.ts'
+import type { Due, FollowUp, NewJob, UniqueKey } from '../store/store.ts'
+import { uniqueKey, type TaskDefinition } from '../task/definition.ts'
+import type { Registry } from '../task/registry.ts'
+import { enqueueOptionNames, type EnqueueOptions } from './enqueue-options.ts'
+
+export interface JobMaker {
+  readonly env: Env
+  readonly codec: Codec
+  readonly registry: Registry
+  readonly payloadBytes: number
+}
+
+function moment(value: Date | number, where: string): Due {
+  const at = typeof value === 'number' ? value : value instanceof Date ? value.getTime() : Number.NaN
+  if (!Number.isFinite(at)) throw new InvalidOptionError(where, value, 'a Date or milliseconds since 1970')
+
+  return { at }
+}
+
+/** When `delay` or `at` say, if one of them is given. */
+export function dueOf(options: { delay?: Duration; at?: Date | number }, where: string): Due | undefined {
+  if (options.delay !== undefined && options.at !== undefined) {
+    throw new InvalidOptionError(`\`at\` of ${where}`, options.at, 'left out where `delay` is given')
+  }
+  if (options.delay !== undefined) return { inMs: durationMs(options.delay, `\`delay\` of ${where}`) }
+
+  return options.at === undefined ? undefined : moment(options.at, `\`at\` of ${where}`)
+}
+
+function expiresOf(task: TaskDefinition, option: EnqueueOptions['expires'], where: string): Due | undefined {
+  if (option instanceof Date) return moment(option, `\`expires\` of ${where}`)
+  if (option !== undefined) return { inMs: durationMs(option, `\`expires\` of ${where}`) }
+
+  return task.expiresMs === undefined ? undefined : { inMs: task.expiresMs }
+}
+
+function uniqueFor(
+  task: TaskDefinition,
+  parsed: unknown,
+  option: EnqueueOptions['unique'],
+  where: string,
+): UniqueKey | undefined {
+  if (option === undefined) return task.unique?.(parsed)
+  if (typeof option === 'string') return uniqueKey(option, {}, where)
+  checkOptions(option, ['key', 'while', 'for', 'onConflict'], `\`unique\` of ${where}`)
+
+  return uniqueKey(option.key, option, where)
+}
+
+function followUpOf(registry: Registry, name: string | undefined): FollowUp | undefined {
+  if (name === undefined) return undefined
+  const { queue, rank, keepSucceededMs, keepFailedMs } = registry.get(name)
+
+  return { task: name, queue, rank, keepSucceededMs, keepFailedMs }
+}
+
+/** Encodes and measures. Only a text that could be too long is counted in bytes. */
+export function encodeWithin(maker: JobMaker, value: unknown, what: string): string {
+  const text = maker.codec.encode(value, what)
+  if (text.length * 3 <= maker.payloadBytes) return text
+  const bytes = Buffer.byteLength(text)
+  if (bytes > maker.payloadBytes) throw new PayloadTooLargeError(what, bytes, maker.payloadBytes)
+
+  return text
+}
+
+function checkId(id: string): string {
+  if (typeof id !== 'string' || id === '' || id.length > 200)
+    throw new InvalidOptionError('`id`', id, 'a text of 1 to 200 characters')
+
+  return id
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** The usual case, at the usual cost: no options, and a task that says nothing special. */
+function plainJob(maker: JobMaker, task: TaskDefinition, input: unknown): Mutable<NewJob> {
+  return {
+    id: maker.env.id(),
+    task: task.name,
+    queue: task.queue,
+    rank: task.rank,
+    input: encodeWithin(maker, input, `the input of "${task.name}"`),
+    keepSucceededMs: task.keepSucceededMs,
+    keepFailedMs: task.keepFailedMs,
+  }
+}
+
+function addTaskParts(maker: JobMaker, task: TaskDefinition, parsed: unknown, job: Mutable<NewJob>): void {
+  const onSucceeded = followUpOf(maker.registry, task.onSucceeded)
+  const onFailed = followUpOf(maker.registry, task.onFailed)
+  const unique = task.unique?.(parsed)
+
+  if (task.once) job.once = true
+  if (task.expiresMs !== undefined) job.expires = { inMs: task.expiresMs }
+  if (task.version !== 1) job.version = task.version
+  if (task.redact) job.redact = task.redact
+  if (task.tags) job.tags = task.tags
+  if (onSucceeded) job.onSucceeded = onSucceeded
+  if (onFailed) job.onFailed = onFailed
+  if (unique) job.unique = unique
+}
+
+function addOptions(
+  maker: JobMaker,
+  task: TaskDefinition,
+  parsed: unknown,
+  options: EnqueueOptions,
+  job: Mutable<NewJob>,
+): void {
+  const where = `"${task.name}"`
+  checkOptions(options, enqueueOptionNames, `the options of enqueueing ${where}`)
+  const due = dueOf(options, where)
+  const expires = expiresOf(task, options.expires, where)
+  const unique = uniqueFor(task, parsed, options.unique, where)
+
+  if (options.id !== undefined) job.id = checkId(options.id)
+  if (options.queue !== undefined) job.queue = options.queue
+  if (options.priority !== undefined) {
+    if (!isPriority(options.priority)) {
+      throw new InvalidOptionError(`\`priority\` of ${where}`, options.priority, "'low', 'normal', 'high' or 'urgent'")
+    }
+    job.rank = rankOf(options.priority)
+  }
+  if (due) job.due = due
+  if (expires) job.expires = expires
+  if (unique) job.unique = unique
+  if (options.tags) job.tags = [...(task.tags ?? []), ...options.tags]
+  if (options.metadata) job.metadata = encodeWithin(maker, options.metadata, `the metadata of ${where}`)
+}
+
+/** True for tasks whose jobs need more than `plainJob` says. */
+const isSpecial = (task: TaskDefinition) =>
+  task.once ||
+  task.expiresMs !== undefined ||
+  task.version !== 1 ||
+  task.redact !== undefined ||
+  task.tags !== undefined ||
+  task.onSucceeded !== undefined ||
+  task.onFailed !== undefined ||
+  task.unique !== undefined
+
+/**
+ * Makes a job. `parsed` is what the schema made of `input`; what is stored is the caller's own value.
+ *
+ * @throws InvalidOptionError, UnknownOptionError, NotStorableError, PayloadTooLargeError, UnknownTaskError
+ */
+export function newJob(
+  maker: JobMaker,
+  task: TaskDefinition,
+  input: unknown,
+  parsed: unknown,
+  options: EnqueueOptions | undefined,
+): NewJob {
+  const job = plainJob(maker, task, input)
+  if (isSpecial(task)) addTaskParts(maker, task, parsed, job)
+  if (options) addOptions(maker, task, parsed, options, job)
+
+  return job
+}

@@ -1,0 +1,183 @@
+/** The handle of a job: every question goes to the store, nothing is remembered. */
+import { durationMs, type Duration } from '../duration.ts'
+import {
+  JobCancelledError,
+  JobExpiredError,
+  JobFailedError,
+  JobNotFoundError,
+  ResultGoneError,
+  ResultTimeoutError,
+  WouldDeadlockError,
+} from '../errors.ts'
+import { isFinal, isPriority, rankOf, type JobState, type LogLine, type Priority, type Progress } from '../job.ts'
+import { redacted } from '../redact.ts'
+import type { Runtime } from '../runtime.ts'
+import type {
+  AttemptRecord,
+  CancelAnswer,
+  ChangeAnswer,
+  JobChange,
+  JobHistory,
+  JobRecord,
+  RemoveAnswer,
+  RetryAnswer,
+  SettledJob,
+  Store,
+} from '../store/store.ts'
+import { runningJob } from '../task/context.ts'
+import { InvalidOptionError } from '../errors.ts'
+import type { JobHandle, JobUpdate, ReadOptions } from './handle.ts'
+import { jobInfo, type JobInfo } from './job-info.ts'
+import { dueOf, encodeWithin } from './new-job.ts'
+import { jobUpdates } from './updates.ts'
+
+/** One wait at the store lasts no longer, so that a lost wake-up delays and never hangs. */
+const longestWaitMs = 30_000
+
+export class StoredJob implements JobHandle<any> {
+  readonly id: string
+  readonly deduplicated: boolean
+  readonly #runtime: Runtime
+  readonly #task: string | undefined
+
+  constructor(runtime: Runtime, id: string, task: string | undefined, deduplicated: boolean) {
+    this.#runtime = runtime
+    this.id = id
+    this.#task = task
+    this.deduplicated = deduplicated
+  }
+
+  async state(): Promise<JobState> {
+    return (await this.#record()).state
+  }
+
+  async info({ reveal = false }: ReadOptions = {}): Promise<JobInfo> {
+    return jobInfo(await this.#record(), this.#runtime.codec, reveal)
+  }
+
+  async progress(): Promise<Progress | undefined> {
+    const { progress, redact } = await this.#record()
+
+    return redacted(progress, redact)
+  }
+
+  async log(): Promise<readonly LogLine[]> {
+    return (await this.#history()).log
+  }
+
+  async attempts(): Promise<readonly AttemptRecord[]> {
+    return (await this.#history()).attempts
+  }
+
+  updates(options: { signal?: AbortSignal } & ReadOptions = {}): AsyncIterable<JobUpdate> {
+    return jobUpdates(this.#runtime, this.id, options)
+  }
+
+  async result(options: { timeout?: Duration; signal?: AbortSignal } = {}): Promise<any> {
+    const store = await this.#store()
+    await this.#refuseDeadlock(store)
+    const settled = await this.#settled(store, options)
+
+    return this.#resultOf(settled)
+  }
+
+  async cancel(): Promise<CancelAnswer> {
+    return (await (await this.#store()).cancel([this.id]))[0]!
+  }
+
+  async retry(): Promise<RetryAnswer> {
+    return (await (await this.#store()).retry([this.id]))[0]!
+  }
+
+  async remove(): Promise<RemoveAnswer> {
+    return (await (await this.#store()).remove([this.id]))[0]!
+  }
+
+  async promote(): Promise<ChangeAnswer> {
+    return this.#change({ due: { inMs: 0 } })
+  }
+
+  async change(change: {
+    priority?: Priority
+    delay?: Duration
+    at?: Date | number
+    input?: unknown
+  }): Promise<ChangeAnswer> {
+    const due = dueOf(change, 'the change')
+    if (change.priority !== undefined && !isPriority(change.priority)) {
+      throw new InvalidOptionError('`priority`', change.priority, "'low', 'normal', 'high' or 'urgent'")
+    }
+
+    return this.#change({
+      ...(change.priority !== undefined && { rank: rankOf(change.priority) }),
+      ...(due && { due }),
+      ...(change.input !== undefined && { input: encodeWithin(this.#runtime, change.input, 'the new input') }),
+    })
+  }
+
+  async #change(change: JobChange): Promise<ChangeAnswer> {
+    return (await (await this.#store()).change([this.id], change))[0]!
+  }
+
+  async #store(): Promise<Store> {
+    return this.#runtime.store ?? (await this.#runtime.open())
+  }
+
+  async #record(): Promise<JobRecord> {
+    const [record] = await (await this.#store()).get([this.id])
+    if (record === undefined) throw new JobNotFoundError(this.id)
+    if (record === 'gone') throw new ResultGoneError(this.id)
+
+    return record
+  }
+
+  async #history(): Promise<JobHistory> {
+    const { redact } = await this.#record()
+    const history = (await (await this.#store()).history(this.id)) ?? { attempts: [], log: [] }
+
+    return { attempts: history.attempts, log: history.log.map((line) => redacted(line, redact)) }
+  }
+
+  /** A handler that waits for a job of the queues it shares its slots with may wait for itself. */
+  async #refuseDeadlock(store: Store): Promise<void> {
+    const here = runningJob.getStore() as { sharesSlotsWith?(queue: string): boolean } | undefined
+    if (!here?.sharesSlotsWith) return
+    const [record] = await store.get([this.id])
+
+    if (record && record !== 'gone' && !isFinal(record.state) && here.sharesSlotsWith(record.queue)) {
+      throw new WouldDeadlockError(this.id, record.queue)
+    }
+  }
+
+  async #settled(store: Store, { timeout, signal }: { timeout?: Duration; signal?: AbortSignal }): Promise<SettledJob> {
+    const { env, closing } = this.#runtime
+    const timeoutMs = timeout === undefined ? Infinity : durationMs(timeout, '`timeout` of `result`')
+    const startedAt = env.monotonic()
+    const either = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal
+
+    for (;;) {
+      const leftMs = timeoutMs - (env.monotonic() - startedAt)
+      const [settled] = await store.settled([this.id], Math.max(0, Math.min(leftMs, longestWaitMs)), either)
+      if (settled) return settled
+      if (either.aborted) throw either.reason
+      if (leftMs <= 0) throw new ResultTimeoutError(this.id, timeoutMs)
+    }
+  }
+
+  #resultOf({ state, result, error }: SettledJob): unknown {
+    switch (state) {
+      case 'succeeded':
+        return typeof result === 'string' ? this.#runtime.codec.decode(result) : null
+      case 'failed':
+        throw new JobFailedError(this.id, error ?? { name: 'Error', message: `The job of "${this.#task}" failed.` })
+      case 'cancelled':
+        throw new JobCancelledError(this.id)
+      case 'expired':
+        throw new JobExpiredError(this.id)
+      case 'gone':
+        throw new ResultGoneError(this.id)
+      case 'unknown':
+        throw new JobNotFoundError(this.id)
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * The one seam where values become text and come back: plain JSON.
+ *
+ * A value that JSON would change in silence is refused with its path instead. Dates
+ * and other objects with a `toJSON` become what that gives, and the types say so
+ * (`Stored<T>`); a property that is undefined is left out.
+ */
+import { NotStorableError } from './errors.ts'
+
+export interface Codec {
+  /** @throws NotStorableError naming the place within `what`. */
+  encode(value: unknown, what: string): string
+  decode(text: string): unknown
+}
+
+const maxDepth = 500
+
+function refusal(value: unknown): string | undefined {
+  if (typeof value === 'bigint') return 'a bigint'
+  if (typeof value === 'function') return 'a function'
+  if (typeof value === 'symbol') return 'a symbol'
+  if (typeof value === 'number') return Number.isNaN(value) ? 'NaN' : `${value}`
+  return undefined
+}
+
+function check(value: unknown, path: string, depth: number): void {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+    case 'undefined':
+      return
+    case 'number':
+      if (Number.isFinite(value)) return
+      throw new NotStorableError(path, refusal(value)!)
+    case 'object':
+      return value === null ? undefined : checkObject(value, path, depth)
+    default:
+      throw new NotStorableError(path, refusal(value)!)
+  }
+}
+
+function checkObject(value: object, path: string, depth: number): void {
+  if (depth > maxDepth) throw new NotStorableError(path, `nested deeper than ${maxDepth} levels, or refers to itself`)
+
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      if (value[i] === undefined) throw new NotStorableError(`${path}[${i}]`, 'undefined, which would become null')
+      check(value[i], `${path}[${i}]`, depth + 1)
+    }
+    return
+  }
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return checkConverted(value, path, depth)
+
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw new NotStorableError(path, `an instance of ${value.constructor?.name ?? 'a class'}`)
+  }
+  for (const key in value) check((value as Record<string, unknown>)[key], path + '.' + key, depth + 1)
+}
+
+function checkConverted(value: object, path: string, depth: number): void {
+  if (value instanceof Date && Number.isNaN(value.getTime())) throw new NotStorableError(path, 'an invalid Date')
+
+  check((value as { toJSON(): unknown }).toJSON(), path, depth + 1)
+}
+
+export const jsonCodec: Codec = {
+  encode(value, what) {
+    if (value === undefined) return 'null'
+    check(value, what, 0)
+    return JSON.stringify(value)
+  },
+  decode: (text) => JSON.parse(text),
+}

@@ -1,0 +1,293 @@
+/** The app object: tasks, store, client and workers together. */
+import { Client } from './client/client.ts'
+import type { EnqueueOptions } from './client/enqueue-options.ts'
+import type { JobHandle } from './client/handle.ts'
+import {
+  findJobs,
+  forEachFound,
+  storeQuery,
+  type BulkAnswer,
+  type BulkOptions,
+  type JobsPage,
+  type JobsQuery,
+  type PageOptions,
+} from './client/queries.ts'
+import { Queue, type QueueInfo } from './client/queue.ts'
+import { StoredJob } from './client/stored-job.ts'
+import { watchJobs, type JobNews } from './client/watch.ts'
+import { jsonCodec } from './codec.ts'
+import { systemEnv, type Env } from './env.ts'
+import { InvalidOptionError } from './errors.ts'
+import { Bus } from './events/bus.ts'
+import type { EventName, Listener } from './events/events.ts'
+import { checkOptions } from './options.ts'
+import { Runtime } from './runtime.ts'
+import { openStore } from './store/open.ts'
+import type { EventFilter, Inspection, StatRow, Store, WorkerRecord } from './store/store.ts'
+import type { Middleware } from './task/middleware.ts'
+import type { AnyTaskOptions, TaskDefinition } from './task/definition.ts'
+import { DefinedTask } from './client/defined-task.ts'
+import { Registry } from './task/registry.ts'
+import type { InputOf, OutputOf, StandardSchema } from './task/schema.ts'
+import type { Plain, Stored } from './task/stored.ts'
+import type { Declared, Handler, Task, TaskOptions } from './task/task.ts'
+import type { WorkerOptions } from './worker/options.ts'
+import { Worker } from './worker/worker.ts'
+
+export interface ErrandOptions {
+  /**
+   * Where jobs are kept: `memory:`, `sqlite:` and the path of a file, or a store of your own.
+   * @default the environment's ERRAND_STORE, else 'sqlite:errand.db'
+   */
+  store?: string | Store
+  /** The queue of tasks that neither name one nor fit a route. @default 'default' */
+  queue?: string
+  /** Queues by task name, `*` standing for anything; the first that fits counts: `{ 'email.*': 'email' }`. */
+  routes?: Readonly<Record<string, string>>
+  /** The most bytes of one input, result or metadata, encoded. @default 1_048_576 */
+  payloadBytes?: number
+  /** Clocks, timers and chance, for tests. */
+  env?: Env
+}
+
+export const errandDefaults = { store: 'sqlite:errand.db', queue: 'default', payloadBytes: 1_048_576 } as const
+
+const optionNames = [
+  'store',
+  'queue',
+  'routes',
+  'payloadBytes',
+  'env',
+] as const satisfies readonly (keyof ErrandOptions)[]
+
+/**
+ * One app. Making it opens nothing, starts nothing and keeps no process alive; the store opens at first use.
+ *
+ * `Context` are the fields that middleware adds to every job's context.
+ */
+export class Errand<Context extends object = {}> {
+  readonly #runtime: Runtime
+  readonly #client: Client
+  readonly #workers = new Set<Worker>()
+
+  /** @throws UnknownOptionError, InvalidOptionError */
+  constructor(options: ErrandOptions = {}) {
+    checkOptions(options, optionNames, 'the options of Errand')
+    const env = options.env ?? systemEnv()
+    const payloadBytes = options.payloadBytes ?? errandDefaults.payloadBytes
+    const store = options.store ?? process.env['ERRAND_STORE'] ?? errandDefaults.store
+    if (!Number.isInteger(payloadBytes) || payloadBytes < 1) {
+      throw new InvalidOptionError('`payloadBytes`', payloadBytes, 'a whole number of at least 1')
+    }
+
+    this.#runtime = new Runtime({
+      env,
+      codec: jsonCodec,
+      bus: new Bus(),
+      registry: new Registry(options.routes ?? {}, options.queue ?? errandDefaults.queue),
+      payloadBytes,
+      openStore: () => (typeof store === 'string' ? openStore(store, env) : Promise.resolve(store)),
+    })
+    this.#client = new Client(this.#runtime)
+  }
+
+  /**
+   * Defines a task. Its `input` schema checks the caller's value when it is enqueued; the worker parses the stored value
+   * and hands on what the schema makes of it. Without a schema, the handler's parameter type is the contract.
+   *
+   * @throws DuplicateTaskError, InvalidOptionError, UnknownOptionError
+   */
+  task<S extends StandardSchema<any, any>, R>(
+    name: string,
+    options: TaskOptions<OutputOf<S>> & { input: S; output?: undefined },
+    handler: Handler<OutputOf<S>, R, Context>,
+  ): Task<InputOf<S>, Stored<R>>
+  task<S extends StandardSchema<any, any>, O extends StandardSchema<any, any>>(
+    name: string,
+    options: TaskOptions<OutputOf<S>> & { input: S; output: O },
+    handler: Handler<OutputOf<S>, InputOf<O>, Context>,
+  ): Task<InputOf<S>, Stored<OutputOf<O>>>
+  task<I = void, R = unknown>(
+    name: string,
+    options: TaskOptions<NoInfer<I>> & { input?: undefined; output?: undefined },
+    handler: Handler<I, R, Context>,
+    ...check: Plain<I>
+  ): Task<I, Stored<R>>
+  task<I = void, R = unknown>(name: string, handler: Handler<I, R, Context>, ...check: Plain<I>): Task<I, Stored<R>>
+  task(name: string, second: AnyTaskOptions | Handler<any, any, any>, third?: unknown): Task<any, any> {
+    const [options, handler] = typeof second === 'function' ? [{}, second] : [second, third]
+    if (typeof handler !== 'function')
+      throw new InvalidOptionError(`the handler of task "${name}"`, handler, 'a function')
+
+    return this.#defined(this.#runtime.registry.add(name, options, handler as Handler<any, any, any>))
+  }
+
+  /** A task whose handler is given elsewhere with `handle`, so that who only enqueues need not load what only workers use. */
+  declare<S extends StandardSchema<any, any>, O extends StandardSchema<any, any>>(
+    name: string,
+    options: TaskOptions<OutputOf<S>> & { input: S; output: O },
+  ): Declared<InputOf<S>, OutputOf<S>, Stored<OutputOf<O>>, InputOf<O>>
+  declare<S extends StandardSchema<any, any>>(
+    name: string,
+    options: TaskOptions<OutputOf<S>> & { input: S; output?: undefined },
+  ): Declared<InputOf<S>, OutputOf<S>, null, void>
+  declare(name: string, options: AnyTaskOptions): Declared<any, any, any, any> {
+    const task = this.#defined(this.#runtime.registry.add(name, options, undefined))
+
+    return Object.assign(task, { returns: () => task }) as unknown as Declared<any, any, any, any>
+  }
+
+  /**
+   * Gives a declared task its handler.
+   *
+   * @throws HandlerError if it has one, UnknownTaskError if another app declared it
+   */
+  handle<I, O, R, H>(task: Declared<I, O, R, H>, handler: Handler<O, H, Context>): void {
+    this.#runtime.registry.handle(task.name, handler)
+  }
+
+  /** Wraps every enqueueing and run from now on; the first added is the outermost. */
+  use<Fields extends object = {}>(middleware: Middleware<Fields>): Errand<Context & Fields> {
+    checkOptions(middleware, ['enqueue', 'run'], 'the middleware')
+    this.#runtime.middleware.push(middleware)
+
+    return this as unknown as Errand<Context & Fields>
+  }
+
+  /**
+   * Enqueues by name, for callers that do not have the task at hand. The input is checked against the task's schema.
+   *
+   * @throws UnknownTaskError when no task of this process has the name
+   */
+  async enqueue(name: string, input?: unknown, options?: EnqueueOptions): Promise<JobHandle> {
+    return this.#client.enqueue(this.#runtime.registry.get(name), input, options)
+  }
+
+  /** The handle of any job, by its id. Nothing is looked up. */
+  job(id: string): JobHandle {
+    return new StoredJob(this.#runtime, id, undefined, false)
+  }
+
+  /** A page of jobs, newest first. */
+  async jobs(query: JobsQuery & PageOptions = {}): Promise<JobsPage> {
+    return findJobs(await this.open(), this.#runtime.env, this.#runtime.codec, query)
+  }
+
+  /** Cancels all that the query finds. */
+  async cancel(query: JobsQuery, options: BulkOptions = {}): Promise<BulkAnswer> {
+    const store = await this.open()
+    const act = (ids: string[]) => store.cancel(ids)
+
+    return forEachFound(
+      store,
+      this.#query(query),
+      options,
+      act,
+      (answer) => answer === 'cancelled' || answer === 'cancelling',
+    )
+  }
+
+  /** Runs again all that the query finds and that is final. */
+  async retry(query: JobsQuery, options: BulkOptions = {}): Promise<BulkAnswer> {
+    const store = await this.open()
+
+    return forEachFound(
+      store,
+      this.#query(query),
+      options,
+      (ids) => store.retry(ids),
+      (answer) => answer === 'retried',
+    )
+  }
+
+  /** Deletes all that the query finds and that is not running. */
+  async remove(query: JobsQuery, options: BulkOptions = {}): Promise<BulkAnswer> {
+    const store = await this.open()
+
+    return forEachFound(
+      store,
+      this.#query(query),
+      options,
+      (ids) => store.remove(ids),
+      (answer) => answer === 'removed',
+    )
+  }
+
+  /** One queue: pause, resume, purge. */
+  queue(name: string): Queue {
+    return new Queue(this.#runtime, name)
+  }
+
+  /** Every queue that has had a job, with its jobs by state. From counters: never slow, perhaps a second old. */
+  async queues(): Promise<QueueInfo[]> {
+    return (await (await this.open()).counts()).map(({ queue, paused, states }) => ({ name: queue, paused, states }))
+  }
+
+  /** Runs that ended, by minute, task and outcome. */
+  async stats(window: { from: Date; to: Date }): Promise<StatRow[]> {
+    return (await this.open()).stats({ fromAt: window.from.getTime(), toAt: window.to.getTime() })
+  }
+
+  /** Workers believed alive, in all processes. */
+  async workers(): Promise<WorkerRecord[]> {
+    return (await this.open()).workers()
+  }
+
+  /** What the store knows about its own health and settings. */
+  async inspect(): Promise<Inspection[]> {
+    return (await this.open()).inspect()
+  }
+
+  /** A worker for this app's tasks. It does nothing before `start`. @throws HandlerError when no task has a handler */
+  worker(options: WorkerOptions = {}): Worker {
+    const worker = new Worker(this.#runtime, options)
+    this.#workers.add(worker)
+    worker.finished.then(
+      () => this.#workers.delete(worker),
+      () => this.#workers.delete(worker),
+    )
+
+    return worker
+  }
+
+  /** Listens to what happens in this process, until the function it gives is called. */
+  on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void {
+    return this.#runtime.bus.on(name, listener)
+  }
+
+  /** What happens to jobs, in all processes, while it is listened to. Ends with the signal. */
+  events(filter: EventFilter & { signal?: AbortSignal; reveal?: boolean } = {}): AsyncIterable<JobNews> {
+    return watchJobs(this.#runtime, filter)
+  }
+
+  /** Names of the tasks defined here, with what is known of each. */
+  get tasks(): readonly TaskDefinition[] {
+    return this.#runtime.registry.all()
+  }
+
+  /** Opens the store now instead of at first use. @throws the store's errors */
+  async open(): Promise<Store> {
+    return this.#runtime.store ?? this.#runtime.open()
+  }
+
+  /** Stops the workers made here, and closes the store. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.stop()))
+    await this.#runtime.close()
+  }
+
+  /** Runs the `errand` command line for this app: `if (import.meta.main) await errand.cli()`. Gives the exit code, and sets it. */
+  async cli(args: readonly string[] = process.argv.slice(2)): Promise<number> {
+    const { runForApp } = await import('./cli/main.ts')
+
+    return runForApp(this, args)
+  }
+
+  #defined(definition: TaskDefinition): DefinedTask {
+    return new DefinedTask(this.#runtime, this.#client, definition)
+  }
+
+  #query(query: JobsQuery) {
+    return storeQuery(query, this.#runtime.env.now())
+  }
+}

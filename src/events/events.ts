@@ -1,0 +1,43 @@
+/**
+ * What happens, told in this process: the story of a job's life and of its worker.
+ *
+ * The runtime tells and never logs; loggers, metrics and pages listen. Nothing is made
+ * for an event that nobody listens to. A listener that throws is reported as `error`.
+ */
+import type { Claim } from '../store/store.ts'
+
+export interface JobStep {
+  readonly id: string
+  readonly task: string
+  readonly queue: string
+  readonly attempt: number
+}
+
+export interface Events {
+  enqueued: { readonly id: string; readonly task: string; readonly queue: string }
+  started: JobStep
+  succeeded: JobStep & { readonly ranMs: number; readonly input: unknown; readonly result: unknown }
+  /** The attempt threw, and another will follow after `delayMs`. */
+  retrying: JobStep & { readonly ranMs: number; readonly error: unknown; readonly delayMs: number }
+  failed: JobStep & { readonly ranMs: number; readonly error: unknown; readonly input: unknown }
+  cancelled: JobStep & { readonly ranMs: number }
+  /** Handed back without counting an attempt: not started in time, its task unknown here, or the worker stopping. */
+  'given back': JobStep & { readonly why: 'late' | 'unknown task' | 'stopping' }
+  /** The handler goes on although its timeout is over, and keeps its slot. */
+  zombie: JobStep
+  /** What a run did here was refused, because the job had been given to another worker: it may have run twice. */
+  stale: { readonly claim: Claim }
+
+  'worker started': { readonly worker: string; readonly incarnation: string; readonly queues: readonly string[] }
+  'worker stopped': { readonly worker: string }
+  /** The worker was silent for longer than its lease and begins a new life. */
+  'worker gone': { readonly worker: string; readonly running: number }
+  /** The jobs of silent workers were taken back. */
+  rescued: { readonly jobs: number }
+
+  /** Something failed that no caller could be told: a listener, a turn of a worker, upkeep. It is tried again. */
+  error: { readonly error: unknown; readonly during: string }
+}
+
+export type EventName = keyof Events
+export type Listener<Name extends EventName> = (event: Events[Name]) => unknown

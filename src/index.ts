@@ -1,0 +1,81 @@
+/** The front door: everything that may be relied on, by name. */
+
+// The app.
+export { Errand, errandDefaults } from './errand.ts'
+export type { ErrandOptions } from './errand.ts'
+
+// What people write.
+export { shape } from './task/schema.ts'
+export { currentJob } from './task/context.ts'
+export { taskDefaults } from './task/definition.ts'
+export { retryDefaults } from './retry.ts'
+export type { StandardSchema } from './task/schema.ts'
+export type { AnyTask, Declared, Handler, Task, TaskOptions } from './task/task.ts'
+export type { FollowUpOptions, JobContext, JobLog, ProgressOptions } from './task/context.ts'
+export type { DraftJob, Middleware } from './task/middleware.ts'
+export type { RetryOptions } from './retry.ts'
+export type { Stored } from './task/stored.ts'
+export type { Duration } from './duration.ts'
+export type { FollowUpInput } from './store/store.ts'
+
+// Asking for work, and about it.
+export { enqueueOptionNames } from './client/enqueue-options.ts'
+export type { EnqueueOptions, UniqueOptions } from './client/enqueue-options.ts'
+export type { JobHandle, JobUpdate, ReadOptions } from './client/handle.ts'
+export type { JobInfo } from './client/job-info.ts'
+export type { BulkAnswer, BulkOptions, JobsPage, JobsQuery, PageOptions } from './client/queries.ts'
+export type { Queue, QueueInfo } from './client/queue.ts'
+export type { JobNews } from './client/watch.ts'
+export type { FinalState, JobError, JobState, LogLevel, LogLine, Priority, Progress } from './job.ts'
+
+// Doing it.
+export { workerDefaults } from './worker/options.ts'
+export type { StopOptions, Worker, WorkerHealth } from './worker/worker.ts'
+export type { WorkerOptions } from './worker/options.ts'
+
+// What happens.
+export type { EventName, Events, JobStep, Listener } from './events/events.ts'
+
+// Keeping it: for authors of engines.
+export type * as StoreContract from './store/store.ts'
+export type { Store } from './store/store.ts'
+export { systemEnv } from './env.ts'
+export type { Env } from './env.ts'
+
+// Errors: what handlers throw to say more than "failed", and what callers may meet.
+export { Cancelled, Fatal, RetryAfter } from './errors.ts'
+export {
+  DuplicateTaskError,
+  ErrandError,
+  HandlerError,
+  IdConflictError,
+  InvalidInputError,
+  InvalidOptionError,
+  InvalidResultError,
+  JobCancelledError,
+  JobExpiredError,
+  JobFailedError,
+  JobNotFoundError,
+  JobTimeoutError,
+  LeaseLostError,
+  NoJobError,
+  NotStorableError,
+  PartlyEnqueuedError,
+  PayloadTooLargeError,
+  ResultGoneError,
+  ResultTimeoutError,
+  StoreBusyError,
+  StoreClosedError,
+  StoreFullError,
+  StoreOpenError,
+  StoreTooNewError,
+  StoreUnsafeError,
+  TransactionError,
+  UnknownDependencyError,
+  UnknownOptionError,
+  UnknownOutcomeError,
+  UnknownTaskError,
+  WorkerLostError,
+  WorkerStoppingError,
+  WouldDeadlockError,
+} from './errors.ts'

@@ -1,0 +1,59 @@
+/** What the parts of one app share. Nothing is opened before `open` is first called. */
+import type { Codec } from './codec.ts'
+import type { Env } from './env.ts'
+import { StoreClosedError } from './errors.ts'
+import type { Bus } from './events/bus.ts'
+import type { Store } from './store/store.ts'
+import type { Middleware } from './task/middleware.ts'
+import type { Registry } from './task/registry.ts'
+
+export class Runtime {
+  readonly env: Env
+  readonly codec: Codec
+  readonly bus: Bus
+  readonly registry: Registry
+  readonly payloadBytes: number
+  readonly middleware: Middleware<any>[] = []
+  /** Aborted when the app is closed. */
+  readonly closing = new AbortController()
+  /** The store, once it is open. */
+  store: Store | undefined
+  readonly #openStore: () => Promise<Store>
+  #opening: Promise<Store> | undefined
+
+  constructor(parts: {
+    env: Env
+    codec: Codec
+    bus: Bus
+    registry: Registry
+    payloadBytes: number
+    openStore: () => Promise<Store>
+  }) {
+    this.env = parts.env
+    this.codec = parts.codec
+    this.bus = parts.bus
+    this.registry = parts.registry
+    this.payloadBytes = parts.payloadBytes
+    this.#openStore = parts.openStore
+  }
+
+  /** The store, opened at the first call. One that could not be opened is tried again at the next. */
+  async open(): Promise<Store> {
+    if (this.closing.signal.aborted) throw new StoreClosedError()
+    this.#opening ??= this.#openStore()
+    try {
+      return (this.store = await this.#opening)
+    } catch (error) {
+      this.#opening = undefined
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.closing.signal.aborted) return
+    this.closing.abort(new StoreClosedError())
+    const opened = await this.#opening?.catch(() => undefined)
+    this.store = undefined
+    await opened?.close()
+  }
+}

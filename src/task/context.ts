@@ -1,0 +1,62 @@
+/** What a handler is told about its job, and what it may say. */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { NoJobError } from '../errors.ts'
+import type { EnqueueOptions } from '../client/enqueue-options.ts'
+import type { LogLevel } from '../job.ts'
+import type { Task } from './task.ts'
+
+export interface ProgressOptions {
+  /** What `done` counts towards. */
+  of?: number
+  note?: string
+  /** Anything else worth showing; plain JSON. */
+  data?: unknown
+}
+
+/** Writes a line of the job's log. `data` is plain JSON. Lines beyond 1,000 in one run are dropped, and the last one says so. */
+export type JobLog = ((message: string, data?: unknown) => void) &
+  Record<LogLevel, (message: string, data?: unknown) => void>
+
+export interface JobContext {
+  readonly id: string
+  readonly task: string
+  readonly queue: string
+  /** 1 the first time. Attempts that threw count; interruptions by deploys and crashes do not. */
+  readonly attempt: number
+  readonly createdAt: Date
+  /**
+   * Aborted when the job is cancelled, has run out of its timeout, or no longer belongs to this worker.
+   * Hand it to whatever you await.
+   */
+  readonly signal: AbortSignal
+  /** What was given as `metadata` when the job was enqueued. */
+  readonly metadata: Readonly<Record<string, unknown>>
+  /**
+   * Says how far the job has come. Cheap to call often: the latest value is written some ten times a second,
+   * and always before the job ends.
+   */
+  progress(done: number, options?: ProgressOptions): Promise<void>
+  readonly log: JobLog
+  /** A job that will exist if and only if this attempt succeeds: it is enqueued in the step that records the success. */
+  followUp<I>(task: Task<I, unknown>, ...args: FollowUpArgs<I>): void
+}
+
+export type FollowUpOptions = Omit<EnqueueOptions, 'tx'>
+export type FollowUpArgs<I> = [void] extends [I]
+  ? [input?: I, options?: FollowUpOptions]
+  : [input: I, options?: FollowUpOptions]
+
+/** Carries the running job to whatever its handler calls. */
+export const runningJob = new AsyncLocalStorage<JobContext>()
+
+/**
+ * The job whose handler called this, from anywhere below it.
+ *
+ * @throws NoJobError outside a handler.
+ */
+export function currentJob(): JobContext {
+  const job = runningJob.getStore()
+  if (!job) throw new NoJobError()
+
+  return job
+}

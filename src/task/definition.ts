@@ -1,0 +1,163 @@
+/** A task as the runtime uses it: its options resolved once, durations in milliseconds. */
+import { durationMs, type Duration } from '../duration.ts'
+import { InvalidOptionError } from '../errors.ts'
+import { isPriority, rankOf, type Rank } from '../job.ts'
+import { checkOptions } from '../options.ts'
+import { retryPolicy, type RetryPolicy } from '../retry.ts'
+import type { UniqueKey } from '../store/store.ts'
+import type { StandardSchema } from './schema.ts'
+import type { AnyTask, Handler, TaskOptions } from './task.ts'
+
+export interface TaskDefinition {
+  readonly name: string
+  readonly queue: string
+  readonly rank: Rank
+  readonly retry: RetryPolicy
+  readonly timeoutMs: number | undefined
+  readonly expiresMs: number | undefined
+  readonly once: boolean
+  readonly keepSucceededMs: number
+  readonly keepFailedMs: number
+  readonly keepResult: boolean
+  readonly unique: ((input: unknown) => UniqueKey) | undefined
+  readonly onSucceeded: string | undefined
+  readonly onFailed: string | undefined
+  readonly tags: readonly string[] | undefined
+  readonly redact: readonly string[] | undefined
+  readonly version: number
+  readonly upgrade: ((old: unknown, from: number) => unknown) | undefined
+  readonly input: StandardSchema | undefined
+  readonly output: StandardSchema | undefined
+  /** Left out while the task is only declared. */
+  handler: Handler<any, unknown, any> | undefined
+}
+
+export const taskDefaults = {
+  priority: 'normal',
+  delivery: 'at least once',
+  keep: { succeeded: '1d', failed: '14d' },
+  keepResult: true,
+  version: 1,
+} as const
+
+const optionNames = [
+  'input',
+  'output',
+  'queue',
+  'priority',
+  'retry',
+  'timeout',
+  'expires',
+  'delivery',
+  'keep',
+  'keepResult',
+  'unique',
+  'onSucceeded',
+  'onFailed',
+  'tags',
+  'redact',
+  'version',
+  'upgrade',
+] as const
+
+export type AnyTaskOptions = TaskOptions<any> & {
+  input?: StandardSchema | undefined
+  output?: StandardSchema | undefined
+}
+
+const namePattern = /^[\w.:/@-]{1,200}$/
+
+function checkName(name: unknown): asserts name is string {
+  if (typeof name !== 'string' || !namePattern.test(name)) {
+    throw new InvalidOptionError('a task name', name, 'letters, digits and . _ : / @ - only, such as "email.send"')
+  }
+}
+
+/** The unique key of a job, from its options: shared by tasks and single enqueues. */
+export function uniqueKey(
+  key: string,
+  options: { while?: 'waiting' | 'active'; for?: Duration; onConflict?: 'keep' | 'replace' },
+  where: string,
+): UniqueKey {
+  if (typeof key !== 'string' || key === '' || key.length > 500) {
+    throw new InvalidOptionError(`the unique key of ${where}`, key, 'a text of 1 to 500 characters')
+  }
+  const scope =
+    options.for === undefined
+      ? (options.while ?? 'active')
+      : { forMs: durationMs(options.for, `\`unique.for\` of ${where}`) }
+
+  return { key, scope, onConflict: options.onConflict ?? 'keep' }
+}
+
+function uniqueOf(option: TaskOptions['unique'], where: string): TaskDefinition['unique'] {
+  if (option === undefined) return undefined
+  if (typeof option === 'function') return (input) => uniqueKey(option(input), {}, where)
+  checkOptions(option, ['key', 'while', 'for', 'onConflict'], `\`unique\` of ${where}`)
+
+  return (input) => uniqueKey(option.key(input), option, where)
+}
+
+function keepOf(option: TaskOptions['keep'], where: string): { keepSucceededMs: number; keepFailedMs: number } {
+  const given = option === undefined || typeof option === 'object' ? option : { succeeded: option, failed: option }
+  if (given) checkOptions(given, ['succeeded', 'failed'], `\`keep\` of ${where}`)
+  const { succeeded, failed } = { ...taskDefaults.keep, ...given }
+
+  return {
+    keepSucceededMs: durationMs(succeeded, `\`keep.succeeded\` of ${where}`),
+    keepFailedMs: durationMs(failed, `\`keep.failed\` of ${where}`),
+  }
+}
+
+const optionalMs = (value: Duration | undefined, where: string) =>
+  value === undefined ? undefined : durationMs(value, where)
+const nameOf = (task: AnyTask | string | undefined) => (typeof task === 'object' ? task.name : task)
+
+/**
+ * Resolves a task's options.
+ *
+ * @throws InvalidOptionError, UnknownOptionError
+ */
+export function defineTask(
+  name: string,
+  options: AnyTaskOptions,
+  handler: Handler<any, unknown, any> | undefined,
+  queueFor: (name: string) => string,
+): TaskDefinition {
+  checkName(name)
+  const where = `task "${name}"`
+  checkOptions(options, optionNames, where)
+  const { priority, delivery, keepResult, version } = { ...taskDefaults, ...options }
+
+  if (!isPriority(priority)) {
+    throw new InvalidOptionError(`\`priority\` of ${where}`, priority, "'low', 'normal', 'high' or 'urgent'")
+  }
+  if (delivery !== 'once' && delivery !== 'at least once') {
+    throw new InvalidOptionError(`\`delivery\` of ${where}`, delivery, "'once' or 'at least once'")
+  }
+  if (!Number.isInteger(version) || version < 1) {
+    throw new InvalidOptionError(`\`version\` of ${where}`, version, 'a whole number of at least 1')
+  }
+
+  return {
+    name,
+    queue: options.queue ?? queueFor(name),
+    rank: rankOf(priority),
+    retry: retryPolicy(options.retry, where),
+    timeoutMs: optionalMs(options.timeout, `\`timeout\` of ${where}`),
+    expiresMs: optionalMs(options.expires, `\`expires\` of ${where}`),
+    once: delivery === 'once',
+    ...keepOf(options.keep, where),
+    keepResult,
+    unique: uniqueOf(options.unique, where),
+    onSucceeded: nameOf(options.onSucceeded),
+    onFailed: nameOf(options.onFailed),
+    tags: options.tags,
+    redact: options.redact,
+    version,
+    upgrade: options.upgrade,
+    input: options.input,
+    output: options.output,
+    handler,
+  }
+}

@@ -1,0 +1,68 @@
+/** The tasks of one app, by name, and the queue each goes to. */
+import { DuplicateTaskError, HandlerError, UnknownTaskError } from '../errors.ts'
+import { nearest } from '../nearest.ts'
+import { defineTask, type AnyTaskOptions, type TaskDefinition } from './definition.ts'
+import type { Handler } from './task.ts'
+
+/** `email.*` takes every name that begins with `email.`; a name without a star takes itself. */
+function routePattern(pattern: string): RegExp {
+  const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')
+
+  return new RegExp(`^${escaped}$`)
+}
+
+export class Registry {
+  readonly #tasks = new Map<string, TaskDefinition>()
+  readonly #routes: readonly (readonly [RegExp, string])[]
+  readonly #defaultQueue: string
+
+  constructor(routes: Readonly<Record<string, string>>, defaultQueue: string) {
+    this.#routes = Object.entries(routes).map(([pattern, queue]) => [routePattern(pattern), queue] as const)
+    this.#defaultQueue = defaultQueue
+  }
+
+  /** The first route that fits the name, else the default queue. */
+  queueFor(name: string): string {
+    return this.#routes.find(([pattern]) => pattern.test(name))?.[1] ?? this.#defaultQueue
+  }
+
+  add(name: string, options: AnyTaskOptions, handler: Handler<any, unknown, any> | undefined): TaskDefinition {
+    if (this.#tasks.has(name)) throw new DuplicateTaskError(name)
+    const task = defineTask(name, options, handler, (each) => this.queueFor(each))
+    this.#tasks.set(name, task)
+
+    return task
+  }
+
+  handle(name: string, handler: Handler<any, unknown, any>): void {
+    const task = this.get(name)
+    if (task.handler)
+      throw new HandlerError(`Task "${name}" has a handler already. Give each declared task one handler.`)
+    task.handler = handler
+  }
+
+  find(name: string): TaskDefinition | undefined {
+    return this.#tasks.get(name)
+  }
+
+  /** @throws UnknownTaskError */
+  get(name: string): TaskDefinition {
+    const task = this.#tasks.get(name)
+    if (!task) throw new UnknownTaskError(name, this.names(), nearest(name, this.names()))
+
+    return task
+  }
+
+  all(): TaskDefinition[] {
+    return [...this.#tasks.values()]
+  }
+
+  names(): string[] {
+    return [...this.#tasks.keys()]
+  }
+
+  /** Names of the tasks that this process can run. */
+  handledNames(): string[] {
+    return this.all().flatMap((task) => (task.handler ? [task.name] : []))
+  }
+}

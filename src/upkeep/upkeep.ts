@@ -1,0 +1,74 @@
+/**
+ * Upkeep: asks the store, about once a second and when something falls due, to promote,
+ * rescue, expire, spread and prune. Any number of processes may; each call is bounded.
+ */
+import type { Timer } from '../env.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Store, UpkeepResult } from '../store/store.ts'
+
+const everyMs = 1000
+
+export class Upkeep {
+  readonly #runtime: Runtime
+  readonly #store: Store
+  readonly #promoted: () => void
+  #timer: Timer | undefined
+  #dueAt = Infinity
+  #working: Promise<void> | undefined
+  #stopped = false
+
+  /** `promoted` is called when jobs have become ready. */
+  constructor(runtime: Runtime, store: Store, promoted: () => void) {
+    this.#runtime = runtime
+    this.#store = store
+    this.#promoted = promoted
+  }
+
+  start(): void {
+    this.#plan(0)
+  }
+
+  /** Something falls due in `ms`: look no later. */
+  dueIn(ms: number): void {
+    const at = this.#runtime.env.monotonic() + ms
+    if (!this.#working && at < this.#dueAt - 1) this.#plan(ms)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#timer?.cancel()
+    await this.#working
+  }
+
+  #plan(ms: number): void {
+    if (this.#stopped) return
+    this.#timer?.cancel()
+    this.#dueAt = this.#runtime.env.monotonic() + ms
+    this.#timer = this.#runtime.env.after(Math.max(0, ms), () => {
+      this.#working = this.#work().finally(() => (this.#working = undefined))
+    })
+  }
+
+  async #work(): Promise<void> {
+    try {
+      const done = await this.#store.upkeep()
+      this.#tell(done)
+      this.#working = undefined
+      this.#plan(done.more ? 0 : Math.min(done.nextDueMs ?? Infinity, this.#spread(everyMs)))
+    } catch (error) {
+      if (this.#stopped) return
+      this.#runtime.bus.emit('error', { error, during: 'upkeep' })
+      this.#plan(this.#spread(everyMs))
+    }
+  }
+
+  #tell({ promoted, rescued, spread }: UpkeepResult): void {
+    if (rescued > 0) this.#runtime.bus.emit('rescued', { jobs: rescued })
+    if (promoted + rescued + spread > 0) this.#promoted()
+  }
+
+  /** Workers that started together soon look apart. */
+  #spread(ms: number): number {
+    return ms * (0.75 + this.#runtime.env.random() / 2)
+  }
+}

@@ -1,0 +1,317 @@
+/** The jobs of a worker: waiting for a slot, running, ended and not yet recorded. */
+import type { Runtime } from '../runtime.ts'
+import type { Claim, ClaimedJob, IncarnationId, Room, Settlement, Store, Turn } from '../store/store.ts'
+import { Deadlines } from './deadlines.ts'
+import { execute, timedOut, type RunEnd } from './execute.ts'
+import type { SlotGroup } from './options.ts'
+import { Reports } from './reports.ts'
+import { Run, type Ending } from './run.ts'
+import { Slots } from './slots.ts'
+import { tellEnd } from './tell.ts'
+
+/** Jobs that waited longer for a slot go back to the store, where others may take them. */
+const lateMs = 1000
+/** Jobs are started for this long at a stretch; then the event loop has its turn. */
+const stretchMs = 8
+
+interface Ended {
+  readonly run: Run
+  readonly end: Extract<RunEnd, { kind: 'outcome' }>
+  readonly settlement: Settlement
+}
+
+type GivenBack = Turn['givenBack'][number]
+
+export interface CrewLinks {
+  readonly store: () => Store
+  readonly incarnation: () => IncarnationId
+  /** Something ended, or there is room again. */
+  readonly news: () => void
+}
+
+/** How long a job that nobody here knows stays away: half its age, from a second to a minute, so that it grows. */
+const unknownTaskDelayMs = (ageMs: number) => Math.min(60_000, Math.max(1000, ageMs / 2))
+
+export class Crew {
+  readonly #runtime: Runtime
+  readonly #links: CrewLinks
+  readonly #slots: Slots[]
+  readonly #reports: Reports
+  readonly #deadlines: Deadlines<Run>
+  readonly #runs = new Map<string, Run>()
+  #ended: Ended[] = []
+  #givenBack: GivenBack[] = []
+  /** What the turn under way carries. */
+  #sent: { ended: Ended[]; givenBack: GivenBack[] } = { ended: [], givenBack: [] }
+  #endedSinceTurn = new Map<Slots, number>()
+  #turnAt: number
+  #stretchUntil = 0
+  #fillPlanned = false
+
+  constructor(runtime: Runtime, groups: readonly SlotGroup[], links: CrewLinks) {
+    this.#runtime = runtime
+    this.#links = links
+    this.#slots = groups.map((group) => new Slots(group))
+    this.#turnAt = runtime.env.monotonic()
+    this.#deadlines = new Deadlines(runtime.env, (run) => this.#timeout(run))
+    this.#reports = new Reports({
+      env: runtime.env,
+      store: links.store,
+      incarnation: links.incarnation,
+      failed: (error) => runtime.bus.emit('error', { error, during: 'writing progress and logs' }),
+    })
+  }
+
+  /** Nothing waits, runs, or is yet to be recorded. */
+  get idle(): boolean {
+    return this.#runs.size === 0 && !this.hasNews && this.#slots.every(({ waiting }) => waiting === 0)
+  }
+
+  /** The store has something to be told. */
+  get hasNews(): boolean {
+    return this.#ended.length > 0 || this.#givenBack.length > 0
+  }
+
+  get hasRoom(): boolean {
+    return this.#slots.some((slots) => slots.free > slots.waiting)
+  }
+
+  get allZombies(): boolean {
+    return this.#slots.every(({ zombies, group }) => zombies >= group.slots)
+  }
+
+  flushReports(): Promise<void> {
+    return this.#reports.pending ? this.#reports.flush() : Promise.resolve()
+  }
+
+  room(limit: number): Room[] {
+    const rooms: Room[] = []
+    let left = limit
+
+    for (const slots of this.#slots) {
+      const room = left > 0 ? slots.room(left) : undefined
+      if (!room) continue
+      rooms.push(room)
+      left -= room.jobs
+    }
+    return rooms
+  }
+
+  /** What the next turn is to carry, at most `limit` of each; kept until `recorded` or `resynced`. */
+  report(limit: number): Pick<Turn, 'settled' | 'givenBack'> {
+    this.#measure()
+    this.#giveBackLate()
+    const ended = this.#ended.slice(0, limit)
+    const givenBack = this.#givenBack.slice(0, limit)
+    this.#ended = this.#ended.slice(limit)
+    this.#givenBack = this.#givenBack.slice(limit)
+    this.#sent = { ended: [...this.#sent.ended, ...ended], givenBack: [...this.#sent.givenBack, ...givenBack] }
+
+    return { settled: ended.map(({ settlement }) => settlement), givenBack }
+  }
+
+  /** The turn was answered: all it carried is recorded, except what was stale. */
+  recorded(stale: readonly Claim[]): void {
+    const { ended } = this.#sent
+    this.#sent = { ended: [], givenBack: [] }
+    const refused = stale.length > 0 ? new Set(stale.map(({ id }) => id)) : undefined
+
+    for (const claim of stale) this.#runtime.bus.emit('stale', { claim })
+    for (const { run, end } of ended) if (!refused?.has(run.id)) tellEnd(this.#runtime, run, end)
+  }
+
+  /** After an unknown outcome: sends again what is still held, takes up what it did not know of. */
+  resynced(held: readonly ClaimedJob[]): void {
+    const claims = new Map(held.map((job) => [job.id, job]))
+    const isHeld = (claim: Claim) => claims.get(claim.id)?.claim === claim.claim
+    const { ended, givenBack } = this.#sent
+    this.#sent = { ended: [], givenBack: [] }
+
+    for (const one of ended) if (!isHeld(one.settlement.claim)) tellEnd(this.#runtime, one.run, one.end)
+    this.#ended = [...ended.filter(({ settlement }) => isHeld(settlement.claim)), ...this.#ended]
+    this.#givenBack = [...givenBack.filter(({ claim }) => isHeld(claim)), ...this.#givenBack]
+
+    for (const run of this.#runs.values()) if (!isHeld(run.claimed)) this.#lose(run)
+    this.take(held.filter((job) => !this.#knows(job)))
+  }
+
+  take(claimed: readonly ClaimedJob[]): void {
+    if (claimed.length > 0) {
+      const now = this.#runtime.env.monotonic()
+      for (const job of claimed) this.#slotsOf(job.queue).add(job, now)
+    }
+    this.#stretchUntil = this.#runtime.env.monotonic() + stretchMs
+    this.#fill()
+  }
+
+  cancel(claim: Claim): void {
+    const run = this.#runs.get(claim.id)
+    if (run?.claimed.claim === claim.claim) return run.end('cancelled')
+    for (const slots of this.#slots) {
+      const waiting = slots.drop(claim.id)
+      // The store ends it cancelled when it comes back.
+      if (waiting) this.#giveBack({ claim: waiting })
+    }
+  }
+
+  giveBackWaiting(why: 'stopping'): void {
+    this.#runtime.env.point('worker.before-give-back')
+    for (const slots of this.#slots) for (const { job } of slots.clear()) this.#giveBack({ claim: job }, job, why)
+  }
+
+  /** Tells every run to end. */
+  endAll(ending: Ending): void {
+    for (const run of this.#runs.values()) run.end(ending)
+  }
+
+  /** Forgets what runs, for the store to give back: the process is about to exit. */
+  abandon(): void {
+    for (const run of this.#runs.values()) this.#close(run)
+    for (const slots of this.#slots) slots.clear()
+    this.#ended = []
+    this.#givenBack = []
+  }
+
+  /** All that was held is lost. Gives how many ran. */
+  loseAll(): number {
+    const running = this.#runs.size
+    for (const run of this.#runs.values()) this.#lose(run)
+    for (const { run } of [...this.#sent.ended, ...this.#ended]) this.#runtime.bus.emit('stale', { claim: run.claimed })
+    for (const slots of this.#slots) slots.clear()
+    this.#ended = []
+    this.#givenBack = []
+    this.#sent = { ended: [], givenBack: [] }
+
+    return running
+  }
+
+  /** Sets the slots of the only group, or of each. */
+  resize(slots: number): void {
+    for (const each of this.#slots) each.resize(slots)
+    this.#links.news()
+  }
+
+  #slotsOf(queue: string): Slots {
+    return this.#slots.find((slots) => slots.has(queue)) ?? this.#slots[0]!
+  }
+
+  #knows({ id, claim }: Claim): boolean {
+    const same = (other: Claim) => other.id === id && other.claim === claim
+    if (this.#runs.get(id)?.claimed.claim === claim) return true
+
+    return (
+      this.#ended.some(({ settlement }) => same(settlement.claim)) ||
+      this.#givenBack.some((back) => same(back.claim)) ||
+      this.#slots.some((slots) => slots.holds(id))
+    )
+  }
+
+  #measure(): void {
+    const now = this.#runtime.env.monotonic()
+    for (const slots of this.#slots) slots.pace.record(this.#endedSinceTurn.get(slots) ?? 0, now - this.#turnAt)
+    this.#endedSinceTurn.clear()
+    this.#turnAt = now
+  }
+
+  #giveBackLate(): void {
+    const moment = this.#runtime.env.monotonic() - lateMs
+    for (const slots of this.#slots)
+      for (const { job } of slots.takeLate(moment)) this.#giveBack({ claim: job }, job, 'late')
+  }
+
+  #giveBack(back: GivenBack, job?: ClaimedJob, why?: 'late' | 'stopping' | 'unknown task'): void {
+    this.#givenBack.push(back)
+    if (!job || !why || !this.#runtime.bus.hears('given back')) return
+    const { id, task, queue, attempt } = job
+    this.#runtime.bus.emit('given back', { id, task, queue, attempt, why })
+  }
+
+  #fill(): void {
+    for (const slots of this.#slots) {
+      while (slots.free > 0 && slots.waiting > 0) {
+        if (this.#runtime.env.monotonic() > this.#stretchUntil) return this.#fillSoon()
+        this.#begin(slots.take()!, slots)
+      }
+    }
+  }
+
+  #fillSoon(): void {
+    if (this.#fillPlanned) return
+    this.#fillPlanned = true
+    this.#runtime.env.soon(() => {
+      this.#fillPlanned = false
+      this.#stretchUntil = this.#runtime.env.monotonic() + stretchMs
+      this.#fill()
+    })
+  }
+
+  #begin(job: ClaimedJob, slots: Slots): void {
+    const { registry, env, bus } = this.#runtime
+    const definition = registry.find(job.task)
+    if (!definition?.handler) {
+      this.#giveBack({ claim: job, delayMs: unknownTaskDelayMs(env.now() - job.createdAt) }, job, 'unknown task')
+      return this.#links.news()
+    }
+    const run = new Run(job, definition, slots, this.#runtime, this.#reports)
+    run.startedAt = env.monotonic()
+    slots.running++
+    this.#runs.set(job.id, run)
+    if (job.cancelRequested) run.end('cancelled')
+    if (definition.timeoutMs !== undefined) run.deadline = this.#deadlines.add(run, definition.timeoutMs)
+    if (bus.hears('started'))
+      bus.emit('started', { id: job.id, task: job.task, queue: job.queue, attempt: job.attempt })
+
+    env.point('worker.before-run')
+    void execute(run, this.#runtime).then((end) => this.#handlerEnded(run, end))
+  }
+
+  #handlerEnded(run: Run, end: RunEnd): void {
+    this.#runtime.env.point('worker.after-run')
+    const { slots } = run
+    slots.running--
+    if (run.closed) slots.zombies--
+    else {
+      this.#endedSinceTurn.set(slots, (this.#endedSinceTurn.get(slots) ?? 0) + 1)
+      this.#record(run, end)
+      this.#close(run, false)
+    }
+    if (slots.waiting > 0) this.#fill()
+    this.#links.news()
+  }
+
+  #record(run: Run, end: RunEnd): void {
+    if (end.kind === 'give back') return this.#giveBack({ claim: run.claimed }, run.claimed, 'stopping')
+    const ranMs = Math.round(this.#runtime.env.monotonic() - run.startedAt)
+    const settlement = {
+      claim: run.claimed,
+      outcome: end.outcome,
+      ranMs,
+      ...(end.followUps && { followUps: end.followUps }),
+    }
+
+    this.#ended.push({ run, end, settlement })
+  }
+
+  /** Its outcome stands, whatever the handler still does; if it goes on, it keeps its slot. */
+  #timeout(run: Run): void {
+    if (run.closed) return
+    run.end('timeout')
+    const end = timedOut(run, this.#runtime)
+    this.#record(run, end)
+    this.#close(run)
+    this.#runtime.bus.emit('zombie', { id: run.id, task: run.task, queue: run.queue, attempt: run.attempt })
+    this.#links.news()
+  }
+
+  #lose(run: Run): void {
+    run.end('lost')
+    this.#close(run)
+  }
+
+  #close(run: Run, goesOn = true): void {
+    run.closed = true
+    if (goesOn) run.slots.zombies++
+    if (run.deadline) this.#deadlines.remove(run, run.deadline)
+    if (this.#runs.get(run.id) === run) this.#runs.delete(run.id)
+  }
+}

@@ -1,0 +1,133 @@
+/** Running one job: from what was claimed to what became of it. */
+import { encodeWithin } from '../client/new-job.ts'
+import {
+  Cancelled,
+  InvalidInputError,
+  InvalidResultError,
+  JobTimeoutError,
+  NotStorableError,
+  PayloadTooLargeError,
+} from '../errors.ts'
+import type { JobError } from '../job.ts'
+import type { Outcome } from '../outcome.ts'
+import { isTriedAgain, retryDelayMs } from '../retry.ts'
+import type { Runtime } from '../runtime.ts'
+import type { NewJob } from '../store/store.ts'
+import { runningJob } from '../task/context.ts'
+import { parseInput, parseResult } from '../task/validate.ts'
+import type { Run } from './run.ts'
+
+/** How a run ended: an outcome to record, or its job is to be given back. */
+export type RunEnd =
+  | {
+      readonly kind: 'outcome'
+      readonly outcome: Outcome
+      readonly followUps?: NewJob[] | undefined
+      readonly result?: unknown
+      readonly thrown?: unknown
+    }
+  | { readonly kind: 'give back' }
+
+/** An error as it is kept: plain, and masked where the task redacts. */
+export function describe(thrown: unknown, mask: (text: string) => string): JobError {
+  if (!(thrown instanceof Error)) return { name: 'Error', message: mask(String(thrown)) }
+  const code = (thrown as { code?: unknown }).code
+
+  return {
+    name: thrown.name,
+    message: mask(thrown.message),
+    ...(typeof code === 'string' && { code }),
+    ...(thrown.stack && { stack: mask(withCauses(thrown)) }),
+  }
+}
+
+function withCauses(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by ${withCauses(error.cause)}` : ''
+
+  return `${error.stack ?? error.message}${cause}`
+}
+
+/** Running again would meet the same value: these fail at once. */
+const isHopeless = (thrown: unknown) =>
+  thrown instanceof InvalidInputError ||
+  thrown instanceof InvalidResultError ||
+  thrown instanceof NotStorableError ||
+  thrown instanceof PayloadTooLargeError
+
+/** What becomes of a job whose run threw. */
+export function failure(run: Run, thrown: unknown, random: () => number): Outcome {
+  const { retry } = run.definition
+  const error = describe(thrown, (text) => run.mask(text))
+  if (isHopeless(thrown) || !isTriedAgain(run.attempt, retry, thrown)) return { kind: 'failed', error }
+
+  return { kind: 'retry', error, delayMs: retryDelayMs(run.attempt, retry, thrown, random) }
+}
+
+function upgraded(run: Run, input: unknown): unknown {
+  const { version = 1 } = run.claimed
+  const { definition } = run
+
+  return definition.upgrade && version < definition.version ? definition.upgrade(input, version) : input
+}
+
+function callHandler(run: Run, runtime: Runtime): unknown {
+  const handler = run.definition.handler!
+  if (runtime.middleware.length === 0) return handler(run.input, run)
+
+  return runtime.middleware.reduceRight<(context: Run) => Promise<unknown>>(
+    (next, each) =>
+      each.run ? (context) => each.run!(context, (fields) => next(Object.assign(context, fields))) : next,
+    async (context) => handler(run.input, context),
+  )(run)
+}
+
+async function succeeded(run: Run, runtime: Runtime, returned: unknown): Promise<RunEnd> {
+  const { definition } = run
+  const result = definition.output ? await parseResult(definition, returned) : returned
+  const encoded = definition.keepResult ? encodeWithin(runtime, result, `the result of "${definition.name}"`) : null
+
+  return {
+    kind: 'outcome',
+    outcome: { kind: 'succeeded', result: encoded },
+    followUps: run.hasFollowUps ? await run.followUps() : undefined,
+    result,
+  }
+}
+
+function ended(run: Run, runtime: Runtime, thrown: unknown): RunEnd {
+  if (run.ending === 'cancelled' || thrown instanceof Cancelled)
+    return { kind: 'outcome', outcome: { kind: 'cancelled' }, thrown }
+  // Where the job belongs to another by now, the store refuses it like any other late word.
+  if (run.ending === 'stopping' || run.ending === 'lost') return { kind: 'give back' }
+  const error = run.ending === 'timeout' ? new JobTimeoutError(run.task, run.definition.timeoutMs!) : thrown
+
+  return { kind: 'outcome', outcome: failureSafely(run, runtime, error), thrown: error }
+}
+
+/** A backoff or predicate of the user's may throw too; then that is the error, and final. */
+function failureSafely(run: Run, runtime: Runtime, thrown: unknown): Outcome {
+  try {
+    return failure(run, thrown, () => runtime.env.random())
+  } catch (error) {
+    return { kind: 'failed', error: describe(error, (text) => run.mask(text)) }
+  }
+}
+
+/** The end of a run whose timeout is over, whatever its handler still does. */
+export function timedOut(run: Run, runtime: Runtime): RunEnd {
+  return ended(run, runtime, undefined)
+}
+
+/** Never rejects. */
+export async function execute(run: Run, runtime: Runtime): Promise<RunEnd> {
+  try {
+    const decoded = upgraded(run, runtime.codec.decode(run.claimed.input))
+    const parsed = run.definition.input ? parseInput(run.definition, decoded) : decoded
+    run.input = parsed instanceof Promise ? await parsed : parsed
+    const returned = runningJob.run(run, callHandler, run, runtime)
+
+    return await succeeded(run, runtime, returned instanceof Promise ? await returned : returned)
+  } catch (thrown) {
+    return ended(run, runtime, thrown)
+  }
+}

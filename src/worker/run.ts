@@ -1,0 +1,176 @@
+/** One run of one job: what its handler is handed, and how the worker reaches it. Nothing is made before it is asked for. */
+import { encodeWithin, newJob } from '../client/new-job.ts'
+import { Cancelled, JobTimeoutError, LeaseLostError, WorkerStoppingError } from '../errors.ts'
+import type { LogLevel, LogLine, Progress } from '../job.ts'
+import { redacted, textRedactor } from '../redact.ts'
+import type { Runtime } from '../runtime.ts'
+import type { ClaimedJob, NewJob } from '../store/store.ts'
+import type { JobContext, JobLog, ProgressOptions } from '../task/context.ts'
+import type { TaskDefinition } from '../task/definition.ts'
+import type { Task } from '../task/task.ts'
+import { parseInput } from '../task/validate.ts'
+import type { Reports } from './reports.ts'
+import type { Slots } from './slots.ts'
+
+/** Why a run was told to end. */
+export type Ending = 'cancelled' | 'timeout' | 'lost' | 'stopping'
+
+/** Log lines one run may write. */
+export const logLinesPerRun = 1000
+
+export class Run implements JobContext {
+  readonly claimed: ClaimedJob
+  readonly definition: TaskDefinition
+  readonly slots: Slots
+  startedAt = 0
+  /** The input as the handler got it. */
+  input: unknown
+  ending: Ending | undefined
+  /** The worker has recorded an outcome, or may record none: whatever the handler still does is ignored. */
+  closed = false
+  deadline = 0
+  readonly #runtime: Runtime
+  readonly #reports: Reports
+  #controller: AbortController | undefined
+  #metadata: Record<string, unknown> | undefined
+  #log: JobLog | undefined
+  #logLines = 0
+  #mask: ((text: string) => string) | undefined
+  #followUps: Promise<NewJob>[] | undefined
+
+  constructor(claimed: ClaimedJob, definition: TaskDefinition, slots: Slots, runtime: Runtime, reports: Reports) {
+    this.claimed = claimed
+    this.definition = definition
+    this.slots = slots
+    this.#runtime = runtime
+    this.#reports = reports
+  }
+
+  get id(): string {
+    return this.claimed.id
+  }
+
+  get task(): string {
+    return this.claimed.task
+  }
+
+  get queue(): string {
+    return this.claimed.queue
+  }
+
+  get attempt(): number {
+    return this.claimed.attempt
+  }
+
+  get createdAt(): Date {
+    return new Date(this.claimed.createdAt)
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.ending && !this.#controller.signal.aborted) this.#controller.abort(this.#reason(this.ending))
+
+    return this.#controller.signal
+  }
+
+  get metadata(): Readonly<Record<string, unknown>> {
+    const { metadata } = this.claimed
+
+    return (this.#metadata ??= metadata ? (this.#runtime.codec.decode(metadata) as Record<string, unknown>) : {})
+  }
+
+  get log(): JobLog {
+    return (this.#log ??= this.#makeLog())
+  }
+
+  async progress(done: number, { of, note, data }: ProgressOptions = {}): Promise<void> {
+    if (this.closed) return
+    const progress: Progress = {
+      done,
+      ...(of !== undefined && { of }),
+      ...(note !== undefined && { note: this.mask(note) }),
+      ...(data !== undefined && { data: this.#plain(data, 'the progress data') }),
+    }
+    this.#reports.progress(this, progress)
+  }
+
+  followUp(task: Task<any, unknown>, input?: unknown, options?: object): void {
+    const definition = this.#runtime.registry.get(task.name)
+    const made = (async () => newJob(this.#runtime, definition, input, await parseInput(definition, input), options))()
+
+    // Its failure is the attempt's: `followUps` throws it when the handler has ended.
+    made.catch(() => {})
+    ;(this.#followUps ??= []).push(made)
+  }
+
+  /** The follow-ups asked for, once their inputs are checked. */
+  async followUps(): Promise<NewJob[] | undefined> {
+    return this.#followUps && Promise.all(this.#followUps)
+  }
+
+  get hasFollowUps(): boolean {
+    return this.#followUps !== undefined
+  }
+
+  /** Tells the handler to end, if it listens. The first reason stays. */
+  end(ending: Ending): void {
+    if (this.ending) return
+    this.ending = ending
+    this.#controller?.abort(this.#reason(ending))
+  }
+
+  /** Whether a job of this queue would need one of the slots that this run shares. */
+  sharesSlotsWith(queue: string): boolean {
+    return this.slots.has(queue)
+  }
+
+  /** Masks what the task redacts wherever it stands in a text. */
+  mask(text: string): string {
+    if (!this.definition.redact) return text
+    this.#mask ??= textRedactor(this.#runtime.codec.decode(this.claimed.input), this.definition.redact)
+
+    return this.#mask(text)
+  }
+
+  #reason(ending: Ending): Error {
+    if (ending === 'cancelled') return new Cancelled()
+    if (ending === 'timeout') return new JobTimeoutError(this.task, this.definition.timeoutMs ?? 0)
+
+    return ending === 'lost' ? new LeaseLostError() : new WorkerStoppingError()
+  }
+
+  #makeLog(): JobLog {
+    const write = (level: LogLevel) => (message: string, data?: unknown) => this.#write(level, message, data)
+
+    return Object.assign(write('info'), {
+      debug: write('debug'),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+    })
+  }
+
+  #write(level: LogLevel, message: string, data: unknown): void {
+    if (this.closed || this.#logLines > logLinesPerRun) return
+    const at = this.#runtime.env.now()
+    const over = this.#logLines++ === logLinesPerRun
+    const line: LogLine = over
+      ? { at, level: 'warn', message: `More than ${logLinesPerRun} lines in one run; the rest is dropped.` }
+      : {
+          at,
+          level,
+          message: this.mask(String(message)),
+          ...(data !== undefined && { data: this.#plain(data, 'the log data') }),
+        }
+
+    this.#reports.line(this, line)
+  }
+
+  /** Checked like any stored value, and masked at once. */
+  #plain(data: unknown, what: string): unknown {
+    return redacted(
+      this.#runtime.codec.decode(this.mask(encodeWithin(this.#runtime, data, what))),
+      this.definition.redact,
+    )
+  }
+}
