@@ -1,0 +1,159 @@
+/**
+ * Who waits for whom. An edge is open until its member is final; a waiter with no open
+ * edge moves on. The end of a member is marked at once and spread in bounded portions,
+ * first in, first out, so that no step has ten thousand waiters to move.
+ */
+import type { ClaimedJob, Dependencies, Member } from '../store.ts'
+import { setState, type Cascade, type Data } from './data.ts'
+import { claimedOf, settledOf, type Edge, type Entry } from './entry.ts'
+import { finish, reopen } from './finish.ts'
+import { lineUp, schedule } from './lines.ts'
+
+/** How many edges a step follows by itself; the rest is upkeep's. */
+const spreadAtOnce = 500
+const inlineBytes = 16 * 1024 * 1024
+const membersPerPage = 500
+
+/** Makes a new job wait. Returns the first member that cancels it at once, if one does. */
+export function waitFor(data: Data, entry: Entry, { on, otherwise }: Dependencies): string | undefined {
+  for (const id of new Set(on)) addEdge(data, entry, data.jobs.get(id)!, otherwise)
+  return cancellingMember(entry)
+}
+
+/** Makes a running job wait for jobs it has started, whatever becomes of them. Unknown ones are ignored. */
+export function waitMore(data: Data, entry: Entry, on: readonly string[]): void {
+  for (const id of new Set(on)) {
+    const member = data.jobs.get(id)
+    if (!member || member === entry) continue
+
+    const edge = entry.waitsFor.find((known) => known.member === member)
+    if (edge) openAgain(edge, member)
+    else addEdge(data, entry, member, 'run')
+  }
+}
+
+/** Lets a blocked job with nothing left to wait for go on: to its time, its lane or its line. */
+export function moveOn(data: Data, entry: Entry): void {
+  if (entry.state !== 'blocked' || entry.pending > 0 || entry.held) return
+
+  if (entry.dueAt !== undefined && entry.dueAt > data.env.now()) return schedule(data, entry, entry.dueAt)
+  lineUp(data, entry)
+  data.news.tell('ready', entry)
+}
+
+export function markWaiters(data: Data, member: Entry, succeeded: boolean): void {
+  for (const edge of member.waiters) if (edge.open) data.cascades.push({ kind: 'ended', edge, succeeded })
+}
+
+/** A final job goes on: those that were cancelled because of it wait for it again. */
+export function markReopened(data: Data, member: Entry): void {
+  for (const edge of member.waiters) data.cascades.push({ kind: 'reopened', edge, succeeded: false })
+}
+
+/** Follows at most `limit` edges. */
+export function spread(data: Data, limit: number = spreadAtOnce): number {
+  let followed = 0
+  for (; followed < limit; followed++) {
+    const cascade = data.cascades.shift()
+    if (!cascade) break
+    if (cascade.kind === 'ended') settleEdge(data, cascade)
+    else blockAgain(data, cascade.edge)
+  }
+  return followed
+}
+
+/** A job started again by hand waits for nothing more. */
+export function closeEdges(entry: Entry): void {
+  for (const edge of entry.waitsFor) edge.open = false
+  entry.pending = 0
+}
+
+/** A job that is erased waits for nobody; those that wait for it keep their edge. */
+export function removeEdges(entry: Entry): void {
+  for (const edge of entry.waitsFor) edge.member.waiters.delete(edge)
+}
+
+export function neededByOthers(entry: Entry): boolean {
+  return entry.waiters.values().some(({ waiter }) => !waiter.final)
+}
+
+/** As it is handed to a worker, with what it waited for as far as that may come along. */
+export function claimedWithMembers(entry: Entry): ClaimedJob {
+  const claimed = claimedOf(entry)
+  if (entry.waitsFor.length === 0) return claimed
+
+  const members = membersOf(entry, 0)
+  let bytes = 0
+  const cut = members.findIndex((member) => (bytes += (member.result?.length ?? 0) + 100) > inlineBytes)
+  return cut === -1 ? { ...claimed, members } : { ...claimed, members: members.slice(0, cut), moreMembers: true }
+}
+
+export function membersPage(data: Data, id: string, cursor?: string): { members: Member[]; cursor?: string } {
+  const entry = data.jobs.get(id)
+  const from = cursor === undefined ? 0 : Number(cursor)
+  if (!entry) return { members: [] }
+
+  const members = membersOf(entry, from).slice(0, membersPerPage)
+  const last = members.at(-1)
+  const more = last !== undefined && members.length === membersPerPage
+  return more ? { members, cursor: String(last.index + 1) } : { members }
+}
+
+function membersOf(entry: Entry, from: number): Member[] {
+  return entry.waitsFor
+    .filter(({ member, index }) => index >= from && member.final && !member.erased)
+    .map(({ member, index }) => ({ index, ...settledOf(member) }) as Member)
+}
+
+function addEdge(data: Data, waiter: Entry, member: Entry, otherwise: Edge['otherwise']) {
+  const edge: Edge = { waiter, member, index: waiter.waitsFor.length, otherwise, open: !member.final }
+  waiter.waitsFor.push(edge)
+  member.waiters.add(edge)
+  if (edge.open) waiter.pending++
+}
+
+function openAgain(edge: Edge, member: Entry) {
+  if (edge.open || member.final) return
+  edge.open = true
+  edge.otherwise = 'run'
+  edge.waiter.pending++
+}
+
+function settleEdge(data: Data, { edge, succeeded }: Cascade) {
+  const { waiter, member, otherwise } = edge
+  // Retried or already counted since this was marked.
+  if (!edge.open || !member.final) return
+
+  edge.open = false
+  waiter.pending--
+  if (waiter.state !== 'blocked') return
+  if (succeeded || otherwise === 'run') moveOn(data, waiter)
+  else finish(data, waiter, { state: 'cancelled', because: member.id })
+}
+
+function blockAgain(data: Data, { waiter, member }: Edge) {
+  if (waiter.state !== 'cancelled' || waiter.because !== member.id || member.final || waiter.erased) return
+
+  const other = cancellingMember(waiter)
+  if (other !== undefined) {
+    waiter.because = other
+    return
+  }
+  reopen(data, waiter)
+  setState(data, waiter, 'blocked')
+  openEdges(waiter)
+  data.news.tell('blocked', waiter)
+  markReopened(data, waiter)
+}
+
+function openEdges(waiter: Entry) {
+  for (const edge of waiter.waitsFor) edge.open = !edge.member.final
+  waiter.pending = waiter.waitsFor.filter(({ open }) => open).length
+}
+
+/** The first member whose end forbids this job to run. */
+function cancellingMember(entry: Entry): string | undefined {
+  return entry.waitsFor.find(
+    ({ member, otherwise }) => otherwise === 'cancel' && !member.erased && member.final && member.state !== 'succeeded',
+  )?.member.id
+}

@@ -1,0 +1,12 @@
+import type { Data } from './data.ts'
+import { removeEdges } from './dependencies.ts'
+import type { Entry } from './entry.ts'
+
+/** Deletes a final job and all it has. */
+export function erase(data: Data, entry: Entry): void {
+  removeEdges(entry)
+  data.jobs.delete(entry.id)
+  data.queues.get(entry.job.queue)!.states[entry.state]--
+  entry.erased = true
+  if (data.ordered.length > 2 * data.jobs.size + 64) data.ordered = data.ordered.filter(({ erased }) => !erased)
+}

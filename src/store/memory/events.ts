@@ -1,0 +1,21 @@
+/** The stream of events for one listener, from the first `next` on. */
+import type { EventFilter, StoreEvent } from '../store.ts'
+import type { Data } from './data.ts'
+import { recordOf } from './entry.ts'
+
+export async function* listen(open: () => Data, filter: EventFilter, signal: AbortSignal): AsyncGenerator<StoreEvent> {
+  const data = open()
+  if (signal.aborted) return
+
+  const subscription = data.news.subscribe(filter)
+  const end = () => subscription.end()
+  signal.addEventListener('abort', end)
+  subscription.begin((filter.ids ?? []).flatMap((id) => data.jobs.get(id) ?? []).map(recordOf))
+
+  try {
+    for (let next = await subscription.next(); !next.done; next = await subscription.next()) yield next.value
+  } finally {
+    signal.removeEventListener('abort', end)
+    end()
+  }
+}

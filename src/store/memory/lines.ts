@@ -1,0 +1,140 @@
+/**
+ * How a job comes to stand ready: through its lane, if it has one, into the line of its queue and rank.
+ *
+ * Coming from anywhere but a give-back or a rescue, it takes a new number and so the end of the line.
+ * A lane lets its jobs out by rank and number while it has free slots; those it keeps stand parked.
+ */
+import { queueOf, setState, type Data, type LaneState, type RateState } from './data.ts'
+import type { Entry } from './entry.ts'
+import { Line } from './line.ts'
+import type { Lane, Rate, Store } from '../store.ts'
+
+/** Makes a job ready at the end of its line. */
+export function lineUp(data: Data, entry: Entry): void {
+  entry.place = ++data.places
+  entry.dueAt = undefined
+  setState(data, entry, 'ready')
+
+  const { lane } = entry.job
+  if (!lane || laneOf(data, lane).out.has(entry.id)) return stand(data, entry)
+  park(data, entry)
+  admit(data, lane.name)
+}
+
+/** Puts a job that was given back or rescued where it stood; it never went back into its lane. */
+export function lineUpAgain(data: Data, entry: Entry): void {
+  setState(data, entry, 'ready')
+  stand(data, entry)
+}
+
+/** Makes a job wait for its time. */
+export function schedule(data: Data, entry: Entry, dueAt: number): void {
+  entry.dueAt = dueAt
+  entry.due = data.due.add(entry, dueAt, entry.seq)
+  setState(data, entry, 'scheduled')
+}
+
+/** Takes a job out of wherever it waits. */
+export function withdraw(data: Data, entry: Entry): void {
+  if (entry.due) data.due.remove(entry.due)
+  entry.due = undefined
+  if (!entry.standing) return
+
+  const { line } = entry.standing
+  line.remove(entry.standing)
+  entry.standing = undefined
+  const { rate, lane } = entry.job
+  const parked = lane && laneOf(data, lane).parked === line
+  if (rate && !parked) rateOf(data, rate).standing--
+}
+
+/** Stands a ready job anew after its rank or place has changed; it stays on its side of the lane. */
+export function restand(data: Data, entry: Entry): void {
+  const { lane } = entry.job
+  const parked = lane && entry.standing?.line === laneOf(data, lane).parked
+  withdraw(data, entry)
+  if (parked) park(data, entry)
+  else stand(data, entry)
+}
+
+/** Hands in a job's slot without letting the next one out; `admit` does. */
+export function handInSlot(data: Data, entry: Entry): void {
+  if (entry.job.lane) laneOf(data, entry.job.lane).out.delete(entry.id)
+}
+
+/** Hands in a job's slot and lets the next one out. */
+export function freeSlot(data: Data, entry: Entry): void {
+  handInSlot(data, entry)
+  if (entry.job.lane) admit(data, entry.job.lane.name)
+}
+
+/** Lets jobs out of a lane while it has free slots. */
+export function admit(data: Data, name: string): void {
+  const lane = data.lanes.get(name)
+  if (!lane) return
+
+  while (lane.out.size < lane.slots) {
+    const entry = lane.parked.peek()?.entry
+    if (!entry) return
+    lane.parked.remove(entry.standing!)
+    lane.out.add(entry.id)
+    stand(data, entry)
+  }
+}
+
+/** Gives a limit its value by name: a lane its slots, a rate its tokens. */
+export function setLimit(data: Data, name: string, { slots, tokens, perMs }: Parameters<Store['limit']>[1]): void {
+  if (slots !== undefined) setLane(data, { name, slots })
+
+  const rate = {
+    ...data.rates.get(name),
+    ...(tokens !== undefined && { tokens }),
+    ...(perMs !== undefined && { perMs }),
+  }
+  if (rate.tokens === undefined || rate.perMs === undefined) return
+  setRate(data, { name, tokens: rate.tokens, perMs: rate.perMs })
+}
+
+export function setLane(data: Data, { name, slots }: Lane): void {
+  laneOf(data, { name, slots }).slots = slots
+  admit(data, name)
+}
+
+export function setRate(data: Data, { name, tokens, perMs }: Rate): void {
+  Object.assign(rateOf(data, { name, tokens, perMs }), { tokens, perMs })
+}
+
+export function laneOf(data: Data, { name, slots }: Lane): LaneState {
+  const lane = data.lanes.get(name) ?? { slots, out: new Set(), parked: new Line() }
+  data.lanes.set(name, lane)
+  return lane
+}
+
+export function rateOf(data: Data, { name, tokens, perMs }: Rate): RateState {
+  const rate = data.rates.get(name) ?? { tokens, perMs, starts: [], standing: 0 }
+  data.rates.set(name, rate)
+  return rate
+}
+
+function park(data: Data, entry: Entry) {
+  entry.standing = laneOf(data, entry.job.lane!).parked.add(entry, entry.rank, entry.place)
+}
+
+function stand(data: Data, entry: Entry) {
+  const queue = queueOf(data, entry.job.queue)
+  const { rate } = entry.job
+  if (rate) rateOf(data, rate).standing++
+
+  if (entry.suspect) entry.standing = queue.suspects.add(entry, entry.rank, entry.place)
+  else entry.standing = lineFor(queue.ranks[entry.rank]!, rate).add(entry, entry.place, 0)
+
+  queue.arrivals++
+  data.news.work(queue.name)
+}
+
+function lineFor(standing: { plain: Line; rated: Map<string, Line> }, rate: Rate | undefined): Line {
+  if (!rate) return standing.plain
+  const line = standing.rated.get(rate.name) ?? new Line()
+  standing.rated.set(rate.name, line)
+  return line
+}

@@ -1,0 +1,72 @@
+/** Lives of workers: joining, leaving, leases, and what is left for them to be told. */
+import type { ControlMessage, IncarnationId, NewWorker, WorkerRecord } from '../store.ts'
+import type { Data, Incarnation } from './data.ts'
+import { takeBack } from './settle.ts'
+
+export function join(data: Data, worker: NewWorker): IncarnationId {
+  const id = data.env.id()
+  data.incarnations.set(id, {
+    id,
+    worker: { ...worker },
+    startedAt: data.env.now(),
+    deadline: data.env.monotonic() + worker.leaseMs,
+    held: new Map(),
+    cancels: [],
+    messages: [],
+    seen: new Map(),
+  })
+  return id
+}
+
+export function leave(data: Data, id: IncarnationId): void {
+  const life = data.incarnations.get(id)
+  if (!life) return
+
+  for (const entry of life.held.values()) takeBack(data, entry, 0)
+  markGone(data, life)
+}
+
+/** From here on every turn of it is answered `gone`. Silence is final. */
+export function markGone(data: Data, life: Incarnation): void {
+  data.incarnations.delete(life.id)
+  data.news.control(life.id)
+}
+
+export function renew(data: Data, life: Incarnation): void {
+  life.deadline = data.env.monotonic() + life.worker.leaseMs
+}
+
+/** A lease is written only after a third of it, however often its worker calls. */
+export function isStale(data: Data, { deadline, worker }: Incarnation): boolean {
+  return deadline - data.env.monotonic() <= (worker.leaseMs * 2) / 3
+}
+
+export function send(data: Data, to: IncarnationId, message: ControlMessage): void {
+  for (const life of data.incarnations.values()) {
+    if (to !== 'all' && to !== life.id) continue
+    life.messages.push(message)
+    data.news.control(life.id)
+  }
+}
+
+export function workers(data: Data): WorkerRecord[] {
+  return [...data.incarnations.values()].map(({ id, worker, startedAt, deadline, held }) => ({
+    ...worker,
+    incarnation: id,
+    startedAt,
+    leaseLeftMs: Math.max(0, deadline - data.env.monotonic()),
+    running: held.size,
+  }))
+}
+
+/** Remembers what has come so far, so that `wait` can tell what comes after. */
+export function noteArrivals(data: Data, life: Incarnation): void {
+  for (const queue of data.queues.values()) life.seen.set(queue.name, queue.arrivals)
+}
+
+export function hasArrivals(data: Data, life: Incarnation, queues: readonly string[]): boolean {
+  return queues.some((name) => {
+    const queue = data.queues.get(name)
+    return queue !== undefined && !queue.paused && queue.arrivals > (life.seen.get(name) ?? 0)
+  })
+}

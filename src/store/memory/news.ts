@@ -1,0 +1,108 @@
+/**
+ * Who is waiting to hear: sleeping workers, callers that wait for a result, listeners.
+ *
+ * Nobody is called from inside a step: promises are resolved and buffers filled, and
+ * what hears of it runs when the step is over.
+ */
+import type { Env } from '../../env.ts'
+import type { Entry } from './entry.ts'
+import { recordOf } from './entry.ts'
+import { Subscription } from './subscription.ts'
+import type { EventFilter, IncarnationId, JobEvent, JobEventKind, WaitResult } from '../store.ts'
+
+interface Sleeper {
+  readonly incarnation: IncarnationId
+  readonly queues: ReadonlySet<string>
+  readonly wake: (why: WaitResult) => void
+}
+
+export class News {
+  readonly #env: Env
+  readonly #sleepers = new Set<Sleeper>()
+  readonly #finals = new Map<string, Set<() => void>>()
+  readonly #subscriptions = new Set<Subscription>()
+
+  constructor(env: Env) {
+    this.#env = env
+  }
+
+  /** Sleeps until one of `queues` has work, the incarnation is called, time is up, or the signal is aborted. */
+  sleep(incarnation: IncarnationId, queues: readonly string[], ms: number, signal: AbortSignal): Promise<WaitResult> {
+    return this.#until<WaitResult>(ms, signal, 'time', (wake) => {
+      const sleeper = { incarnation, queues: new Set(queues), wake }
+      this.#sleepers.add(sleeper)
+      return () => this.#sleepers.delete(sleeper)
+    })
+  }
+
+  /** Waits until one of these jobs is final or removed, time is up, or the signal is aborted. */
+  async someFinal(ids: readonly string[], ms: number, signal: AbortSignal): Promise<void> {
+    await this.#until<undefined>(ms, signal, undefined, (wake) => {
+      const waiter = () => wake(undefined)
+      for (const id of ids) this.#finals.set(id, (this.#finals.get(id) ?? new Set()).add(waiter))
+      return () => ids.forEach((id) => this.#forget(id, waiter))
+    })
+  }
+
+  subscribe(filter: EventFilter): Subscription {
+    const subscription = new Subscription(filter, () => this.#subscriptions.delete(subscription))
+    this.#subscriptions.add(subscription)
+    return subscription
+  }
+
+  work(queue: string): void {
+    for (const sleeper of this.#sleepers) if (sleeper.queues.has(queue)) sleeper.wake('work')
+  }
+
+  control(incarnation: IncarnationId): void {
+    for (const sleeper of this.#sleepers) if (sleeper.incarnation === incarnation) sleeper.wake('control')
+  }
+
+  final(id: string): void {
+    for (const waiter of this.#finals.get(id) ?? []) waiter()
+  }
+
+  tell(kind: JobEventKind, entry: Entry, more?: Partial<JobEvent>): void {
+    if (this.#subscriptions.size === 0) return
+
+    const { id, task, queue, state, attempt, progress, error, redact } = recordOf(entry)
+    const event: JobEvent = { kind, at: this.#env.now(), id, task, queue, state, attempt }
+    const whole = {
+      ...event,
+      ...(progress && { progress }),
+      ...(error && { error }),
+      ...(redact && { redact }),
+      ...more,
+    }
+    for (const subscription of this.#subscriptions) subscription.offer(whole)
+  }
+
+  close(): void {
+    for (const sleeper of this.#sleepers) sleeper.wake('control')
+    for (const waiters of this.#finals.values()) for (const waiter of waiters) waiter()
+    for (const subscription of this.#subscriptions) subscription.end()
+  }
+
+  #until<T>(ms: number, signal: AbortSignal, otherwise: T, listen: (wake: (why: T) => void) => () => void): Promise<T> {
+    if (signal.aborted || ms <= 0) return Promise.resolve(otherwise)
+
+    return new Promise((resolve) => {
+      const wake = (why: T) => {
+        timer.cancel()
+        signal.removeEventListener('abort', onAbort)
+        forget()
+        resolve(why)
+      }
+      const onAbort = () => wake(otherwise)
+      const timer = this.#env.after(ms, onAbort)
+      const forget = listen(wake)
+      signal.addEventListener('abort', onAbort)
+    })
+  }
+
+  #forget(id: string, waiter: () => void) {
+    const waiters = this.#finals.get(id)
+    waiters?.delete(waiter)
+    if (waiters?.size === 0) this.#finals.delete(id)
+  }
+}

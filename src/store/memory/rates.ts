@@ -1,0 +1,51 @@
+/** Start rates: a token is a recorded start, and is free again when that start has left the window. */
+import type { Data, RateState } from './data.ts'
+import type { Entry } from './entry.ts'
+
+export function mayStart(data: Data, entry: Entry): boolean {
+  const rate = entry.job.rate && data.rates.get(entry.job.rate.name)
+  return !rate || freeTokens(rate, data.env.now()) > 0
+}
+
+export function freeTokens(rate: RateState, now: number): number {
+  return rate.tokens - (rate.starts.length - firstSince(rate, now - rate.perMs))
+}
+
+export function recordStart(data: Data, entry: Entry): void {
+  const rate = entry.job.rate && data.rates.get(entry.job.rate.name)
+  if (!rate) return
+  const at = data.env.now()
+  // In order even when the clock has gone back.
+  rate.starts.splice(firstSince(rate, at), 0, { at, id: entry.id, claim: entry.claim })
+}
+
+/** A job given back unstarted returns its token. */
+export function forgetStart(data: Data, entry: Entry): void {
+  const rate = entry.job.rate && data.rates.get(entry.job.rate.name)
+  const index = rate?.starts.findLastIndex(({ id, claim }) => id === entry.id && claim === entry.claim) ?? -1
+  if (index !== -1) rate!.starts.splice(index, 1)
+}
+
+export function forgetOldStarts(data: Data): void {
+  for (const rate of data.rates.values()) rate.starts.splice(0, firstSince(rate, data.env.now() - rate.perMs))
+}
+
+/** Milliseconds until this rate has a token; undefined if it never will. */
+export function untilToken(rate: RateState, now: number): number | undefined {
+  const missing = 1 - freeTokens(rate, now)
+  if (missing <= 0) return 0
+
+  const freeing = rate.starts[firstSince(rate, now - rate.perMs) + missing - 1]
+  return freeing && freeing.at + rate.perMs - now
+}
+
+/** Index of the first start after `since`. */
+function firstSince({ starts }: RateState, since: number): number {
+  let [low, high] = [0, starts.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (starts[middle]!.at > since) high = middle
+    else low = middle + 1
+  }
+  return low
+}

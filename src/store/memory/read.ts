@@ -1,0 +1,97 @@
+/** Looking, without touching. */
+import type { JobHistory, JobQuery, JobRecord, QueueCounts, SettledJob, StatRow } from '../store.ts'
+import type { Data } from './data.ts'
+import { recordOf, settledOf, type Entry } from './entry.ts'
+
+/** Jobs looked at per page; a page that finds few is short. */
+const examinedPerPage = 10_000
+const defaultLimit = 50
+const largestLimit = 500
+
+export function get(data: Data, id: string): JobRecord | 'gone' | undefined {
+  const entry = data.jobs.get(id)
+  return entry ? recordOf(entry) : data.pruned.has(id) ? 'gone' : undefined
+}
+
+export function settledNow(data: Data, id: string): SettledJob | undefined {
+  const entry = data.jobs.get(id)
+  if (!entry) return { id, state: data.pruned.has(id) ? 'gone' : 'unknown' }
+  return entry.final ? settledOf(entry) : undefined
+}
+
+export function history(data: Data, id: string): JobHistory | undefined {
+  const entry = data.jobs.get(id)
+  return entry && { attempts: [...entry.history], log: [...entry.log] }
+}
+
+export function find(data: Data, query: JobQuery, cursor?: string): { jobs: JobRecord[]; cursor?: string } {
+  const limit = Math.min(query.limit ?? defaultLimit, largestLimit)
+  const jobs: JobRecord[] = []
+  let index = before(data.ordered, cursor === undefined ? Infinity : Number(cursor))
+  let last: Entry | undefined
+
+  for (let examined = 0; index >= 0 && jobs.length < limit && examined < examinedPerPage; index--, examined++) {
+    last = data.ordered[index]!
+    if (!last.erased && matches(last, query)) jobs.push(recordOf(last))
+  }
+
+  const more = last && hasOlder(data.ordered, index)
+  return more ? { jobs, cursor: String(last!.seq) } : { jobs }
+}
+
+export function counts(data: Data): QueueCounts[] {
+  return [...data.queues.values()]
+    .map(({ name, paused, states }) => ({ queue: name, paused, states: { ...states } }))
+    .toSorted((a, b) => compareText(a.queue, b.queue))
+}
+
+export function stats(data: Data, { fromAt, toAt }: { fromAt: number; toAt: number }): StatRow[] {
+  return [...data.stats.values()]
+    .filter(({ at }) => fromAt <= at && at < toAt)
+    .map((row) => ({ ...row }))
+    .toSorted((a, b) => a.at - b.at || compareText(a.task, b.task) || compareText(a.outcome, b.outcome))
+}
+
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** Index of the newest job inserted before `seq`. */
+function before(ordered: readonly Entry[], seq: number): number {
+  let [low, high] = [0, ordered.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (ordered[middle]!.seq < seq) low = middle + 1
+    else high = middle
+  }
+  return low - 1
+}
+
+function hasOlder(ordered: readonly Entry[], index: number): boolean {
+  while (index >= 0 && ordered[index]!.erased) index--
+  return index >= 0
+}
+
+function matches(entry: Entry, query: JobQuery): boolean {
+  const { job, state, createdAt } = entry
+  return (
+    (query.states?.includes(state) ?? true) &&
+    (query.tasks?.includes(job.task) ?? true) &&
+    (query.queues?.includes(job.queue) ?? true) &&
+    (query.tag === undefined || (job.tags?.includes(query.tag) ?? false)) &&
+    (query.createdFrom === undefined || createdAt >= query.createdFrom) &&
+    (query.createdTo === undefined || createdAt < query.createdTo) &&
+    (!query.input || fieldEquals(entry.input, query.input)) &&
+    (!query.metadata || fieldEquals(job.metadata, query.metadata))
+  )
+}
+
+function fieldEquals(text: string | undefined, { path, value }: NonNullable<JobQuery['input']>): boolean {
+  if (text === undefined) return false
+  let field: unknown = JSON.parse(text)
+  for (const name of path.split('.')) {
+    if (field === null || typeof field !== 'object' || Array.isArray(field) || !Object.hasOwn(field, name)) return false
+    field = (field as Record<string, unknown>)[name]
+  }
+  return field === value
+}

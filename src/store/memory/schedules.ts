@@ -1,0 +1,44 @@
+/** Schedules as the memory engine keeps them: a rule nobody here reads, and the time it fires next. */
+import type { ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
+import type { Data } from './data.ts'
+import { spread } from './dependencies.ts'
+import { present } from './entry.ts'
+import { insertCall } from './insert.ts'
+import { compareText } from './read.ts'
+
+type Declared = Parameters<ScheduleStore['put']>[0][number]
+
+export function putSchedule(data: Data, { name, rule, nextAt }: Declared): void {
+  const known = data.schedules.get(name)
+  const declaredAt = data.env.now()
+
+  if (!known) data.schedules.set(name, { name, rule, nextAt, paused: false, declaredAt })
+  else if (known.rule === rule) known.declaredAt = declaredAt
+  else Object.assign(known, { rule, nextAt, declaredAt })
+}
+
+export function pauseSchedule(data: Data, name: string, paused: boolean): boolean {
+  const schedule = data.schedules.get(name)
+  if (schedule) schedule.paused = paused
+  return schedule !== undefined
+}
+
+export function listSchedules(data: Data): ScheduleRecord[] {
+  return [...data.schedules.values()]
+    .map((schedule) => present<ScheduleRecord>({ ...schedule, lastJob: schedule.lastJob }))
+    .toSorted((a, b) => compareText(a.name, b.name))
+}
+
+/** The comparison of times is what makes a tick fire at most once, however many fire it. */
+export function fire(data: Data, { name, at, nextAt, job }: Tick): 'fired' | 'stale' {
+  const schedule = data.schedules.get(name)
+  if (!schedule || schedule.paused || schedule.nextAt !== at) return 'stale'
+
+  schedule.nextAt = nextAt
+  if (!job) return 'fired'
+  const [outcome] = insertCall(data, [job])
+  if (outcome!.kind === 'kept') schedule.lastJob = outcome!.other
+  else if (outcome!.kind !== 'refused') schedule.lastJob = job.id
+  spread(data)
+  return 'fired'
+}

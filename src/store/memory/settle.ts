@@ -1,0 +1,99 @@
+/** Recording how runs ended, and taking back jobs that were not started. */
+import type { Outcome } from '../../outcome.ts'
+import type { Claim, NewJob, Settlement } from '../store.ts'
+import { setState, tally, type Data, type Incarnation } from './data.ts'
+import { waitMore } from './dependencies.ts'
+import { end } from './ending.ts'
+import type { Entry } from './entry.ts'
+import { dropExpiry, finish, letGo, watchExpiry } from './finish.ts'
+import { freeSlot, handInSlot, lineUp, lineUpAgain, schedule } from './lines.ts'
+import { forgetStart } from './rates.ts'
+
+/** The job of this claim, if the incarnation still holds it under exactly this claim. */
+export function fenced(life: Incarnation, { id, claim }: Claim): Entry | undefined {
+  const entry = life.held.get(id)
+  return entry?.claim === claim ? entry : undefined
+}
+
+/** False if the claim is stale; nothing is written then. */
+export function settle(data: Data, life: Incarnation, { claim, outcome, ranMs, followUps }: Settlement): boolean {
+  const entry = fenced(life, claim)
+  if (!entry) return false
+
+  const recorded = recordedOutcome(entry, outcome)
+  tally(data, entry.job.task, recorded.kind, ranMs)
+  letGo(data, entry)
+  dropExpiry(data, entry)
+  apply(data, entry, recorded, followUps)
+  return true
+}
+
+/** False if the claim is stale. */
+export function giveBack(data: Data, life: Incarnation, claim: Claim, delayMs = 0): boolean {
+  const entry = fenced(life, claim)
+  if (!entry) return false
+
+  takeBack(data, entry, delayMs)
+  return true
+}
+
+/** Untouched: as if it had not been claimed, except that its claim is used up. */
+export function takeBack(data: Data, entry: Entry, delayMs: number): void {
+  forgetStart(data, entry)
+  letGo(data, entry)
+  watchExpiry(data, entry)
+  entry.startedAt = undefined
+  if (entry.cancelRequestedAt !== undefined) return finish(data, entry, { state: 'cancelled' })
+
+  if (delayMs > 0) putOff(data, entry, delayMs)
+  else lineUpAgain(data, entry)
+  data.news.tell('given back', entry)
+}
+
+/** Once a cancel was asked for, a job can only end cancelled, whatever its handler did. */
+function recordedOutcome({ cancelRequestedAt }: Entry, outcome: Outcome): Outcome {
+  if (cancelRequestedAt === undefined || outcome.kind === 'cancelled') return outcome
+  return 'error' in outcome ? { kind: 'cancelled', error: outcome.error } : { kind: 'cancelled' }
+}
+
+function apply(data: Data, entry: Entry, outcome: Outcome, followUps: readonly NewJob[] = []) {
+  if (outcome.kind === 'wait') return block(data, entry, outcome.on)
+
+  entry.attempts++
+  if (outcome.kind === 'retry' || outcome.kind === 'failed') {
+    entry.history.push({ attempt: entry.attempts, at: data.env.now(), error: outcome.error })
+  }
+  if (outcome.kind === 'retry') return again(data, entry, outcome)
+  if (outcome.kind === 'succeeded') return end(data, entry, { state: 'succeeded', result: outcome.result }, followUps)
+  return end(data, entry, { state: outcome.kind, error: outcome.error })
+}
+
+function again(data: Data, entry: Entry, { error, delayMs }: Outcome & { kind: 'retry' }) {
+  entry.error = error
+  if (delayMs > 0) putOff(data, entry, delayMs)
+  else lineUpAfresh(data, entry)
+  data.news.tell('retrying', entry)
+}
+
+function block(data: Data, entry: Entry, on: readonly string[]) {
+  waitMore(data, entry, on)
+  entry.dueAt = undefined
+  if (entry.pending === 0) {
+    lineUpAfresh(data, entry)
+    return data.news.tell('ready', entry)
+  }
+  setState(data, entry, 'blocked')
+  freeSlot(data, entry)
+  data.news.tell('blocked', entry)
+}
+
+function putOff(data: Data, entry: Entry, delayMs: number) {
+  schedule(data, entry, data.env.now() + delayMs)
+  freeSlot(data, entry)
+}
+
+/** Through its lane anew, at the end of the line. */
+function lineUpAfresh(data: Data, entry: Entry) {
+  handInSlot(data, entry)
+  lineUp(data, entry)
+}

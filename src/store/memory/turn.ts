@@ -1,0 +1,61 @@
+/** One turn: everything a worker needs, in one step and in the order the contract gives. */
+import type { Claim, Turn, TurnResult } from '../store.ts'
+import { claimFor, type Claiming } from './claim.ts'
+import type { Data, Incarnation } from './data.ts'
+import { claimedWithMembers, spread } from './dependencies.ts'
+import { isStale, noteArrivals, renew } from './lives.ts'
+import { untilToken } from './rates.ts'
+import { giveBack, settle } from './settle.ts'
+
+export function turn(data: Data, { incarnation, settled, givenBack, room }: Turn): TurnResult {
+  const life = data.incarnations.get(incarnation)
+  if (!life) return { gone: true }
+
+  const stale = [
+    ...settled.filter((settlement) => !settle(data, life, settlement)).map(({ claim }) => claim),
+    ...givenBack.filter(({ claim, delayMs }) => !giveBack(data, life, claim, delayMs)).map(({ claim }) => claim),
+  ]
+  spread(data)
+  const said = handOver(life)
+  const claiming: Claiming = { data, life, claim: data.claims + 1, claimed: [], expired: 0 }
+  const more = room.map((each) => claimFor(claiming, each)).includes(true)
+  const { claimed, expired } = claiming
+  if (claimed.length > 0) data.claims++
+  spread(data)
+
+  const changes = settled.length + givenBack.length - stale.length + claimed.length + expired
+  if (changes + said.cancels.length + said.messages.length > 0 || isStale(data, life)) renew(data, life)
+  noteArrivals(data, life)
+
+  const nextDue = nextDueMs(data)
+  return {
+    gone: false,
+    stale,
+    ...said,
+    claimed: claimed.map(claimedWithMembers),
+    more: more || expired > 0,
+    ...(nextDue !== undefined && { nextDueMs: nextDue }),
+  }
+}
+
+/** Milliseconds until a scheduled job or a token that a ready job waits for falls due. */
+export function nextDueMs(data: Data): number | undefined {
+  const now = data.env.now()
+  const due = data.due.peek()
+  const moments = due ? [Math.max(0, due.first - now)] : []
+
+  for (const rate of data.rates.values()) {
+    const ms = rate.standing > 0 ? untilToken(rate, now) : undefined
+    if (ms !== undefined) moments.push(ms)
+  }
+  return moments.length > 0 ? Math.min(...moments) : undefined
+}
+
+/** Each cancel request and each message is told once. A job that has ended since needs no cancelling. */
+function handOver(life: Incarnation) {
+  const cancels: Claim[] = life.cancels.filter(({ id, claim }) => life.held.get(id)?.claim === claim)
+  const { messages } = life
+  life.cancels = []
+  life.messages = []
+  return { cancels, messages }
+}

@@ -1,0 +1,146 @@
+/**
+ * Upkeep: what nobody asks for and time brings.
+ *
+ * Silence of the store is not silence of its workers: when nobody has looked for half a
+ * lease, every lease is extended instead of rescuing. A rescue raises `crashes`, not
+ * `attempts`, so that a job which kills its worker is found out and its neighbours are
+ * not blamed. Any worker may do it; twice is harmless.
+ */
+import type { UpkeepLimits, UpkeepResult } from '../store.ts'
+import { expire, isOverdue } from './claim.ts'
+import { tally, type Data } from './data.ts'
+import { neededByOthers, spread } from './dependencies.ts'
+import { endLost } from './ending.ts'
+import type { Entry } from './entry.ts'
+import { erase } from './erase.ts'
+import { dropExpiry, finish, letGo } from './finish.ts'
+import { forgetOldKeys } from './keys.ts'
+import { lineUp, lineUpAgain, withdraw } from './lines.ts'
+import { markGone, renew } from './lives.ts'
+import { forgetOldStarts } from './rates.ts'
+import { nextDueMs } from './turn.ts'
+
+export const upkeepDefaults: UpkeepLimits = { promote: 200, rescue: 200, expire: 200, spread: 500, prune: 500 }
+
+/** How long the ids of pruned jobs are remembered. */
+const goneMs = 2 * 24 * 3_600_000
+/** How long statistics are kept. */
+const statsMs = 14 * 24 * 3_600_000
+const crashesAllowed = 2
+
+export function upkeep(data: Data, given: Partial<UpkeepLimits> = {}): UpkeepResult {
+  const limits = { ...upkeepDefaults, ...given }
+  const extended = extendAfterSilence(data)
+
+  const promoted = promote(data, limits.promote)
+  const expired = expireOverdue(data, limits.expire)
+  if (!extended) loseSilent(data)
+  const rescued = rescue(data, limits.rescue)
+  const followed = spread(data, limits.spread)
+  const pruned = prune(data, limits.prune)
+  forget(data)
+  data.stampedAt = data.env.monotonic()
+
+  const done = { promoted, rescued, expired, spread: followed, pruned }
+  const more =
+    promoted >= limits.promote ||
+    rescued >= limits.rescue ||
+    expired >= limits.expire ||
+    followed >= limits.spread ||
+    pruned >= limits.prune
+  const nextDue = nextDueMs(data)
+  return { more, ...done, extended, ...(nextDue !== undefined && { nextDueMs: nextDue }) }
+}
+
+function extendAfterSilence(data: Data): boolean {
+  const lives = [...data.incarnations.values()]
+  const shortest = Math.min(...lives.map(({ worker }) => worker.leaseMs))
+  if (data.env.monotonic() - data.stampedAt <= shortest / 2) return false
+
+  for (const life of lives) renew(data, life)
+  return lives.length > 0
+}
+
+function promote(data: Data, limit: number): number {
+  const now = data.env.now()
+  return upTo(limit, () => {
+    const spot = data.due.peek()
+    if (!spot?.entry || spot.first > now) return false
+    const { entry } = spot
+    withdraw(data, entry)
+    lineUp(data, entry)
+    data.news.tell('ready', entry)
+    return true
+  })
+}
+
+function expireOverdue(data: Data, limit: number): number {
+  return upTo(limit, () => {
+    const spot = data.expiries.peek()
+    if (!spot?.entry || !isOverdue(data, spot.entry)) return false
+    expire(data, spot.entry)
+    return true
+  })
+}
+
+/** Marks the silent gone first, so that nothing they still send is accepted. */
+function loseSilent(data: Data) {
+  const now = data.env.monotonic()
+  for (const life of data.incarnations.values()) {
+    if (life.deadline > now) continue
+    data.lost.push(...[...life.held.values()].toSorted((a, b) => a.seq - b.seq))
+    markGone(data, life)
+  }
+}
+
+function rescue(data: Data, limit: number): number {
+  return upTo(limit, () => {
+    const entry = data.lost.shift()
+    if (entry) rescueJob(data, entry)
+    return entry !== undefined
+  })
+}
+
+function rescueJob(data: Data, entry: Entry) {
+  tally(data, entry.job.task, 'rescued', 0)
+  letGo(data, entry)
+  dropExpiry(data, entry)
+  entry.crashes++
+
+  if (entry.cancelRequestedAt !== undefined) finish(data, entry, { state: 'cancelled' })
+  else if (entry.job.once || entry.crashes > crashesAllowed) endLost(data, entry)
+  else {
+    lineUpAgain(data, entry)
+    data.news.tell('rescued', entry)
+  }
+}
+
+function prune(data: Data, limit: number): number {
+  const now = data.env.now()
+  return upTo(limit, () => {
+    for (let spot = data.retention.peek(); spot?.entry && spot.first <= now; spot = data.retention.peek()) {
+      const { entry } = spot
+      data.retention.remove(spot)
+      entry.pinned = neededByOthers(entry)
+      if (entry.pinned) continue
+      erase(data, entry)
+      data.pruned.set(entry.id, now)
+      return true
+    }
+    return false
+  })
+}
+
+function forget(data: Data) {
+  const now = data.env.now()
+  forgetOldKeys(data)
+  forgetOldStarts(data)
+  for (const [id, at] of data.pruned) if (at + goneMs <= now) data.pruned.delete(id)
+  for (const [key, { at }] of data.stats) if (at + statsMs <= now) data.stats.delete(key)
+}
+
+function upTo(limit: number, step: () => boolean): number {
+  let done = 0
+  while (done < limit && step()) done++
+  return done
+}
