@@ -15,7 +15,11 @@ export interface Machine {
   settings: Record<string, string>
 }
 
-export async function describeMachine(engines: readonly EngineName[], folder: string, redis: string | undefined): Promise<Machine> {
+export async function describeMachine(
+  engines: readonly EngineName[],
+  folder: string,
+  redis: string | undefined,
+): Promise<Machine> {
   const cpus = os.cpus()
   const settings: Record<string, string> = {}
   for (const engine of engines) settings[engine] = (await loadEngine(engine)).settings

@@ -1,5 +1,6 @@
 /** `npm run bench`: Errand beside its peers, same machine, same run. */
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { findRedis } from '../test/servers.ts'
@@ -54,7 +55,7 @@ async function main(): Promise<void> {
   fs.mkdirSync(options.folder, { recursive: true })
   const folder = fs.mkdtempSync(path.join(options.folder, 'run-'))
   process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }))
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
 
   const head = `${machineText(await describeMachine(engines, folder, redis))}\nmedians of ${pairs} turns a side\n`
   if (options.json) console.error(head)
@@ -63,6 +64,14 @@ async function main(): Promise<void> {
   const run: Run = { folder, pairs, engines, redis, backlogJobs: sizes.backlog, progress }
   for (const figure of wanted) await report(figure, run)
   progress('')
+  warnOfLoad()
+}
+
+/** Two sides of unequal need suffer unequally: Redis and its worker want two cores, the others one. */
+function warnOfLoad(): void {
+  const [, load] = os.loadavg()
+  if (load! > os.cpus().length * 1.25)
+    console.error(`The machine was busy with other things (load ${load!.toFixed(1)}): measure again.`)
 }
 
 async function report(figure: Figure, run: Run): Promise<void> {

@@ -48,7 +48,12 @@ async function takeTurn(contender: Contender, loaded: boolean, run: Run): Promis
   }
 }
 
-async function onStore<T>(engine: EngineName, folder: string, run: Run, use: (store: string) => Promise<T>): Promise<T> {
+async function onStore<T>(
+  engine: EngineName,
+  folder: string,
+  run: Run,
+  use: (store: string) => Promise<T>,
+): Promise<T> {
   if (engine !== 'bullmq' || run.redis === undefined) return use(folder)
 
   const redis = await startRedis(run.redis)

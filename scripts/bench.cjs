@@ -8,7 +8,7 @@
  * In old syntax, like setup.cjs, which has to have run before.
  */
 
-const { spawnSync } = require('node:child_process')
+const { spawn, spawnSync } = require('node:child_process')
 const { createHash } = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
@@ -102,5 +102,8 @@ if (currentStamp() !== stamp) {
 }
 
 const args = ['--conditions=errand-source', path.join(bench, 'main.ts'), ...process.argv.slice(2)]
+const child = spawn(node, args, { stdio: 'inherit', env, shell: process.platform === 'win32' })
 
-process.exit(spawnSync(node, args, { stdio: 'inherit', env }).status ?? 1)
+// Not `spawnSync`: whoever stops this process means the bench, which then stops what it started and tidies up.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+child.on('exit', (code) => process.exit(code === null ? 1 : code))

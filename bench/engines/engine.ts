@@ -22,15 +22,15 @@ export interface Client {
   /** Adds jobs in as few calls as the engine's best settings have it. */
   enqueueMany(inputs: readonly Input[], delayMs?: number): Promise<void>
   worker(handler: Handler): Worker
-  /** How many jobs the store knows as succeeded: the check that what was counted was also recorded. */
+  /** How many jobs the store knows as succeeded. May be a moment old. */
   succeeded(): Promise<number>
   close(): Promise<void>
 }
 
 export interface Worker {
-  start(): Promise<void>
+  start(): Promise<unknown>
   /** Resolves when everything that has run is recorded. */
-  stop(): Promise<void>
+  stop(): Promise<unknown>
 }
 
 export interface Engine {

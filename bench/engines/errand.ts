@@ -19,6 +19,7 @@ export const errandEngine: Engine = {
     )
 
     if (loaded) attachListener(errand)
+    await errand.open()
 
     return {
       enqueue: (input) => send.enqueue(input),
@@ -30,7 +31,7 @@ export const errandEngine: Engine = {
 
         return errand.worker({ queues: ['default'], concurrency: 100 })
       },
-      succeeded: async () => (await errand.counts()).succeeded,
+      succeeded: async () => (await errand.queues()).find(({ name }) => name === 'default')?.states.succeeded ?? 0,
       close: () => errand.close(),
     }
   },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Assignment } from '../assignment.ts'
 import { type Client, loadEngine } from '../engines/engine.ts'
 import { type Handler, monotonicMs, work } from '../work.ts'
@@ -36,7 +37,14 @@ export function counting(tally: Tally, loaded: boolean): Handler {
   }
 }
 
-/** What was counted in this process must also be what the store says. */
+/** What was counted in this process must also be what the store says, as soon as its counters are up to date. */
 export async function assertSucceeded(client: Client, jobs: number): Promise<void> {
-  assert.equal(await client.succeeded(), jobs, 'The store does not know as many succeeded jobs as were run')
+  const giveUpAt = monotonicMs() + 5000
+  let succeeded = await client.succeeded()
+
+  while (succeeded !== jobs && monotonicMs() < giveUpAt) {
+    await sleep(100)
+    succeeded = await client.succeeded()
+  }
+  assert.equal(succeeded, jobs, 'The store does not know as many succeeded jobs as were run')
 }
