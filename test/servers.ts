@@ -95,13 +95,15 @@ export async function startRedis(program: string): Promise<Server> {
   const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder]
 
   const child = spawn(program, [...place, '--save', '', '--appendonly', 'no'], { stdio: ['ignore', 'pipe', 'inherit'] })
-  process.once('exit', () => child.kill('SIGKILL'))
+  const killAtExit = () => child.kill('SIGKILL')
+  process.once('exit', killAtExit)
   await printed(child, 'Ready to accept connections')
 
   return {
     url: `redis://127.0.0.1:${port}`,
     async stop() {
       await ended(child)
+      process.off('exit', killAtExit)
       rmSync(folder, { recursive: true, force: true })
     },
   }
