@@ -12,6 +12,8 @@ const condition = '--conditions=errand-source'
 const inCheckout = fs.existsSync(path.join(__dirname, '..', 'tsconfig.build.json'))
 
 function runsFromSource() {
+  if (process.execArgv.includes(condition)) return true
+
   try {
     return require.resolve('#cli').endsWith('.ts')
   } catch {
