@@ -2,16 +2,16 @@
 export interface UploadLimits {
   /** Fields of one record, or of one object inside it. @default 1_000 */
   readonly columns: number
-  /** Bytes of one text value. @default 256 KiB */
+  /** Bytes of one text value. @default 128 KiB */
   readonly cellBytes: number
   /**
    * Bytes of one record. It also bounds what a quote that is never closed can swallow, and how long one record can
-   * hold the event loop. In JSON files it is checked per chunk, so up to a chunk (64 KiB) more may pass.
-   * @default 1 MiB
+   * hold the event loop. In JSON files it is checked per chunk, so up to a chunk (32 KiB) more may pass.
+   * @default 256 KiB
    */
   readonly recordBytes: number
   /** How deep lists and objects may be nested; the record itself is level 1. @default 32 */
   readonly depth: number
 }
 
-export const uploadLimits: UploadLimits = { columns: 1_000, cellBytes: 256 * 1024, recordBytes: 1024 * 1024, depth: 32 }
+export const uploadLimits: UploadLimits = { columns: 1_000, cellBytes: 128 * 1024, recordBytes: 256 * 1024, depth: 32 }

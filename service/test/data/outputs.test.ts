@@ -118,6 +118,7 @@ test('XML is laid out by items and fields', async () => {
     ].join('\n'),
   )
   assert.equal(await textOf(xmlOfRecords(streamOf([]))), '<data></data>')
+  assert.match(await textOf(xmlOfRecords(streamOf([{ XmlId: 1 }]))), /<field name="XmlId">1<\/field>/)
 })
 
 test('XML comes back from a strict reader with every name and text', async () => {
