@@ -183,11 +183,14 @@ export class JobFailedError extends ErrandError {
   readonly jobId: string
   /** The error as the job kept it. */
   readonly error: JobError
+  /** The code of the handler's own error, if it had one. */
+  readonly errorCode: string | undefined
 
   constructor(jobId: string, error: JobError) {
     super(error.message)
     this.jobId = jobId
     this.error = error
+    this.errorCode = error.code
     this.name = error.name
     if (error.stack) this.stack = error.stack
   }

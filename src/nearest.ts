@@ -13,10 +13,10 @@ function distance(a: string, b: string): number {
   return row[b.length]!
 }
 
-/** The known name nearest to `name`, if any is near: about a third of its letters wrong at most. */
+/** The known name nearest to `name`, if any is near: fewer than half of its letters wrong. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const scored = known.map((candidate) => ({ candidate, far: distance(name.toLowerCase(), candidate.toLowerCase()) }))
   const best = scored.toSorted((a, b) => a.far - b.far)[0]
 
-  return best && best.far <= Math.max(2, Math.floor(name.length / 3)) ? best.candidate : undefined
+  return best && best.far <= Math.max(2, Math.floor(name.length * 0.45)) ? best.candidate : undefined
 }

@@ -1,16 +1,21 @@
 /**
  * Upkeep: asks the store, about once a second and when something falls due, to promote,
  * rescue, expire, spread and prune. Any number of processes may; each call is bounded.
+ *
+ * It looks several times within the worker's own lease, since a store that nobody looked
+ * after for half of the longest lease extends leases instead of rescuing.
  */
 import type { Timer } from '../env.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Store, UpkeepResult } from '../store/store.ts'
 
 const everyMs = 1000
+const looksPerLease = 5
 
 export class Upkeep {
   readonly #runtime: Runtime
   readonly #store: Store
+  readonly #everyMs: number
   readonly #promoted: () => void
   #timer: Timer | undefined
   #dueAt = Infinity
@@ -18,8 +23,9 @@ export class Upkeep {
   #stopped = false
 
   /** `promoted` is called when jobs have become ready. */
-  constructor(runtime: Runtime, store: Store, promoted: () => void) {
+  constructor(runtime: Runtime, store: Store, leaseMs: number, promoted: () => void) {
     this.#runtime = runtime
+    this.#everyMs = Math.min(everyMs, leaseMs / looksPerLease)
     this.#store = store
     this.#promoted = promoted
   }
@@ -54,11 +60,11 @@ export class Upkeep {
       const done = await this.#store.upkeep()
       this.#tell(done)
       this.#working = undefined
-      this.#plan(done.more ? 0 : Math.min(done.nextDueMs ?? Infinity, this.#spread(everyMs)))
+      this.#plan(done.more ? 0 : Math.min(done.nextDueMs ?? Infinity, this.#spread(this.#everyMs)))
     } catch (error) {
       if (this.#stopped) return
       this.#runtime.bus.emit('error', { error, during: 'upkeep' })
-      this.#plan(this.#spread(everyMs))
+      this.#plan(this.#spread(this.#everyMs))
     }
   }
 

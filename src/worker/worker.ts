@@ -94,7 +94,7 @@ export class Worker {
       this.#finish.reject(error)
       throw error
     }
-    this.#upkeep = new Upkeep(this.#runtime, this.#store, () => this.#wakeup.wake())
+    this.#upkeep = new Upkeep(this.#runtime, this.#store, this.options.leaseMs, () => this.#wakeup.wake())
     this.#upkeep.start()
     this.#loop = this.#run()
 
@@ -183,6 +183,7 @@ export class Worker {
       this.#trouble = 0
       if (answer.gone) return await this.#beginAgain()
       this.#accept(answer)
+      if (this.#isOver()) return
       if (this.#crew.hasNews || (answer.more && this.#crew.hasRoom)) await this.#yield()
       else if (this.options.burst && this.#crew.idle && !answer.more) this.#state = 'stopping'
       else await this.#pause(answer.nextDueMs)
@@ -234,7 +235,7 @@ export class Worker {
   async #pause(nextDueMs = Infinity): Promise<void> {
     const asleep = new AbortController()
     const queues = this.#crew.hasRoom && this.#state === 'running' ? this.#queues() : []
-    const ms = Math.min(heartbeatMs, nextDueMs)
+    const ms = Math.min(heartbeatMs, this.options.leaseMs / 5, nextDueMs)
 
     await Promise.race([this.#wakeup.woken, this.#store.wait(this.#incarnation, queues, ms, asleep.signal)])
     asleep.abort()

@@ -54,8 +54,8 @@ export function upkeep(data: Data, given: Partial<UpkeepLimits> = {}): UpkeepRes
 
 function extendAfterSilence(data: Data): boolean {
   const lives = [...data.incarnations.values()]
-  const shortest = Math.min(...lives.map(({ worker }) => worker.leaseMs))
-  if (data.env.monotonic() - data.stampedAt <= shortest / 2) return false
+  const longest = Math.max(...lives.map(({ worker }) => worker.leaseMs))
+  if (data.env.monotonic() - data.stampedAt <= longest / 2) return false
 
   for (const life of lives) renew(data, life)
   return lives.length > 0

@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { Cancelled, Errand, Fatal, RetryAfter, currentJob, type Events } from '../../src/index.ts'
+import { started, until } from './worker-support.ts'
+
+test('a job runs with its parsed input and its result comes back', async (t) => {
+  const { errand, work } = started(t)
+  const double = errand.task(
+    'double',
+    { input: z.object({ n: z.coerce.number(), by: z.number().default(2) }) },
+    ({ n, by }) => n * by,
+  )
+
+  const job = await double.enqueue({ n: '21' })
+  await work()
+
+  assert.equal(await job.result(), 42)
+  assert.deepEqual((await job.info()).input, { n: '21' })
+})
+
+test('a job that throws is tried again until its attempts are used up, and keeps each error', async (t) => {
+  const { errand, work } = started(t)
+  const attempts: number[] = []
+  const fail = errand.task('fail', { retry: { attempts: 3, first: 1 } }, (_: void, job) => {
+    attempts.push(job.attempt)
+    throw new RangeError(`attempt ${job.attempt}`)
+  })
+
+  const job = await fail.enqueue()
+  await work()
+
+  await assert.rejects(job.result(), { code: 'JOB_FAILED', name: 'RangeError', message: 'attempt 3' })
+  assert.deepEqual(attempts, [1, 2, 3])
+  assert.deepEqual(
+    (await job.attempts()).map(({ error }) => error.message),
+    ['attempt 1', 'attempt 2', 'attempt 3'],
+  )
+})
+
+test('Fatal fails a job at once, RetryAfter tries it again, Cancelled ends it cancelled', async (t) => {
+  const { errand, work } = started(t)
+  const task = errand.task('throws', ({ what }: { what: string }, job) => {
+    if (what === 'fatal') throw new Fatal('never again')
+    if (what === 'cancelled') throw new Cancelled()
+    if (job.attempt === 1) throw new RetryAfter(1)
+    return job.attempt
+  })
+
+  const [fatal, cancelled, later] = await task.enqueueMany([
+    { what: 'fatal' },
+    { what: 'cancelled' },
+    { what: 'later' },
+  ])
+  await work()
+
+  await assert.rejects(fatal!.result(), { name: 'Fatal', errorCode: 'FATAL' })
+  await assert.rejects(cancelled!.result(), { code: 'JOB_CANCELLED' })
+  assert.equal(await later!.result(), 2)
+})
+
+test('a follow-up exists if and only if the attempt succeeds', async (t) => {
+  const { errand, work } = started(t)
+  const log = errand.task('log', ({ of }: { of: string }) => of)
+  const task = errand.task('task', { retry: false }, ({ ok }: { ok: boolean }, job) => {
+    job.followUp(log, { of: job.id }, { id: `log-${ok}` })
+    if (!ok) throw new Error('no')
+  })
+
+  const [good, bad] = await task.enqueueMany([{ ok: true }, { ok: false }])
+  await work()
+  await good!.result()
+  await assert.rejects(bad!.result())
+
+  assert.equal(await log.job('log-true').result(), good!.id)
+  await assert.rejects(log.job('log-false').state(), { code: 'JOB_NOT_FOUND' })
+})
+
+test('a follow-up whose input does not fit fails the attempt', async (t) => {
+  const { errand, work } = started(t)
+  const log = errand.task('log', { input: z.object({ of: z.string() }) }, () => {})
+  const task = errand.task('task', (_: void, job) => job.followUp(log, { of: 1 as never }))
+
+  const job = await task.enqueue()
+  await work()
+
+  await assert.rejects(job.result(), { errorCode: 'INVALID_INPUT' })
+})
+
+test('onFailed and onSucceeded tasks are told how a job ended', async (t) => {
+  const { errand, work } = started(t)
+  const told: unknown[] = []
+  const tell = errand.task(
+    'tell',
+    { input: z.looseObject({ state: z.string() }) },
+    (end) => void told.push([end.state, end['result'] ?? end['error']]),
+  )
+  const both = { onSucceeded: tell as never, onFailed: tell as never, retry: false } as const
+  const task = errand.task('task', both, ({ ok }: { ok: boolean }) => {
+    if (!ok) throw new Error('no')
+    return 'yes'
+  })
+
+  await task.enqueueMany([{ ok: true }, { ok: false }])
+  await work()
+  await until(() => told.length === 2)
+
+  const [[, result], [, error]] = told.toSorted().toReversed() as [[string, string], [string, { message: string }]]
+  assert.deepEqual([result, error.message], ['yes', 'no'])
+})
+
+test('an attempt longer than its timeout has failed, and its signal is aborted with the reason', async (t) => {
+  const { errand, work } = started(t)
+  const reasons: unknown[] = []
+  const slow = errand.task('slow', { timeout: 30, retry: false }, async (_: void, job) => {
+    await sleep(60_000, undefined, { signal: job.signal }).catch(() => reasons.push(job.signal.reason))
+  })
+
+  const job = await slow.enqueue()
+  await work()
+
+  await assert.rejects(job.result(), { errorCode: 'JOB_TIMEOUT' })
+  await until(() => reasons.length === 1)
+  assert.equal((reasons[0] as { code: string }).code, 'JOB_TIMEOUT')
+})
+
+test('a handler that ignores its timeout keeps its slot, its late word is refused, and the worker says it is unhealthy', async (t) => {
+  const { errand, work } = started(t)
+  const release = Promise.withResolvers<string>()
+  const zombies: Events['zombie'][] = []
+  errand.on('zombie', (event) => zombies.push(event))
+  const deaf = errand.task('deaf', { timeout: 20, retry: false }, () => release.promise)
+
+  const job = await deaf.enqueue()
+  const next = await deaf.enqueue()
+  const worker = await work({ concurrency: 1 })
+  await assert.rejects(job.result(), { name: 'JobTimeoutError' })
+
+  assert.equal(zombies.length, 1)
+  assert.equal(worker.health().healthy, false)
+  assert.notEqual(await next.state(), 'failed')
+  release.resolve('late')
+  assert.equal(await next.result(), 'late')
+  assert.equal(await job.state(), 'failed')
+})
+
+test('progress and log lines are there before the result is', async (t) => {
+  const { errand, work } = started(t)
+  const task = errand.task('task', async (_: void, job) => {
+    for (let done = 1; done <= 100; done++) await job.progress(done, { of: 100, note: 'copying', data: { done } })
+    job.log('half way')
+    job.log.warn('odd', { file: 'a' })
+  })
+
+  const job = await task.enqueue()
+  await work()
+  await job.result()
+
+  assert.deepEqual(await job.progress(), { done: 100, of: 100, note: 'copying', data: { done: 100 } })
+  assert.deepEqual(
+    (await job.log()).map(({ level, message, data }) => [level, message, data]),
+    [
+      ['info', 'half way', undefined],
+      ['warn', 'odd', { file: 'a' }],
+    ],
+  )
+})
+
+test('a run that logs without end keeps its first thousand lines and says that there were more', async (t) => {
+  const { errand, work } = started(t)
+  const chatty = errand.task('chatty', (_: void, job) => {
+    for (let line = 0; line < 5000; line++) job.log(`line ${line}`)
+  })
+
+  const job = await chatty.enqueue()
+  await work()
+  await job.result()
+
+  const log = await job.log()
+  assert.equal(log.length, 1001)
+  assert.match(log.at(-1)!.message, /More than 1000 lines/)
+})
+
+test('what a task redacts is masked wherever it is read, and in its errors and logs, but not for the handler', async (t) => {
+  const { errand, work } = started(t)
+  const login = errand.task(
+    'login',
+    { redact: ['password'], retry: false },
+    ({ password }: { password: string }, job) => {
+      job.log(`trying ${password}`, { password })
+      throw new Error(`wrong: ${password}`)
+    },
+  )
+
+  const job = await login.enqueue({ password: 'hunter22' })
+  await work()
+  await assert.rejects(job.result(), { message: 'wrong: [redacted]' })
+
+  const everything = JSON.stringify([await job.info(), await job.log(), await job.attempts(), await errand.jobs()])
+  assert.doesNotMatch(everything, /hunter22/)
+  assert.deepEqual((await job.info({ reveal: true })).input, { password: 'hunter22' })
+})
+
+test('a handler knows its job, and so does whatever it calls', async (t) => {
+  const { errand, work } = started(t)
+  const deep = async () => (await Promise.resolve(), currentJob().id)
+  const task = errand.task('task', async (_: void, job) => [
+    await deep(),
+    job.id,
+    job.task,
+    job.queue,
+    job.attempt,
+    job.metadata,
+  ])
+
+  const job = await task.enqueue(undefined, { metadata: { trace: 't1' } })
+  await work()
+
+  assert.deepEqual(await job.result(), [job.id, job.id, 'task', 'default', 1, { trace: 't1' }])
+  assert.throws(() => currentJob(), { code: 'NO_JOB' })
+})
+
+test('stored input that no longer fits fails at once; an older version is upgraded before', async (t) => {
+  const { errand, work } = started(t)
+  const store = await errand.open()
+  errand.task(
+    'versioned',
+    { input: z.object({ name: z.string() }), version: 2, upgrade: (old) => ({ name: (old as { n: string }).n }) },
+    ({ name }) => name,
+  )
+  const base = { task: 'versioned', queue: 'default', rank: 2, keepSucceededMs: 60_000, keepFailedMs: 60_000 } as const
+  await store.insert([
+    [
+      { ...base, id: 'old', input: '{"n":"Ann"}', version: 1 },
+      { ...base, id: 'bad', input: '{"n":"Ann"}', version: 2 },
+    ],
+  ])
+
+  await work()
+
+  assert.equal(await errand.job('old').result(), 'Ann')
+  await assert.rejects(errand.job('bad').result(), { name: 'InvalidInputError' })
+  assert.equal((await errand.job('bad').info()).attempt, 1)
+})
+
+test('a result that cannot be stored, or does not fit the output schema, fails the job without another attempt', async (t) => {
+  const { errand, work } = started(t)
+  const odd = errand.task('odd', () => ({ count: 10n }) as never)
+  const unfit = errand.task('unfit', { input: z.object({}), output: z.object({ n: z.number() }) }, () => ({
+    n: 'x' as never,
+  }))
+
+  const jobs = [await odd.enqueue(), await unfit.enqueue({})]
+  await work()
+
+  await assert.rejects(jobs[0]!.result(), { name: 'NotStorableError' })
+  await assert.rejects(jobs[1]!.result(), { name: 'InvalidResultError' })
+})
+
+test('a handler may not await a job that needs the slots it shares', async (t) => {
+  const { errand, work } = started(t)
+  const inner = errand.task('inner', () => 1)
+  const other = errand.task('other', { queue: 'other' }, () => 2)
+  const outer = errand.task('outer', { retry: false }, async ({ same }: { same: boolean }) =>
+    (await (same ? inner : other).enqueue()).result(),
+  )
+
+  const [stuck, fine] = await outer.enqueueMany([{ same: true }, { same: false }])
+  await work({ queues: { default: 2, other: 1 } })
+
+  await assert.rejects(stuck!.result(), { name: 'WouldDeadlockError' })
+  assert.equal(await fine!.result(), 2)
+})
+
+test('a task that keeps no result gives null, and listeners see it all the same', async (t) => {
+  const { errand, work } = started(t)
+  const seen: unknown[] = []
+  const quiet = errand.task('quiet', { keepResult: false }, ({ n }: { n: number }) => n * 2)
+  quiet.on('succeeded', (result, input) => void seen.push([result, input]))
+
+  const job = await quiet.enqueue({ n: 4 })
+  await work()
+
+  assert.equal(await job.result(), null)
+  assert.deepEqual(seen, [[8, { n: 4 }]])
+})

@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Events } from '../../src/index.ts'
+import { started, until } from './worker-support.ts'
+
+test('stop waits for the jobs that are running', async (t) => {
+  const { errand, work } = started(t)
+  const begun = Promise.withResolvers<void>()
+  const finish = Promise.withResolvers<void>()
+  const task = errand.task('task', async () => {
+    begun.resolve()
+    await finish.promise
+  })
+
+  const job = await task.enqueue()
+  const worker = await work()
+  await begun.promise
+  const stopped = worker.stop()
+  finish.resolve()
+  await stopped
+
+  assert.equal(await job.state(), 'succeeded')
+})
+
+test('after the grace time the signal is aborted, and a job that ends then is given back without losing an attempt', async (t) => {
+  const { errand, work } = started(t)
+  const begun = Promise.withResolvers<void>()
+  const task = errand.task('task', async (_: void, job) => {
+    begun.resolve()
+    await sleep(60_000, undefined, { signal: job.signal })
+  })
+
+  const job = await task.enqueue()
+  const worker = await work()
+  await begun.promise
+  await worker.stop({ grace: 10 })
+
+  const info = await job.info()
+  assert.deepEqual([info.state, info.attempt, info.crashes, info.error], ['ready', 0, 0, undefined])
+})
+
+test('a process about to exit gives back even what does not end', async (t) => {
+  const { errand, work } = started(t)
+  const begun = Promise.withResolvers<void>()
+  const never = Promise.withResolvers<void>()
+  const deaf = errand.task('deaf', () => (begun.resolve(), never.promise))
+
+  const job = await deaf.enqueue()
+  const worker = await work()
+  await begun.promise
+  await worker.stop({ grace: 10, abandon: true })
+
+  assert.equal(await job.state(), 'ready')
+  never.resolve()
+})
+
+test('what was claimed and not started is given back when the worker stops', async (t) => {
+  const { errand, work } = started(t)
+  const begun = Promise.withResolvers<void>()
+  const finish = Promise.withResolvers<void>()
+  const task = errand.task('task', ({ slow }: { slow: boolean }) =>
+    slow ? (begun.resolve(), finish.promise) : undefined,
+  )
+
+  const jobs = await task.enqueueMany([{ slow: true }, { slow: false }, { slow: false }])
+  const worker = await work({ concurrency: 1 })
+  await begun.promise
+  const stopped = worker.stop()
+  finish.resolve()
+  await stopped
+
+  assert.deepEqual(await Promise.all(jobs.map((job) => job.state())), ['succeeded', 'ready', 'ready'])
+})
+
+test('no more jobs run at once than there are slots, with slots of its own for each queue', async (t) => {
+  const { errand, work } = started(t)
+  const running = { a: 0, b: 0 }
+  const most = { a: 0, b: 0 }
+  const count = (queue: 'a' | 'b') => async () => {
+    most[queue] = Math.max(most[queue], ++running[queue])
+    await sleep(2)
+    running[queue]--
+  }
+  const a = errand.task('a', { queue: 'a' }, count('a'))
+  const b = errand.task('b', { queue: 'b' }, count('b'))
+
+  const jobs = [
+    ...(await a.enqueueMany(Array(20).fill(undefined))),
+    ...(await b.enqueueMany(Array(20).fill(undefined))),
+  ]
+  await work({ queues: { a: 3, b: 1 } })
+  await Promise.all(jobs.map((job) => job.result()))
+
+  assert.deepEqual(most, { a: 3, b: 1 })
+})
+
+test('queues named in a list are served in strict order', async (t) => {
+  const { errand, work } = started(t)
+  const order: string[] = []
+  const task = errand.task('task', async (name: string) => {
+    order.push(name)
+    await sleep(1)
+  })
+
+  await task.enqueueMany(['low', 'low', 'low'], { queue: 'low' })
+  const jobs = await task.enqueueMany(['high', 'high'], { queue: 'high' })
+  const worker = await work({ queues: ['high', 'low'], concurrency: 1, burst: true })
+  await worker.finished
+
+  assert.deepEqual(order, ['high', 'high', 'low', 'low', 'low'])
+  assert.equal(await jobs[0]!.state(), 'succeeded')
+})
+
+test('urgent jobs start first, and the lowest are not starved', async (t) => {
+  const { errand, work } = started(t)
+  const order: string[] = []
+  const task = errand.task('task', async (name: string) => {
+    order.push(name)
+    await sleep(1)
+  })
+
+  await task.enqueueMany(['low'], { priority: 'low' })
+  await task.enqueueMany(Array(60).fill('urgent'), { priority: 'urgent' })
+  const worker = await work({ concurrency: 1, burst: true })
+  await worker.finished
+
+  assert.equal(order[0], 'urgent')
+  assert.ok(order.indexOf('low') < 40, `the low one ran at place ${order.indexOf('low')}`)
+})
+
+test('a burst worker ends by itself when nothing is ready', async (t) => {
+  const { errand, work } = started(t)
+  const task = errand.task('task', () => 1)
+
+  const jobs = await task.enqueueMany(Array(300).fill(undefined))
+  const worker = await work({ burst: true })
+  await worker.finished
+
+  assert.deepEqual(new Set(await Promise.all(jobs.map((job) => job.state()))), new Set(['succeeded']))
+})
+
+test('a delayed job starts when it is due, and a promoted one at once', async (t) => {
+  const { errand, work } = started(t)
+  const task = errand.task('task', () => Date.now())
+  await work()
+
+  const enqueuedAt = Date.now()
+  const soon = await task.enqueue(undefined, { delay: 50 })
+  const later = await task.enqueue(undefined, { delay: '1h' })
+  assert.equal(await later.state(), 'scheduled')
+  assert.equal(await later.promote(), 'changed')
+
+  await later.result()
+  assert.ok(((await soon.result()) as number) - enqueuedAt >= 50)
+})
+
+test('a job whose task this worker does not know is given back and waits for one that does', async (t) => {
+  const { errand, another, work } = started(t)
+  const knowing = another()
+  const givenBack: Events['given back'][] = []
+  errand.on('given back', (event) => givenBack.push(event))
+  errand.task('known', () => 1)
+  const fresh = knowing.task('new', () => 'ran')
+
+  const job = await fresh.enqueue()
+  await work()
+  await until(() => givenBack.length === 1)
+
+  assert.equal(givenBack[0]!.why, 'unknown task')
+  await until(async () => (await job.state()) === 'scheduled')
+  const info = await job.info()
+  assert.deepEqual([info.attempt, info.crashes], [0, 0])
+  await knowing.worker().start()
+  assert.equal(await job.result(), 'ran')
+})
+
+test('cancelling a running job signals it, and it ends cancelled whatever it returns', async (t) => {
+  const { errand, work } = started(t)
+  const begun = Promise.withResolvers<void>()
+  const task = errand.task('task', async (_: void, job) => {
+    begun.resolve()
+    await sleep(60_000, undefined, { signal: job.signal }).catch(() => {})
+    return 'finished anyway'
+  })
+
+  const job = await task.enqueue()
+  await work()
+  await begun.promise
+
+  assert.equal(await job.cancel(), 'cancelling')
+  await assert.rejects(job.result(), { code: 'JOB_CANCELLED' })
+})
+
+test('a worker needs a task to run, and refuses options it does not know', (t) => {
+  const { errand } = started(t)
+  assert.throws(() => errand.worker(), { code: 'HANDLER', message: /No task has a handler/ })
+  errand.task('task', () => 1)
+
+  assert.throws(() => errand.worker({ concurency: 3 } as never), { message: /Did you mean "concurrency"\?/ })
+  assert.throws(() => errand.worker({ concurrency: 0 }), { code: 'INVALID_OPTION' })
+  assert.throws(() => errand.worker({ queues: [] }), { message: /at least one queue/ })
+})
+
+test('onStart opens what handlers need before the first job, and onStop closes it after the last', async (t) => {
+  const { errand, work } = started(t)
+  const order: string[] = []
+  const task = errand.task('task', () => void order.push('job'))
+
+  await task.enqueue()
+  const worker = await work({
+    burst: true,
+    onStart: () => void order.push('open'),
+    onStop: () => void order.push('close'),
+  })
+  await worker.finished
+
+  assert.deepEqual(order, ['open', 'job', 'close'])
+})
+
+test('a worker whose onStart fails does not start, and says why', async (t) => {
+  const { errand, work } = started(t)
+  errand.task('task', () => 1)
+
+  await assert.rejects(work({ onStart: () => Promise.reject(new Error('no database')) }), { message: 'no database' })
+})
+
+test('quick jobs are claimed in hundreds and slow ones a few at a time', async (t) => {
+  const { errand, work } = started(t)
+  const task = errand.task('task', () => sleep(20))
+  const jobs = await task.enqueueMany(Array(50).fill(undefined))
+  const most = { running: 0 }
+  errand.on('succeeded', async () => {
+    const { states } = await errand.queue('default').info()
+    most.running = Math.max(most.running, states.running)
+  })
+
+  await work({ concurrency: 2 })
+  await Promise.all(jobs.map((job) => job.result()))
+
+  assert.ok(most.running <= 10, `${most.running} were held at once`)
+})
