@@ -8,7 +8,6 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { describe, test } from 'node:test'
-import { promisify } from 'node:util'
 
 const folder = join(import.meta.dirname, '..', 'examples')
 const examples = globSync(join(folder, '*.ts')).toSorted()
@@ -34,12 +33,16 @@ test('there are examples, each numbered and named', () => {
   )
 })
 
-async function run(file: string, cwd: string): Promise<string> {
+function run(file: string, cwd: string): Promise<string> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('NODE_'))
   const options = { cwd, env: Object.fromEntries(inherited), timeout: 30_000 }
 
-  const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=errand-source', file], options)
-  return stdout.trimEnd()
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, ['--conditions=errand-source', file], options, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout.trimEnd())
+      else reject(new Error(`It ended with ${error.code ?? error.signal}.\n${stdout}${stderr}`))
+    })
+  })
 }
 
 function announced(file: string): string {
