@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { Cancelled, Errand, Fatal, RetryAfter, currentJob, type Events } from '../../src/index.ts'
+import { Cancelled, Fatal, RetryAfter, currentJob, type Events, type FollowUpInput } from '../../src/index.ts'
 import { started, until } from './worker-support.ts'
 
 test('a job runs with its parsed input and its result comes back', async (t) => {
@@ -90,24 +90,20 @@ test('a follow-up whose input does not fit fails the attempt', async (t) => {
 
 test('onFailed and onSucceeded tasks are told how a job ended', async (t) => {
   const { errand, work } = started(t)
-  const told: unknown[] = []
-  const tell = errand.task(
-    'tell',
-    { input: z.looseObject({ state: z.string() }) },
-    (end) => void told.push([end.state, end['result'] ?? end['error']]),
-  )
-  const both = { onSucceeded: tell as never, onFailed: tell as never, retry: false } as const
-  const task = errand.task('task', both, ({ ok }: { ok: boolean }) => {
+  const told = new Map<string, string>()
+  const tell = errand.task('tell', ({ state, result, error }: FollowUpInput) => {
+    told.set(state, String(result ?? error?.message))
+  })
+  const task = errand.task('task', { onSucceeded: tell, onFailed: tell, retry: false }, ({ ok }: { ok: boolean }) => {
     if (!ok) throw new Error('no')
     return 'yes'
   })
 
   await task.enqueueMany([{ ok: true }, { ok: false }])
   await work()
-  await until(() => told.length === 2)
+  await until(() => told.size === 2)
 
-  const [[, result], [, error]] = told.toSorted().toReversed() as [[string, string], [string, { message: string }]]
-  assert.deepEqual([result, error.message], ['yes', 'no'])
+  assert.deepEqual([told.get('succeeded'), told.get('failed')], ['yes', 'no'])
 })
 
 test('an attempt longer than its timeout has failed, and its signal is aborted with the reason', async (t) => {
