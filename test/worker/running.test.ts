@@ -90,9 +90,9 @@ test('a follow-up whose input does not fit fails the attempt', async (t) => {
 
 test('onFailed and onSucceeded tasks are told how a job ended', async (t) => {
   const { errand, work } = started(t)
-  const told = new Map<string, string>()
+  const told = new Map<string, unknown>()
   const tell = errand.task('tell', ({ state, result, error }: FollowUpInput) => {
-    told.set(state, String(result ?? error?.message))
+    told.set(state, result ?? error?.message)
   })
   const task = errand.task('task', { onSucceeded: tell, onFailed: tell, retry: false }, ({ ok }: { ok: boolean }) => {
     if (!ok) throw new Error('no')
