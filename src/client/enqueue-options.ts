@@ -1,6 +1,8 @@
 /** What may be said about one job when it is enqueued. */
 import type { Duration } from '../duration.ts'
 import type { Priority } from '../job.ts'
+import type { FollowUpInput } from '../store/store.ts'
+import type { Task } from '../task/task.ts'
 
 export interface EnqueueOptions {
   /** Not before this long from now, by the store's clock. */
@@ -23,6 +25,10 @@ export interface EnqueueOptions {
   tags?: readonly string[]
   /** Travels with the job; plain JSON. */
   metadata?: Readonly<Record<string, unknown>>
+  /** Enqueued by whoever makes the job succeed, in the same step. @default the task's */
+  onSucceeded?: Task<FollowUpInput, any> | string
+  /** Enqueued by whoever makes the job end failed or expired, in the same step. @default the task's */
+  onFailed?: Task<FollowUpInput, any> | string
   /**
    * Enqueues inside this open transaction: a `node:sqlite` or better-sqlite3 connection to the same file. The job
    * exists if and only if it commits.
@@ -53,5 +59,7 @@ export const enqueueOptionNames = [
   'id',
   'tags',
   'metadata',
+  'onSucceeded',
+  'onFailed',
   'tx',
 ] as const satisfies readonly (keyof EnqueueOptions)[]

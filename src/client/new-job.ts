@@ -6,7 +6,7 @@ import { InvalidOptionError, PayloadTooLargeError } from '../errors.ts'
 import { isPriority, rankOf } from '../job.ts'
 import { checkOptions } from '../options.ts'
 import type { Due, FollowUp, NewJob, UniqueKey } from '../store/store.ts'
-import { uniqueKey, type TaskDefinition } from '../task/definition.ts'
+import { nameOf, uniqueKey, type TaskDefinition } from '../task/definition.ts'
 import type { Registry } from '../task/registry.ts'
 import { enqueueOptionNames, type EnqueueOptions } from './enqueue-options.ts'
 
@@ -120,6 +120,8 @@ function addOptions(
   const due = dueOf(options, where)
   const expires = expiresOf(task, options.expires, where)
   const unique = uniqueFor(task, parsed, options.unique, where)
+  const onSucceeded = followUpOf(maker.registry, nameOf(options.onSucceeded))
+  const onFailed = followUpOf(maker.registry, nameOf(options.onFailed))
 
   if (options.id !== undefined) job.id = checkId(options.id)
   if (options.queue !== undefined) job.queue = options.queue
@@ -132,6 +134,8 @@ function addOptions(
   if (due) job.due = due
   if (expires) job.expires = expires
   if (unique) job.unique = unique
+  if (onSucceeded) job.onSucceeded = onSucceeded
+  if (onFailed) job.onFailed = onFailed
   if (options.tags) job.tags = [...(task.tags ?? []), ...options.tags]
   if (options.metadata) job.metadata = encodeWithin(maker, options.metadata, `the metadata of ${where}`)
 }

@@ -111,7 +111,9 @@ function keepOf(option: TaskOptions['keep'], where: string): { keepSucceededMs: 
 
 const optionalMs = (value: Duration | undefined, where: string) =>
   value === undefined ? undefined : durationMs(value, where)
-const nameOf = (task: AnyTask | string | undefined) => (typeof task === 'object' ? task.name : task)
+/** A task named by itself or by its name. */
+export const nameOf = (task: AnyTask | string | undefined): string | undefined =>
+  typeof task === 'object' ? task.name : task
 
 /**
  * Resolves a task's options.

@@ -99,11 +99,17 @@ test('onFailed and onSucceeded tasks are told how a job ended', async (t) => {
     return 'yes'
   })
 
+  const plain = errand.task('plain', () => {
+    throw new Fatal('plainly')
+  })
+
   await task.enqueueMany([{ ok: true }, { ok: false }])
   await work()
   await until(() => told.size === 2)
 
   assert.deepEqual([told.get('succeeded'), told.get('failed')], ['yes', 'no'])
+  await plain.enqueue(undefined, { onFailed: 'tell' })
+  await until(() => told.get('failed') === 'plainly')
 })
 
 test('an attempt longer than its timeout has failed, and its signal is aborted with the reason', async (t) => {
