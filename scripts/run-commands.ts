@@ -14,7 +14,11 @@ export interface Command {
 }
 
 const root = join(import.meta.dirname, '..')
-const env = { ...process.env, PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter) }
+const env = {
+  ...process.env,
+  NO_COLOR: '1',
+  PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+}
 
 /** Each command counts as one. */
 export async function runCommands(commands: readonly Command[]): Promise<Tally> {
