@@ -1,0 +1,82 @@
+/** The task that processes data: from a sample or an uploaded file to a result file, with progress. */
+import { join } from 'node:path'
+import { Fatal, type Errand } from 'errand'
+import { z } from 'zod'
+import type { Jobs } from '../jobs.ts'
+import { DataProcessingError } from './errors.ts'
+import { processData, processingTypes, type ProcessedData } from './process.ts'
+import { sampleSource, uploadSource } from './sources.ts'
+import type { Filters } from './filters.ts'
+import type { UploadKind } from './upload-kind.ts'
+import { outputFormats } from './write-result.ts'
+
+export const dataInput = z.strictObject({
+  source: z.discriminatedUnion('from', [
+    z.strictObject({ from: z.literal('sample'), name: z.string() }),
+    z.strictObject({ from: z.literal('upload'), id: z.uuid(), kind: z.enum(['csv', 'json', 'ndjson']) }),
+  ]),
+  processing_type: z.enum(processingTypes),
+  output_format: z.enum(outputFormats),
+  filters: z.custom<Filters | null>().optional(),
+})
+
+/** `data` is null where the result is too large to travel with the job; then it is in the file only. */
+export type DataResult = Omit<ProcessedData, 'data'> & { data: string | null; download: string }
+
+export function declareDataTasks(errand: Errand) {
+  return {
+    processData: errand
+      .declare('data.process', {
+        input: dataInput,
+        retry: { attempts: 3, first: '2s', max: '1m' },
+        timeout: '2h',
+        keep: { succeeded: '7d', failed: '14d' },
+      })
+      .returns<DataResult>(),
+  }
+}
+
+export interface DataFolders {
+  readonly uploads: string
+  readonly results: string
+}
+
+export function dataFolders(dataDir: string): DataFolders {
+  return { uploads: join(dataDir, 'uploads'), results: join(dataDir, 'results') }
+}
+
+export const uploadPath = ({ uploads }: DataFolders, id: string, kind: UploadKind) => join(uploads, `${id}.${kind}`)
+export const resultPath = ({ results }: DataFolders, taskId: string, format: string) =>
+  join(results, `${taskId}.${format}`)
+
+export function handleDataTasks(jobs: Jobs, folders: DataFolders): void {
+  jobs.errand.handle(jobs.processData, async ({ source, processing_type, output_format, filters }, job) => {
+    const records = source.from === 'sample' ? sampleSource(source.name) : await opened(folders, source.id, source.kind)
+
+    const { data, ...result } = await processData({
+      records,
+      filters,
+      processingType: processing_type,
+      outputFormat: output_format,
+      outputPath: resultPath(folders, job.id, output_format),
+      signal: job.signal,
+      onProgress: ({ fraction, recordsRead }) =>
+        job.progress(Math.floor((fraction ?? 0) * 100), { of: 100, data: { records: recordsRead } }),
+    }).catch(giveUpWhereHopeless)
+
+    return { ...result, data: data ?? null, download: `/tasks/${job.id}/result` }
+  })
+}
+
+async function opened(folders: DataFolders, id: string, kind: UploadKind) {
+  try {
+    return await uploadSource(uploadPath(folders, id, kind), { kind })
+  } catch (error) {
+    return giveUpWhereHopeless(new DataProcessingError(error))
+  }
+}
+
+function giveUpWhereHopeless(error: unknown): never {
+  if (error instanceof DataProcessingError && !error.retryable) throw new Fatal(error.message, { cause: error })
+  throw error
+}

@@ -1,0 +1,120 @@
+/** Puts the API's parts together and sets going what runs beside the requests. No port, no worker, no mail server. */
+import { mkdirSync, rmSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Context } from 'hono'
+import { systemEnv } from 'errand'
+import type { Logger } from 'pino'
+import { makeApp } from './app.ts'
+import { AccessTokens } from './auth/access-tokens.ts'
+import { Accounts } from './auth/accounts.ts'
+import { deriveKeys } from './auth/keys.ts'
+import { Passwords } from './auth/passwords.ts'
+import { Resets } from './auth/resets.ts'
+import { Sessions } from './auth/sessions.ts'
+import { openDatabase } from './database/database.ts'
+import { Outbox } from './database/outbox.ts'
+import { Sources } from './data/data-sources.ts'
+import { dataFolders } from './data/tasks.ts'
+import type { Mailbox } from './email/mailbox/mailbox.ts'
+import { SentLog } from './email/sent-log.ts'
+import { rateLimits, type RateLimits } from './http/limits.ts'
+import { openJobs } from './jobs.ts'
+import type { Settings } from './settings.ts'
+import { Follower } from './tasks/follower.ts'
+import { TaskRecords } from './tasks/records.ts'
+import { lostTask } from './tasks/task-of-job.ts'
+
+export interface ServiceOptions {
+  readonly settings: Settings & { readonly secretKey: string; readonly baseUrl: string }
+  readonly log: Logger
+  readonly mailbox?: Mailbox | undefined
+  readonly limits?: RateLimits
+  readonly uploadBytes?: number
+  readonly now?: () => number
+  /** The network address a request came from. */
+  readonly addressOf: (c: Context) => string
+}
+
+export type Service = Awaited<ReturnType<typeof openService>>
+
+export const uploadBytes = 1024 ** 3
+
+export async function openService(options: ServiceOptions) {
+  const { settings, log, now = Date.now } = options
+  const folders = dataFolders(settings.dataDir)
+  prepareFolders(folders.uploads, folders.results)
+  const database = openDatabase(join(settings.dataDir, 'service.db'))
+  const jobs = openJobs(settings.storeUrl)
+  const { errand } = jobs
+  const env = systemEnv()
+  const id = () => env.id()
+  const closing = new AbortController()
+
+  const outbox = new Outbox({ database, errand, log, now, onRefused: (jobId) => refused(jobId) })
+  const records = new TaskRecords(database, outbox, now)
+  const follower = new Follower({ errand, records, log, now })
+  const passwords = new Passwords()
+  const sessions = new Sessions(database, now)
+  const app = makeApp({
+    database,
+    errand,
+    log,
+    now,
+    id,
+    outbox,
+    records,
+    follower,
+    folders,
+    sessions,
+    accounts: new Accounts({ database, outbox, passwords, id, now }),
+    resets: new Resets({ database, outbox, passwords, id, now }),
+    tokens: new AccessTokens(deriveKeys(settings.secretKey).access, settings.accessTokenMinutes, now),
+    sources: new Sources(database, folders, now),
+    sent: new SentLog(database, now),
+    limits: options.limits ?? rateLimits,
+    uploadBytes: options.uploadBytes ?? uploadBytes,
+    mailbox: options.mailbox,
+    addressOf: options.addressOf,
+    closing: closing.signal,
+    secure: settings.baseUrl.startsWith('https:'),
+    isAlive: async (caller) => (await sessions.callerOf(caller)) !== undefined,
+  })
+
+  async function refused(jobId: string): Promise<void> {
+    const row = await records.row(jobId)
+    if (row) await records.change(row, { ...lostTask(now()), error: 'The task could not be accepted.' })
+  }
+
+  return {
+    app,
+    database,
+    errand,
+    outbox,
+    follower,
+    records,
+    jobs,
+    /** Says what must be known before the first request: what was left half-way, and how the tasks stand. */
+    async start(): Promise<void> {
+      await errand.open()
+      await outbox.sweep(0)
+      await follower.start()
+      outbox.start()
+    },
+    /** Ends open streams. What is being answered is answered. */
+    refuseNew: () => closing.abort(),
+    async stop(): Promise<void> {
+      closing.abort()
+      await outbox.stop()
+      await follower.stop()
+      await errand.close()
+      await database.destroy()
+    },
+  }
+}
+
+/** Makes the folders, and removes what uploads left that were cut short. */
+function prepareFolders(uploads: string, results: string): void {
+  mkdirSync(uploads, { recursive: true, mode: 0o700 })
+  mkdirSync(results, { recursive: true, mode: 0o700 })
+  for (const name of readdirSync(uploads)) if (name.endsWith('.part')) rmSync(join(uploads, name), { force: true })
+}

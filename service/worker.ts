@@ -1,0 +1,67 @@
+/**
+ * The worker process: runs the tasks of the service. Started and watched by start.ts, which tells it by message when
+ * to stop. It never outlives its parent: when the line between them breaks, it ends.
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { deriveKeys } from './auth/keys.ts'
+import { dataFolders, handleDataTasks } from './data/tasks.ts'
+import { openDatabase } from './database/database.ts'
+import { smtpSender } from './email/smtp.ts'
+import { handleEmailTasks } from './email/tasks.ts'
+import { openJobs, workerSlots } from './jobs.ts'
+import type { WorkerSettings } from './supervisor.ts'
+import { logEvents } from './worker-log.ts'
+
+/** What running jobs get when the service stops, before they are given back for the next start. */
+const graceMs = 5_000
+
+async function run(settings: WorkerSettings): Promise<void> {
+  const log = pino({ level: settings.logLevel, base: null })
+  const folders = dataFolders(settings.dataDir)
+  mkdirSync(folders.results, { recursive: true, mode: 0o700 })
+  const database = openDatabase(join(settings.dataDir, 'service.db'))
+  const jobs = openJobs(settings.storeUrl)
+  const { reset: resetKey } = deriveKeys(settings.secretKey)
+
+  logEvents(jobs.errand, log)
+  handleEmailTasks(jobs, {
+    database,
+    resetKey,
+    send: smtpSender(settings.smtp, settings.fromEmail),
+    fromEmail: settings.fromEmail,
+    baseUrl: settings.baseUrl,
+  })
+  handleDataTasks(jobs, folders)
+  const worker = jobs.errand.worker({ queues: workerSlots, grace: graceMs })
+  await worker.start()
+  process.send?.('ready')
+
+  await stopAsked()
+  await worker.stop({ abandon: true })
+  await jobs.errand.close()
+  await database.destroy()
+}
+
+function stopAsked(): Promise<void> {
+  return new Promise((resolve) => {
+    process.on('message', (message) => {
+      if (message === 'stop') resolve()
+    })
+    process.on('SIGTERM', () => resolve())
+  })
+}
+
+// Ctrl-C reaches every process of the terminal; it is the parent that says when to stop.
+process.on('SIGINT', () => {})
+process.on('disconnect', () => process.exit(1))
+process.once('message', (settings) => {
+  run(settings as WorkerSettings).then(
+    () => process.exit(0),
+    (error: unknown) => {
+      console.error(error instanceof Error ? error.message : error)
+      process.exit(1)
+    },
+  )
+})
