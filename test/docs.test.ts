@@ -1,8 +1,8 @@
 /**
  * What the pages say, held against what is there.
  *
- * A code block that starts with `// examples/NN-name.ts` is that file, up to its
- * `// prints:`; one that starts with `// from examples/NN-name.ts` is a part of it.
+ * A code block that starts with `// examples/NN-name.ts` is that file, with or without
+ * its first comment, up to its `// prints:`; one that starts with `// from examples/NN-name.ts` is a part of it.
  */
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
@@ -79,7 +79,8 @@ function differs({ page, text }: Block): string | undefined {
 
   const shown = rest.join('\n').trim()
   const program = read(file).split('\n// prints:')[0]!.trim()
-  const same = part === undefined ? shown === program : withoutIndent(program).includes(withoutIndent(shown))
+  const whole = [program, program.replace(/^\/\*\*[^]*?\*\/\s*/, '')]
+  const same = part === undefined ? whole.includes(shown) : withoutIndent(program).includes(withoutIndent(shown))
 
   return same ? undefined : `${page} shows ${file} in other words than the file`
 }
