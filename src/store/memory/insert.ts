@@ -103,7 +103,7 @@ function freeKeyOf(data: Data, job: NewJob) {
 }
 
 function add(data: Data, job: NewJob) {
-  const entry = new Entry({ ...job }, ++data.sequence, data.env.now())
+  const entry = new Entry(copyOf(job), ++data.sequence, data.env.now())
   data.jobs.set(job.id, entry)
   data.ordered.push(entry)
   data.pruned.delete(job.id)
@@ -112,6 +112,11 @@ function add(data: Data, job: NewJob) {
   setLimits(data, job)
   setTimes(data, entry)
   place(data, entry)
+}
+
+/** The caller may go on using its object. */
+function copyOf(job: NewJob): NewJob {
+  return { ...job, ...(job.tags && { tags: [...job.tags] }), ...(job.redact && { redact: [...job.redact] }) }
 }
 
 function setLimits(data: Data, { lane, rate }: NewJob) {

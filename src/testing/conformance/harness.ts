@@ -1,0 +1,13 @@
+import type { Env } from '../../env.ts'
+import type { Store } from '../../store/store.ts'
+
+/** What the suite needs from an engine. */
+export interface StoreHarness {
+  readonly name: string
+  /** Opens an empty store. */
+  open(env: Env): Promise<Store>
+  /** Opens another handle on the data of a store that `open` gave, which may be closed by now. For engines that are shared. */
+  again?(store: Store, env: Env): Promise<Store>
+  /** Called once, when all tests are over. */
+  cleanup?(): Promise<void>
+}
