@@ -1,9 +1,64 @@
 import { after, describe } from 'node:test'
+import { cancelling } from './cancelling.ts'
+import { changing } from './changing.ts'
 import { claiming } from './claiming.ts'
+import { closing } from './closing.ts'
+import { counting } from './counting.ts'
+import { dependencies } from './dependencies.ts'
+import { expiry } from './expiry.ts'
+import { finding } from './finding.ts'
+import { givingBack } from './giving-back.ts'
 import type { StoreHarness } from './harness.ts'
+import { held } from './held.ts'
 import { inserting } from './inserting.ts'
+import { lanes } from './lanes.ts'
+import { leases } from './leases.ts'
+import { messages } from './messages.ts'
+import { pausing } from './pausing.ts'
+import { priorities } from './priorities.ts'
+import { rates } from './rates.ts'
+import { removing } from './removing.ts'
+import { reporting } from './reporting.ts'
+import { retention } from './retention.ts'
+import { retrying } from './retrying.ts'
+import { schedules } from './schedules.ts'
+import { settling } from './settling.ts'
+import { sharing } from './sharing.ts'
+import { suspects } from './suspects.ts'
+import { telling } from './telling.ts'
+import { uniqueKeys } from './unique-keys.ts'
+import { waiting } from './waiting.ts'
 
-const subjects = { inserting, claiming }
+const subjects: Record<string, (harness: StoreHarness) => void> = {
+  inserting,
+  claiming,
+  priorities,
+  settling,
+  'giving back': givingBack,
+  'leases and rescue': leases,
+  suspects,
+  cancelling,
+  retrying,
+  changing,
+  removing,
+  'unique keys': uniqueKeys,
+  dependencies,
+  'held jobs': held,
+  lanes,
+  rates,
+  expiry,
+  retention,
+  schedules,
+  reporting,
+  finding,
+  counting,
+  pausing,
+  events: telling,
+  waiting,
+  messages,
+  sharing,
+  closing,
+}
 
 /** Everything a store must do, by subject. Each engine's test file calls this once. */
 export function conformance(harness: StoreHarness): void {

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { aJob } from './builders.ts'
+import type { StoreHarness } from './harness.ts'
+import { setScene } from './scene.ts'
+
+const at = Date.UTC(2026, 0, 2)
+const next = at + 60_000
+
+export function schedules(harness: StoreHarness): void {
+  test('a schedule is listed as it was put', async (t) => {
+    const scene = await setScene(harness, t)
+
+    await scene.store.schedules.put([
+      { name: 'b', rule: '{"cron":"* * * * *"}', nextAt: at },
+      { name: 'a', rule: '{}', nextAt: null },
+    ])
+
+    const declaredAt = scene.env.now()
+    assert.deepEqual(await scene.store.schedules.list(), [
+      { name: 'a', rule: '{}', nextAt: null, paused: false, declaredAt },
+      { name: 'b', rule: '{"cron":"* * * * *"}', nextAt: at, paused: false, declaredAt },
+    ])
+  })
+
+  test('a tick adds its job and moves the schedule on, in one step', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.store.schedules.put([{ name: 's', rule: 'r', nextAt: at }])
+
+    const answers = await scene.store.schedules.fire([{ name: 's', at, nextAt: next, job: aJob({ id: 'tick' }) }])
+
+    assert.deepEqual(answers, ['fired'])
+    assert.equal(await scene.state('tick'), 'ready')
+    const [schedule] = await scene.store.schedules.list()
+    assert.deepEqual([schedule?.nextAt, schedule?.lastJob], [next, 'tick'])
+  })
+
+  test('a tick fires once, however many fire it', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.store.schedules.put([{ name: 's', rule: 'r', nextAt: at }])
+    const ticks = ['x', 'y', 'z'].map((id) => ({ name: 's', at, nextAt: next, job: aJob({ id }) }))
+
+    const answers = await Promise.all(ticks.map((tick) => scene.store.schedules.fire([tick])))
+
+    assert.deepEqual(answers.flat().toSorted(), ['fired', 'stale', 'stale'])
+    assert.equal((await scene.find()).length, 1)
+  })
+
+  test('a tick may be skipped without a job', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.store.schedules.put([{ name: 's', rule: 'r', nextAt: at }])
+
+    const answers = await scene.store.schedules.fire([{ name: 's', at, nextAt: null }])
+
+    assert.deepEqual(answers, ['fired'])
+    assert.deepEqual((await scene.store.schedules.list())[0]?.nextAt, null)
+    assert.deepEqual(await scene.find(), [])
+  })
+
+  test('a schedule declared again with the same rule keeps its time', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.store.schedules.put([{ name: 's', rule: 'r', nextAt: at }])
+    await scene.env.advance(1_000)
+
+    await scene.store.schedules.put([{ name: 's', rule: 'r', nextAt: next }])
+
+    const [schedule] = await scene.store.schedules.list()
+    assert.deepEqual([schedule?.nextAt, schedule?.declaredAt], [at, scene.env.now()])
+  })
+
+  test('a schedule declared with another rule takes the new time', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.store.schedules.put([{ name: 's', rule: 'r', nextAt: at }])
+
+    await scene.store.schedules.put([{ name: 's', rule: 'other', nextAt: next }])
+
+    const [schedule] = await scene.store.schedules.list()
+    assert.deepEqual([schedule?.rule, schedule?.nextAt], ['other', next])
+  })
+
+  test('a paused schedule does not fire', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.store.schedules.put([{ name: 's', rule: 'r', nextAt: at }])
+    const tick = { name: 's', at, nextAt: next, job: aJob({ id: 'tick' }) }
+
+    assert.equal(await scene.store.schedules.pause('s', true), true)
+    assert.deepEqual(await scene.store.schedules.fire([tick]), ['stale'])
+    assert.equal((await scene.store.schedules.list())[0]?.paused, true)
+    await scene.store.schedules.pause('s', false)
+
+    assert.deepEqual(await scene.store.schedules.fire([tick]), ['fired'])
+  })
+
+  test('a removed schedule is gone and fires no more', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.store.schedules.put([{ name: 's', rule: 'r', nextAt: at }])
+
+    assert.equal(await scene.store.schedules.remove(['s', 'nobody']), 1)
+
+    assert.deepEqual(await scene.store.schedules.list(), [])
+    assert.deepEqual(await scene.store.schedules.fire([{ name: 's', at, nextAt: next, job: aJob() }]), ['stale'])
+    assert.equal(await scene.store.schedules.pause('s', true), false)
+  })
+
+  test('a tick whose job is kept out by its key has fired all the same', async (t) => {
+    const scene = await setScene(harness, t)
+    const unique = { key: 'k', scope: 'active', onConflict: 'keep' } as const
+    await scene.insert(aJob({ id: 'holder', unique }))
+    await scene.store.schedules.put([{ name: 's', rule: 'r', nextAt: at }])
+
+    const answers = await scene.store.schedules.fire([
+      { name: 's', at, nextAt: next, job: aJob({ id: 'tick', unique }) },
+    ])
+
+    assert.deepEqual(answers, ['fired'])
+    assert.deepEqual(await scene.store.get(['tick']), [undefined])
+    assert.deepEqual((await scene.store.schedules.list())[0]?.lastJob, 'holder')
+  })
+}
