@@ -12,8 +12,7 @@ const { createHash } = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
 
-/** The repository, or the folder in it that is named: `bench` has packages of its own. */
-const root = path.join(__dirname, '..', process.argv[2] || '.')
+const root = path.join(__dirname, '..')
 const modules = path.join(root, 'node_modules')
 const stampFile = path.join(modules, '.errand-setup')
 
@@ -44,7 +43,7 @@ function installPackages() {
 
 /** The one package with an install script that matters; `ignore-scripts` in someone's npm settings would skip it. */
 function pinnedNodeRuns() {
-  if (process.platform === 'win32' || process.argv[2]) return true
+  if (process.platform === 'win32') return true
 
   return spawnSync(path.join(modules, '.bin', 'node'), ['--version']).status === 0
 }
@@ -57,7 +56,7 @@ function fail(reason) {
 const stamp = wantedStamp()
 
 if (currentStamp() !== stamp) {
-  console.error('Setting up: installing packages' + (process.argv[2] ? ' of ' + process.argv[2] : '') + ', once ...')
+  console.error('Setting up: installing packages, once ...')
   const { status, error } = installPackages()
 
   if (error) fail('npm could not be started (' + error.message + '). Install npm, which comes with Node.')
