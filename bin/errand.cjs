@@ -30,4 +30,12 @@ if (inCheckout && !runsFromSource()) {
   process.exit(1)
 }
 
-void import('#cli')
+// A reader that has seen enough, such as `head`, is no error.
+process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
+/** Ends although the app may have left something open; not before what was printed is out. */
+function end(code) {
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
+}
+
+void import('#cli').then(({ main }) => main(process.argv.slice(2))).then(end)

@@ -17,7 +17,7 @@ import { StoredJob } from './client/stored-job.ts'
 import { watchJobs, type JobNews } from './client/watch.ts'
 import { jsonCodec } from './codec.ts'
 import { systemEnv, type Env } from './env.ts'
-import { InvalidOptionError } from './errors.ts'
+import { InvalidOptionError, StoreOpenError } from './errors.ts'
 import { Bus } from './events/bus.ts'
 import type { EventName, Listener } from './events/events.ts'
 import { checkOptions } from './options.ts'
@@ -69,13 +69,15 @@ export class Errand<Context extends object = {}> {
   readonly #runtime: Runtime
   readonly #client: Client
   readonly #workers = new Set<Worker>()
+  #store: string | Store
+  #storeUsed = false
 
   /** @throws UnknownOptionError, InvalidOptionError */
   constructor(options: ErrandOptions = {}) {
     checkOptions(options, optionNames, 'the options of Errand')
     const env = options.env ?? systemEnv()
     const payloadBytes = options.payloadBytes ?? errandDefaults.payloadBytes
-    const store = options.store ?? process.env['ERRAND_STORE'] ?? errandDefaults.store
+    this.#store = options.store ?? process.env['ERRAND_STORE'] ?? errandDefaults.store
     if (!Number.isInteger(payloadBytes) || payloadBytes < 1) {
       throw new InvalidOptionError('`payloadBytes`', payloadBytes, 'a whole number of at least 1')
     }
@@ -86,7 +88,10 @@ export class Errand<Context extends object = {}> {
       bus: new Bus(),
       registry: new Registry(options.routes ?? {}, options.queue ?? errandDefaults.queue),
       payloadBytes,
-      openStore: () => (typeof store === 'string' ? openStore(store, env) : Promise.resolve(store)),
+      openStore: async () => {
+        this.#storeUsed = true
+        return typeof this.#store === 'string' ? openStore(this.#store, env) : this.#store
+      },
     })
     this.#client = new Client(this.#runtime)
   }
@@ -268,6 +273,25 @@ export class Errand<Context extends object = {}> {
   /** Opens the store now instead of at first use. @throws the store's errors */
   async open(): Promise<Store> {
     return this.#runtime.store ?? this.#runtime.open()
+  }
+
+  /** Where jobs are kept, for people: the store's URL without its password, or the engine's name. */
+  get place(): string {
+    return typeof this.#store === 'string' ? this.#store.replace(/\/\/.*@/, '//…@') : this.#store.engine
+  }
+
+  /**
+   * Keeps the jobs elsewhere than the options said, as `errand --store` does. Only before the store is first used.
+   *
+   * @throws StoreOpenError when it has been
+   */
+  useStore(store: string | Store): void {
+    if (this.#storeUsed) {
+      throw new StoreOpenError(
+        `The store ${this.place} is in use already, so it is too late for another. Open it later: not while modules are loaded.`,
+      )
+    }
+    this.#store = store
   }
 
   /** Stops the workers made here, and closes the store. */

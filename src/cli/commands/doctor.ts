@@ -1,0 +1,93 @@
+/** `errand doctor`: what would keep jobs from running, before it does. */
+import type { Errand } from '../../errand.ts'
+import type { Inspection } from '../../store/store.ts'
+import { exitCodes } from '../failures.ts'
+import type { Invocation } from '../invocation.ts'
+import type { Style } from '../output/table.ts'
+import { count, unservedQueues, unservedSentence } from '../unserved.ts'
+
+const oldestNode = [24, 15, 0]
+/** The first SQLite without the fault that could damage a file shared by several processes. */
+const oldestSqlite = [3, 51, 3]
+
+export async function run(invocation: Invocation): Promise<number> {
+  const findings = [
+    versionFinding('Node', process.versions.node, oldestNode),
+    versionFinding('SQLite', process.versions.sqlite ?? '0', oldestSqlite),
+    ...(await storeFindings(invocation)),
+  ]
+
+  invocation.out.rows(findings, columns)
+  const bad = findings.filter(({ verdict }) => verdict === 'bad').length
+  const warnings = findings.filter(({ verdict }) => verdict === 'warning').length
+  invocation.out.say(bad + warnings === 0 ? 'All good.' : `${bad} bad, ${count(warnings, 'warning')}.`)
+
+  return bad > 0 ? exitCodes.error : exitCodes.ok
+}
+
+/** Exported for its test. */
+export function versionFinding(subject: string, version: string, oldest: readonly number[]): Inspection {
+  const parts = version.split('.').map((part) => Number.parseInt(part, 10))
+  const differing = oldest.findIndex((part, index) => (parts[index] ?? 0) !== part)
+  const old = differing !== -1 && (parts[differing] ?? 0) < oldest[differing]!
+
+  return {
+    subject,
+    verdict: old ? 'bad' : 'good',
+    detail: old ? `${version}; Errand needs ${oldest.join('.')} or newer. Upgrade Node, which brings SQLite.` : version,
+  }
+}
+
+async function storeFindings(invocation: Invocation): Promise<Inspection[]> {
+  try {
+    const errand = await invocation.jobs()
+    await errand.open()
+
+    return [
+      { subject: 'store', verdict: 'good', detail: errand.place },
+      ...(await errand.inspect()),
+      ...(await workFindings(errand)),
+    ]
+  } catch (error) {
+    return [{ subject: 'store', verdict: 'bad', detail: error instanceof Error ? error.message : String(error) }]
+  }
+}
+
+async function workFindings(errand: Errand<any>): Promise<Inspection[]> {
+  const [queues, workers] = [await errand.queues(), await errand.workers()]
+  const running = workers.reduce((sum, worker) => sum + worker.running, 0)
+  const paused = queues.filter((queue) => queue.paused)
+
+  return [
+    {
+      subject: 'workers',
+      verdict: workers.length > 0 ? 'good' : 'warning',
+      detail:
+        workers.length > 0
+          ? `${count(workers.length, 'worker')} alive, ${count(running, 'job')} running: ${workers.map(({ name }) => name).join(', ')}`
+          : 'None is alive. Start one: errand worker',
+    },
+    ...unservedQueues(queues, workers, errand.tasks).map((unserved): Inspection => ({
+      subject: `queue ${unserved.queue}`,
+      verdict: 'warning',
+      detail: unservedSentence(unserved),
+    })),
+    ...paused.map(({ name }): Inspection => ({
+      subject: `queue ${name}`,
+      verdict: 'warning',
+      detail: `It is paused. Go on with: errand queues resume ${name}`,
+    })),
+  ]
+}
+
+const verdictStyles: Readonly<Record<Inspection['verdict'], Style>> = { good: 'green', warning: 'yellow', bad: 'red' }
+
+const columns = [
+  { title: 'subject', value: ({ subject }: Inspection) => subject },
+  {
+    title: 'verdict',
+    value: ({ verdict }: Inspection) => verdict,
+    style: ({ verdict }: Inspection) => verdictStyles[verdict],
+  },
+  { title: 'detail', value: ({ detail }: Inspection) => detail, flexible: false },
+]

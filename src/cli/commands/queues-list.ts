@@ -1,0 +1,41 @@
+/** `errand queues`, `errand queues list` */
+import type { QueueInfo } from '../../client/queue.ts'
+import { jobStates } from '../../job.ts'
+import { nearest } from '../../nearest.ts'
+import { exitCodes, UsageError } from '../failures.ts'
+import type { Invocation } from '../invocation.ts'
+import { stateStyle } from '../state-style.ts'
+
+type Row = QueueInfo & { readonly workers: number }
+
+const commands = ['list', 'pause', 'resume', 'purge']
+
+export async function run(invocation: Invocation, [unknown]: string[]): Promise<number> {
+  if (unknown !== undefined) {
+    const near = nearest(unknown, commands)
+    throw new UsageError(
+      `Unknown command "queues ${unknown}".${near ? ` Did you mean "queues ${near}"?` : ` It has: ${commands.join(', ')}.`}`,
+    )
+  }
+  const errand = await invocation.jobs()
+  const [queues, workers] = [await errand.queues(), await errand.workers()]
+  const rows = queues
+    .map((queue) => ({ ...queue, workers: workers.filter((worker) => worker.queues.includes(queue.name)).length }))
+    .toSorted((a, b) => a.name.localeCompare(b.name))
+
+  invocation.out.rows<Row>(rows, columns)
+  if (invocation.out.forPeople && rows.length === 0) invocation.out.say('No queue has had a job yet.')
+
+  return exitCodes.ok
+}
+
+const columns = [
+  { title: 'queue', value: ({ name }: Row) => name, flexible: true },
+  ...jobStates.map((state) => ({
+    title: state,
+    value: ({ states }: Row) => states[state],
+    style: ({ states }: Row) => (states[state] > 0 ? stateStyle(state) : ('dim' as const)),
+  })),
+  { title: 'workers', value: ({ workers }: Row) => workers },
+  { title: '', value: ({ paused }: Row) => (paused ? 'paused' : ''), style: () => 'yellow' as const },
+]

@@ -1,0 +1,81 @@
+/** One call of the command line: what was said for all commands, and the app it is about. */
+import { existsSync } from 'node:fs'
+import type { Errand } from '../errand.ts'
+import { StoreOpenError } from '../errors.ts'
+import type { LoadedApp } from './app/load.ts'
+import { Output, type Form } from './output/output.ts'
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  readonly app?: string
+  readonly store?: string
+  readonly output: Form
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+  readonly yes?: boolean
+}
+
+/** Where an app keeps its jobs when nobody says otherwise. */
+const usualStore = 'sqlite:errand.db'
+
+export class Invocation {
+  readonly options: GlobalOptions
+  readonly out: Output
+  readonly #given: Errand<any> | undefined
+  readonly #opened: Errand<any>[] = []
+
+  /** `given` is the app that runs itself; without one it is looked for. */
+  constructor(options: GlobalOptions, given?: Errand<any>) {
+    this.options = options
+    this.out = new Output(options)
+    this.#given = given
+  }
+
+  /** The app with its tasks. @throws AppError when there is none, or not exactly one */
+  async app(file: string | undefined = this.options.app): Promise<LoadedApp> {
+    const { loadApp } = await import('./app/load.ts')
+    const loaded = this.#given ? ownApp(this.#given) : await loadApp(process.cwd(), file)
+    this.#opened.push(loaded.errand)
+    if (this.options.store !== undefined) loaded.errand.useStore(this.options.store)
+
+    return loaded
+  }
+
+  /**
+   * For commands that look at jobs and need no task: the app if there is one, since it knows its store; with `--store`,
+   * or where there is no app, the store alone.
+   */
+  async jobs(): Promise<Errand<any>> {
+    if (this.#given || this.options.app !== undefined) return (await this.app()).errand
+    if (this.options.store !== undefined) return this.#storeAlone(this.options.store)
+    const { findApp } = await import('./app/find.ts')
+    if (findApp(process.cwd())) return (await this.app()).errand
+
+    return this.#storeAlone(process.env['ERRAND_STORE'] ?? usualStore)
+  }
+
+  async #storeAlone(url: string): Promise<Errand<any>> {
+    refuseMissingFile(url)
+    const { Errand } = await import('../errand.ts')
+    const errand = new Errand<any>({ store: url })
+    this.#opened.push(errand)
+
+    return errand
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#opened.map((errand) => errand.close()))
+  }
+}
+
+const ownApp = (errand: Errand<any>): LoadedApp => ({ errand, files: process.argv[1] ? [process.argv[1]] : [] })
+
+/** Looking must not make a store: an empty answer from a mistyped path would be believed. */
+function refuseMissingFile(url: string): void {
+  const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined
+  if (path === undefined || path === '' || existsSync(path)) return
+
+  throw new StoreOpenError(
+    `There is no store at "${url}": no such file here. Name yours with --store or ERRAND_STORE, or the app that uses it with --app.`,
+  )
+}
