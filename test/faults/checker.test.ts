@@ -156,6 +156,15 @@ test('a job that ran again beyond the bound is late', () => {
   assert.deepEqual(found(ledger, [succeeded('b', 2)]), ['late'])
 })
 
+test('where the next process dies too before it starts the job, each death has a recovery of its own', () => {
+  const granted: ExecutionLine = { kind: 'granted', id, token: 2, by: 'b', at: 9000 }
+  const execution = [...ran('a', 1, 20), granted, ...ran('c', 3, 18_000, 18_010)]
+  const ledger = forged({ execution, control: [exit('a', 30), exit('b', 9010)] })
+
+  assert.deepEqual(found(ledger, [succeeded('c', 3)]), [])
+  assert.deepEqual(judge(ledger, [succeeded('c', 3)], bounds).recovery, { times: 2, p99Ms: 8990, maxMs: 8990 })
+})
+
 test('the wait of a job that its process had handed back before it died is nobody’s lateness', () => {
   const granted: ExecutionLine = { kind: 'granted', id, token: 1, by: 'a', at: 20 }
   const released: ExecutionLine = { kind: 'released', id, by: 'a', at: 25 }

@@ -61,6 +61,7 @@ interface Execution {
   readonly id: string
   readonly token: number
   readonly by: string
+  grantedAt?: number
   startedAt?: number
   /** Its handler came to its end, one way or the other. */
   endedAt?: number
@@ -172,6 +173,7 @@ function executionsOf(lines: readonly ExecutionLine[], exits: ReadonlyMap<string
 }
 
 function note(execution: Execution, { kind, at }: ExecutionLine): void {
+  if (kind === 'granted') execution.grantedAt = at
   if (kind === 'start') execution.startedAt = at
   if (kind === 'end' || kind === 'threw') execution.endedAt = at
   if (kind === 'threw') execution.threw = true
@@ -220,11 +222,15 @@ function extraRuns({ executions }: Story, faults: Faults): boolean[] {
 const cut = (executions: readonly Execution[], faults: Faults) =>
   executions.filter(({ by, released, diedAt }) => !released && (diedAt !== undefined || faults.has(by))).length
 
-/** For each claim whose process died and that was granted anew: how long until it started again. */
+/**
+ * For each claim whose process died and that was granted anew: how long until it started again, or until
+ * it was granted to another process that never came to start it and whose own end counts by itself.
+ */
 function recoveriesOf({ executions }: Story): number[] {
-  return executions.flatMap(({ diedAt, token, released }) => {
-    const next = executions.find((other) => other.token > token && other.startedAt !== undefined)
-    const ms = diedAt === undefined || next === undefined ? -1 : next.startedAt! - diedAt
+  return executions.flatMap(({ diedAt, released }, index) => {
+    const next = executions[index + 1]
+    const againAt = next?.startedAt ?? next?.grantedAt
+    const ms = diedAt === undefined || againAt === undefined ? -1 : againAt - diedAt
 
     return released || ms < 0 ? [] : [ms]
   })

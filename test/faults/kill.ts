@@ -1,0 +1,132 @@
+/**
+ * Kill: producers, workers and processes that are both, ended by SIGKILL under load, at random
+ * moments and at every named point of the code. One worker is spared, as the one that goes on.
+ */
+import { points, type Point } from '../../src/env.ts'
+import type { ChildPlan } from './child.ts'
+import { row, violations, type LaneOptions, type Row } from './lane.ts'
+import type { Child } from './processes.ts'
+import { between, seeded } from './random.ts'
+import { inScene, type Role, type Scene } from './scene.ts'
+
+type Part = 'producer' | 'worker' | 'both'
+
+/** How one life ends: at a point, or so long after it was ready. */
+type Death = { readonly part: Part } & ({ readonly point: Point; readonly nth: number } | { readonly afterMs: number })
+
+interface Setting {
+  readonly lease: string
+  readonly longestMs: number
+  readonly seed: number
+  readonly random: () => number
+}
+
+/** Points that a process may pass more than once before anything else happens to it. */
+const most: Partial<Record<Point, number>> = {
+  'upkeep.before-commit': 1,
+  'upkeep.after-commit': 1,
+  'worker.before-give-back': 1,
+}
+
+function partsOf(point: Point): Part[] {
+  return point.startsWith('insert.') ? ['producer', 'both'] : ['worker', 'both']
+}
+
+/** As many deaths as there are to be: every point in turn, in each part that passes it, and as many at random moments. */
+export function deaths(kills: number, random: () => number): Death[] {
+  const places = points.flatMap((point) => partsOf(point).map((part) => ({ part, point })))
+  const parts: readonly Part[] = ['producer', 'worker', 'both']
+
+  return Array.from({ length: kills }, (_, index) => {
+    const place = places[((index / 2) % places.length) | 0]!
+    if (index % 2 === 0) return { ...place, nth: between(random, 1, most[place.point] ?? 8) }
+    return { part: parts[between(random, 0, 2)]!, afterMs: between(random, 0, 1000) }
+  })
+}
+
+/** For the few seconds of a test: each point once, and some random moments. */
+function fewDeaths(random: () => number): Death[] {
+  const atPoints = points.map((point, index) => {
+    const parts = partsOf(point)
+    return { part: parts[index % parts.length]!, point, nth: between(random, 1, most[point] ?? 3) }
+  })
+  const atMoments = (['producer', 'worker', 'both'] as const).map((part) => ({
+    part,
+    afterMs: between(random, 50, 300),
+  }))
+
+  return [...atPoints, ...atMoments]
+}
+
+function roleOf(death: Death, { lease, longestMs, random }: Setting): Role {
+  const worker: ChildPlan['worker'] = { lease, concurrency: 20 }
+  const produce = {
+    jobs: 1_000_000,
+    together: 5,
+    everyMs: 50,
+    longestMs,
+    flakyEvery: 20,
+    delayedEvery: 10,
+    seed: between(random, 0, 1e9),
+  }
+
+  return {
+    ...(death.part !== 'producer' && { worker }),
+    ...(death.part !== 'worker' && { produce }),
+    ...('point' in death && { crash: { point: death.point, nth: death.nth } }),
+  }
+}
+
+/** One life, up to its death. */
+async function live(scene: Scene, death: Death, setting: Setting): Promise<void> {
+  const child = scene.start(death.part, roleOf(death, setting))
+  if ('afterMs' in death) {
+    await child.said('ready')
+    await new Promise((resolve) => void setTimeout(resolve, death.afterMs))
+    child.kill()
+  } else if (death.point === 'worker.before-give-back') {
+    await child.said('ready')
+    child.tell({ kind: 'stop' })
+  }
+  await exited(child, death)
+}
+
+async function exited(child: Child, death: Death): Promise<void> {
+  const overdue = AbortSignal.timeout(20_000)
+  const late = new Promise<'late'>((resolve) => overdue.addEventListener('abort', () => resolve('late')))
+  const signal = await Promise.race([child.exited, late])
+  if (signal === 'SIGKILL') return
+
+  throw new Error(
+    `${child.by} should have died of ${JSON.stringify(death)}, and ${signal === 'late' ? 'lives on' : 'ended by itself'}.`,
+  )
+}
+
+/** Plays the deaths, `abreast` lives at a time, and waits until what is left has run. */
+async function playDeaths(scene: Scene, all: readonly Death[], abreast: number, setting: Setting): Promise<void> {
+  const left = [...all]
+  const series = async () => {
+    for (let death = left.shift(); death; death = left.shift()) await live(scene, death, setting)
+  }
+
+  await Promise.all(Array.from({ length: abreast }, series))
+  await scene.drain()
+}
+
+export async function kill({ engine, seed, short, kills }: LaneOptions): Promise<Row[]> {
+  const random = seeded(seed)
+  const setting = { lease: short ? '2s' : '8s', longestMs: short ? 200 : 500, seed, random }
+  const all = short ? fewDeaths(random) : deaths(kills, random)
+
+  return inScene({ engine }, async (scene) => {
+    const spared = scene.start('spared', { worker: { lease: setting.lease, concurrency: 100 } })
+    await spared.said('ready')
+    await playDeaths(scene, all, short ? 6 : 4, setting)
+    await spared.stop()
+
+    const verdict = await scene.verdict()
+    const died = scene.ledger.control.filter((line) => line.kind === 'exit').length - 1
+    const note = `lease ${setting.lease}, ${verdict.recovery.times} recoveries, longest ${verdict.recovery.maxMs} ms, ${verdict.recovered.length} unknown to their producer and there, ${verdict.failed.length} failed`
+    return [row('kill', died, verdict, violations(verdict), note)]
+  })
+}

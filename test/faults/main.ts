@@ -1,0 +1,88 @@
+/**
+ * Breaks the system on purpose, and says what came of it: `npm run faults -- --engine sqlite
+ * [--only NAME] [--kills N] [--minutes N] [--seed N] [--short]`. Ends with 1 if a promise was not kept.
+ */
+import { parseArgs } from 'node:util'
+import { lanes } from './lanes.ts'
+import type { LaneOptions, LaneResult } from './lane.ts'
+import { engines } from './engine.ts'
+import { table } from './table.ts'
+
+const usage = `npm run faults -- [options]
+
+  --engine NAME   ${Object.keys(engines).join(', ')}                                     (sqlite)
+  --only NAME     one of ${Object.keys(lanes).join(', ')}; may be given again   (all)
+  --kills N       processes killed                                (200)
+  --minutes N     how long the calm lasts                         (1)
+  --seed N        for the same choices again                      (the time)
+  --short         the few seconds of each that npm test runs`
+
+function read(): LaneOptions & { readonly only: readonly string[] } {
+  const { values } = parseArgs({
+    options: {
+      engine: { type: 'string', default: 'sqlite' },
+      only: { type: 'string', multiple: true, default: Object.keys(lanes) },
+      kills: { type: 'string', default: '200' },
+      minutes: { type: 'string', default: '1' },
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      short: { type: 'boolean', default: false },
+    },
+  })
+  const { engine, only, short } = values
+  const unknown = only.find((name) => !(name in lanes))
+  if (unknown !== undefined)
+    throw new Error(`No fault is named "${unknown}". There are: ${Object.keys(lanes).join(', ')}.`)
+  if (!(engine in engines)) {
+    throw new Error(
+      `"${engine}" is no engine that several processes can share. There are: ${Object.keys(engines).join(', ')}.`,
+    )
+  }
+
+  return {
+    engine,
+    only,
+    short,
+    kills: whole(values.kills, '--kills'),
+    minutes: Number(values.minutes),
+    seed: whole(values.seed, '--seed'),
+  }
+}
+
+function whole(text: string, option: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 0) return value
+
+  throw new Error(`Expected ${option} to be a whole number, got "${text}".`)
+}
+
+async function playAll({ only, ...options }: ReturnType<typeof read>): Promise<LaneResult[]> {
+  const results: LaneResult[] = []
+  for (const name of only) {
+    const startedAt = performance.now()
+    console.error(`${name} ...`)
+    results.push(...(await lanes[name]!(options)))
+    console.error(`${name}: ${Math.round((performance.now() - startedAt) / 1000)} s`)
+  }
+
+  return results
+}
+
+async function main(): Promise<number> {
+  if (process.argv.includes('--help')) {
+    console.log(usage)
+    return 0
+  }
+  const options = read()
+  const results = await playAll(options)
+  console.log(`\nengine ${options.engine}, seed ${options.seed}, ${options.short ? 'short lanes' : 'whole lanes'}\n`)
+  console.log(table(results))
+
+  return results.some((result) => 'broken' in result && result.broken.length > 0) ? 1 : 0
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 1
+}

@@ -1,0 +1,120 @@
+/**
+ * The processes of one scene: started here, signalled by the handle they were started with,
+ * and gone at the end, frozen ones too. No other process is ever touched.
+ */
+import { fork, type ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
+import type { ChildPlan, Said, Told } from './child.ts'
+import type { LedgerWriter } from './ledger.ts'
+
+const program = join(import.meta.dirname, 'child.ts')
+const patienceMs = 30_000
+
+export class Child {
+  readonly by: string
+  /** Resolves with the signal that ended it, or none. */
+  readonly exited: Promise<NodeJS.Signals | null>
+  readonly #process: ChildProcess
+  readonly #control: LedgerWriter
+  readonly #said: Said[] = []
+  #news = Promise.withResolvers<void>()
+  #errors = ''
+  gone = false
+
+  constructor(plan: ChildPlan, control: LedgerWriter, environment: Readonly<Record<string, string>>) {
+    this.by = plan.by
+    this.#control = control
+    this.#process = fork(program, [JSON.stringify(plan)], {
+      execArgv: ['--conditions=errand-source', '--disable-warning=ExperimentalWarning'],
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#errors += text))
+    this.#process.on('message', (said: Said) => {
+      this.#said.push(said)
+      this.#tellNews()
+    })
+    this.exited = new Promise((resolve) => this.#process.once('exit', (_, signal) => this.#left(signal, resolve)))
+  }
+
+  /** How often it has said this. */
+  count(kind: Said['kind']): number {
+    return this.#said.filter((said) => said.kind === kind).length
+  }
+
+  /** Resolves when it has said this `times` times; fails when it is gone before, or takes too long. */
+  async said(kind: Said['kind'], times = 1, withinMs = patienceMs): Promise<void> {
+    const overdue = AbortSignal.timeout(withinMs)
+    const limit = new Promise<void>((resolve) => overdue.addEventListener('abort', () => resolve()))
+    while (this.count(kind) < times) {
+      if (this.gone) throw new Error(`${this.by} ended before it was ${kind}: ${this.#errors}`)
+      if (overdue.aborted) throw new Error(`${this.by} was not ${kind} within ${withinMs} ms: ${this.#errors}`)
+      await Promise.race([this.#news.promise, limit])
+    }
+  }
+
+  tell(told: Told): void {
+    if (!this.gone) this.#process.send(told, () => {})
+  }
+
+  /** Written down before it is done. */
+  kill(fault = 'kill'): void {
+    if (this.gone) return
+    this.#control.write('control', { kind: 'fault', fault, by: this.by })
+    this.#process.kill('SIGKILL')
+  }
+
+  freeze(): void {
+    this.#control.write('control', { kind: 'fault', fault: 'freeze', by: this.by })
+    this.#process.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#process.kill('SIGCONT')
+    this.#control.write('control', { kind: 'healed', fault: 'freeze', by: this.by })
+  }
+
+  /** Ends it in good order. */
+  async stop(): Promise<void> {
+    this.tell({ kind: 'stop' })
+    await this.exited
+  }
+
+  /** Ends it in any order, for the scene is over. A killed process need not be thawed. */
+  async end(): Promise<void> {
+    if (!this.gone) this.#process.kill('SIGKILL')
+    await this.exited
+  }
+
+  #tellNews(): void {
+    this.#news.resolve()
+    this.#news = Promise.withResolvers()
+  }
+
+  #left(signal: NodeJS.Signals | null, resolve: (signal: NodeJS.Signals | null) => void): void {
+    this.gone = true
+    this.#control.write('control', { kind: 'exit', by: this.by })
+    this.#tellNews()
+    resolve(signal)
+  }
+}
+
+export class Processes {
+  readonly #control: LedgerWriter
+  readonly #children: Child[] = []
+
+  constructor(control: LedgerWriter) {
+    this.#control = control
+  }
+
+  start(plan: ChildPlan, environment: Readonly<Record<string, string>> = {}): Child {
+    const child = new Child(plan, this.#control, environment)
+    this.#children.push(child)
+
+    return child
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.end()))
+  }
+}
