@@ -1,0 +1,159 @@
+/**
+ * Claiming: which ready jobs a worker gets.
+ *
+ * For each room: at most one suspect, and only if the worker holds none; then from the top, queue by
+ * queue and rank by rank; then the last few from the lowest rank up. The jobs of a line are claimed by
+ * range: read, moved and deleted by three statements however many they are.
+ */
+import type { ClaimedJob, Room } from '../store.ts'
+import { claimedJob, type ClaimRow } from './claimed-job.ts'
+import { end } from './ending.ts'
+import { flag, ready, running, type JobRow } from './job-row.ts'
+import { leaveLine, leaveThrottled, nextToken } from './line.ts'
+import { outcomes, type Step } from './step.ts'
+
+const ranks = [0, 1, 2, 3]
+
+export class Claiming {
+  readonly claimed: ClaimedJob[] = []
+  expired = 0
+  readonly #step: Step
+  readonly #incarnation: number
+  /** Whether any rate has jobs waiting; most stores have none. */
+  readonly #rated: boolean
+
+  constructor(step: Step, incarnation: number) {
+    this.#step = step
+    this.#incarnation = incarnation
+    step.flushReady()
+    this.#rated = step.sql.anyRateLine.get() !== undefined
+    if (this.#rated) step.sql.reopenLines.run(step.now)
+  }
+
+  /** True if there may be more to claim for this room. */
+  claimFor({ queues, jobs, bottomUp }: Room): boolean {
+    if (jobs <= 0) return false
+    const open = openQueues(this.#step, queues)
+    const all = this.claimed.length + jobs
+
+    this.#claimSuspect(open)
+    for (const queue of open) for (const rank of ranks) this.#take(queue, rank, all - bottomUp)
+    for (const queue of open) for (const rank of ranks.toReversed()) this.#take(queue, rank, all)
+    return this.claimed.length === all
+  }
+
+  /** A job that may be what kills its workers is held one at a time, so that it convicts itself alone. */
+  #claimSuspect(queues: readonly number[]): void {
+    const { sql, now } = this.#step
+    for (const queue of queues) {
+      if (!sql.hasReady.get(-queue)) continue
+      if (sql.holdsSuspect.get(this.#incarnation)) return
+
+      const rows = sql.claimableSuspects.all(-queue, 100) as ClaimRow[]
+      const row = rows.find(([, , , , , , , , , , , rate]) => rate === null || nextToken(this.#step, rate) <= now)
+      if (!row) continue
+      sql.leaveReady.run(-queue, row[6], row[1])
+      return this.#claimOne(row)
+    }
+  }
+
+  #take(queue: number, rank: number, end: number): void {
+    while (this.claimed.length < end) {
+      const head = this.#rated ? this.#openHead(queue, rank) : undefined
+      if (head === undefined) return this.#takePlain(queue, rank, end, Infinity)
+
+      this.#takePlain(queue, rank, end, head.head)
+      if (this.claimed.length < end) this.#takeThrottled(queue, rank, head.head, head.rate)
+    }
+  }
+
+  #takePlain(queue: number, rank: number, end: number, before: number): void {
+    while (this.claimed.length < end) {
+      const wanted = end - this.claimed.length
+      let rows = this.#step.sql.claimable.all(queue, rank, wanted) as ClaimRow[]
+      if (before !== Infinity) rows = rows.filter(([, place]) => place < before)
+      if (rows.length === 0) return
+      // Expiring one may bring others into the line, so it is read again.
+      if (this.#expireOverdue(rows)) continue
+
+      this.#claimRange(queue, rank, rows)
+      if (rows.length < wanted) return
+    }
+  }
+
+  #claimRange(queue: number, rank: number, rows: readonly ClaimRow[]): void {
+    const { sql, now } = this.#step
+    const last = rows.at(-1)![1]
+    const moved = sql.claimRange.run(this.#incarnation, this.#step.claim(), now, queue, rank, last).changes
+    const left = sql.leaveRange.run(queue, rank, last).changes
+    if (Number(moved) !== rows.length || Number(left) !== rows.length) {
+      throw new Error(`The ready line of queue ${queue} has a job without a record. Run \`errand doctor\`.`)
+    }
+    this.#step.count(queue, ready, -rows.length)
+    this.#step.count(queue, running, rows.length)
+    for (const row of rows) this.#handOut(row)
+  }
+
+  /** The first job of an open rate line with a token that may still be started. */
+  #openHead(queue: number, rank: number): { rate: number; head: number } | undefined {
+    const { sql, now } = this.#step
+    for (;;) {
+      const line = sql.openHead.get(queue, rank) as { rate: number; head: number } | undefined
+      if (!line) return undefined
+
+      const next = nextToken(this.#step, line.rate)
+      if (next <= now) return line
+      sql.closeLines.run(next, line.rate)
+    }
+  }
+
+  #takeThrottled(queue: number, rank: number, place: number, rate: number): void {
+    const row = this.#step.sql.claimableThrottled.get(rate, queue, rank, place) as ClaimRow
+    if (this.#expireOverdue([row])) return
+
+    leaveThrottled(this.#step, { queue, rank: row[6], place }, rate)
+    this.#claimOne(row)
+  }
+
+  #claimOne(row: ClaimRow): void {
+    const [seq, place, , , , queue, , , , , , rate] = row
+    const { sql, now } = this.#step
+    sql.claimOne.run(seq, this.#incarnation, this.#step.claim(), place, now)
+    if (rate !== null) sql.addStart.run(rate, now, seq)
+    this.#step.move(queue, 'ready', 'running')
+    this.#handOut(row)
+  }
+
+  #handOut(row: ClaimRow): void {
+    const step = this.#step
+    if (row[12] & flag.keyWaiting) step.sql.freeKey.run(row[4], row[13], row[0])
+    const job = claimedJob(step, row, step.claim(), step.now)
+    this.claimed.push(job)
+    if (step.events) step.tell('started', step.sql.jobBySeq.get(row[0]) as JobRow, 'running', job.attempt)
+  }
+
+  #expireOverdue(rows: readonly ClaimRow[]): boolean {
+    const { now, sql } = this.#step
+    const overdue = rows.filter(([, , , , , , , , , expires]) => expires !== null && expires <= now)
+    for (const [seq] of overdue) {
+      const job = sql.jobBySeq.get(seq) as JobRow
+      leaveLine(this.#step, job)
+      expire(this.#step, job, 'ready')
+    }
+    this.expired += overdue.length
+    return overdue.length > 0
+  }
+}
+
+/** The job has left its place. */
+export function expire(step: Step, job: JobRow, from: 'scheduled' | 'blocked' | 'ready'): void {
+  step.record(job.task, outcomes.indexOf('expired'), 0)
+  end(step, job, from, { state: 'expired' })
+}
+
+export function openQueues({ names, sql }: Pick<Step, 'names' | 'sql'>, queues: readonly string[]): number[] {
+  return queues.flatMap((name) => {
+    const queue = names.findQueue(name)
+    return queue === undefined || sql.isPaused.get(queue) ? [] : queue
+  })
+}

@@ -1,0 +1,144 @@
+/** A claimed job as it is handed to a worker, with what the engine must know again when it is settled. */
+import type { JobError, Rank } from '../../job.ts'
+import type { Claim, ClaimedJob, Member } from '../store.ts'
+import { errorValue, flag, idText, finalState, storedOptions, type FinalRow, type JobRow } from './job-row.ts'
+import type { Names } from './names.ts'
+import type { Statements } from './statements.ts'
+
+export type Reader = { readonly sql: Statements; readonly names: Names }
+
+/** In the order of the columns of `claimable`. */
+export type ClaimRow = readonly [
+  seq: number,
+  place: number,
+  noted: number,
+  id: Uint8Array | string,
+  task: number,
+  queue: number,
+  rank: Rank,
+  created: number,
+  keep: number,
+  expires: number | null,
+  lane: number | null,
+  rate: number | null,
+  flags: number,
+  key: string | null,
+  options: string | null,
+  input: string,
+]
+
+class Same {
+  constructor(object: object) {
+    return object
+  }
+}
+
+/**
+ * Puts the row on the claim as a private field, where neither a comparison nor a copy sees it,
+ * so that settling needs no read. A claim without it, from another process, is looked up.
+ */
+export class Held extends Same {
+  #row: ClaimRow
+  #since: number
+
+  constructor(claim: Claim, row: ClaimRow, since: number) {
+    super(claim)
+    this.#row = row
+    this.#since = since
+  }
+
+  static row(claim: Claim): ClaimRow | undefined {
+    return #row in claim ? claim.#row : undefined
+  }
+
+  static since(claim: Claim): number {
+    return #since in claim ? claim.#since : 0
+  }
+}
+
+const inlineBytes = 16 * 1024 * 1024
+const membersPerPage = 500
+
+export function claimedJob(reader: Reader, row: ClaimRow, claim: number, since: number): ClaimedJob {
+  const [seq, , noted, id, task, queue, rank, createdAt, , , , , flags, , options, input] = row
+  const { names, sql } = reader
+  const job: { -readonly [K in keyof ClaimedJob]: ClaimedJob[K] } = {
+    id: idText(id),
+    claim,
+    task: names.name(task),
+    queue: names.name(queue),
+    rank,
+    input,
+    attempt: 1,
+    crashes: 0,
+    createdAt,
+  }
+  if (noted) {
+    const course = sql.getCourse.get(seq) as Pick<JobRow, 'failures' | 'crashes'>
+    job.attempt = course.failures + 1
+    job.crashes = course.crashes
+    addSteps(reader, job, seq)
+  }
+  if (options !== null) addOptions(job, options)
+  if (flags & flag.members) addMembers(reader, job, seq)
+  new Held(job, row, since)
+  return job
+}
+
+type Writable = { -readonly [K in keyof ClaimedJob]: ClaimedJob[K] }
+
+function addOptions(job: Writable, options: string): void {
+  const { version, metadata, redact } = storedOptions(options)
+  if (version !== undefined) job.version = version
+  if (metadata !== undefined) job.metadata = metadata
+  if (redact) job.redact = redact
+}
+
+function addSteps({ sql }: Reader, job: Writable, seq: number): void {
+  const steps = sql.steps.all(seq) as { name: string; result: string }[]
+  if (steps.length > 0) job.steps = Object.fromEntries(steps.map(({ name, result }) => [name, result]))
+}
+
+function addMembers(reader: Reader, job: Writable, seq: number): void {
+  const members: Member[] = []
+  let bytes = 0
+  for (let from: number | undefined = 0; from !== undefined;) {
+    const page = membersPage(reader, seq, from)
+    for (const member of page.members) {
+      bytes += (member.result?.length ?? 0) + 100
+      if (bytes > inlineBytes) {
+        job.moreMembers = true
+        break
+      }
+      members.push(member)
+    }
+    from = job.moreMembers ? undefined : page.next
+  }
+  job.members = members
+}
+
+/** What a job waited for and has ended, from this position on. */
+export function membersPage({ sql }: Reader, waiter: number, from: number): { members: Member[]; next?: number } {
+  const rows = sql.endedMembers.all(waiter, from, membersPerPage) as (FinalRow & {
+    position: number
+    id: Uint8Array | string
+  })[]
+  const members = rows.map((row) => ({ index: row.position, ...ended(row) }))
+  return rows.length < membersPerPage ? { members } : { members, next: rows.at(-1)!.position + 1 }
+}
+
+/** A final job as those see it who waited for it. */
+export function ended(row: Pick<FinalRow, 'state' | 'result' | 'error'> & { id: Uint8Array | string }): {
+  id: string
+  state: ReturnType<typeof finalState>
+  result?: string | null
+  error?: JobError
+} {
+  const state = finalState(row.state)
+  return {
+    id: idText(row.id),
+    state,
+    ...(state === 'succeeded' && { result: row.result }),
+    ...(row.error !== null && { error: errorValue(row.error) }),
+  }
+}

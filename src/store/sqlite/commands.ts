@@ -1,0 +1,162 @@
+/** What people ask of jobs: change, cancel, retry, remove, release. Each answers per job. */
+import type { CancelAnswer, ChangeAnswer, Due, JobChange, ReleaseAnswer, RemoveAnswer, RetryAnswer } from '../store.ts'
+import { dropExpiry, end } from './ending.ts'
+import { flag, idValue, moment, type FinalRow, type JobRow } from './job-row.ts'
+import { enterLine, leaveLine, stand } from './line.ts'
+import { erase } from './prune.ts'
+import { storedError } from './settle.ts'
+import type { Step } from './step.ts'
+import { blockWaitersAgain, spread, spreadPerStep } from './waiting.ts'
+import { isWaiting, leavePlace, note, whereIs, type Where } from './where.ts'
+
+export function change(step: Step, id: string, wanted: JobChange): ChangeAnswer {
+  const job = jobOf(step, id)
+  if (!job) return 'unknown'
+  const where = whereIs(step, job)
+  if (!isWaiting(where.state)) return where.state === 'running' ? 'running' : 'final'
+
+  const { sql } = step
+  if (wanted.input !== undefined) sql.setInput.run(wanted.input, job.seq)
+  const ranked = wanted.rank === undefined ? job : changeRank(step, job, where, wanted.rank)
+  const state = wanted.due ? changeDue(step, ranked, where, wanted.due) : where.state
+  if (state !== where.state) step.move(job.queue, where.state, state)
+  step.tell('changed', job, state, job.failures, storedError(job))
+  return 'changed'
+}
+
+export function cancel(step: Step, id: string): CancelAnswer {
+  const job = jobOf(step, id)
+  if (!job) return 'unknown'
+  const where = whereIs(step, job)
+  if (where.state === 'running') return requestCancel(step, job, where)
+  if (!isWaiting(where.state)) return 'final'
+
+  endWaiting(step, job, where)
+  spread(step, spreadPerStep)
+  return 'cancelled'
+}
+
+export function retry(step: Step, id: string): RetryAnswer {
+  const job = jobOf(step, id)
+  if (!job) return 'unknown'
+  const where = whereIs(step, job)
+  if (!('final' in where)) return 'not final'
+
+  const state = startAnew(step, job, where.final)
+  step.move(job.queue, where.state, state)
+  step.tell('retried', job, state, 0)
+  blockWaitersAgain(step, job)
+  return 'retried'
+}
+
+export function remove(step: Step, id: string): RemoveAnswer {
+  const { sql } = step
+  const job = jobOf(step, id)
+  if (!job) return 'unknown'
+  const where = whereIs(step, job)
+  if (where.state === 'running') return 'running'
+
+  if (isWaiting(where.state)) endWaiting(step, job, where)
+  // While its row is there its waiters can still be told who it was.
+  spread(step, Number.MAX_SAFE_INTEGER)
+  if (job.unique_key !== null) sql.freeKey.run(job.task, job.unique_key, job.seq)
+  const final = sql.getFinal.get(job.seq) as FinalRow
+  step.tell('removed', job, isWaiting(where.state) ? 'cancelled' : where.state, final.attempts)
+  erase(step, job, final)
+  step.ended.push(job.seq)
+  return 'removed'
+}
+
+export function release(
+  step: Step,
+  { id, result }: { readonly id: string; readonly result: string | null },
+): ReleaseAnswer {
+  const job = jobOf(step, id)
+  if (!job) return 'unknown'
+  const where = whereIs(step, job)
+  if (where.state !== 'blocked' || !where.held) return 'not held'
+
+  step.sql.leaveBlocked.run(job.seq)
+  end(step, job, 'blocked', { state: 'succeeded', result, due: where.due })
+  spread(step, spreadPerStep)
+  return 'released'
+}
+
+function jobOf(step: Step, id: string): JobRow | undefined {
+  step.flushReady()
+  return step.sql.jobById.get(idValue(id)) as JobRow | undefined
+}
+
+function endWaiting(step: Step, job: JobRow, where: Where): void {
+  leavePlace(step, job, where)
+  const due = where.state === 'blocked' ? where.due : null
+  end(step, job, where.state, { state: 'cancelled', due })
+}
+
+function requestCancel(step: Step, job: JobRow, { claimed }: Where & { state: 'running' }): CancelAnswer {
+  if (claimed.cancel_at !== null) return 'cancelling'
+
+  const { sql, now } = step
+  sql.requestCancel.run(now, job.seq)
+  sql.addSignal.run(claimed.incarnation, job.seq, claimed.claim)
+  step.called.add(claimed.incarnation)
+  step.tell('cancelling', job, 'running', job.failures + 1, storedError(job))
+  return 'cancelling'
+}
+
+/** It keeps its number, and stays on its side of the lane. */
+function changeRank(step: Step, job: JobRow, { state }: Where, rank: JobRow['rank']): JobRow {
+  const changed = { ...job, rank }
+  step.sql.setRank.run(rank, job.seq)
+  if (state === 'ready') standAgain(step, job, changed)
+  return changed
+}
+
+function standAgain(step: Step, job: JobRow, changed: JobRow): void {
+  const { sql } = step
+  if (job.lane !== null && Number(sql.leaveParked.run(job.lane, job.rank, job.place).changes) > 0) {
+    sql.park.run(job.lane, changed.rank, changed.place, job.seq)
+    return
+  }
+  // Its slot goes with it, so nobody is let out in between.
+  leaveLine(step, { ...job, lane: null })
+  stand(step, changed)
+}
+
+function changeDue(step: Step, job: JobRow, where: Where, due: Due): 'scheduled' | 'blocked' | 'ready' {
+  const { sql, now } = step
+  const at = moment(due, now)
+  if (where.state === 'blocked') {
+    sql.setBlockedDue.run(at > now ? at : null, job.seq)
+    return 'blocked'
+  }
+  if (at > now) {
+    leavePlace(step, job, where)
+    sql.delay.run(job.seq, at)
+    return 'scheduled'
+  }
+  const last = note(step, { ...job, place: step.nextSeq() })
+  if (where.state === 'ready') standAgain(step, job, last)
+  else {
+    leavePlace(step, job, where)
+    enterLine(step, last)
+  }
+  return 'ready'
+}
+
+/** As if it had never run: held again if it was held, else at the end of its line whatever it waited for. */
+function startAnew(step: Step, job: JobRow, final: FinalRow): 'blocked' | 'ready' {
+  const { sql } = step
+  sql.deleteFinal.run(job.seq)
+  sql.deleteProgress.run(job.seq)
+  dropExpiry(step, job)
+  const anew = { ...job, expires: null, place: step.nextSeq(), failures: 0, crashes: 0, started: null, error: null }
+  const noted = note(step, anew)
+  if (job.flags & flag.held) {
+    sql.block.run(job.seq, (sql.openCount.get(job.seq) as { n: number }).n, 1, final.due)
+    return 'blocked'
+  }
+  sql.closeEdgesOf.run(job.seq)
+  enterLine(step, noted)
+  return 'ready'
+}

@@ -1,0 +1,152 @@
+/**
+ * Finding jobs, newest first, in slices: a page looks at so many jobs and no more, and may be short.
+ *
+ * Where the states or the tag name few jobs, the slice is taken from their own place or index;
+ * otherwise from the jobs in order.
+ */
+import type { DatabaseSync } from 'node:sqlite'
+import type { JobState } from '../../job.ts'
+import type { JobQuery, JobRecord } from '../store.ts'
+import type { Reader } from './claimed-job.ts'
+import { stateCode, type JobRow } from './job-row.ts'
+import { recordOf } from './read.ts'
+import type { Value } from './statements.ts'
+
+const examinedPerPage = 10_000
+const defaultLimit = 50
+const largestLimit = 500
+
+type FieldFilter = NonNullable<JobQuery['input']>
+
+interface Condition {
+  readonly sql: string
+  readonly values: readonly Value[]
+}
+
+export function find(
+  reader: Reader,
+  db: DatabaseSync,
+  query: JobQuery,
+  cursor?: string,
+): { jobs: JobRecord[]; cursor?: string } {
+  const limit = Math.min(query.limit ?? defaultLimit, largestLimit)
+  const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor)
+  const source = sourceOf(query)
+  const slice = db
+    .prepare(`select count(*) as n, min(seq) as oldest from (${source.sql})`)
+    .get(...source.values.map((value) => value ?? before)) as { n: number; oldest: number | null }
+  if (slice.oldest === null) return { jobs: [] }
+
+  const { sql, values } = conditionsOf(reader, query)
+  const rows = db
+    .prepare(`select j.seq from job j where j.seq in (${source.sql}) ${sql} order by j.seq desc limit ?`)
+    .all(...source.values.map((value) => value ?? before), ...values, limit) as { seq: number }[]
+  const found = rows.map(({ seq }) => reader.sql.jobBySeq.get(seq) as JobRow).filter((job) => fieldsEqual(job, query))
+  const jobs = found.map((job) => recordOf(reader, job))
+
+  const full = rows.length === limit
+  if (!full && slice.n < examinedPerPage) return { jobs }
+  return { jobs, cursor: String(full ? rows.at(-1)!.seq : slice.oldest) }
+}
+
+/** Numbers of the jobs to look at, the newest before the cursor. A null value stands for the cursor. */
+function sourceOf({ tag, states }: JobQuery): Condition {
+  if (tag !== undefined) return slice('tag where tag = ? and', [tag])
+
+  const parts = states?.map((state) => placeOf[state])
+  if (!parts?.length || parts.includes(undefined)) return slice('job where', [])
+  const slices = [...new Set(parts)].map((part) => slice(`${part} where`, []))
+  if (slices.length === 1) return slices[0]!
+  return {
+    sql: `select seq from (${slices.map(({ sql }) => `select * from (${sql})`).join(' union all ')}) order by seq desc limit ${examinedPerPage}`,
+    values: slices.flatMap(({ values }) => values),
+  }
+}
+
+/** Ready jobs stand in an order of their own, and most jobs have succeeded: these two are looked for among all. */
+const placeOf: Partial<Record<JobState, string>> = {
+  scheduled: 'delayed',
+  blocked: 'blocked',
+  running: 'claimed',
+  failed: '(select seq from final where state = 5)',
+  cancelled: '(select seq from final where state = 6)',
+  expired: '(select seq from final where state = 7)',
+}
+
+function slice(from: string, values: readonly Value[]): Condition {
+  return {
+    sql: `select seq from ${from} seq < ? order by seq desc limit ${examinedPerPage}`,
+    values: [...values, null],
+  }
+}
+
+function conditionsOf({ names }: Reader, query: JobQuery): { sql: string; values: Value[] } {
+  const { states, tasks, queues, createdFrom, createdTo, input, metadata } = query
+  const conditions: Condition[] = []
+  const add = (sql: string, ...values: Value[]) => conditions.push({ sql, values })
+
+  if (states) add(`(${states.map(stateCondition).join(' or ') || 'false'})`)
+  if (tasks)
+    add(
+      oneOf(
+        'j.task',
+        tasks.map((name) => names.findTask(name)),
+      ),
+    )
+  if (queues)
+    add(
+      oneOf(
+        'j.queue',
+        queues.map((name) => names.findQueue(name)),
+      ),
+    )
+  if (createdFrom !== undefined) add('j.created >= ?', createdFrom)
+  if (createdTo !== undefined) add('j.created < ?', createdTo)
+  if (input) add(...fieldCondition('j.input', input))
+  if (metadata) add(...fieldCondition(`j.options ->> '$.metadata'`, metadata))
+
+  return {
+    sql: conditions.map(({ sql }) => `and ${sql}`).join(' '),
+    values: conditions.flatMap(({ values }) => values),
+  }
+}
+
+function stateCondition(state: JobState): string {
+  const at = (place: string) => `exists (select 1 from ${place} p where p.seq = j.seq)`
+  if (state === 'running') return at('claimed')
+  if (state === 'scheduled') return at('delayed')
+  if (state === 'blocked') return at('blocked')
+  if (state === 'ready') return `not (${['final', 'claimed', 'delayed', 'blocked'].map(at).join(' or ')})`
+  return `exists (select 1 from final f where f.seq = j.seq and f.state = ${stateCode[state]})`
+}
+
+function oneOf(column: string, ids: readonly (number | undefined)[]): string {
+  return `${column} in (${ids.filter((id) => id !== undefined).join()})`
+}
+
+/** Passes a few too many, since SQL has no booleans: `fieldsEqual` looks closely. */
+function fieldCondition(column: string, { path, value }: FieldFilter): [sql: string, ...values: Value[]] {
+  const names = path.split('.')
+  if (names.some((name) => /["\\]/.test(name))) return ['true']
+  return [
+    `${column} ->> ? is ?`,
+    `$.${names.map((name) => `"${name}"`).join('.')}`,
+    typeof value === 'boolean' ? Number(value) : value,
+  ]
+}
+
+function fieldsEqual(job: JobRow, { input, metadata }: JobQuery): boolean {
+  if (input && !fieldEquals(job.input, input)) return false
+  if (!metadata) return true
+  return job.options !== null && fieldEquals((JSON.parse(job.options) as { metadata?: string }).metadata, metadata)
+}
+
+function fieldEquals(text: string | undefined, { path, value }: FieldFilter): boolean {
+  if (text === undefined) return false
+  let field: unknown = JSON.parse(text)
+  for (const name of path.split('.')) {
+    if (field === null || typeof field !== 'object' || Array.isArray(field) || !Object.hasOwn(field, name)) return false
+    field = (field as Record<string, unknown>)[name]
+  }
+  return field === value
+}

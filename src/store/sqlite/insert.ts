@@ -1,0 +1,195 @@
+/**
+ * Adding jobs, call by call.
+ *
+ * A call of plain jobs is written straight away, and looked at again only if one of its ids was
+ * there before. Everything else is decided first and written then, so a refused call leaves no trace.
+ */
+import type { InsertOutcome, NewJob } from '../store.ts'
+import { end } from './ending.ts'
+import { flag, flagsOf, idValue, moment, optionsText, ready, stateCode, type JobRow } from './job-row.ts'
+import { enterLine, laneFor, rateFor } from './line.ts'
+import { Plan } from './plan.ts'
+import type { Step } from './step.ts'
+import { cancellingMember, spread, spreadPerStep, waitFor } from './waiting.ts'
+import { leavePlace, whereIs } from './where.ts'
+
+export function insertCall(step: Step, call: readonly NewJob[]): InsertOutcome[] {
+  if (call.length === 0) return []
+
+  return (call.every(isPlain) && insertPlain(step, call)) || insertCarefully(step, call)
+}
+
+/** A follow-up has its own id and may at worst be kept out by another; what it follows ends all the same. */
+export function insertFollowUp(step: Step, job: NewJob): void {
+  insertCarefully(step, [job])
+}
+
+const inserted: InsertOutcome = { kind: 'inserted' }
+
+/** Nothing to look up, nowhere to go but the end of its line. */
+function isPlain(job: NewJob): boolean {
+  return !(job.due ?? job.expires ?? job.unique ?? job.lane ?? job.rate ?? job.after ?? job.held ?? job.tags)
+}
+
+function insertPlain(step: Step, call: readonly NewJob[]): InsertOutcome[] | undefined {
+  const { sql, names, now } = step
+  const alone = call.length === 1
+  const first = step.nextSeq()
+  let seq = first
+  if (!alone) sql.savepoint.run()
+
+  for (const job of call) {
+    if (seq !== first) step.nextSeq()
+    const { changes } = sql.insertJob.run(
+      seq++,
+      idValue(job.id),
+      names.task(job.task),
+      names.queue(job.queue),
+      job.rank,
+      now,
+      names.keep(job.keepSucceededMs, job.keepFailedMs),
+      null,
+      null,
+      null,
+      flagsOf(job),
+      null,
+      optionsText(job),
+      job.input,
+    )
+    if (changes === 0) {
+      if (!alone) takeBack(step)
+      return undefined
+    }
+  }
+  if (!alone) sql.release.run()
+
+  seq = first
+  for (const job of call) {
+    const queue = names.queue(job.queue)
+    step.standNew(seq++)
+    step.count(queue, ready, 1)
+    step.wokenQueues.add(queue)
+    if (step.events) step.tell('enqueued', namedBy(step, job, seq - 1), 'ready', 0)
+  }
+  return call.map(() => inserted)
+}
+
+/** Names that this call added are gone with it. */
+function takeBack(step: Step): void {
+  step.sql.rollbackTo.run()
+  step.sql.release.run()
+  step.names.forget()
+}
+
+function namedBy({ names }: Step, job: NewJob, seq: number) {
+  return {
+    seq,
+    id: idValue(job.id),
+    task: names.task(job.task),
+    queue: names.queue(job.queue),
+    options: optionsText(job),
+  }
+}
+
+function insertCarefully(step: Step, call: readonly NewJob[]): InsertOutcome[] {
+  step.flushReady()
+  const plan = new Plan(step)
+  const outcomes: InsertOutcome[] = []
+
+  for (const job of call) {
+    const outcome = plan.add(job)
+    if (outcome.kind === 'refused') return refusal(call, outcomes.length, outcome)
+    outcomes.push(outcome)
+  }
+  for (const [index, job] of call.entries()) carryOut(step, job, outcomes[index]!)
+  spread(step, spreadPerStep)
+  return outcomes
+}
+
+function refusal(call: readonly NewJob[], culprit: number, why: InsertOutcome): InsertOutcome[] {
+  return call.map((_, index) => (index === culprit ? why : { kind: 'refused', reason: 'companion' }))
+}
+
+function carryOut(step: Step, job: NewJob, outcome: InsertOutcome): void {
+  if (outcome.kind === 'replaced') replace(step, job, outcome.other)
+  if (outcome.kind === 'inserted' || outcome.kind === 'replaced') add(step, job)
+}
+
+function replace(step: Step, job: NewJob, other: string): void {
+  const row = step.sql.jobById.get(idValue(other)) as JobRow
+  const where = whereIs(step, row)
+  leavePlace(step, row, where)
+  end(step, row, where.state, { state: 'cancelled', because: idValue(job.id), due: 'due' in where ? where.due : null })
+}
+
+function add(step: Step, job: NewJob): void {
+  const { sql, now } = step
+  const row = rowOf(step, job, step.nextSeq())
+  const { seq, id, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, options, input } = row
+  sql.insertJob.run(seq, id, task, queue, rank, created, keep, expires, lane, rate, flags, key, options, input)
+  sql.forgetId.run(id)
+
+  for (const tag of job.tags ?? []) sql.addTag.run(tag, seq)
+  if (expires !== null) sql.addDeadline.run(expires, seq)
+  if (job.unique) {
+    const { scope } = job.unique
+    sql.takeKey.run(task, job.unique.key, seq, id, typeof scope === 'object' ? now + scope.forMs : null)
+  }
+  arrive(step, row, job)
+}
+
+function rowOf(step: Step, job: NewJob, seq: number): JobRow {
+  const { names, now } = step
+
+  return {
+    seq,
+    id: idValue(job.id),
+    task: names.task(job.task),
+    queue: names.queue(job.queue),
+    rank: job.rank,
+    created: now,
+    keep: names.keep(job.keepSucceededMs, job.keepFailedMs),
+    expires: job.expires ? moment(job.expires, now) : null,
+    lane: job.lane ? laneFor(step, job.lane.name, job.lane.slots) : null,
+    rate: job.rate ? rateFor(step, job.rate.name, job.rate.tokens, job.rate.perMs) : null,
+    flags: flagsOf(job),
+    unique_key: job.unique?.key ?? null,
+    options: optionsText(job),
+    input: job.input,
+    noted: 0,
+    place: seq,
+    failures: 0,
+    crashes: 0,
+    started: null,
+    error: null,
+  }
+}
+
+/** Where a new job goes first: it waits for others, for its time, or stands ready. */
+function arrive(step: Step, row: JobRow, job: NewJob): void {
+  const due = job.due ? moment(job.due, step.now) : null
+  const held = (row.flags & flag.held) !== 0
+  if (job.after) waitFor(step, row, job.after.on, job.after.otherwise === 'run')
+  const pending = job.after ? (step.sql.openCount.get(row.seq) as { n: number }).n : 0
+  const because = job.after ? cancellingMember(step, row) : undefined
+
+  if (pending > 0 || held || because !== undefined) {
+    step.sql.block.run(row.seq, pending, held ? 1 : 0, due)
+    appear(step, row, 'blocked')
+  } else if (due !== null && due > step.now) {
+    step.sql.delay.run(row.seq, due)
+    appear(step, row, 'scheduled')
+  } else {
+    enterLine(step, row)
+    appear(step, row, 'ready')
+  }
+  if (because === undefined) return
+
+  step.sql.leaveBlocked.run(row.seq)
+  end(step, row, 'blocked', { state: 'cancelled', because, due })
+}
+
+function appear(step: Step, row: JobRow, state: 'blocked' | 'scheduled' | 'ready'): void {
+  step.count(row.queue, stateCode[state], 1)
+  step.tell('enqueued', row, state, 0)
+}

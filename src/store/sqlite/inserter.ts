@@ -1,0 +1,88 @@
+/**
+ * Group commit: calls that arrive within one turn of the event loop share a transaction.
+ *
+ * Nothing waits for a timer. A transaction takes so many jobs and no more; the loop gets a
+ * breath between two of them.
+ */
+import type { Env } from '../../env.ts'
+import type { InsertOutcome, NewJob } from '../store.ts'
+import { insertCall } from './insert.ts'
+import type { Step } from './step.ts'
+import { spread, spreadPerStep } from './waiting.ts'
+
+interface Call {
+  readonly jobs: readonly NewJob[]
+  readonly done: (outcomes: InsertOutcome[]) => void
+  readonly failed: (error: unknown) => void
+}
+
+type Write = <T>(body: (step: Step) => T) => Promise<T>
+
+export const jobsPerTransaction = 500
+export const bytesPerTransaction = 1 << 20
+
+export class Inserter {
+  readonly #env: Env
+  readonly #write: Write
+  #calls: Call[] = []
+  #flushing: Promise<void> | undefined
+
+  constructor(env: Env, write: Write) {
+    this.#env = env
+    this.#write = write
+  }
+
+  insert(calls: readonly (readonly NewJob[])[]): Promise<InsertOutcome[][]> {
+    if (calls.length === 0) return Promise.resolve([])
+
+    const outcomes = calls.map(
+      (jobs) => new Promise<InsertOutcome[]>((done, failed) => this.#calls.push({ jobs, done, failed })),
+    )
+    this.#flushing ??= this.#flush()
+    return Promise.all(outcomes)
+  }
+
+  /** Resolves when all that was asked for so far is written. */
+  async idle(): Promise<void> {
+    while (this.#flushing) await this.#flushing
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#calls.length > 0) {
+      await new Promise<void>((resolve) => this.#env.soon(resolve))
+      await this.#writeTogether(this.#nextCalls())
+    }
+    this.#flushing = undefined
+  }
+
+  #nextCalls(): Call[] {
+    let jobs = 0
+    let bytes = 0
+    const end = this.#calls.findIndex((call, index) => {
+      jobs += call.jobs.length
+      for (const job of call.jobs) bytes += job.input.length
+      return index > 0 && (jobs > jobsPerTransaction || bytes > bytesPerTransaction)
+    })
+    return this.#calls.splice(0, end === -1 ? this.#calls.length : end)
+  }
+
+  /** One call that cannot be written must not take its neighbours with it. */
+  async #writeTogether(calls: readonly Call[]): Promise<void> {
+    try {
+      const outcomes = await this.#write((step) => calls.map(({ jobs }) => insertWhole(step, jobs)))
+      calls.forEach(({ done }, index) => done(outcomes[index]!))
+    } catch (error) {
+      if (calls.length === 1 || isOfTheStore(error)) return calls.forEach(({ failed }) => failed(error))
+      for (const call of calls) await this.#writeTogether([call])
+    }
+  }
+}
+
+function insertWhole(step: Step, jobs: readonly NewJob[]): InsertOutcome[] {
+  const outcomes = insertCall(step, jobs)
+  spread(step, spreadPerStep)
+  return outcomes
+}
+
+/** Busy, full, closed: would only happen again for each alone. */
+const isOfTheStore = (error: unknown) => error instanceof Error && 'code' in error && 'outcome' in error

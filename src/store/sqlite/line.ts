@@ -1,0 +1,127 @@
+/**
+ * Lines: entering one through the lane, standing in it, leaving it.
+ *
+ * A lane's `used` changes only in the step that moves a job into or out of the ready lines, so the
+ * jobs standing there or running are the set of slots, and no death of a process can leak one.
+ */
+import type { JobRow } from './job-row.ts'
+import type { Step } from './step.ts'
+
+/** What standing in a line needs to know of a job. */
+export type Standing = Pick<JobRow, 'seq' | 'queue' | 'rank' | 'lane' | 'rate' | 'noted' | 'place' | 'crashes'>
+
+export const isSuspect = (job: Pick<JobRow, 'crashes'>) => job.crashes >= 2
+
+/** Towards being ready: through the lane if the job has one. */
+export function enterLine(step: Step, job: Standing): void {
+  step.flushReady()
+  if (job.lane === null) return stand(step, job)
+
+  // While others are parked there is a free slot only for a moment, and then it is the first one's.
+  if (!step.sql.firstParked.get(job.lane) && Number(step.sql.takeSlot.run(job.lane).changes) > 0)
+    return stand(step, job)
+  step.sql.park.run(job.lane, job.rank, job.place, job.seq)
+  admit(step, job.lane)
+}
+
+/** Into the ready line; of suspects, of its rate, or the plain one. */
+export function stand(step: Step, job: Standing): void {
+  if (isSuspect(job)) step.sql.stand.run(-job.queue, job.rank, job.place, job.seq, 1)
+  else if (job.rate !== null) standThrottled(step, job, job.rate)
+  else step.sql.stand.run(job.queue, job.rank, job.place, job.seq, job.noted)
+
+  step.wokenQueues.add(job.queue)
+}
+
+function standThrottled(step: Step, { queue, rank, place, seq }: Standing, rate: number): void {
+  step.sql.throttle.run(rate, queue, rank, place, seq)
+  const line = step.sql.rateLineHead.get(queue, rank, rate) as { head: number; closed: number } | undefined
+  if (!line || place < line.head) step.sql.putRateLine.run(queue, rank, rate, place, line?.closed ?? 0)
+}
+
+/** Out of wherever a ready job stands. Its slot, if it has one, goes to the next of its lane. */
+export function leaveLine(step: Step, job: Standing): void {
+  step.flushReady()
+  const { sql } = step
+  if (job.lane !== null && Number(sql.leaveParked.run(job.lane, job.rank, job.place).changes) > 0) return
+
+  if (isSuspect(job)) sql.leaveReady.run(-job.queue, job.rank, job.place)
+  else if (job.rate !== null) leaveThrottled(step, job, job.rate)
+  else sql.leaveReady.run(job.queue, job.rank, job.place)
+  freeSlot(step, job.lane)
+}
+
+export function leaveThrottled(
+  step: Step,
+  { queue, rank, place }: Pick<Standing, 'queue' | 'rank' | 'place'>,
+  rate: number,
+): void {
+  const { sql } = step
+  sql.leaveThrottled.run(rate, queue, rank, place)
+  const line = sql.rateLineHead.get(queue, rank, rate) as { head: number; closed: number }
+  if (line.head !== place) return
+
+  const next = sql.firstThrottled.get(rate, queue, rank) as { place: number } | undefined
+  if (next) sql.putRateLine.run(queue, rank, rate, next.place, line.closed)
+  else sql.deleteRateLine.run(queue, rank, rate)
+}
+
+/** A job has left the ready line and its run for good or for a while. */
+export function freeSlot(step: Step, lane: number | null): void {
+  if (lane === null) return
+  step.sql.handInSlot.run(lane)
+  admit(step, lane)
+}
+
+/** Lets parked jobs out of the lane while it has slots. */
+export function admit(step: Step, lane: number): void {
+  const { sql } = step
+  for (;;) {
+    const first = sql.firstParked.get(lane) as { rank: number; place: number; seq: number } | undefined
+    if (!first || Number(sql.takeSlot.run(lane).changes) === 0) return
+
+    sql.leaveParked.run(lane, first.rank, first.place)
+    stand(step, sql.jobBySeq.get(first.seq) as JobRow)
+  }
+}
+
+/** The number of the lane, which has from now on these slots. */
+export function laneFor(step: Step, name: string, slots: number): number {
+  const { sql } = step
+  const lane = sql.laneByName.get(name) as { id: number; slots: number } | undefined
+  if (!lane) return (sql.addLane.get(name, slots) as { id: number }).id
+
+  if (lane.slots !== slots) {
+    sql.setSlots.run(slots, lane.id)
+    if (slots > lane.slots) admit(step, lane.id)
+  }
+  return lane.id
+}
+
+export function rateFor(step: Step, name: string, tokens: number, perMs: number): number {
+  const { sql } = step
+  const rate = sql.rateByName.get(name) as { id: number; tokens: number; per_ms: number } | undefined
+  if (!rate) return (sql.addRate.get(name, tokens, perMs) as { id: number }).id
+
+  if (rate.tokens !== tokens || rate.per_ms !== perMs) {
+    sql.setRate.run(tokens, perMs, rate.id)
+    sql.closeLines.run(0, rate.id)
+  }
+  return rate.id
+}
+
+/** When another start fits. In the past if it does already. */
+export function nextToken({ sql, now }: Pick<Step, 'sql' | 'now'>, rate: number): number {
+  const { tokens, per_ms: perMs } = sql.rateById.get(rate) as { tokens: number; per_ms: number }
+  if (tokens <= 0) return now + perMs
+
+  const deciding = sql.decidingStart.get(rate, tokens - 1) as { at: number } | undefined
+  return deciding ? deciding.at + perMs : 0
+}
+
+/** Takes back the token of a job that did not start after all. */
+export function returnToken(step: Step, { rate, seq }: Pick<JobRow, 'rate' | 'seq'>, startedAt: number): void {
+  if (rate === null) return
+  step.sql.dropStart.run(rate, startedAt, seq)
+  step.sql.closeLines.run(0, rate)
+}

@@ -1,0 +1,303 @@
+-- The first schema. A job is written once; what moves is its place.
+--
+-- Every job has one row in `job`, and stands in exactly one of: ready, throttled, parked, delayed, blocked,
+-- claimed, final. Its state is read off its place. `seq` is the order of insertion; `place` its number in the line,
+-- which is `seq` until something gives it a new one, and then stands in `course`.
+
+create table meta (
+  key   text primary key,
+  value
+) without rowid;
+
+-- Queues (kind 0) and tasks (kind 1).
+create table name (
+  id   integer primary key,
+  kind integer not null,
+  name text not null,
+  unique (kind, name)
+);
+
+-- How long final jobs are kept, in the few classes that there are.
+create table keep (
+  id        integer primary key,
+  succeeded integer not null,
+  failed    integer not null,
+  unique (succeeded, failed)
+);
+
+create table job (
+  seq        integer primary key,
+  id         blob not null unique,      -- UUIDs as 16 bytes, other ids as text
+  task       integer not null,
+  queue      integer not null,
+  rank       integer not null,
+  created    integer not null,
+  keep       integer not null,
+  expires    integer,
+  lane       integer,
+  rate       integer,
+  flags      integer not null,          -- see job-row.ts
+  unique_key text,
+  options    text,
+  input      text not null
+);
+
+-- What has happened to a job besides standing in line; most jobs have no row.
+create table course (
+  seq      integer primary key,
+  place    integer not null,
+  failures integer not null,
+  crashes  integer not null,
+  started  integer,
+  error    text
+);
+
+-- Claimable jobs. Suspects stand in the line with their queue's number negated.
+create table ready (
+  line   integer not null,
+  rank   integer not null,
+  place  integer not null,
+  seq    integer not null,
+  course integer not null,
+  primary key (line, rank, place)
+) without rowid;
+
+-- Claimable as soon as their rate has a token.
+create table throttled (
+  rate  integer not null,
+  queue integer not null,
+  rank  integer not null,
+  place integer not null,
+  seq   integer not null,
+  primary key (rate, queue, rank, place)
+) without rowid;
+
+-- The first of each rate's jobs by queue and rank; `closed` is when its rate has a token again, 0 if it may have one now.
+create table rate_line (
+  queue  integer not null,
+  rank   integer not null,
+  rate   integer not null,
+  head   integer not null,
+  closed integer not null default 0,
+  primary key (queue, rank, rate)
+) without rowid;
+create index rate_line_open on rate_line (queue, rank, head) where closed = 0;
+create index rate_line_closed on rate_line (closed) where closed > 0;
+create index rate_line_rate on rate_line (rate);
+
+-- Waiting for a slot of their lane.
+create table parked (
+  lane  integer not null,
+  rank  integer not null,
+  place integer not null,
+  seq   integer not null,
+  primary key (lane, rank, place)
+) without rowid;
+
+create table delayed (
+  seq integer primary key,
+  due integer not null
+);
+create index delayed_due on delayed (due);
+
+create table blocked (
+  seq     integer primary key,
+  pending integer not null,
+  held    integer not null,
+  due     integer
+);
+
+create table claimed (
+  seq         integer primary key,
+  incarnation integer not null,
+  claim       integer not null,
+  place       integer not null,
+  since       integer not null,
+  cancel_at   integer
+);
+
+create table final (
+  seq      integer primary key,
+  state    integer not null,
+  started  integer,
+  finished integer not null,
+  until    integer not null,            -- kept at least so long
+  attempts integer not null,
+  result   text,
+  error    text,
+  because  blob,
+  cancel_at integer,                    -- when a running one was asked to end
+  due      integer                      -- of a job that was blocked, should it be blocked again
+);
+create index final_bad on final (state, seq) where state > 4;
+
+-- A waiter and what it waits for. Closed edges are counted already. `runs`: however the member ends.
+create table edge (
+  n         integer primary key,
+  waiter    integer not null,
+  position  integer not null,
+  member    integer not null,
+  runs      integer not null,
+  open      integer not null,
+  unique (waiter, position)
+);
+create index edge_member on edge (member, n);
+
+-- Final jobs whose waiters have not all been told.
+create table releasing (
+  member integer primary key
+);
+
+create table lane (
+  id    integer primary key,
+  name  text not null unique,
+  slots integer not null,
+  used  integer not null default 0
+);
+
+create table rate (
+  id     integer primary key,
+  name   text not null unique,
+  tokens integer not null,
+  per_ms integer not null
+);
+create table rate_start (
+  rate integer not null,
+  at   integer not null,
+  seq  integer not null,
+  primary key (rate, at, seq)
+) without rowid;
+
+create table unique_key (
+  task  integer not null,
+  key   text not null,
+  seq   integer not null,
+  id    blob not null,                  -- a key that holds for a time may outlive its job
+  until integer,
+  primary key (task, key)
+) without rowid;
+create index unique_key_until on unique_key (until) where until is not null;
+
+create table deadline (
+  at  integer not null,
+  seq integer not null,
+  primary key (at, seq)
+) without rowid;
+
+create table tag (
+  tag text not null,
+  seq integer not null,
+  primary key (tag, seq)
+) without rowid;
+
+create table progress (
+  seq  integer primary key,
+  body text not null
+);
+create table attempt (
+  seq     integer not null,
+  n       integer not null,
+  attempt integer not null,
+  at      integer not null,
+  error   text not null,
+  primary key (seq, n)
+) without rowid;
+create table log (
+  seq  integer not null,
+  n    integer not null,
+  line text not null,
+  primary key (seq, n)
+) without rowid;
+create table step (
+  seq    integer not null,
+  name   text not null,
+  result text not null,
+  primary key (seq, name)
+) without rowid;
+
+-- Lives of workers. Deadlines are on the machine's monotonic clock, as is the `stamp` in meta.
+create table incarnation (
+  n          integer primary key autoincrement,
+  id         text not null unique,
+  name       text not null,
+  host       text not null,
+  pid        integer not null,
+  queues     text not null,
+  tasks      text not null,
+  slots      integer not null,
+  lease_ms   integer not null,
+  deadline   real not null,
+  started_at integer not null,
+  gone       integer not null default 0
+);
+create table signal (
+  n           integer primary key autoincrement,
+  incarnation integer not null,
+  seq         integer not null,
+  claim       integer not null
+);
+create index signal_to on signal (incarnation);
+create table message (
+  n           integer primary key autoincrement,
+  incarnation integer not null,
+  body        text not null
+);
+create index message_to on message (incarnation);
+
+create table paused (
+  queue integer primary key
+);
+
+create table schedule (
+  name     text primary key,
+  rule     text not null,
+  next     integer,
+  paused   integer not null default 0,
+  last_job text,
+  declared integer not null
+) without rowid;
+
+-- Which final jobs may be deleted when: one row per step and minute.
+create table prune (
+  at   integer not null,
+  n    integer not null,
+  seqs text not null,
+  primary key (at, n)
+) without rowid;
+-- Due for pruning, but a job that waits for them may still read them.
+create table pinned (
+  seq integer primary key
+);
+create table gone (
+  n  integer primary key autoincrement,
+  id blob not null unique,
+  at integer not null
+);
+
+create table counter (
+  queue integer not null,
+  state integer not null,
+  n     integer not null,
+  primary key (queue, state)
+) without rowid;
+create table stat (
+  minute  integer not null,
+  task    integer not null,
+  outcome integer not null,
+  n       integer not null,
+  ms      real not null,
+  primary key (minute, task, outcome)
+) without rowid;
+
+-- Processes that listen to events, and what is told to them: one row per step.
+create table listener (
+  id       text primary key,
+  deadline real not null
+) without rowid;
+create table event (
+  n    integer primary key autoincrement,
+  at   integer not null,
+  body text not null
+);
+
+insert into meta values ('seq', 0), ('claim', 0), ('stamp', 0), ('boot', '');

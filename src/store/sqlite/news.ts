@@ -1,0 +1,151 @@
+/**
+ * Who waits to hear in this process: sleeping workers, and callers that wait for a result.
+ *
+ * What this process commits is told at once. What others commit is looked for when the lookout has
+ * seen a commit; it watches only while somebody waits.
+ */
+import type { Env } from '../../env.ts'
+import type { WaitResult } from '../store.ts'
+import type { Connection } from './connection.ts'
+import type { Lookout } from './lookout.ts'
+import type { Step } from './step.ts'
+import { hasWork, isCalled } from './turn.ts'
+
+interface Sleeper {
+  readonly incarnation: number
+  readonly queues: readonly string[]
+  readonly wake: (why: WaitResult) => void
+}
+
+/** What an incarnation could know at its last turn. */
+interface Seen {
+  readonly arrivals: number
+  readonly version: number
+}
+
+export class News {
+  readonly #env: Env
+  readonly #connection: Connection
+  readonly #lookout: Lookout
+  readonly #sleepers = new Set<Sleeper>()
+  readonly #awaited = new Map<number, Set<() => void>>()
+  /** When work last came to a queue, counted in commits of this process. */
+  readonly #arrivedAt = new Map<number, number>()
+  readonly #seen = new Map<string, Seen>()
+  #arrivals = 0
+
+  constructor(env: Env, connection: Connection, lookout: Lookout) {
+    this.#env = env
+    this.#connection = connection
+    this.#lookout = lookout
+    lookout.onCommit(() => this.#lookAround())
+  }
+
+  /** Call before looking for work, so that what comes while looking still counts. */
+  noteTurn(incarnation: string): void {
+    this.#seen.set(incarnation, { arrivals: this.#arrivals, version: this.#lookout.version() })
+  }
+
+  forget(incarnation: string): void {
+    this.#seen.delete(incarnation)
+  }
+
+  /** Whether something may have come to these queues since the incarnation's last turn. */
+  hasArrivals(incarnation: string, queues: readonly string[]): boolean {
+    const seen = this.#seen.get(incarnation)
+    const arrived = (name: string) => {
+      const queue = this.#connection.names.findQueue(name)
+      return queue !== undefined && (this.#arrivedAt.get(queue) ?? 0) > seen!.arrivals
+    }
+    if (seen && queues.some(arrived)) return true
+    if (seen && seen.version === this.#lookout.version()) return false
+    return hasWork(this.#reading(), queues)
+  }
+
+  sleep(incarnation: number, queues: readonly string[], ms: number, signal: AbortSignal): Promise<WaitResult> {
+    return this.#until<WaitResult>(ms, signal, 'time', (wake) => {
+      const sleeper = { incarnation, queues, wake }
+      this.#sleepers.add(sleeper)
+      return () => this.#sleepers.delete(sleeper)
+    })
+  }
+
+  /** Waits until one of these jobs is final or removed. */
+  async someEnded(seqs: readonly number[], ms: number, signal: AbortSignal): Promise<void> {
+    await this.#until<undefined>(ms, signal, undefined, (wake) => {
+      const waiter = () => wake(undefined)
+      for (const seq of seqs) this.#awaited.set(seq, (this.#awaited.get(seq) ?? new Set()).add(waiter))
+      return () => seqs.forEach((seq) => this.#forget(seq, waiter))
+    })
+  }
+
+  /** A step of this process is durable. */
+  tell({ wokenQueues, called, ended }: Step): void {
+    if (wokenQueues.size > 0) {
+      this.#arrivals++
+      for (const queue of wokenQueues) this.#arrivedAt.set(queue, this.#arrivals)
+    }
+    for (const sleeper of this.#sleepers) this.#wakeLocally(sleeper, wokenQueues, called)
+    if (this.#awaited.size > 0) for (const seq of ended) this.#tellEnded(seq)
+  }
+
+  close(): void {
+    for (const sleeper of this.#sleepers) sleeper.wake('control')
+    for (const waiters of this.#awaited.values()) for (const waiter of waiters) waiter()
+  }
+
+  #wakeLocally({ incarnation, queues, wake }: Sleeper, woken: ReadonlySet<number>, called: ReadonlySet<number>): void {
+    if (called.has(incarnation)) return wake('control')
+    if (woken.size === 0) return
+    const { names } = this.#connection
+    if (queues.some((name) => woken.has(names.findQueue(name) ?? -1))) wake('work')
+  }
+
+  #tellEnded(seq: number): void {
+    for (const waiter of this.#awaited.get(seq) ?? []) waiter()
+  }
+
+  /** Another process has committed something. */
+  #lookAround(): void {
+    const reading = this.#reading()
+    for (const { incarnation, queues, wake } of this.#sleepers) {
+      const life = reading.sql.incarnationId.get(incarnation)
+      if (!life || isCalled(reading, incarnation)) wake('control')
+      else if (hasWork(reading, queues)) wake('work')
+    }
+    if (this.#awaited.size === 0) return
+
+    const ended = reading.sql.endedOf.all(JSON.stringify([...this.#awaited.keys()])) as { seq: number }[]
+    for (const { seq } of ended) this.#tellEnded(seq)
+  }
+
+  #reading() {
+    const { sql, names } = this.#connection
+    return { sql, names, now: this.#env.now(), monotonic: this.#env.monotonic() }
+  }
+
+  #until<T>(ms: number, signal: AbortSignal, otherwise: T, listen: (wake: (why: T) => void) => () => void): Promise<T> {
+    if (signal.aborted || ms <= 0) return Promise.resolve(otherwise)
+
+    return new Promise((resolve) => {
+      const wake = (why: T) => {
+        timer.cancel()
+        signal.removeEventListener('abort', onAbort)
+        leave()
+        forget()
+        resolve(why)
+      }
+      const onAbort = () => wake(otherwise)
+      const timer = this.#env.after(ms, onAbort)
+      const leave = this.#lookout.join()
+      const forget = listen(wake)
+      signal.addEventListener('abort', onAbort)
+    })
+  }
+
+  #forget(seq: number, waiter: () => void): void {
+    const waiters = this.#awaited.get(seq)
+    waiters?.delete(waiter)
+    if (waiters?.size === 0) this.#awaited.delete(seq)
+  }
+}

@@ -1,0 +1,85 @@
+/** What a call will do, decided before anything of it is written: each job sees what earlier ones will have added. */
+import type { InsertOutcome, NewJob } from '../store.ts'
+import { idText, idValue, stateCode, type FinalRow, type JobRow } from './job-row.ts'
+import type { Step } from './step.ts'
+import { isWaiting, whereIs } from './where.ts'
+
+interface Holder {
+  readonly id: string
+  readonly replaceable: boolean
+}
+
+export class Plan {
+  readonly #step: Step
+  readonly #jobs = new Map<string, { job: NewJob; cancelled: boolean }>()
+  readonly #keys = new Map<string, Holder | undefined>()
+
+  constructor(step: Step) {
+    this.#step = step
+  }
+
+  add(job: NewJob): InsertOutcome {
+    const there = this.#jobs.get(job.id)?.job ?? this.#stored(job.id)
+    if (there) {
+      const same = there.task === job.task && there.input === job.input
+      return same ? { kind: 'exists' } : { kind: 'refused', reason: 'conflict', other: job.id }
+    }
+    const unknown = job.after?.on.find((id) => !this.#jobs.has(id) && !this.#step.sql.seqOfId.get(idValue(id)))
+    if (unknown !== undefined) return { kind: 'refused', reason: 'unknown', other: unknown }
+
+    const outcome = this.#keyOutcome(job)
+    if (outcome.kind !== 'kept') this.#expect(job)
+    return outcome
+  }
+
+  #keyOutcome(job: NewJob): InsertOutcome {
+    const holder = this.#holder(job)
+    if (!holder) return { kind: 'inserted' }
+
+    const replaced = job.unique!.onConflict === 'replace' && holder.replaceable
+    return { kind: replaced ? 'replaced' : 'kept', other: holder.id }
+  }
+
+  #holder(job: NewJob): Holder | undefined {
+    if (!job.unique) return undefined
+    const name = keyName(job)
+    if (this.#keys.has(name)) return this.#keys.get(name)
+
+    const { sql, names, now } = this.#step
+    const task = names.findTask(job.task)
+    if (task === undefined) return undefined
+
+    const row = sql.keyHolder.get(task, job.unique.key) as
+      | { seq: number; id: Uint8Array | string; until: number | null }
+      | undefined
+    if (!row || (row.until !== null && row.until <= now)) return undefined
+    const holder = sql.jobBySeq.get(row.seq) as JobRow | undefined
+    return { id: idText(row.id), replaceable: holder !== undefined && isWaiting(whereIs(this.#step, holder).state) }
+  }
+
+  #expect(job: NewJob): void {
+    const cancelled = job.after?.otherwise === 'cancel' && job.after.on.some((id) => this.#endsWaiters(id))
+    this.#jobs.set(job.id, { job, cancelled })
+    if (!job.unique) return
+
+    const holdsOn = typeof job.unique.scope === 'object'
+    this.#keys.set(keyName(job), cancelled && !holdsOn ? undefined : { id: job.id, replaceable: !cancelled })
+  }
+
+  #endsWaiters(id: string): boolean {
+    const planned = this.#jobs.get(id)
+    if (planned) return planned.cancelled
+
+    const { sql } = this.#step
+    const { seq } = sql.seqOfId.get(idValue(id)) as { seq: number }
+    const final = sql.getFinal.get(seq) as FinalRow | undefined
+    return final !== undefined && final.state !== stateCode.succeeded
+  }
+
+  #stored(id: string): { task: string; input: string } | undefined {
+    const row = this.#step.sql.jobById.get(idValue(id)) as JobRow | undefined
+    return row && { task: this.#step.names.name(row.task), input: row.input }
+  }
+}
+
+const keyName = (job: NewJob) => JSON.stringify([job.task, job.unique!.key])

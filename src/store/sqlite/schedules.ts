@@ -1,0 +1,41 @@
+/** Schedules: a rule nobody here reads, and the time it fires next. */
+import type { ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
+import { insertCall } from './insert.ts'
+import type { Step } from './step.ts'
+import type { Statements } from './statements.ts'
+
+interface ScheduleRow {
+  readonly name: string
+  readonly rule: string
+  readonly next: number | null
+  readonly paused: number
+  readonly last_job: string | null
+  readonly declared: number
+}
+
+export function putSchedules({ sql, now }: Step, schedules: Parameters<ScheduleStore['put']>[0]): void {
+  for (const { name, rule, nextAt } of schedules) sql.putSchedule.run(name, rule, nextAt, now)
+}
+
+export function listSchedules({ sql }: { sql: Statements }): ScheduleRecord[] {
+  return (sql.schedules.all() as ScheduleRow[]).map((row) => ({
+    name: row.name,
+    rule: row.rule,
+    nextAt: row.next,
+    paused: row.paused === 1,
+    ...(row.last_job !== null && { lastJob: row.last_job }),
+    declaredAt: row.declared,
+  }))
+}
+
+/** The comparison of times is what makes a tick fire at most once, however many fire it. */
+export function fire(step: Step, { name, at, nextAt, job }: Tick): 'fired' | 'stale' {
+  const { sql } = step
+  if (sql.advanceSchedule.run(nextAt, name, at).changes === 0) return 'stale'
+  if (!job) return 'fired'
+
+  const outcome = insertCall(step, [job])[0]!
+  if (outcome.kind === 'kept') sql.setLastJob.run(outcome.other, name)
+  else if (outcome.kind !== 'refused') sql.setLastJob.run(job.id, name)
+  return 'fired'
+}

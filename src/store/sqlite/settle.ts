@@ -1,0 +1,167 @@
+/** Recording how runs ended, and taking back jobs that were not started. */
+import type { Outcome } from '../../outcome.ts'
+import type { Claim, Settlement, Turn } from '../store.ts'
+import { Held, type ClaimRow } from './claimed-job.ts'
+import { dropExpiry, end } from './ending.ts'
+import { insertFollowUp } from './insert.ts'
+import { errorText, flag, idValue, running, stateCode, type JobRow } from './job-row.ts'
+import { enterLine, freeSlot, returnToken, stand } from './line.ts'
+import { outcomes, type Step } from './step.ts'
+import { waitMore } from './waiting.ts'
+import { atTheEnd, note, type ClaimedPlace } from './where.ts'
+
+/** What makes the end of a job more than a row in `final`. */
+const more = flag.keyWaiting | flag.keyActive | flag.onSucceeded | flag.members
+
+/** Answers the claims that were stale; nothing is written for them. */
+export function settle(step: Step, incarnation: number, settled: readonly Settlement[]): Claim[] {
+  const { sql, now } = step
+  const stale: Claim[] = []
+
+  for (const settlement of settled) {
+    const { claim, outcome, ranMs } = settlement
+    const row = Held.row(claim)
+    if (!row || !isSimple(row, settlement) || step.events !== undefined) {
+      if (!settleWhole(step, incarnation, settlement)) stale.push(claim)
+    } else if (sql.settleClaim.run(row[0], incarnation, claim.claim).changes === 0) {
+      // Stale, or a cancel was asked for.
+      if (!settleWhole(step, incarnation, settlement)) stale.push(claim)
+    } else {
+      const [seq, , , , task, queue, , , keep] = row
+      const until = step.keepUntil(keep, true)
+      sql.addFinal.run(seq, Held.since(claim), now, until, (outcome as { result: string | null }).result)
+      if (step.anySteps) sql.deleteSteps.run(seq)
+      step.pruneAt(until, seq)
+      step.count(queue, running, -1)
+      step.count(queue, stateCode.succeeded, 1)
+      step.record(task, 0, ranMs)
+      step.telling.push(seq)
+      step.ended.push(seq)
+    }
+  }
+  return stale
+}
+
+function isSimple(row: ClaimRow, { outcome, followUps }: Settlement): boolean {
+  const [, , noted, , , , , , , expires, lane, , flags] = row
+  return (
+    outcome.kind === 'succeeded' &&
+    noted === 0 &&
+    expires === null &&
+    lane === null &&
+    (flags & more) === 0 &&
+    !followUps?.length
+  )
+}
+
+function settleWhole(step: Step, incarnation: number, { claim, outcome, ranMs, followUps }: Settlement): boolean {
+  const held = heldJob(step, incarnation, claim)
+  if (!held) return false
+
+  const { job, place } = held
+  const recorded = place.cancel_at === null ? outcome : cancelled(outcome)
+  step.record(job.task, outcomes.indexOf(recorded.kind), ranMs)
+  step.sql.leaveClaimed.run(job.seq)
+  dropExpiry(step, job)
+  apply(step, { ...job, expires: null }, place, recorded)
+  if (recorded.kind === 'succeeded') for (const each of followUps ?? []) insertFollowUp(step, each)
+  return true
+}
+
+export interface HeldJob {
+  readonly job: JobRow
+  readonly place: ClaimedPlace
+}
+
+/** The job of this claim, if the incarnation still holds it under exactly this claim. */
+export function heldJob({ sql }: Pick<Step, 'sql'>, incarnation: number, claim: Claim): HeldJob | undefined {
+  const seq = Held.row(claim)?.[0] ?? (sql.seqOfId.get(idValue(claim.id)) as { seq: number } | undefined)?.seq
+  const place = seq === undefined ? undefined : (sql.getClaimed.get(seq) as ClaimedPlace | undefined)
+  if (!place || place.incarnation !== incarnation || place.claim !== claim.claim) return undefined
+  return { job: sql.jobBySeq.get(seq!) as JobRow, place }
+}
+
+/** Once a cancel was asked for, a job can only end cancelled, whatever its handler did. */
+function cancelled(outcome: Outcome): Outcome {
+  return 'error' in outcome && outcome.error ? { kind: 'cancelled', error: outcome.error } : { kind: 'cancelled' }
+}
+
+function apply(step: Step, job: JobRow, { since, cancel_at: cancelAt }: ClaimedPlace, outcome: Outcome): void {
+  if (outcome.kind === 'wait') return block(step, { ...job, started: since }, outcome.on)
+
+  const attempts = job.failures + 1
+  if (outcome.kind === 'retry' || outcome.kind === 'failed') {
+    step.sql.addAttempt.run(job.seq, attempts, step.now, errorText(outcome.error), job.seq)
+  }
+  if (outcome.kind === 'retry') return again(step, { ...job, failures: attempts, started: since }, outcome)
+  if (outcome.kind === 'succeeded') {
+    return end(step, job, 'running', { state: 'succeeded', result: outcome.result, attempts, startedAt: since })
+  }
+  end(step, job, 'running', { state: outcome.kind, error: outcome.error, attempts, startedAt: since, cancelAt })
+}
+
+function again(step: Step, job: JobRow, { error, delayMs }: Outcome & { kind: 'retry' }): void {
+  const noted = note(step, { ...job, error: errorText(error) })
+  const state = delayMs > 0 ? putOff(step, noted, delayMs) : lineUpAfresh(step, noted)
+  step.move(job.queue, 'running', state)
+  step.tell('retrying', job, state, job.failures, { error })
+}
+
+function block(step: Step, job: JobRow, on: readonly string[]): void {
+  const pending = waitMore(step, job, on)
+  const noted = note(step, job)
+  if (pending === 0) {
+    lineUpAfresh(step, noted)
+    step.move(job.queue, 'running', 'ready')
+    return step.tell('ready', job, 'ready', job.failures)
+  }
+  step.sql.block.run(job.seq, pending, 0, null)
+  step.move(job.queue, 'running', 'blocked')
+  freeSlot(step, job.lane)
+  step.tell('blocked', job, 'blocked', job.failures)
+}
+
+/** Through its lane anew, at the end of the line: others that wait there may be before it. */
+function lineUpAfresh(step: Step, job: JobRow): 'ready' {
+  if (job.lane !== null) step.sql.handInSlot.run(job.lane)
+  enterLine(step, atTheEnd(step, job))
+  return 'ready'
+}
+
+function putOff(step: Step, job: JobRow, delayMs: number): 'scheduled' {
+  step.sql.delay.run(job.seq, step.now + delayMs)
+  freeSlot(step, job.lane)
+  return 'scheduled'
+}
+
+/** Answers the claims that were stale. */
+export function giveBack(step: Step, incarnation: number, givenBack: Turn['givenBack']): Claim[] {
+  const stale: Claim[] = []
+  for (const { claim, delayMs = 0 } of givenBack) {
+    const held = heldJob(step, incarnation, claim)
+    if (held) takeBack(step, held, delayMs)
+    else stale.push(claim)
+  }
+  return stale
+}
+
+/** Untouched: as if it had not been claimed, except that its claim is used up. */
+export function takeBack(step: Step, { job, place }: HeldJob, delayMs: number): void {
+  const { sql } = step
+  sql.leaveClaimed.run(job.seq)
+  returnToken(step, job, place.since)
+  if (place.cancel_at !== null)
+    return end(step, job, 'running', { state: 'cancelled', startedAt: null, cancelAt: place.cancel_at })
+
+  // It has not started, so it may still expire.
+  if (job.expires !== null) sql.addDeadline.run(job.expires, job.seq)
+  // Its step results are looked for at the next claim only if something is noted about it.
+  const back = job.started !== null || step.anySteps ? note(step, { ...job, started: null }) : job
+  step.flushReady()
+  if (delayMs <= 0) stand(step, back)
+  const state = delayMs > 0 ? putOff(step, back, delayMs) : 'ready'
+  step.move(job.queue, 'running', state)
+  step.tell('given back', job, state, job.failures, storedError(job))
+}
+
+export const storedError = ({ error }: JobRow) => (error === null ? undefined : { error: JSON.parse(error) })

@@ -1,0 +1,256 @@
+/**
+ * The SQLite engine: one file, shared by as many processes of one machine as like.
+ *
+ * A job is written once and only its place moves; every method is one short IMMEDIATE transaction on
+ * the main thread, or one reading one. This file is the shell: what each step does is in the files
+ * named for it.
+ */
+import { systemEnv, type Env } from '../../env.ts'
+import { StoreClosedError } from '../../errors.ts'
+import type * as contract from '../store.ts'
+import { cancel, change, release, remove, retry } from './commands.ts'
+import { Connection, type Synchronous } from './connection.ts'
+import { Events } from './events.ts'
+import { fileSystemType, type FileSystemType } from './file-system.ts'
+import { find } from './find.ts'
+import { Inserter, bytesPerTransaction, jobsPerTransaction } from './inserter.ts'
+import { claimedJob, type ClaimRow } from './claimed-job.ts'
+import { setLimit } from './limits.ts'
+import { join, leave, lifeOf, send, workers } from './lives.ts'
+import { Lookout } from './lookout.ts'
+import { News } from './news.ts'
+import { counts, get, history, members, settledNow, stats } from './read.ts'
+import { report } from './reports.ts'
+import { fire, listSchedules, putSchedules } from './schedules.ts'
+import type { Step } from './step.ts'
+import { idleTurn, isCalled, turn, type Reading } from './turn.ts'
+import { upkeep } from './upkeep.ts'
+import { spread, spreadPerStep } from './waiting.ts'
+import { Writer, type StepName } from './writer.ts'
+
+type Store = contract.Store
+
+export interface SqliteStoreOptions {
+  /** The file. Its folder is made when it is missing. */
+  readonly path: string
+  /** Clocks, timers, chance and ids. @default the real world */
+  readonly env?: Env
+  /**
+   * `full`: an acknowledged job survives a power cut. `normal`: it survives the end of the process, and a
+   * power cut may take the last moments; faster only for lone enqueues. @default 'full'
+   */
+  readonly synchronous?: Synchronous
+  /** Opens a file on a network file system all the same. @default false */
+  readonly allowNetworkFileSystem?: boolean
+  /** What kind of file system a folder is on. @default asks the system */
+  readonly fileSystemType?: FileSystemType
+}
+
+export class SqliteStore implements Store {
+  readonly engine = 'sqlite'
+  readonly limits: contract.StoreLimits = {
+    jobsPerCall: jobsPerTransaction,
+    bytesPerCall: bytesPerTransaction,
+    idsPerCall: 500,
+    turnsInFlight: 1,
+  }
+  readonly capabilities: contract.Capabilities
+  readonly #options: Required<SqliteStoreOptions>
+  #opened: Opened | undefined
+  #closed = false
+
+  constructor(options: SqliteStoreOptions) {
+    const defaults = { env: systemEnv(), synchronous: 'full', allowNetworkFileSystem: false, fileSystemType } as const
+    this.#options = { ...defaults, ...options }
+    const durability = this.#options.synchronous === 'full' ? 'power' : 'process'
+    this.capabilities = { durability, insertWith: false, shared: true }
+  }
+
+  insert: Store['insert'] = async (calls) => this.#open.inserter.insert(calls)
+
+  join: Store['join'] = async (worker) => this.#write('turn', (step) => join(step, worker))
+
+  turn: Store['turn'] = async (asked) => {
+    const { news } = this.#open
+    news.noteTurn(asked.incarnation)
+    const idle = this.#read((reading) => idleTurn(reading, asked))
+    const answer = idle ?? (await this.#write('turn', (step) => turn(step, asked)))
+    if (answer.gone) news.forget(asked.incarnation)
+    return answer
+  }
+
+  resync: Store['resync'] = async (incarnation) =>
+    this.#read((reading) => {
+      const life = lifeOf(reading, incarnation)
+      return life ? { held: heldJobs(reading, life.n) } : 'gone'
+    })
+
+  leave: Store['leave'] = async (incarnation) => {
+    await this.#write('turn', (step) => {
+      leave(step, incarnation)
+      spread(step, spreadPerStep)
+    })
+    this.#opened?.news.forget(incarnation)
+  }
+
+  wait: Store['wait'] = async (incarnation, queues, ms, signal) => {
+    const { news } = this.#open
+    if (signal.aborted) return 'time'
+    const life = this.#read((reading) => {
+      const found = lifeOf(reading, incarnation)
+      return found && !isCalled(reading, found.n) ? found : undefined
+    })
+    if (!life) return 'control'
+    if (news.hasArrivals(incarnation, queues)) return 'work'
+    return news.sleep(life.n, queues, ms, signal)
+  }
+
+  report: Store['report'] = async (incarnation, reports) =>
+    this.#write('report', (step) => report(step, incarnation, reports))
+
+  settled: Store['settled'] = async (ids, ms, signal) => {
+    const look = () => this.#read((reading) => ids.flatMap((id) => settledNow(reading, id) ?? []))
+    const now = look()
+    if (now.length > 0) return now
+
+    const { connection, news } = this.#open
+    await news.someEnded(connection.seqsOf(ids), ms, signal)
+    return look()
+  }
+
+  change: Store['change'] = async (ids, wanted) => this.#each(ids, (step, id) => change(step, id, wanted))
+  cancel: Store['cancel'] = async (ids) => this.#each(ids, cancel)
+  retry: Store['retry'] = async (ids) => this.#each(ids, retry)
+  remove: Store['remove'] = async (ids) => this.#each(ids, remove)
+  release: Store['release'] = async (held) => this.#each(held, release)
+
+  get: Store['get'] = async (ids) => this.#read((reading) => ids.map((id) => get(reading, id)))
+  history: Store['history'] = async (id) => this.#read((reading) => history(reading, id))
+  members: Store['members'] = async (id, cursor) => this.#read((reading) => members(reading, id, cursor))
+  find: Store['find'] = async (query, cursor) =>
+    this.#read((reading) => find(reading, this.#open.connection.db, query, cursor))
+  counts: Store['counts'] = async () => this.#read(counts)
+  stats: Store['stats'] = async (window) => this.#read((reading) => stats(reading, window))
+
+  pause: Store['pause'] = async (name, paused) =>
+    this.#write('report', (step) => {
+      const queue = paused ? step.names.queue(name) : step.names.findQueue(name)
+      if (queue === undefined) return
+      const changed = Number((paused ? step.sql.pause : step.sql.resume).run(queue).changes) > 0
+      if (changed && !paused) step.wokenQueues.add(queue)
+    })
+
+  limit: Store['limit'] = async (name, value) => this.#write('report', (step) => setLimit(step, name, value))
+
+  upkeep: Store['upkeep'] = async (limits) => this.#write('upkeep', (step) => upkeep(step, limits))
+
+  readonly schedules: contract.ScheduleStore = {
+    put: async (schedules) => this.#write('report', (step) => putSchedules(step, schedules)),
+    pause: async (name, paused) =>
+      this.#write('report', ({ sql }) => Number(sql.pauseSchedule.run(paused ? 1 : 0, name).changes) > 0),
+    remove: async (names) =>
+      this.#write(
+        'report',
+        ({ sql }) => names.filter((name) => Number(sql.deleteSchedule.run(name).changes) > 0).length,
+      ),
+    list: async () => this.#read(listSchedules),
+    fire: async (ticks) =>
+      this.#write('insert', (step) =>
+        ticks.map((tick) => {
+          const answer = fire(step, tick)
+          spread(step, spreadPerStep)
+          return answer
+        }),
+      ),
+  }
+
+  workers: Store['workers'] = async () => this.#read((reading) => workers(reading, reading.monotonic))
+  send: Store['send'] = async (to, message) => this.#write('report', (step) => send(step, to, message))
+
+  events: Store['events'] = (filter, signal) => listen(() => this.#open.events, filter, signal)
+
+  inspect: Store['inspect'] = async () => []
+
+  close: Store['close'] = async () => {
+    if (this.#closed) return
+    const opened = this.#opened
+    await opened?.inserter.idle()
+    this.#closed = true
+    opened?.news.close()
+    opened?.events.close()
+    opened?.lookout.close()
+    opened?.connection.close()
+  }
+
+  get #open(): Opened {
+    if (this.#closed) throw new StoreClosedError()
+    return (this.#opened ??= this.#openNow())
+  }
+
+  #openNow(): Opened {
+    const { env } = this.#options
+    const connection = new Connection(this.#options)
+    const lookout = new Lookout(env, connection)
+    const news = new News(env, connection, lookout)
+    const writer = new Writer({
+      env,
+      connection,
+      listened: () => events.listened(),
+      beforeCommit: (step) => events.write(step),
+      committed: (step) => {
+        events.tell(step)
+        news.tell(step)
+      },
+    })
+    const events = new Events(env, connection, lookout, (name, body) => writer.write(name, body))
+    const inserter = new Inserter(env, (body) => writer.write('insert', body))
+    return { connection, lookout, news, events, writer, inserter }
+  }
+
+  /** One transaction that only reads, so that all it reads is of one moment. */
+  #read<T>(body: (reading: Reading) => T): T {
+    const { sql, names } = this.#open.connection
+    const { env } = this.#options
+    sql.beginReading.run()
+    try {
+      return body({ sql, names, now: env.now(), monotonic: env.monotonic() })
+    } finally {
+      sql.commit.run()
+    }
+  }
+
+  async #write<T>(name: StepName, body: (step: Step) => T): Promise<T> {
+    return this.#open.writer.write(name, body)
+  }
+
+  async #each<T, R>(items: readonly T[], body: (step: Step, item: T) => R): Promise<R[]> {
+    return this.#write('report', (step) => items.map((item) => body(step, item)))
+  }
+}
+
+interface Opened {
+  readonly connection: Connection
+  readonly lookout: Lookout
+  readonly news: News
+  readonly events: Events
+  readonly writer: Writer
+  readonly inserter: Inserter
+}
+
+/** Opens the store at the first `next`. */
+async function* listen(events: () => Events, filter: contract.EventFilter, signal: AbortSignal) {
+  yield* events().listen(filter, signal)
+}
+
+function heldJobs(reading: Reading, n: number): contract.ClaimedJob[] {
+  const rows = reading.sql.claimedBy.all(n, -1) as {
+    seq: number
+    claim: number
+    since: number
+    cancel_at: number | null
+  }[]
+  return rows.map(({ seq, claim, since, cancel_at: cancelAt }) => {
+    const job = claimedJob(reading, reading.sql.claimedRow.get(seq) as ClaimRow, claim, since)
+    return cancelAt === null ? job : Object.assign(job, { cancelRequested: true })
+  })
+}

@@ -1,0 +1,29 @@
+/** Every statement, prepared once per connection. */
+import { arrayQueries, placeQueries } from './queries/places.ts'
+import { jobQueries } from './queries/jobs.ts'
+import { restQueries } from './queries/rest.ts'
+
+export type Value = null | number | bigint | string | Uint8Array
+
+/** What node:sqlite and better-sqlite3 have in common. */
+export interface Query {
+  run(...values: Value[]): { changes: number | bigint; lastInsertRowid: number | bigint }
+  get(...values: Value[]): unknown
+  all(...values: Value[]): unknown[]
+}
+
+export const objectQueries = { ...jobQueries, ...placeQueries, ...restQueries } as const
+
+export type Statements = Readonly<Record<keyof typeof objectQueries | keyof typeof arrayQueries, Query>>
+
+export interface Preparer {
+  objects(sql: string): Query
+  arrays(sql: string): Query
+}
+
+export function prepareAll(preparer: Preparer): Statements {
+  const objects = Object.entries(objectQueries).map(([name, sql]) => [name, preparer.objects(sql)])
+  const arrays = Object.entries(arrayQueries).map(([name, sql]) => [name, preparer.arrays(sql)])
+
+  return Object.fromEntries([...objects, ...arrays]) as Statements
+}

@@ -1,0 +1,161 @@
+/**
+ * One atomic step: what is gathered while a transaction runs, written in its last statements,
+ * and told to waiters once it is committed.
+ *
+ * Counters, statistics and prune lists are written once per step and not per job.
+ */
+import type { Env } from '../../env.ts'
+import type { JobError, JobState, LogLine, Progress } from '../../job.ts'
+import type { JobEvent, JobEventKind } from '../store.ts'
+import { idText, stateCode, storedOptions, type JobRow } from './job-row.ts'
+import type { Names } from './names.ts'
+import type { Statements } from './statements.ts'
+
+export const minute = 60_000
+
+/** In the order of their codes in `stat`. */
+export const outcomes = ['succeeded', 'retry', 'failed', 'cancelled', 'wait', 'expired', 'rescued'] as const
+
+export interface StepOptions {
+  readonly env: Env
+  readonly sql: Statements
+  readonly names: Names
+  /** Whether anybody listens to events, here or in another process. */
+  readonly listened: boolean
+}
+
+/** The part of a job's row that events and counters need. */
+export type Named = Pick<JobRow, 'seq' | 'id' | 'task' | 'queue' | 'options'>
+
+export class Step {
+  readonly env: Env
+  readonly sql: Statements
+  readonly names: Names
+  readonly now: number
+  /** Queues that may have work they had not before. */
+  readonly wokenQueues = new Set<number>()
+  /** Incarnations with a message or cancel request. */
+  readonly called = new Set<number>()
+  /** Jobs that became final or were removed. */
+  readonly ended: number[] = []
+  /** Members whose waiters are to be told before the step ends. */
+  readonly telling: number[] = []
+  readonly events: JobEvent[] | undefined
+  readonly #moves = new Map<number, number>()
+  readonly #stats = new Map<number, { n: number; ms: number }>()
+  readonly #prunes = new Map<number, number[]>()
+  #seq: number | undefined
+  #anySteps: boolean | undefined
+  #claim: number | undefined
+  #readyFrom = 0
+  #readyTo = 0
+
+  constructor({ env, sql, names, listened }: StepOptions) {
+    this.env = env
+    this.sql = sql
+    this.names = names
+    this.now = env.now()
+    this.events = listened ? [] : undefined
+  }
+
+  /** The next number of the one counter that orders jobs and their lines. */
+  nextSeq(): number {
+    this.#seq ??= this.#meta('seq')
+    return ++this.#seq
+  }
+
+  /** One number for all claims of this step. */
+  claim(): number {
+    return (this.#claim ??= this.#meta('claim') + 1)
+  }
+
+  /** A plain job that stands at the end of its line. Neighbours enter it by one statement. */
+  standNew(seq: number): void {
+    if (this.#readyTo !== 0 && this.#readyTo !== seq - 1) this.flushReady()
+    if (this.#readyTo === 0) this.#readyFrom = seq
+    this.#readyTo = seq
+  }
+
+  /** Must come before anything that looks at or leaves a ready line. */
+  flushReady(): void {
+    if (this.#readyTo === 0) return
+    this.sql.standInRange.run(this.#readyFrom, this.#readyTo)
+    this.#readyTo = 0
+  }
+
+  /** Whether any job at all has step results; few stores do. */
+  get anySteps(): boolean {
+    return (this.#anySteps ??= this.sql.anyStep.get() !== undefined)
+  }
+
+  count(queue: number, state: number, n: number): void {
+    const key = queue * 8 + state
+    this.#moves.set(key, (this.#moves.get(key) ?? 0) + n)
+  }
+
+  move(queue: number, from: JobState, to: JobState): void {
+    this.count(queue, stateCode[from], -1)
+    this.count(queue, stateCode[to], 1)
+  }
+
+  record(task: number, outcome: number, ranMs: number): void {
+    const key = task * 8 + outcome
+    const stat = this.#stats.get(key)
+    if (stat) {
+      stat.n++
+      stat.ms += ranMs
+    } else this.#stats.set(key, { n: 1, ms: ranMs })
+  }
+
+  /** Retention is rounded up to the minute. All that end in this step and are kept as long share one list. */
+  keepUntil(keep: number, succeeded: boolean): number {
+    return this.now + Math.ceil(this.names.keepMs(keep, succeeded) / minute) * minute
+  }
+
+  pruneAt(until: number, seq: number): void {
+    const list = this.#prunes.get(until)
+    if (list) list.push(seq)
+    else this.#prunes.set(until, [seq])
+  }
+
+  tell(
+    kind: JobEventKind,
+    job: Named,
+    state: JobState,
+    attempt: number,
+    more?: { line?: LogLine; error?: JobError },
+  ): void {
+    if (!this.events) return
+
+    const { redact } = storedOptions(job.options)
+    const { names, now: at } = this
+    const body = (this.sql.getProgress.get(job.seq) as { body: string } | undefined)?.body
+    const progress = body === undefined ? {} : { progress: JSON.parse(body) as Progress }
+    const event = {
+      kind,
+      at,
+      id: idText(job.id),
+      task: names.name(job.task),
+      queue: names.name(job.queue),
+      state,
+      attempt,
+    }
+    this.events.push({ ...event, ...progress, ...more, ...(redact && { redact }) })
+  }
+
+  /** The last statements before the commit. */
+  finish(): void {
+    this.flushReady()
+    const { sql } = this
+    if (this.#seq !== undefined) sql.setMeta.run(this.#seq, 'seq')
+    if (this.#claim !== undefined) sql.setMeta.run(this.#claim, 'claim')
+    for (const [key, n] of this.#moves) if (n !== 0) sql.count.run(Math.floor(key / 8), key % 8, n)
+    const at = Math.floor(this.now / minute) * minute
+    for (const [key, { n, ms }] of this.#stats) sql.addStat.run(at, Math.floor(key / 8), key % 8, n, ms)
+    for (const [until, seqs] of this.#prunes) sql.addPrune.run(until, seqs.join(), until)
+  }
+
+  #meta(key: string): number {
+    return (this.sql.getMeta.get(key) as { value: number }).value
+  }
+}

@@ -1,0 +1,104 @@
+/** One turn: everything a worker needs, in one step and in the order the contract gives. */
+import type { Claim, ControlMessage, Turn, TurnResult } from '../store.ts'
+import { Claiming, openQueues } from './claim.ts'
+import type { Reader } from './claimed-job.ts'
+import { idText } from './job-row.ts'
+import { isStale, lifeOf, renew, type Life } from './lives.ts'
+import { nextToken } from './line.ts'
+import { giveBack, settle } from './settle.ts'
+import type { Step } from './step.ts'
+import { spread, spreadPerStep } from './waiting.ts'
+
+export function turn(step: Step, { incarnation, settled, givenBack, room }: Turn): TurnResult {
+  const life = lifeOf(step, incarnation)
+  if (!life) return { gone: true }
+
+  const stale = [...settle(step, life.n, settled), ...giveBack(step, life.n, givenBack)]
+  spread(step, spreadPerStep)
+  const said = handOver(step, life)
+  const claiming = new Claiming(step, life.n)
+  const more = room.map((each) => claiming.claimFor(each)).includes(true)
+  const { claimed, expired } = claiming
+  spread(step, spreadPerStep)
+  renew(step, life)
+
+  const nextDue = nextDueMs(step)
+  return {
+    gone: false,
+    stale,
+    ...said,
+    claimed,
+    more: more || expired > 0,
+    ...(nextDue !== undefined && { nextDueMs: nextDue }),
+  }
+}
+
+/** The answer to a turn that has nothing to write, found by reading alone; undefined if there is something. */
+export function idleTurn(reader: Reading, asked: Turn): TurnResult | undefined {
+  if (asked.settled.length > 0 || asked.givenBack.length > 0) return undefined
+  const life = lifeOf(reader, asked.incarnation)
+  if (!life) return { gone: true }
+  if (isStale(reader.monotonic, life) || isCalled(reader, life.n)) return undefined
+  if (asked.room.some(({ queues, jobs }) => jobs > 0 && hasWork(reader, queues))) return undefined
+
+  const nextDue = nextDueMs(reader)
+  const due = nextDue === undefined ? {} : { nextDueMs: nextDue }
+  return { gone: false, stale: [], cancels: [], messages: [], claimed: [], more: false, ...due }
+}
+
+export interface Reading extends Reader {
+  readonly now: number
+  readonly monotonic: number
+}
+
+export function isCalled({ sql }: Reader, n: number): boolean {
+  return sql.hasSignal.get(n) !== undefined || sql.hasMessage.get(n) !== undefined
+}
+
+export function hasWork(reader: Pick<Reading, 'sql' | 'names' | 'now'>, queues: readonly string[]): boolean {
+  const { sql, now } = reader
+  const open = openQueues(reader, queues)
+  const reopening = firstReopening(reader)
+  if (reopening !== undefined && reopening <= now && open.length > 0) return true
+
+  return open.some((queue) => sql.hasReady.get(queue) ?? sql.hasReady.get(-queue) ?? sql.anyOpenLine.get(queue))
+}
+
+/** Each cancel request and each message is told once. */
+function handOver({ sql }: Step, { n }: Life): { cancels: Claim[]; messages: ControlMessage[] } {
+  if (!sql.hasSignal.get(n) && !sql.hasMessage.get(n)) return { cancels: [], messages: [] }
+
+  const cancels = sql.signals.all(n) as { claim: number; id: Uint8Array | string }[]
+  const messages = sql.messages.all(n) as { body: string }[]
+  sql.deleteSignals.run(n)
+  sql.deleteMessages.run(n)
+  return {
+    cancels: cancels.map(({ id, claim }) => ({ id: idText(id), claim })),
+    messages: messages.map(({ body }) => JSON.parse(body) as ControlMessage),
+  }
+}
+
+/** Milliseconds until a scheduled job or a token that a ready job waits for falls due. */
+export function nextDueMs(reader: Pick<Reading, 'sql' | 'now'>): number | undefined {
+  const { due } = reader.sql.firstDue.get() as { due: number | null }
+  const moments = [due ?? undefined, firstReopening(reader), firstOpenToken(reader)].filter((at) => at !== undefined)
+  return moments.length > 0 ? Math.max(0, Math.min(...moments) - reader.now) : undefined
+}
+
+function firstReopening({ sql }: Pick<Reading, 'sql'>): number | undefined {
+  const { due } = sql.firstReopening.get() as { due: number | null }
+  return due === null || due >= Number.MAX_SAFE_INTEGER ? undefined : due
+}
+
+/** Lines that are open may have a token, and those of suspects are not kept at all: looked at, as far as there are few. */
+function firstOpenToken(reader: Pick<Reading, 'sql' | 'now'>): number | undefined {
+  if (!reader.sql.anyRateLine.get() && !reader.sql.anySuspect.get()) return undefined
+
+  let first: number | undefined
+  for (const { rate } of reader.sql.someOpenRates.all() as { rate: number }[]) {
+    const at = nextToken(reader, rate)
+    if (at < (first ?? Number.MAX_SAFE_INTEGER)) first = at
+    if (at <= reader.now) break
+  }
+  return first
+}

@@ -1,0 +1,94 @@
+/** Upkeep: what nobody asks for and time brings. A bounded amount per call, and twice is harmless. */
+import type { UpkeepLimits, UpkeepResult } from '../store.ts'
+import { expire } from './claim.ts'
+import type { JobRow } from './job-row.ts'
+import { leavePlace, goOn, isWaiting, whereIs } from './where.ts'
+import { extendAfterSilence, loseSilent, rescue, stamp } from './lives.ts'
+import { prune } from './prune.ts'
+import type { Step } from './step.ts'
+import { nextDueMs } from './turn.ts'
+import { spread, spreadRest } from './waiting.ts'
+
+export const upkeepDefaults: UpkeepLimits = { promote: 200, rescue: 200, expire: 200, spread: 500, prune: 500 }
+
+/** How long the ids of pruned jobs are remembered. */
+const goneMs = 2 * 24 * 3_600_000
+/** How long statistics are kept. */
+const statsMs = 14 * 24 * 3_600_000
+/** How long events wait for a process that listens. */
+const eventsMs = 60_000
+const sweptPerCall = 500
+
+export function upkeep(step: Step, given: Partial<UpkeepLimits> = {}): UpkeepResult {
+  const limits = { ...upkeepDefaults, ...given }
+  const extended = extendAfterSilence(step)
+
+  const promoted = promote(step, limits.promote)
+  const expired = expireOverdue(step, limits.expire)
+  if (!extended) loseSilent(step)
+  const rescued = rescue(step, limits.rescue)
+  const told = spread(step, limits.spread)
+  const followed = told + spreadRest(step, limits.spread - told)
+  const pruned = prune(step, limits.prune)
+  forget(step)
+  stamp(step)
+
+  const more =
+    promoted >= limits.promote ||
+    rescued >= limits.rescue ||
+    expired >= limits.expire ||
+    followed >= limits.spread ||
+    pruned >= limits.prune
+  const nextDue = nextDueMs(step)
+  const done = { promoted, rescued, expired, spread: followed, pruned }
+  return { more, ...done, extended, ...(nextDue !== undefined && { nextDueMs: nextDue }) }
+}
+
+function promote(step: Step, limit: number): number {
+  const { sql, now } = step
+  const rows = sql.dueDelayed.all(now, limit) as { seq: number }[]
+  for (const { seq } of rows) {
+    const job = sql.jobBySeq.get(seq) as JobRow
+    sql.leaveDelayed.run(seq)
+    goOn(step, job, null)
+    step.move(job.queue, 'scheduled', 'ready')
+    step.tell('ready', job, 'ready', job.failures)
+  }
+  return rows.length
+}
+
+/** A job that runs keeps its deadline until it is settled, since it may be given back unstarted. */
+function expireOverdue(step: Step, limit: number): number {
+  const { sql, now } = step
+  let expired = 0
+  while (expired < limit) {
+    const rows = sql.deadlinesDue.all(now, limit - expired) as { at: number; seq: number }[]
+    for (const { at, seq } of rows) {
+      sql.deleteDeadline.run(at, seq)
+      if (expireJob(step, seq)) expired++
+    }
+    if (rows.length === 0) break
+  }
+  return expired
+}
+
+function expireJob(step: Step, seq: number): boolean {
+  const job = step.sql.jobBySeq.get(seq) as JobRow | undefined
+  if (!job) return false
+  const where = whereIs(step, job)
+  if (!isWaiting(where.state)) return false
+
+  leavePlace(step, job, where)
+  expire(step, job, where.state as 'scheduled' | 'blocked' | 'ready')
+  return true
+}
+
+function forget({ sql, now, env }: Step): void {
+  sql.sweepKeys.run(now, sweptPerCall)
+  sql.forgetStarts.run(now, sweptPerCall)
+  sql.forgetStats.run(now - statsMs)
+  sql.forgetEvents.run(now - eventsMs)
+  sql.forgetListeners.run(env.monotonic())
+  const oldest = sql.oldestGone.get() as { at: number } | undefined
+  if (oldest && oldest.at <= now - goneMs) sql.forgetGone.run(sweptPerCall, now - goneMs)
+}

@@ -1,0 +1,67 @@
+/** Where a job stands, which is its state; leaving that place; and standing somewhere else. */
+import type { JobState } from '../../job.ts'
+import { finalState, type FinalRow, type JobRow } from './job-row.ts'
+import { enterLine, leaveLine } from './line.ts'
+import type { Step } from './step.ts'
+import type { Statements } from './statements.ts'
+
+export interface ClaimedPlace {
+  readonly incarnation: number
+  readonly claim: number
+  readonly place: number
+  readonly since: number
+  readonly cancel_at: number | null
+}
+
+export type Where =
+  | { readonly state: 'succeeded' | 'failed' | 'cancelled' | 'expired'; readonly final: FinalRow }
+  | { readonly state: 'running'; readonly claimed: ClaimedPlace }
+  | { readonly state: 'scheduled'; readonly due: number }
+  | { readonly state: 'blocked'; readonly pending: number; readonly held: number; readonly due: number | null }
+  | { readonly state: 'ready' }
+
+/** Also for reading, where nothing is pending in a step. */
+export function whereIs({ sql }: { sql: Statements }, { seq }: { seq: number }): Where {
+  const final = sql.getFinal.get(seq) as FinalRow | undefined
+  if (final) return { state: finalState(final.state), final }
+
+  const claimed = sql.getClaimed.get(seq) as ClaimedPlace | undefined
+  if (claimed) return { state: 'running', claimed }
+
+  const delayed = sql.getDelayed.get(seq) as { due: number } | undefined
+  if (delayed) return { state: 'scheduled', due: delayed.due }
+
+  const blocked = sql.getBlocked.get(seq) as { pending: number; held: number; due: number | null } | undefined
+  return blocked ? { state: 'blocked', ...blocked } : { state: 'ready' }
+}
+
+export const isWaiting = (state: JobState) => state === 'scheduled' || state === 'blocked' || state === 'ready'
+
+/** Out of a waiting place. A slot of its lane is handed on. */
+export function leavePlace(step: Step, job: JobRow, { state }: Where): void {
+  if (state === 'scheduled') step.sql.leaveDelayed.run(job.seq)
+  else if (state === 'blocked') step.sql.leaveBlocked.run(job.seq)
+  else if (state === 'ready') leaveLine(step, job)
+}
+
+/** The job with a new number, at the end of its line. */
+export function atTheEnd(step: Step, job: JobRow): JobRow {
+  return note(step, { ...job, place: step.nextSeq() })
+}
+
+/** Writes what has happened to a job besides standing in line. */
+export function note(step: Step, job: JobRow): JobRow {
+  const { seq, place, failures, crashes, started, error } = job
+  step.sql.putCourse.run(seq, place, failures, crashes, started, error)
+  return job.noted ? job : { ...job, noted: 1 }
+}
+
+/** Scheduled while `due` is ahead, else ready at the end of its line. Answers which. */
+export function goOn(step: Step, job: JobRow, due: number | null): 'scheduled' | 'ready' {
+  if (due !== null && due > step.now) {
+    step.sql.delay.run(job.seq, due)
+    return 'scheduled'
+  }
+  enterLine(step, atTheEnd(step, job))
+  return 'ready'
+}

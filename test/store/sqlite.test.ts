@@ -1,0 +1,22 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { conformance } from '../../src/testing/conformance/conformance.ts'
+import { SqliteStore } from '../../src/store/sqlite/sqlite.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'errand-sqlite-'))
+const paths = new WeakMap<object, string>()
+let files = 0
+
+conformance({
+  name: 'sqlite',
+  open: async (env) => opened(join(folder, `${++files}.db`), env),
+  again: async (store, env) => opened(paths.get(store)!, env),
+  cleanup: async () => rmSync(folder, { recursive: true }),
+})
+
+function opened(path: string, env: ConstructorParameters<typeof SqliteStore>[0]['env']) {
+  const store = new SqliteStore({ path, ...(env && { env }) })
+  paths.set(store, path)
+  return store
+}
