@@ -19,7 +19,6 @@ export type { Duration } from './duration.ts'
 export type { FollowUpInput } from './store/store.ts'
 
 // Asking for work, and about it.
-export { enqueueOptionNames } from './client/enqueue-options.ts'
 export type { EnqueueOptions, UniqueOptions } from './client/enqueue-options.ts'
 export type { JobHandle, JobUpdate, ReadOptions } from './client/handle.ts'
 export type { JobInfo } from './client/job-info.ts'

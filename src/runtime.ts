@@ -15,7 +15,7 @@ export class Runtime {
   readonly payloadBytes: number
   readonly middleware: Middleware<any>[] = []
   /** Aborted when the app is closed. */
-  readonly closing = new AbortController()
+  readonly closing: AbortController = new AbortController()
   /** The store, once it is open. */
   store: Store | undefined
   readonly #openStore: () => Promise<Store>

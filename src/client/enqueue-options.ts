@@ -49,7 +49,7 @@ export interface UniqueOptions {
   onConflict?: 'keep' | 'replace'
 }
 
-export const enqueueOptionNames = [
+export const enqueueOptionNames: readonly (keyof EnqueueOptions)[] = [
   'delay',
   'at',
   'expires',
@@ -62,4 +62,4 @@ export const enqueueOptionNames = [
   'onSucceeded',
   'onFailed',
   'tx',
-] as const satisfies readonly (keyof EnqueueOptions)[]
+]

@@ -18,7 +18,7 @@ export async function openStore(url: string, env: Env): Promise<Store> {
   }
   if (engine === 'sqlite:' && place !== '') {
     const { SqliteStore } = await import('./sqlite/sqlite.ts')
-    return SqliteStore.open({ path: place, env })
+    return new SqliteStore({ path: place, env })
   }
   throw new StoreOpenError(
     `"${url.replace(/\/\/.*@/, '//…@')}" names no store. Expected "memory:" or "sqlite:" followed by the path of a file, such as "sqlite:data/errand.db".`,

@@ -112,8 +112,8 @@ export interface Store {
   /** Incarnations believed alive. */
   workers(): Promise<WorkerRecord[]>
 
-  /** Leaves a message for one incarnation or all; each finds it in its next turn. */
-  send(to: IncarnationId | 'all', message: ControlMessage): Promise<void>
+  /** Leaves a message for one incarnation, or for 'all'; each finds it in its next turn. */
+  send(to: IncarnationId, message: ControlMessage): Promise<void>
 
   /**
    * What happens to jobs, from all processes, while listened to. Begins with a snapshot of the named

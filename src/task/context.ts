@@ -47,7 +47,7 @@ export type FollowUpArgs<I> = [void] extends [I]
   : [input: I, options?: FollowUpOptions]
 
 /** Carries the running job to whatever its handler calls. */
-export const runningJob = new AsyncLocalStorage<JobContext>()
+export const runningJob: AsyncLocalStorage<JobContext> = new AsyncLocalStorage()
 
 /**
  * The job whose handler called this, from anywhere below it.

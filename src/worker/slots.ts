@@ -13,7 +13,7 @@ export interface WaitingJob {
 
 export class Slots {
   readonly group: SlotGroup
-  readonly pace = new Pace()
+  readonly pace: Pace = new Pace()
   /** Claimed, not yet started; the next one is at `#next`. */
   #waiting: WaitingJob[] = []
   #next = 0
