@@ -141,6 +141,7 @@ export class Claiming {
       expire(this.#step, job, 'ready')
     }
     this.expired += overdue.length
+    if (overdue.length > 0) this.#step.flushReady()
     return overdue.length > 0
   }
 }

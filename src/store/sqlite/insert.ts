@@ -92,7 +92,6 @@ function namedBy({ names }: Step, job: NewJob, seq: number) {
 }
 
 function insertCarefully(step: Step, call: readonly NewJob[]): InsertOutcome[] {
-  step.flushReady()
   const plan = new Plan(step)
   const outcomes: InsertOutcome[] = []
 
@@ -116,6 +115,7 @@ function carryOut(step: Step, job: NewJob, outcome: InsertOutcome): void {
 }
 
 function replace(step: Step, job: NewJob, other: string): void {
+  step.flushReady()
   const row = step.sql.jobById.get(idValue(other)) as JobRow
   const where = whereIs(step, row)
   leavePlace(step, row, where)
@@ -180,13 +180,19 @@ function arrive(step: Step, row: JobRow, job: NewJob): void {
     step.sql.delay.run(row.seq, due)
     appear(step, row, 'scheduled')
   } else {
-    enterLine(step, row)
+    if (row.lane === null && row.rate === null) standNew(step, row)
+    else enterLine(step, row)
     appear(step, row, 'ready')
   }
   if (because === undefined) return
 
   step.sql.leaveBlocked.run(row.seq)
   end(step, row, 'blocked', { state: 'cancelled', because, due })
+}
+
+function standNew(step: Step, { seq, queue }: JobRow): void {
+  step.standNew(seq)
+  step.wokenQueues.add(queue)
 }
 
 function appear(step: Step, row: JobRow, state: 'blocked' | 'scheduled' | 'ready'): void {

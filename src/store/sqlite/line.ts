@@ -14,7 +14,6 @@ export const isSuspect = (job: Pick<JobRow, 'crashes'>) => job.crashes >= 2
 
 /** Towards being ready: through the lane if the job has one. */
 export function enterLine(step: Step, job: Standing): void {
-  step.flushReady()
   if (job.lane === null) return stand(step, job)
 
   // While others are parked there is a free slot only for a moment, and then it is the first one's.

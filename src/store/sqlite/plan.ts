@@ -77,7 +77,10 @@ export class Plan {
   }
 
   #stored(id: string): { task: string; input: string } | undefined {
-    const row = this.#step.sql.jobById.get(idValue(id)) as JobRow | undefined
+    const { sql } = this.#step
+    const value = idValue(id)
+    if (!sql.seqOfId.get(value)) return undefined
+    const row = sql.jobById.get(value) as JobRow | undefined
     return row && { task: this.#step.names.name(row.task), input: row.input }
   }
 }

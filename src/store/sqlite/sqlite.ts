@@ -9,6 +9,7 @@ import { systemEnv, type Env } from '../../env.ts'
 import { StoreClosedError } from '../../errors.ts'
 import type * as contract from '../store.ts'
 import { cancel, change, release, remove, retry } from './commands.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { Connection, type Synchronous } from './connection.ts'
 import { Events } from './events.ts'
 import { fileSystemType, type FileSystemType } from './file-system.ts'
@@ -179,6 +180,7 @@ export class SqliteStore implements Store {
     opened?.news.close()
     opened?.events.close()
     opened?.lookout.close()
+    opened?.checkpoints.now('truncate')
     opened?.connection.close()
   }
 
@@ -192,6 +194,7 @@ export class SqliteStore implements Store {
     const connection = new Connection(this.#options)
     const lookout = new Lookout(env, connection)
     const news = new News(env, connection, lookout)
+    const checkpoints = new Checkpoints(env, connection)
     const writer = new Writer({
       env,
       connection,
@@ -200,11 +203,12 @@ export class SqliteStore implements Store {
       committed: (step) => {
         events.tell(step)
         news.tell(step)
+        checkpoints.afterCommit()
       },
     })
     const events = new Events(env, connection, lookout, (name, body) => writer.write(name, body))
     const inserter = new Inserter(env, (body) => writer.write('insert', body))
-    return { connection, lookout, news, events, writer, inserter }
+    return { connection, lookout, news, events, writer, inserter, checkpoints }
   }
 
   /** One transaction that only reads, so that all it reads is of one moment. */
@@ -235,6 +239,7 @@ interface Opened {
   readonly events: Events
   readonly writer: Writer
   readonly inserter: Inserter
+  readonly checkpoints: Checkpoints
 }
 
 /** Opens the store at the first `next`. */

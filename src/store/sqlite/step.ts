@@ -47,8 +47,7 @@ export class Step {
   #seq: number | undefined
   #anySteps: boolean | undefined
   #claim: number | undefined
-  #readyFrom = 0
-  #readyTo = 0
+  #standing: number[] = []
 
   constructor({ env, sql, names, listened }: StepOptions) {
     this.env = env
@@ -69,18 +68,20 @@ export class Step {
     return (this.#claim ??= this.#meta('claim') + 1)
   }
 
-  /** A plain job that stands at the end of its line. Neighbours enter it by one statement. */
+  /** A new job that stands at the end of its line, with no lane and no rate. Many enter by one statement. */
   standNew(seq: number): void {
-    if (this.#readyTo !== 0 && this.#readyTo !== seq - 1) this.flushReady()
-    if (this.#readyTo === 0) this.#readyFrom = seq
-    this.#readyTo = seq
+    this.#standing.push(seq)
   }
 
   /** Must come before anything that looks at or leaves a ready line. */
   flushReady(): void {
-    if (this.#readyTo === 0) return
-    this.sql.standInRange.run(this.#readyFrom, this.#readyTo)
-    this.#readyTo = 0
+    const standing = this.#standing
+    if (standing.length === 0) return
+
+    const [first, last] = [standing[0]!, standing.at(-1)!]
+    if (last - first === standing.length - 1) this.sql.standInRange.run(first, last)
+    else this.sql.standAmong.run(JSON.stringify(standing))
+    this.#standing = []
   }
 
   /** Whether any job at all has step results; few stores do. */

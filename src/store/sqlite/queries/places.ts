@@ -5,6 +5,7 @@ const claimable = `r.seq, r.place, r.course, j.id, j.task, j.queue, j.rank, j.cr
 
 export const placeQueries = {
   standInRange: `insert into ready select queue, rank, seq, seq, 0 from job where seq between ? and ?`,
+  standAmong: `insert into ready select j.queue, j.rank, j.seq, j.seq, 0 from json_each(?) s cross join job j on j.seq = s.value`,
   stand: `insert into ready values (?, ?, ?, ?, ?)`,
   leaveReady: `delete from ready where line = ? and rank = ? and place = ?`,
   hasReady: `select 1 from ready where line = ? limit 1`,

@@ -9,6 +9,7 @@ export const restQueries = {
   rollbackTo: `rollback to call`,
   walFrames: `pragma wal_checkpoint(noop)`,
   checkpoint: `pragma wal_checkpoint(passive)`,
+  truncateWal: `pragma wal_checkpoint(truncate)`,
   dataVersion: `pragma data_version`,
 
   getMeta: `select value from meta where key = ?`,
