@@ -41,7 +41,7 @@ export class AccessTokens {
 
   /** What the token says, or undefined if it is not one of ours, has ended, or has not begun. */
   async verify(token: string): Promise<AccessClaims | undefined> {
-    if (token.length > longest) return undefined
+    if (token.length > longest || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return undefined
     try {
       const { payload } = await jwtVerify(token, this.#key, {
         algorithms: ['HS256'],
@@ -53,6 +53,7 @@ export class AccessTokens {
         currentDate: new Date(this.#now()),
       })
 
+      if (!Number.isInteger(payload.exp) || payload.exp! - payload.iat! > this.lifeSeconds) return undefined
       return claimsOf(payload.sub, payload['sid'], payload.aud)
     } catch {
       return undefined

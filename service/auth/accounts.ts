@@ -68,16 +68,14 @@ export class Accounts {
     const { database, outbox, id } = this.#parts
     const jobId = id()
 
-    await database
-      .transaction()
-      .execute((tx) =>
-        outbox.put(tx, {
-          id: jobId,
-          task: 'email.password-reset',
-          input: { email: normalAddress(email) },
-          options: { priority: 'urgent' },
-        }),
-      )
+    await database.transaction().execute((tx) =>
+      outbox.put(tx, {
+        id: jobId,
+        task: 'email.password-reset',
+        input: { email: normalAddress(email) },
+        options: { priority: 'urgent' },
+      }),
+    )
     await outbox.deliver(jobId)
   }
 

@@ -54,7 +54,7 @@ export function guard(tokens: AccessTokens, sessions: Sessions): MiddlewareHandl
 }
 
 async function claimsOf(tokens: AccessTokens, header: string | undefined) {
-  const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(header ?? '')?.[1]
+  const token = /^Bearer (\S+)$/i.exec(header ?? '')?.[1]
 
   return token === undefined ? undefined : tokens.verify(token)
 }

@@ -41,6 +41,8 @@ interface FilePart {
 /** @throws Problem when there is no file, it is too large, or it is of no kind that can be read. */
 export async function receiveUpload(receiving: Receiving): Promise<ReceivedFile> {
   const part = await filePart(receiving)
+  // It may fail while the file is still being written; then writing fails too, and tells.
+  part.rest.catch(() => {})
   try {
     const written = await write(part, receiving)
     await part.rest
@@ -48,7 +50,6 @@ export async function receiveUpload(receiving: Receiving): Promise<ReceivedFile>
 
     return { name: part.name, ...written }
   } catch (error) {
-    part.rest.catch(() => {})
     throw asProblem(error)
   } finally {
     receiving.body.destroy()
@@ -70,19 +71,32 @@ async function filePart(receiving: Receiving): Promise<FilePart> {
 
 /** The first file of a form. A form without one, or a malformed one, is a problem and never a crash. */
 function multipartFile({ body, headers, maxBytes }: Receiving): Promise<FilePart> {
-  const busboy = new Busboy({
-    headers: headers as BusboyHeaders,
-    limits: { files: 1, fields: 20, fieldSize: 1_000, parts: 25, headerPairs: 50, fileSize: maxBytes + 1 },
-  })
+  const form = formParser(headers, maxBytes)
 
   return new Promise((resolve, reject) => {
-    const rest = pipeline(body, busboy)
-    rest.then(
-      () => reject(noFile('The form has no file.')),
-      (error: unknown) => reject(noFile('The form cannot be read.', error)),
-    )
-    busboy.on('file', (_field, stream, name) => resolve({ name: cleanName(name), stream, rest }))
+    const rest = pipeline(body, form).catch((error: unknown) => {
+      throw noFile('The form cannot be read.', error)
+    })
+    rest.then(() => reject(noFile('The form has no file.')), reject)
+
+    form.on('file', (_field, stream, name) => {
+      // A part that is cut short reports it once, whether or not anybody reads yet, and never ends.
+      stream.on('error', (error) => stream.destroy(error))
+      rest.catch((error: Error) => stream.destroy(error))
+      resolve({ name: cleanName(name), stream, rest })
+    })
   })
+}
+
+function formParser(headers: IncomingHttpHeaders, maxBytes: number): InstanceType<typeof Busboy> {
+  try {
+    return new Busboy({
+      headers: headers as BusboyHeaders,
+      limits: { files: 1, fields: 20, fieldSize: 1_000, parts: 25, headerPairs: 50, fileSize: maxBytes + 1 },
+    })
+  } catch (error) {
+    throw noFile('The form has no boundary.', error)
+  }
 }
 
 function noFile(message: string, cause?: unknown): Problem {
@@ -130,6 +144,7 @@ async function write(
 }
 
 function asProblem(error: unknown): unknown {
+  if (error instanceof Problem) return error
   if (error instanceof InvalidUploadError) {
     return new Problem('invalid', error.message, { errors: [{ pointer: '/file', message: error.message }] })
   }
@@ -139,7 +154,9 @@ function asProblem(error: unknown): unknown {
     return new Problem('bad-request', 'The upload broke off.', { cause: error })
   }
 
-  return error
+  return error instanceof Error && error.message.includes('multipart')
+    ? noFile('The form cannot be read.', error)
+    : error
 }
 
 export function readableOf(body: ReadableStream<Uint8Array> | null): Readable {

@@ -67,7 +67,7 @@ function errorText({ state, error }: JobInfo): string | null {
   if (state === 'cancelled') return cancelledByUser
   if (state === 'expired') return 'The task was not started in time.'
   if (!error) return null
-  if (error.code === 'FATAL' || error.name === 'SmtpError') return error.message
+  if (error.name === 'Fatal' || error.name === 'SmtpError') return error.message
   if (error.code === 'JOB_TIMEOUT') return 'The task took too long.'
   if (error.code === 'WORKER_LOST') return 'The task was given up after its worker had been lost several times.'
   if (error.code === 'DATA_PROCESSING_FAILED') return 'Data processing failed: an internal error.'

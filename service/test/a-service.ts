@@ -38,7 +38,11 @@ export interface TestService extends Service {
   readonly mailbox: Mailbox | undefined
   readonly startWorker: () => Promise<void>
   /** Sends a request, with a JSON body if there is one. */
-  request(method: string, path: string, options?: { token?: string; json?: unknown; headers?: Record<string, string> }): Promise<Response>
+  request(
+    method: string,
+    path: string,
+    options?: { token?: string; json?: unknown; headers?: Record<string, string> },
+  ): Promise<Response>
   /** Registers an account and signs in. */
   signIn(email?: string): Promise<string>
 }
@@ -71,7 +75,9 @@ export async function aService(t: TestContext, options: TestOptions = {}): Promi
   const startWorker = async () => {
     handleEmailTasks(service.jobs, {
       database: service.database,
-      send: options.send ?? smtpSender({ host: '127.0.0.1', port: port!, username: undefined, password: undefined }, settings.fromEmail),
+      send:
+        options.send ??
+        smtpSender({ host: '127.0.0.1', port: port!, username: undefined, password: undefined }, settings.fromEmail),
       fromEmail: settings.fromEmail,
       baseUrl: settings.baseUrl!,
       resetKey: deriveKeys(secretKey).reset,
