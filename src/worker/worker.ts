@@ -237,9 +237,10 @@ export class Worker {
     const queues = this.#crew.hasRoom && this.#state === 'running' ? this.#queues() : []
     const ms = Math.min(heartbeatMs, this.options.leaseMs / 5, nextDueMs)
 
-    await Promise.race([this.#wakeup.woken, this.#store.wait(this.#incarnation, queues, ms, asleep.signal)])
+    const why = await Promise.race([this.#wakeup.woken, this.#store.wait(this.#incarnation, queues, ms, asleep.signal)])
     asleep.abort()
-    await this.#yield()
+    // What ends together wakes one by one; work that has come to the store is all there.
+    if (why !== 'work') await this.#yield()
   }
 
   /** This life is over: what it held belongs to others. */
