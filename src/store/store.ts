@@ -535,6 +535,7 @@ export interface JobEvent {
   readonly attempt: number
   readonly progress?: Progress
   readonly line?: LogLine
+  /** With `retrying`, and where it ended by one. */
   readonly error?: JobError
   readonly redact?: readonly string[]
 }

@@ -31,6 +31,8 @@ export interface Data {
   places: number
   sequence: number
   claims: number
+  /** Counts what comes up for pruning. */
+  endings: number
   /** When upkeep last ran, on the monotonic clock. */
   stampedAt: number
 }
@@ -117,6 +119,7 @@ export function emptyData(env: Env): Data {
     places: 0,
     sequence: 0,
     claims: 0,
+    endings: 0,
     stampedAt: -Infinity,
   }
 }

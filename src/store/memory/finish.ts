@@ -29,7 +29,7 @@ export function finish(data: Data, entry: Entry, ending: Ending): void {
   keep(data, entry)
   unpinMembers(data, entry)
 
-  data.news.tell(ending.state, entry)
+  data.news.tell(ending.state, entry, ending.error && { error: ending.error })
   data.news.final(entry.id)
 }
 
@@ -83,7 +83,7 @@ function keep(data: Data, entry: Entry) {
   const { keepSucceededMs, keepFailedMs } = entry.job
   const ms = entry.state === 'succeeded' ? keepSucceededMs : keepFailedMs
   const until = entry.finishedAt! + Math.ceil(ms / 60_000) * 60_000
-  entry.retention = data.retention.add(entry, until, entry.seq)
+  entry.retention = data.retention.add(entry, until, ++data.endings)
 }
 
 /** Members that stayed only for this job are looked at again. */
@@ -91,6 +91,6 @@ function unpinMembers(data: Data, entry: Entry) {
   for (const { member } of entry.waitsFor) {
     if (!member.pinned) continue
     member.pinned = false
-    member.retention = data.retention.add(member, member.finishedAt!, member.seq)
+    member.retention = data.retention.add(member, data.env.now(), ++data.endings)
   }
 }

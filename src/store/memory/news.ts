@@ -6,7 +6,6 @@
  */
 import type { Env } from '../../env.ts'
 import type { Entry } from './entry.ts'
-import { recordOf } from './entry.ts'
 import { Subscription } from './subscription.ts'
 import type { EventFilter, IncarnationId, JobEvent, JobEventKind, WaitResult } from '../store.ts'
 
@@ -65,16 +64,10 @@ export class News {
   tell(kind: JobEventKind, entry: Entry, more?: Partial<JobEvent>): void {
     if (this.#subscriptions.size === 0) return
 
-    const { id, task, queue, state, attempt, progress, error, redact } = recordOf(entry)
-    const event: JobEvent = { kind, at: this.#env.now(), id, task, queue, state, attempt }
-    const whole = {
-      ...event,
-      ...(progress && { progress }),
-      ...(error && { error }),
-      ...(redact && { redact }),
-      ...more,
-    }
-    for (const subscription of this.#subscriptions) subscription.offer(whole)
+    const { id, state, attempt } = entry
+    const { task, queue, redact } = entry.job
+    const event = { kind, at: this.#env.now(), id, task, queue, state, attempt, ...(redact && { redact }), ...more }
+    for (const subscription of this.#subscriptions) subscription.offer(event)
   }
 
   close(): void {

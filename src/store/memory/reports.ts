@@ -15,7 +15,7 @@ export function report(data: Data, incarnation: IncarnationId, said: Report): Re
     entry.steps.set(said.name, said.result)
   } else if (said.kind === 'progress') {
     entry.progress = said.progress
-    data.news.tell('progress', entry)
+    data.news.tell('progress', entry, { progress: said.progress })
   } else {
     entry.log.push(said.line)
     data.news.tell('log', entry, { line: said.line })

@@ -72,7 +72,7 @@ function again(data: Data, entry: Entry, { error, delayMs }: Outcome & { kind: '
   entry.error = error
   if (delayMs > 0) putOff(data, entry, delayMs)
   else lineUpAfresh(data, entry)
-  data.news.tell('retrying', entry)
+  data.news.tell('retrying', entry, { error })
 }
 
 function block(data: Data, entry: Entry, on: readonly string[]) {

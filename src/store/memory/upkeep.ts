@@ -2,7 +2,7 @@
  * Upkeep: what nobody asks for and time brings.
  *
  * Silence of the store is not silence of its workers: when nobody has looked for half a
- * lease, every lease is extended instead of rescuing. A rescue raises `crashes`, not
+ * lease, that lease is extended instead of rescuing. A rescue raises `crashes`, not
  * `attempts`, so that a job which kills its worker is found out and its neighbours are
  * not blamed. Any worker may do it; twice is harmless.
  */
@@ -27,17 +27,19 @@ const goneMs = 2 * 24 * 3_600_000
 /** How long statistics are kept. */
 const statsMs = 14 * 24 * 3_600_000
 const crashesAllowed = 2
+const usualLeaseMs = 8_000
 
 export function upkeep(data: Data, given: Partial<UpkeepLimits> = {}): UpkeepResult {
   const limits = { ...upkeepDefaults, ...given }
+  const endings = data.endings
   const extended = extendAfterSilence(data)
 
   const promoted = promote(data, limits.promote)
   const expired = expireOverdue(data, limits.expire)
-  if (!extended) loseSilent(data)
+  loseSilent(data)
   const rescued = rescue(data, limits.rescue)
   const followed = spread(data, limits.spread)
-  const pruned = prune(data, limits.prune)
+  const pruned = prune(data, limits.prune, endings)
   forget(data)
   data.stampedAt = data.env.monotonic()
 
@@ -52,13 +54,18 @@ export function upkeep(data: Data, given: Partial<UpkeepLimits> = {}): UpkeepRes
   return { more, ...done, extended, ...(nextDue !== undefined && { nextDueMs: nextDue }) }
 }
 
+/** Each lease by itself: a patient worker must not make a short silence of the store look like its workers'. */
 function extendAfterSilence(data: Data): boolean {
-  const lives = [...data.incarnations.values()]
-  const longest = Math.max(...lives.map(({ worker }) => worker.leaseMs))
-  if (data.env.monotonic() - data.stampedAt <= longest / 2) return false
+  const silentMs = data.env.monotonic() - data.stampedAt
+  const extended = [...data.incarnations.values()].filter(({ worker }) => silentMs > silenceAllowed(worker.leaseMs))
 
-  for (const life of lives) renew(data, life)
-  return lives.length > 0
+  for (const life of extended) renew(data, life)
+  return extended.length > 0
+}
+
+/** Half a lease, but of no shorter one than usual: a hasty worker may be watched by calmer ones. */
+function silenceAllowed(leaseMs: number): number {
+  return Math.max(leaseMs, usualLeaseMs) / 2
 }
 
 function promote(data: Data, limit: number): number {
@@ -115,10 +122,12 @@ function rescueJob(data: Data, entry: Entry) {
   }
 }
 
-function prune(data: Data, limit: number): number {
+/** What has ended within this very call, after `endings`, is left to the next one. */
+function prune(data: Data, limit: number, endings: number): number {
   const now = data.env.now()
   return upTo(limit, () => {
-    for (let spot = data.retention.peek(); spot?.entry && spot.first <= now; spot = data.retention.peek()) {
+    for (let spot = data.retention.peek(); spot?.entry; spot = data.retention.peek()) {
+      if (spot.first > now || spot.second > endings) return false
       const { entry } = spot
       data.retention.remove(spot)
       entry.pinned = neededByOthers(entry)

@@ -119,6 +119,22 @@ export function cancelling(harness: StoreHarness): void {
     assert.equal(await scene.state('a'), 'cancelled')
   })
 
+  test('a cancelled job still tells when its cancel was asked for', async (t) => {
+    const scene = await setScene(harness, t)
+    const [one, two] = [await scene.join(), await scene.join()]
+    await scene.insert(...jobs(['a', 'b', 'c']))
+    const [[a], [b]] = [await scene.claim(one, { jobs: 1 }), await scene.claim(two, { jobs: 1 })]
+    await scene.claim(await scene.join(), { jobs: 1 })
+    const askedAt = scene.env.now()
+    await scene.store.cancel(['a', 'b', 'c'])
+
+    await scene.settle(one, a!, succeeded)
+    await scene.giveBack(two, b!)
+    await scene.silence()
+
+    for (const id of ['a', 'b', 'c']) assert.equal((await scene.get(id)).cancelRequestedAt, askedAt, id)
+  })
+
   test('a final job stays as it ended', async (t) => {
     const scene = await setScene(harness, t)
     await scene.insert(aJob({ id: 'a' }))

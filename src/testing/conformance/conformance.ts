@@ -1,5 +1,6 @@
 import { after, describe } from 'node:test'
 import { cancelling } from './cancelling.ts'
+import { cascades } from './cascades.ts'
 import { changing } from './changing.ts'
 import { claiming } from './claiming.ts'
 import { closing } from './closing.ts'
@@ -27,6 +28,7 @@ import { sharing } from './sharing.ts'
 import { suspects } from './suspects.ts'
 import { telling } from './telling.ts'
 import { uniqueKeys } from './unique-keys.ts'
+import { settled } from './settled.ts'
 import { waiting } from './waiting.ts'
 
 const subjects: Record<string, (harness: StoreHarness) => void> = {
@@ -43,6 +45,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   removing,
   'unique keys': uniqueKeys,
   dependencies,
+  cascades,
   'held jobs': held,
   lanes,
   rates,
@@ -55,6 +58,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   pausing,
   events: telling,
   waiting,
+  'waiting for results': settled,
   messages,
   sharing,
   closing,

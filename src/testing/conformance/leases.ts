@@ -97,6 +97,31 @@ export function leases(harness: StoreHarness): void {
     assert.equal((await scene.store.workers())[0]?.leaseLeftMs, 8_000)
   })
 
+  test('a hasty worker is rescued though upkeep looks less often than half its lease', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.join({ leaseMs: 600_000 })
+    const hasty = await scene.join({ leaseMs: 1_000 })
+    await scene.insert(aJob({ id: 'a' }))
+    await scene.claim(hasty)
+
+    await scene.pass(3_000)
+
+    assert.equal(await scene.state('a'), 'ready')
+  })
+
+  test('a patient worker beside them makes nobody else count as dead', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.join({ leaseMs: 600_000 })
+    await scene.insert(aJob({ id: 'a' }))
+    await scene.claim(await scene.join())
+    await scene.pass(1_000)
+
+    await scene.env.advance(60_000)
+    const result = await scene.store.upkeep()
+
+    assert.deepEqual([result.extended, result.rescued], [true, 0])
+  })
+
   test('after such an extension silence still counts', async (t) => {
     const scene = await setScene(harness, t)
     await scene.insert(aJob({ id: 'a' }))
@@ -210,6 +235,18 @@ export function leases(harness: StoreHarness): void {
     const answer = await scene.store.resync(worker)
 
     assert.deepEqual(answer, { held: [claimed[1]] })
+  })
+
+  test('resync hands over the steps that were reported under the very claim', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    await scene.insert(aJob({ id: 'a' }))
+    const [claim] = await scene.claim(worker)
+    await scene.store.report(worker, [{ kind: 'step', claim: claim!, name: 'charge', result: '"paid"' }])
+
+    const answer = await scene.store.resync(worker)
+
+    assert.deepEqual(answer !== 'gone' && answer.held[0]?.steps, { charge: '"paid"' })
   })
 
   test('resync says of a held job that its cancel was asked for', async (t) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { aJob, jobs, succeeded } from './builders.ts'
+import { aJob, jobs, retryIn, succeeded } from './builders.ts'
 import type { StoreHarness } from './harness.ts'
 import { setScene } from './scene.ts'
 
@@ -60,6 +60,16 @@ export function rates(harness: StoreHarness): void {
     await scene.giveBack(worker, a!)
 
     assert.deepEqual(await scene.claimedIds(worker), ['a'])
+  })
+
+  test('each of several starts within one moment takes a token', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    await scene.insert(aJob({ id: 'a', ...rate(3) }))
+
+    for (let n = 0; n < 3; n++) await scene.run(worker, retryIn(0))
+
+    assert.deepEqual(await scene.claimedIds(worker), [])
   })
 
   test('leaving returns the tokens of what was held', async (t) => {

@@ -1,0 +1,253 @@
+/** Random scripts: few names and short times, so that everything meets everything. */
+import type { Rank } from '../../job.ts'
+import type { Outcome } from '../../outcome.ts'
+import type { JobChange, JobQuery, NewJob, Room } from '../../store/store.ts'
+import { ManualEnv } from '../manual-env.ts'
+import type { Command, Pick, Script, ScriptedReport, ScriptedSettlement } from './script.ts'
+
+const workers = 4
+const firstCommands: Script = [
+  { do: 'events' },
+  ...Array.from({ length: workers }, (): Command => ({ do: 'join', slots: 5, leaseMs: 8_000 })),
+]
+
+/** The same seed gives the same script. */
+export function generateScript(seed: number, length: number): Script {
+  const dice = new Dice(seed)
+  const commands = Array.from({ length }, (_, index): Command => {
+    if (index % 25 === 24) return { do: 'look' }
+    return dice.weighted(kinds)(dice)
+  })
+  return [...firstCommands, ...commands, { do: 'look' }]
+}
+
+const kinds: readonly (readonly [number, (dice: Dice) => Command])[] = [
+  [20, (dice) => ({ do: 'insert', calls: dice.list(1, 2, () => dice.list(1, 4, () => job(dice))) })],
+  [45, turn],
+  [2, () => ({ do: 'join', slots: 5, leaseMs: 8_000 })],
+  [2, (dice) => ({ do: 'leave', worker: worker(dice) })],
+  [4, (dice) => ({ do: 'resync', worker: worker(dice) })],
+  [2, (dice) => ({ do: 'wait', worker: worker(dice), queues: dice.some(queues), ms: 1_000 })],
+  [6, (dice) => ({ do: 'report', worker: worker(dice), reports: dice.list(1, 3, () => report(dice)) })],
+  [2, (dice) => ({ do: 'settled', ids: ids(dice) })],
+  [6, (dice) => ({ do: 'change', ids: ids(dice), change: change(dice) })],
+  [7, (dice) => ({ do: 'cancel', ids: ids(dice) })],
+  [8, (dice) => ({ do: 'retry', ids: ids(dice) })],
+  [4, (dice) => ({ do: 'remove', ids: ids(dice) })],
+  [4, (dice) => ({ do: 'release', held: ids(dice).map((id) => ({ id, result: dice.pick(['1', null]) })) })],
+  [1, (dice) => ({ do: 'get', ids: ids(dice) })],
+  [1, (dice) => ({ do: 'history', id: id(dice) })],
+  [1, (dice) => ({ do: 'members', id: id(dice) })],
+  [4, (dice) => ({ do: 'find', query: query(dice) })],
+  [1, () => ({ do: 'counts' })],
+  [1, () => ({ do: 'workers' })],
+  [1, () => ({ do: 'inspect' })],
+  [1, (dice) => ({ do: 'stats', minutes: dice.below(4) })],
+  [3, (dice) => ({ do: 'pause', queue: dice.pick(queues), paused: dice.chance(0.4) })],
+  [3, (dice) => ({ do: 'limit', name: dice.pick(['l0', 'l1', 'r0', 'r1']), value: limit(dice) })],
+  [
+    8,
+    (dice) => ({
+      do: 'upkeep',
+      limits: dice.chance(0.3) ? { promote: 1, rescue: 1, expire: 1, spread: 1, prune: 1 } : {},
+    }),
+  ],
+  [
+    2,
+    (dice) => ({
+      do: 'schedules.put',
+      schedules: [{ name: dice.pick(names), rule: dice.pick(names), nextAt: dice.pick([5, 7, null]) }],
+    }),
+  ],
+  [1, (dice) => ({ do: 'schedules.pause', name: dice.pick(names), paused: dice.chance(0.3) })],
+  [1, (dice) => ({ do: 'schedules.remove', names: dice.some(names) })],
+  [1, () => ({ do: 'schedules.list' })],
+  [
+    4,
+    (dice) => ({
+      do: 'schedules.fire',
+      name: dice.pick(names),
+      nextInMs: dice.pick([1_000, null]),
+      ...(dice.chance(0.2) && { late: true }),
+      ...(dice.chance(0.8) && { job: job(dice) }),
+    }),
+  ],
+  [
+    2,
+    (dice) => ({
+      do: 'send',
+      worker: dice.pick([worker(dice), 'all']),
+      message: dice.pick([{ kind: 'quiet' }, { kind: 'stop' }, { kind: 'resize', slots: 2 }]),
+    }),
+  ],
+  [14, (dice) => ({ do: 'advance', ms: dice.pick([1, 10, 500, 1_000, 3_000]) })],
+  [4, (dice) => ({ do: 'pass', ms: dice.pick([1_000, 3_000, 10_000]) })],
+  [1, (dice) => ({ do: 'advance', ms: dice.pick([30_000, 70_000]) })],
+  [1, (dice) => ({ do: 'jump', ms: dice.pick([-5_000, 5_000, -60_000]) })],
+]
+
+const queues = ['q0', 'q1'] as const
+const tasks = ['t0', 't1'] as const
+const names = ['s0', 's1'] as const
+const ranks: readonly Rank[] = [0, 1, 2, 2, 2, 3]
+const error = { name: 'Error', message: 'no' }
+
+function job(dice: Dice): NewJob {
+  return {
+    id: `j${dice.below(60)}`,
+    task: dice.pick(tasks),
+    queue: dice.pick(queues),
+    rank: dice.pick(ranks),
+    input: dice.pick(['1', '{"a":{"b":1}}', '{"a":{"b":"1"}}']),
+    keepSucceededMs: dice.pick([0, 60_000, 90_000]),
+    keepFailedMs: dice.pick([0, 60_000, 600_000]),
+    ...(dice.chance(0.15) && { due: { inMs: dice.pick([1, 500, 2_000, 20_000]) } }),
+    ...(dice.chance(0.1) && { expires: { inMs: dice.pick([1, 1_000, 5_000]) } }),
+    ...(dice.chance(0.1) && { once: true }),
+    ...(dice.chance(0.25) && { unique: unique(dice) }),
+    ...(dice.chance(0.25) && { lane: { name: dice.pick(['l0', 'l1']), slots: 1 + dice.below(2) } }),
+    ...(dice.chance(0.2) && { rate: { name: dice.pick(['r0', 'r1']), tokens: 1 + dice.below(2), perMs: 2_000 } }),
+    ...(dice.chance(0.35) && { after: { on: ids(dice), otherwise: dice.pick(['cancel', 'run']) } }),
+    ...(dice.chance(0.06) && { held: true }),
+    ...(dice.chance(0.1) && { tags: dice.some(['red', 'blue']) }),
+    ...(dice.chance(0.1) && { metadata: '{"m":1}', version: 2, redact: ['input.a'] }),
+    ...(dice.chance(0.08) && { onSucceeded: followUp(dice) }),
+    ...(dice.chance(0.08) && { onFailed: followUp(dice) }),
+  }
+}
+
+function followUp(dice: Dice): NonNullable<NewJob['onFailed']> {
+  return { task: 'then', queue: dice.pick(queues), rank: dice.pick(ranks), keepSucceededMs: 0, keepFailedMs: 60_000 }
+}
+
+function unique(dice: Dice): NonNullable<NewJob['unique']> {
+  return {
+    key: dice.pick(['k0', 'k1']),
+    scope: dice.pick(['waiting', 'active', { forMs: dice.pick([500, 5_000]) }]),
+    onConflict: dice.pick(['keep', 'replace']),
+  }
+}
+
+function turn(dice: Dice): Command {
+  return {
+    do: 'turn',
+    worker: worker(dice),
+    settled: dice.list(0, 3, () => settlement(dice)),
+    givenBack: dice.list(0, 1, () => ({
+      claim: claim(dice),
+      ...(dice.chance(0.5) && { delayMs: dice.pick([0, 1_000]) }),
+    })),
+    room: dice.list(0, 2, () => room(dice)),
+    ...(dice.chance(0.05) && { lost: true }),
+  }
+}
+
+function room(dice: Dice): Room {
+  return { queues: dice.some(queues), jobs: dice.below(5), bottomUp: dice.below(2) }
+}
+
+function settlement(dice: Dice): ScriptedSettlement {
+  return {
+    claim: claim(dice),
+    outcome: outcome(dice),
+    ranMs: dice.below(100),
+    ...(dice.chance(0.15) && { followUps: dice.list(1, 2, () => job(dice)) }),
+  }
+}
+
+function outcome(dice: Dice): Outcome {
+  return dice.weighted<() => Outcome>([
+    [5, () => ({ kind: 'succeeded', result: dice.pick(['{"r":1}', null]) })],
+    [3, () => ({ kind: 'failed', error })],
+    [3, () => ({ kind: 'retry', error, delayMs: dice.pick([0, 1, 1_000]) })],
+    [1, () => ({ kind: 'cancelled', ...(dice.chance(0.5) && { error }) })],
+    [2, () => ({ kind: 'wait', on: ids(dice) })],
+  ])()
+}
+
+function claim(dice: Dice): Pick {
+  return dice.chance(0.85) ? { held: dice.below(5) } : { ever: dice.below(50) }
+}
+
+function report(dice: Dice): ScriptedReport {
+  return dice.pick<ScriptedReport>([
+    { kind: 'progress', claim: claim(dice), progress: { done: dice.below(9), of: 9 } },
+    { kind: 'log', claim: claim(dice), line: { at: dice.below(9), level: 'info', message: 'm' } },
+    { kind: 'step', claim: claim(dice), name: dice.pick(names), result: `${dice.below(9)}` },
+  ])
+}
+
+function change(dice: Dice): JobChange {
+  return {
+    ...(dice.chance(0.5) && { rank: dice.pick(ranks) }),
+    ...(dice.chance(0.5) && { due: { inMs: dice.pick([-5, 0, 500, 3_000]) } }),
+    ...(dice.chance(0.2) && { input: '{"changed":true}' }),
+  }
+}
+
+function limit(dice: Dice): { slots?: number; tokens?: number; perMs?: number } {
+  return {
+    ...(dice.chance(0.6) && { slots: dice.below(4) }),
+    ...(dice.chance(0.6) && { tokens: dice.below(4) }),
+    ...(dice.chance(0.3) && { perMs: dice.pick([1_000, 4_000]) }),
+  }
+}
+
+function query(dice: Dice): JobQuery {
+  return {
+    limit: 1 + dice.below(7),
+    ...(dice.chance(0.3) && { states: dice.some(['ready', 'running', 'failed', 'cancelled', 'succeeded'] as const) }),
+    ...(dice.chance(0.2) && { tasks: dice.some(tasks) }),
+    ...(dice.chance(0.2) && { queues: dice.some(queues) }),
+    ...(dice.chance(0.2) && { tag: 'red' }),
+    ...(dice.chance(0.2) && { input: { path: 'a.b', value: dice.pick([1, '1']) } }),
+    ...(dice.chance(0.1) && { metadata: { path: 'm', value: 1 } }),
+  }
+}
+
+function worker(dice: Dice): number {
+  return dice.below(workers + 2)
+}
+
+function ids(dice: Dice): string[] {
+  return dice.list(1, 3, () => id(dice))
+}
+
+function id(dice: Dice): string {
+  return dice.chance(0.9) ? `j${dice.below(60)}` : `~${dice.below(8)}`
+}
+
+class Dice {
+  readonly #env: ManualEnv
+
+  constructor(seed: number) {
+    this.#env = new ManualEnv({ seed })
+  }
+
+  below(end: number): number {
+    return Math.floor(this.#env.random() * end)
+  }
+
+  chance(part: number): boolean {
+    return this.#env.random() < part
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return items[this.below(items.length)]!
+  }
+
+  /** At least one of them, in their order. */
+  some<T>(items: readonly T[]): T[] {
+    const chosen = items.filter(() => this.chance(0.5))
+    return chosen.length > 0 ? chosen : [this.pick(items)]
+  }
+
+  list<T>(least: number, most: number, make: () => T): T[] {
+    return Array.from({ length: least + this.below(most - least + 1) }, make)
+  }
+
+  weighted<T>(items: readonly (readonly [number, T])[]): T {
+    let left = this.#env.random() * items.reduce((sum, [weight]) => sum + weight, 0)
+    return items.find(([weight]) => (left -= weight) < 0)![1]
+  }
+}
