@@ -119,7 +119,7 @@ export class Claiming {
     const [seq, place, , , , queue, , , , , , rate] = row
     const { sql, now } = this.#step
     sql.claimOne.run(seq, this.#incarnation, this.#step.claim(), place, now)
-    if (rate !== null) sql.addStart.run(rate, now, seq)
+    if (rate !== null) sql.addStart.run(rate, now, seq, this.#step.claim())
     this.#step.move(queue, 'ready', 'running')
     this.#handOut(row)
   }

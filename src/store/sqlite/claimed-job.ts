@@ -5,7 +5,10 @@ import { errorValue, flag, idText, finalState, storedOptions, type FinalRow, typ
 import type { Names } from './names.ts'
 import type { Statements } from './statements.ts'
 
-export type Reader = { readonly sql: Statements; readonly names: Names }
+export interface Reader {
+  readonly sql: Statements
+  readonly names: Names
+}
 
 /** In the order of the columns of `claimable`. */
 export type ClaimRow = readonly [
@@ -59,7 +62,12 @@ export class Held extends Same {
 const inlineBytes = 16 * 1024 * 1024
 const membersPerPage = 500
 
-export function claimedJob(reader: Reader, row: ClaimRow, claim: number, since: number): ClaimedJob {
+export function claimedJob(
+  reader: Reader & { readonly anySteps: boolean },
+  row: ClaimRow,
+  claim: number,
+  since: number,
+): ClaimedJob {
   const [seq, , noted, id, task, queue, rank, createdAt, , , , , flags, , options, input] = row
   const { names, sql } = reader
   const job: { -readonly [K in keyof ClaimedJob]: ClaimedJob[K] } = {
@@ -77,8 +85,8 @@ export function claimedJob(reader: Reader, row: ClaimRow, claim: number, since: 
     const course = sql.getCourse.get(seq) as Pick<JobRow, 'failures' | 'crashes'>
     job.attempt = course.failures + 1
     job.crashes = course.crashes
-    addSteps(reader, job, seq)
   }
+  if (reader.anySteps) addSteps(reader, job, seq)
   if (options !== null) addOptions(job, options)
   if (flags & flag.members) addMembers(reader, job, seq)
   new Held(job, row, since)

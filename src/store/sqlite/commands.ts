@@ -4,7 +4,6 @@ import { dropExpiry, end } from './ending.ts'
 import { flag, idValue, moment, type FinalRow, type JobRow } from './job-row.ts'
 import { enterLine, leaveLine, stand } from './line.ts'
 import { erase } from './prune.ts'
-import { storedError } from './settle.ts'
 import type { Step } from './step.ts'
 import { blockWaitersAgain, spread, spreadPerStep } from './waiting.ts'
 import { isWaiting, leavePlace, note, whereIs, type Where } from './where.ts'
@@ -20,7 +19,7 @@ export function change(step: Step, id: string, wanted: JobChange): ChangeAnswer 
   const ranked = wanted.rank === undefined ? job : changeRank(step, job, where, wanted.rank)
   const state = wanted.due ? changeDue(step, ranked, where, wanted.due) : where.state
   if (state !== where.state) step.move(job.queue, where.state, state)
-  step.tell('changed', job, state, job.failures, storedError(job))
+  step.tell('changed', job, state, job.failures)
   return 'changed'
 }
 
@@ -100,7 +99,7 @@ function requestCancel(step: Step, job: JobRow, { claimed }: Where & { state: 'r
   sql.requestCancel.run(now, job.seq)
   sql.addSignal.run(claimed.incarnation, job.seq, claimed.claim)
   step.called.add(claimed.incarnation)
-  step.tell('cancelling', job, 'running', job.failures + 1, storedError(job))
+  step.tell('cancelling', job, 'running', job.failures + 1)
   return 'cancelling'
 }
 

@@ -16,6 +16,8 @@ export interface Ending {
   readonly attempts?: number
   readonly due?: number | null
   readonly cancelAt?: number | null
+  /** What its run asked for, should it succeed. */
+  readonly followUps?: readonly NewJob[] | undefined
 }
 
 /** The job has left its place already, but not its slot if it was running. `from` is the state it had. */
@@ -29,6 +31,7 @@ export function end(step: Step, job: JobRow, from: JobState, ending: Ending): vo
     startedAt = job.started,
     attempts = job.failures,
     due = null,
+    cancelAt = null,
   } = ending
   const until = step.keepUntil(job.keep, state === 'succeeded')
 
@@ -43,6 +46,7 @@ export function end(step: Step, job: JobRow, from: JobState, ending: Ending): vo
     result,
     errorText(error),
     because,
+    cancelAt,
     due,
   )
   step.pruneAt(until, job.seq)
@@ -55,6 +59,7 @@ export function end(step: Step, job: JobRow, from: JobState, ending: Ending): vo
   step.tell(state, job, state, attempts, error && { error })
   step.telling.push(job.seq)
   step.ended.push(job.seq)
+  for (const each of ending.followUps ?? []) insertFollowUp(step, each)
   if (job.flags & (flag.onSucceeded | flag.onFailed)) followUp(step, job, ending)
 }
 

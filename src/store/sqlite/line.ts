@@ -6,6 +6,7 @@
  */
 import type { JobRow } from './job-row.ts'
 import type { Step } from './step.ts'
+import type { ClaimedPlace } from './where.ts'
 
 /** What standing in a line needs to know of a job. */
 export type Standing = Pick<JobRow, 'seq' | 'queue' | 'rank' | 'lane' | 'rate' | 'noted' | 'place' | 'crashes'>
@@ -109,18 +110,21 @@ export function rateFor(step: Step, name: string, tokens: number, perMs: number)
   return rate.id
 }
 
+/** Stands for a time that is not known: a rate without tokens. */
+export const never: number = Number.MAX_SAFE_INTEGER
+
 /** When another start fits. In the past if it does already. */
-export function nextToken({ sql, now }: Pick<Step, 'sql' | 'now'>, rate: number): number {
+export function nextToken({ sql }: Pick<Step, 'sql'>, rate: number): number {
   const { tokens, per_ms: perMs } = sql.rateById.get(rate) as { tokens: number; per_ms: number }
-  if (tokens <= 0) return now + perMs
+  if (tokens <= 0) return never
 
   const deciding = sql.decidingStart.get(rate, tokens - 1) as { at: number } | undefined
   return deciding ? deciding.at + perMs : 0
 }
 
 /** Takes back the token of a job that did not start after all. */
-export function returnToken(step: Step, { rate, seq }: Pick<JobRow, 'rate' | 'seq'>, startedAt: number): void {
+export function returnToken(step: Step, { rate, seq }: JobRow, { since, claim }: ClaimedPlace): void {
   if (rate === null) return
-  step.sql.dropStart.run(rate, startedAt, seq)
+  step.sql.dropStart.run(rate, since, seq, claim)
   step.sql.closeLines.run(0, rate)
 }

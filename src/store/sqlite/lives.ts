@@ -8,8 +8,8 @@ import { WorkerLostError } from '../../errors.ts'
 import type { ControlMessage, NewWorker, WorkerRecord } from '../store.ts'
 import { dropExpiry, end } from './ending.ts'
 import { flag, type JobRow } from './job-row.ts'
-import { stand } from './line.ts'
-import { storedError, takeBack } from './settle.ts'
+import { never, stand } from './line.ts'
+import { takeBack } from './settle.ts'
 import { outcomes, type Step } from './step.ts'
 import type { Statements } from './statements.ts'
 import { note, type ClaimedPlace } from './where.ts'
@@ -83,19 +83,19 @@ function forget(step: Step, n: number): void {
   called.add(n)
 }
 
-/** True if the store was silent for half a lease, and every lease extended for it. */
+/**
+ * True if the store was silent for half of some lease: that lease is extended instead of believed. Each by
+ * itself, so a patient worker does not make a short silence of the store look like its workers', and none
+ * shorter than usual, since a hasty worker may be watched by calmer ones.
+ */
 export function extendAfterSilence({ env, sql }: Step): boolean {
-  const longest = (sql.longestLease.get() as { ms: number | null }).ms
-  if (longest === null) return false
-
-  const stamp = (sql.getMeta.get('stamp') as { value: number }).value
-  const boot = (sql.getMeta.get('boot') as { value: string }).value
+  const { value: stamped } = sql.getMeta.get('stamp') as { value: number }
+  const { value: boot } = sql.getMeta.get('boot') as { value: string }
   const monotonic = env.monotonic()
-  if (boot === env.bootId && monotonic - stamp <= longest / 2) return false
+  const rebooted = boot !== env.bootId
+  if (rebooted) sql.forgetAllListeners.run()
 
-  sql.extendLeases.run(monotonic)
-  if (boot !== env.bootId) sql.forgetAllListeners.run()
-  return true
+  return Number(sql.extendLeases.run(monotonic, rebooted ? never : monotonic - stamped).changes) > 0
 }
 
 export function stamp({ env, sql }: Step): void {
@@ -138,7 +138,7 @@ function rescueJob(step: Step, job: JobRow, { cancel_at: cancelAt, since }: Clai
     step.flushReady()
     stand(step, crashed)
     step.move(job.queue, 'running', 'ready')
-    step.tell('rescued', crashed, 'ready', job.failures, storedError(job))
+    step.tell('rescued', crashed, 'ready', job.failures)
   }
 }
 

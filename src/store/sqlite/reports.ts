@@ -1,7 +1,7 @@
 /** What running jobs say of themselves: progress, log lines, step results, each fenced by its claim. */
 import type { Report, ReportAnswer } from '../store.ts'
 import { lifeOf } from './lives.ts'
-import { heldJob, storedError } from './settle.ts'
+import { heldJob } from './settle.ts'
 import type { Step } from './step.ts'
 
 export function report(step: Step, incarnation: string, reports: readonly Report[]): ReportAnswer[] {
@@ -20,7 +20,7 @@ function record(step: Step, incarnation: number, said: Report): ReportAnswer {
 
   if (said.kind === 'progress') sql.putProgress.run(job.seq, JSON.stringify(said.progress))
   else sql.addLog.run(job.seq, JSON.stringify(said.line), job.seq)
-  const line = said.kind === 'log' ? { line: said.line } : {}
-  step.tell(said.kind, job, 'running', job.failures + 1, { ...storedError(job), ...line })
+  const more = said.kind === 'progress' ? { progress: said.progress } : { line: said.line }
+  step.tell(said.kind, job, 'running', job.failures + 1, more)
   return 'written'
 }

@@ -1,9 +1,8 @@
 /** Recording how runs ended, and taking back jobs that were not started. */
 import type { Outcome } from '../../outcome.ts'
-import type { Claim, Settlement, Turn } from '../store.ts'
+import type { Claim, NewJob, Settlement, Turn } from '../store.ts'
 import { Held, type ClaimRow } from './claimed-job.ts'
 import { dropExpiry, end } from './ending.ts'
-import { insertFollowUp } from './insert.ts'
 import { errorText, flag, idValue, running, stateCode, type JobRow } from './job-row.ts'
 import { enterLine, freeSlot, returnToken, stand } from './line.ts'
 import { outcomes, type Step } from './step.ts'
@@ -63,8 +62,7 @@ function settleWhole(step: Step, incarnation: number, { claim, outcome, ranMs, f
   step.record(job.task, outcomes.indexOf(recorded.kind), ranMs)
   step.sql.leaveClaimed.run(job.seq)
   dropExpiry(step, job)
-  apply(step, { ...job, expires: null }, place, recorded)
-  if (recorded.kind === 'succeeded') for (const each of followUps ?? []) insertFollowUp(step, each)
+  apply(step, { ...job, expires: null }, place, recorded, followUps)
   return true
 }
 
@@ -86,7 +84,13 @@ function cancelled(outcome: Outcome): Outcome {
   return 'error' in outcome && outcome.error ? { kind: 'cancelled', error: outcome.error } : { kind: 'cancelled' }
 }
 
-function apply(step: Step, job: JobRow, { since, cancel_at: cancelAt }: ClaimedPlace, outcome: Outcome): void {
+function apply(
+  step: Step,
+  job: JobRow,
+  { since, cancel_at: cancelAt }: ClaimedPlace,
+  outcome: Outcome,
+  followUps: readonly NewJob[] | undefined,
+): void {
   if (outcome.kind === 'wait') return block(step, { ...job, started: since }, outcome.on)
 
   const attempts = job.failures + 1
@@ -95,7 +99,13 @@ function apply(step: Step, job: JobRow, { since, cancel_at: cancelAt }: ClaimedP
   }
   if (outcome.kind === 'retry') return again(step, { ...job, failures: attempts, started: since }, outcome)
   if (outcome.kind === 'succeeded') {
-    return end(step, job, 'running', { state: 'succeeded', result: outcome.result, attempts, startedAt: since })
+    return end(step, job, 'running', {
+      state: 'succeeded',
+      result: outcome.result,
+      attempts,
+      startedAt: since,
+      followUps,
+    })
   }
   end(step, job, 'running', { state: outcome.kind, error: outcome.error, attempts, startedAt: since, cancelAt })
 }
@@ -149,19 +159,16 @@ export function giveBack(step: Step, incarnation: number, givenBack: Turn['given
 export function takeBack(step: Step, { job, place }: HeldJob, delayMs: number): void {
   const { sql } = step
   sql.leaveClaimed.run(job.seq)
-  returnToken(step, job, place.since)
+  returnToken(step, job, place)
   if (place.cancel_at !== null)
     return end(step, job, 'running', { state: 'cancelled', startedAt: null, cancelAt: place.cancel_at })
 
   // It has not started, so it may still expire.
   if (job.expires !== null) sql.addDeadline.run(job.expires, job.seq)
-  // Its step results are looked for at the next claim only if something is noted about it.
-  const back = job.started !== null || step.anySteps ? note(step, { ...job, started: null }) : job
+  const back = job.started === null ? job : note(step, { ...job, started: null })
   step.flushReady()
   if (delayMs <= 0) stand(step, back)
   const state = delayMs > 0 ? putOff(step, back, delayMs) : 'ready'
   step.move(job.queue, 'running', state)
-  step.tell('given back', job, state, job.failures, storedError(job))
+  step.tell('given back', job, state, job.failures)
 }
-
-export const storedError = ({ error }: JobRow) => (error === null ? undefined : { error: JSON.parse(error) })

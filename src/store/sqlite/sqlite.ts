@@ -248,6 +248,7 @@ async function* listen(events: () => Events, filter: contract.EventFilter, signa
 }
 
 function heldJobs(reading: Reading, n: number): contract.ClaimedJob[] {
+  const reader = { ...reading, anySteps: reading.sql.anyStep.get() !== undefined }
   const rows = reading.sql.claimedBy.all(n, -1) as {
     seq: number
     claim: number
@@ -255,7 +256,7 @@ function heldJobs(reading: Reading, n: number): contract.ClaimedJob[] {
     cancel_at: number | null
   }[]
   return rows.map(({ seq, claim, since, cancel_at: cancelAt }) => {
-    const job = claimedJob(reading, reading.sql.claimedRow.get(seq) as ClaimRow, claim, since)
+    const job = claimedJob(reader, reading.sql.claimedRow.get(seq) as ClaimRow, claim, since)
     return cancelAt === null ? job : Object.assign(job, { cancelRequested: true })
   })
 }

@@ -124,14 +124,12 @@ export class Step {
     job: Named,
     state: JobState,
     attempt: number,
-    more?: { line?: LogLine; error?: JobError },
+    more?: { progress?: Progress; line?: LogLine; error?: JobError },
   ): void {
     if (!this.events) return
 
     const { redact } = storedOptions(job.options)
     const { names, now: at } = this
-    const body = (this.sql.getProgress.get(job.seq) as { body: string } | undefined)?.body
-    const progress = body === undefined ? {} : { progress: JSON.parse(body) as Progress }
     const event = {
       kind,
       at,
@@ -141,7 +139,7 @@ export class Step {
       state,
       attempt,
     }
-    this.events.push({ ...event, ...progress, ...more, ...(redact && { redact }) })
+    this.events.push({ ...event, ...more, ...(redact && { redact }) })
   }
 
   /** The last statements before the commit. */

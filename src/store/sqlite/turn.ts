@@ -4,7 +4,7 @@ import { Claiming, openQueues } from './claim.ts'
 import type { Reader } from './claimed-job.ts'
 import { idText } from './job-row.ts'
 import { isStale, lifeOf, renew, type Life } from './lives.ts'
-import { nextToken } from './line.ts'
+import { never, nextToken } from './line.ts'
 import { giveBack, settle } from './settle.ts'
 import type { Step } from './step.ts'
 import { spread, spreadPerStep } from './waiting.ts'
@@ -87,7 +87,7 @@ export function nextDueMs(reader: Pick<Reading, 'sql' | 'now'>): number | undefi
 
 function firstReopening({ sql }: Pick<Reading, 'sql'>): number | undefined {
   const { due } = sql.firstReopening.get() as { due: number | null }
-  return due === null || due >= Number.MAX_SAFE_INTEGER ? undefined : due
+  return due === null || due >= never ? undefined : due
 }
 
 /** Lines that are open may have a token, and those of suspects are not kept at all: looked at, as far as there are few. */
@@ -97,7 +97,7 @@ function firstOpenToken(reader: Pick<Reading, 'sql' | 'now'>): number | undefine
   let first: number | undefined
   for (const { rate } of reader.sql.someOpenRates.all() as { rate: number }[]) {
     const at = nextToken(reader, rate)
-    if (at < (first ?? Number.MAX_SAFE_INTEGER)) first = at
+    if (at < (first ?? never)) first = at
     if (at <= reader.now) break
   }
   return first

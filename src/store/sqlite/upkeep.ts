@@ -25,7 +25,7 @@ export function upkeep(step: Step, given: Partial<UpkeepLimits> = {}): UpkeepRes
 
   const promoted = promote(step, limits.promote)
   const expired = expireOverdue(step, limits.expire)
-  if (!extended) loseSilent(step)
+  loseSilent(step)
   const rescued = rescue(step, limits.rescue)
   const told = spread(step, limits.spread)
   const followed = told + spreadRest(step, limits.spread - told)

@@ -162,10 +162,11 @@ create table rate (
   per_ms integer not null
 );
 create table rate_start (
-  rate integer not null,
-  at   integer not null,
-  seq  integer not null,
-  primary key (rate, at, seq)
+  rate  integer not null,
+  at    integer not null,
+  seq   integer not null,
+  claim integer not null,
+  primary key (rate, at, seq, claim)
 ) without rowid;
 
 create table unique_key (

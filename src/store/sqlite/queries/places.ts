@@ -51,9 +51,9 @@ export const placeQueries = {
   rateById: `select tokens, per_ms from rate where id = ?`,
   addRate: `insert into rate (name, tokens, per_ms) values (?, ?, ?) returning id`,
   setRate: `update rate set tokens = ?, per_ms = ? where id = ?`,
-  addStart: `insert into rate_start values (?, ?, ?)`,
-  dropStart: `delete from rate_start where rate = ? and at = ? and seq = ?`,
-  forgetStarts: `delete from rate_start where (rate, at, seq) in (select s.rate, s.at, s.seq from rate r
+  addStart: `insert into rate_start values (?, ?, ?, ?)`,
+  dropStart: `delete from rate_start where rate = ? and at = ? and seq = ? and claim = ?`,
+  forgetStarts: `delete from rate_start where (rate, at, seq, claim) in (select s.rate, s.at, s.seq, s.claim from rate r
     cross join rate_start s on s.rate = r.id where s.at <= ? - r.per_ms limit ?)`,
   // The start that must be forgotten before another one fits.
   decidingStart: `select at from rate_start where rate = ? order by at desc limit 1 offset ?`,
