@@ -101,6 +101,17 @@ export function systemEnv(): Env {
   }
 }
 
+const dayMs = 86_400_000
+
+/** Keeps the process alive until it is cancelled: something is going on whose timers would not. */
+export function keepAlive(env: Env): Timer {
+  let timer: Timer
+  const arm = () => (timer = env.after(dayMs, arm, { hold: true }))
+  arm()
+
+  return { cancel: () => timer.cancel() }
+}
+
 /** Resolves `ms` from now, or rejects with the signal's reason when it is aborted before. */
 export function sleep(env: Env, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

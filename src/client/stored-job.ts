@@ -1,5 +1,6 @@
 /** The handle of a job: every question goes to the store, nothing is remembered. */
 import { durationMs, type Duration } from '../duration.ts'
+import { keepAlive } from '../env.ts'
 import {
   JobCancelledError,
   JobExpiredError,
@@ -76,9 +77,12 @@ export class StoredJob implements JobHandle<any> {
   async result(options: { timeout?: Duration; signal?: AbortSignal } = {}): Promise<any> {
     const store = await this.#store()
     await this.#refuseDeadlock(store)
-    const settled = await this.#settled(store, options)
-
-    return this.#resultOf(settled)
+    const alive = keepAlive(this.#runtime.env)
+    try {
+      return this.#resultOf(await this.#settled(store, options))
+    } finally {
+      alive.cancel()
+    }
   }
 
   async cancel(): Promise<CancelAnswer> {

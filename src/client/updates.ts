@@ -1,6 +1,7 @@
 /** One job as it changes: how it stands, then what happens to it. */
 import { JobNotFoundError, ResultGoneError } from '../errors.ts'
 import { isFinal } from '../job.ts'
+import { keepAlive } from '../env.ts'
 import { redacted } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
 import type { JobEvent, JobRecord, Store } from '../store/store.ts'
@@ -57,6 +58,7 @@ export async function* jobUpdates(
   const ended = new AbortController()
   const until = AbortSignal.any([ended.signal, runtime.closing.signal, ...(signal ? [signal] : [])])
 
+  const alive = keepAlive(runtime.env)
   try {
     for await (const event of store.events({ ids: [id] }, until)) {
       const update =
@@ -67,6 +69,7 @@ export async function* jobUpdates(
       if (isFinal(update.state)) return
     }
   } finally {
+    alive.cancel()
     ended.abort()
   }
 }

@@ -1,4 +1,5 @@
 /** What happens to jobs, from all processes. */
+import { keepAlive } from '../env.ts'
 import { redacted } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
 import type { EventFilter, JobEvent, StoreEvent } from '../store/store.ts'
@@ -37,9 +38,11 @@ export async function* watchJobs(
   const left = new AbortController()
   const until = AbortSignal.any([left.signal, runtime.closing.signal, ...(signal ? [signal] : [])])
 
+  const alive = keepAlive(runtime.env)
   try {
     for await (const event of store.events(filter, until)) yield news(runtime, event, reveal)
   } finally {
+    alive.cancel()
     left.abort()
   }
 }

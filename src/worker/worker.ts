@@ -6,6 +6,7 @@
  * take and what became of each run; only the store decides whose a job is.
  */
 import { durationMs, type Duration } from '../duration.ts'
+import { keepAlive } from '../env.ts'
 import { HandlerError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ControlMessage, IncarnationId, Store, Turn, TurnResult } from '../store/store.ts'
@@ -154,6 +155,7 @@ export class Worker {
   }
 
   async #run(): Promise<void> {
+    const alive = keepAlive(this.#runtime.env)
     try {
       while (!this.#isOver()) await this.#step()
       await this.#upkeep.stop()
@@ -164,6 +166,7 @@ export class Worker {
       this.#runtime.bus.emit('error', { error, during: 'a worker stopping' })
       this.#finish.reject(error)
     } finally {
+      alive.cancel()
       this.#lease.stop()
       this.#state = 'stopped'
       this.#runtime.bus.emit('worker stopped', { worker: this.name })
