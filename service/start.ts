@@ -108,21 +108,26 @@ function announce(settings: Settings, server: Server, baseUrl: string): void {
   const url = urlOf(settings.host, server)
   const account = `"email": "you@example.com", "password": "correct horse battery"`
 
-  console.log(`ready ${url}`)
-  console.log(`  curl -s ${url}/register --json '{${account}}'`)
-  console.log(`  curl -s ${url}/token --json '{${account}}'`)
-  console.log(
-    `Then ${url}/docs${settings.smtp || !isLoopback(settings.host) ? '' : `, and the e-mails at ${url}/mailbox`}`,
-  )
-  if (baseUrl !== url) console.log(`Links in e-mails begin with ${baseUrl}`)
+  const mailbox = settings.smtp || !isLoopback(settings.host) ? '' : `, and the e-mails at ${url}/mailbox`
+  const lines = [
+    `ready ${url}`,
+    `  curl -s ${url}/register --json '{${account}}'`,
+    `  curl -s ${url}/token --json '{${account}}'`,
+    `Then ${url}/docs${mailbox}`,
+    ...(baseUrl === url ? [] : [`Links in e-mails begin with ${baseUrl}`]),
+  ]
+
+  console.log(lines.join('\n'))
 }
 
 /** Takes no more requests, lets the open ones end, then the worker's jobs. */
 async function stop({ service, server, supervisor, mailbox }: Running): Promise<void> {
   service.refuseNew()
   const closed = new Promise((resolve) => server.close(resolve))
-  server.closeIdleConnections()
+  // A connection whose last answer has just ended would stay open for a next request.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50)
   await Promise.all([Promise.race([closed, wait(requestGraceMs)]), supervisor.stop()])
+  clearInterval(sweep)
   server.closeAllConnections()
   await mailbox?.stop()
   await service.stop()

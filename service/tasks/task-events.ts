@@ -5,6 +5,7 @@ import { streamSSE } from 'hono/streaming'
 import type { Follower } from './follower.ts'
 import type { TaskRow } from './records.ts'
 import { isFinalStatus } from './task-of-job.ts'
+import { ticking } from './ticking.ts'
 
 interface Parts {
   readonly errand: Errand
@@ -19,6 +20,7 @@ interface Parts {
 }
 
 const heartbeatMs = 10_000
+const lookAgainMs = 500
 /** The id of the last event: who reconnects with it has seen the end. */
 export const endId = 'end'
 
@@ -36,7 +38,6 @@ export function taskEvents(c: Context, row: TaskRow, parts: Parts): Response {
       if (await stillWelcome(parts)) await stream.write(': still here\n\n')
       else gone.abort()
     }
-
     let sent = 0
 
     try {
@@ -47,6 +48,7 @@ export function taskEvents(c: Context, row: TaskRow, parts: Parts): Response {
       }
     } finally {
       clearInterval(heartbeat)
+      gone.abort()
       ended()
     }
   })
@@ -59,8 +61,9 @@ async function* changes(row: TaskRow, { errand, follower }: Parts, signal: Abort
   yield { event: 'snapshot', record }
   if (isFinalStatus(record.status)) return
 
-  for await (const update of errand.job(row.task_id).updates({ signal })) {
-    if (update.kind === 'log') continue
+  // News from other processes may be late or lost; the record itself never is for long.
+  for await (const update of ticking(errand.job(row.task_id).updates({ signal }), lookAgainMs)) {
+    if (update !== 'tick' && update.kind === 'log') continue
     const next = await follower.current(record)
     if (next === record) continue
     record = next

@@ -124,7 +124,10 @@ test('of two refreshes at once one wins, and the session ends', async (t) => {
 
   const statuses = (await Promise.all([refresh(), refresh()])).map(({ status }) => status)
 
-  assert.deepEqual(statuses.toSorted((a, b) => a - b), [200, 401])
+  assert.deepEqual(
+    statuses.toSorted((a, b) => a - b),
+    [200, 401],
+  )
 })
 
 test('signing out ends the session at once', async (t) => {

@@ -1,0 +1,117 @@
+/** The service as people start it: start.cjs in a process of its own, with its worker, in a temporary folder. */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { password } from './a-service.ts'
+
+const startFile = fileURLToPath(new URL('../start.cjs', import.meta.url))
+
+export interface StartedService {
+  readonly process: ChildProcess
+  readonly url: string
+  readonly output: () => string
+  /** Process ids of its children. */
+  readonly children: () => number[]
+  /** Sends a signal and waits for the end; gives the exit code, or the signal. */
+  readonly end: (signal: NodeJS.Signals) => Promise<number | string>
+  request(
+    method: string,
+    path: string,
+    options?: { token?: string; json?: unknown; headers?: Record<string, string> },
+  ): Promise<Response>
+  signIn(email?: string): Promise<string>
+}
+
+/** Starts it on a free port and gives what can be told without waiting. */
+export function launched(t: TestContext, dataDir: string, variables: Record<string, string> = {}) {
+  const child = spawn(process.execPath, ['--conditions=errand-source', startFile], {
+    cwd: dataDir,
+    env: { PATH: process.env['PATH'], DATA_DIR: dataDir, PORT: '0', ...variables },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  child.stdout.on('data', (chunk) => (output += String(chunk)))
+  child.stderr.on('data', (chunk) => (output += String(chunk)))
+  const exited = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string)
+  t.after(async () => {
+    child.kill('SIGKILL')
+    await exited
+  })
+
+  return { child, output: () => output, exited }
+}
+
+export async function aStartedService(
+  t: TestContext,
+  dataDir: string,
+  variables: Record<string, string> = {},
+): Promise<StartedService> {
+  const { child, output, exited } = launched(t, dataDir, variables)
+  const url = await Promise.race([
+    readyUrl(child, output),
+    exited.then((code) => {
+      throw new Error(`It ended with ${code}: ${output()}`)
+    }),
+  ])
+
+  const request: StartedService['request'] = (method, path, { token, json, headers } = {}) =>
+    fetch(`${url}${path}`, {
+      method,
+      headers: {
+        ...(json !== undefined && { 'Content-Type': 'application/json' }),
+        ...(token && { Authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      ...(json !== undefined && { body: JSON.stringify(json) }),
+    })
+
+  return {
+    process: child,
+    url,
+    output,
+    request,
+    children: () => childrenOf(child.pid!),
+    end: async (signal) => {
+      child.kill(signal)
+      return exited
+    },
+    signIn: async (email = 'ann@example.com') => {
+      await request('POST', '/register', { json: { email, password } })
+      const answer = (await (await request('POST', '/token', { json: { username: email, password } })).json()) as {
+        access_token: string
+      }
+      return answer.access_token
+    },
+  }
+}
+
+async function readyUrl(child: ChildProcess, output: () => string): Promise<string> {
+  for (;;) {
+    const url = /^ready (http:\S+)$/m.exec(output())?.[1]
+    if (url) return url
+    await once(child.stdout!, 'data')
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+  const pairs = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+
+  return pairs.flatMap(([own, parent]) => (parent === pid ? [own!] : []))
+}
+
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    // A process that has ended and was not yet asked about is still listed.
+    return !spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' })
+      .stdout.trim()
+      .startsWith('Z')
+  } catch {
+    return false
+  }
+}
