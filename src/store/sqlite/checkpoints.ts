@@ -5,7 +5,9 @@
  * They stay on as a net, for a process that never comes to rest.
  */
 import type { Env } from '../../env.ts'
+import type { Ballast } from './ballast.ts'
 import type { Connection } from './connection.ts'
+import { isFull } from './sqlite-errors.ts'
 
 /** About 2 MB. */
 const framesBetween = 500
@@ -18,11 +20,13 @@ interface Frames {
 export class Checkpoints {
   readonly #env: Env
   readonly #connection: Connection
+  readonly #ballast: Ballast
   #planned = false
 
-  constructor(env: Env, connection: Connection) {
+  constructor(env: Env, connection: Connection, ballast: Ballast) {
     this.#env = env
     this.#connection = connection
+    this.#ballast = ballast
   }
 
   afterCommit(): void {
@@ -33,20 +37,21 @@ export class Checkpoints {
     this.#planned = true
     this.#env.soon(() => {
       this.#planned = false
-      this.now('passive')
+      this.run('passive')
     })
   }
 
-  /** Truncating waits for nobody either: it does what it can. Answers whether the WAL is empty or copied. */
-  now(kind: 'passive' | 'truncate'): boolean {
+  /** Waits for nobody: does what it can. */
+  run(kind: 'passive' | 'truncate'): void {
     const { db, sql } = this.#connection
-    if (!db.isOpen || db.isTransaction) return false
-    try {
-      const { log, checkpointed } = (kind === 'passive' ? sql.checkpoint : sql.truncateWal).get() as Frames
-      return log === checkpointed
-    } catch {
-      // No room, or the file is gone: the next step meets it and says so.
-      return false
+    while (db.isOpen && !db.isTransaction) {
+      try {
+        ;(kind === 'passive' ? sql.checkpoint : sql.truncateWal).get()
+        return
+      } catch (error) {
+        // The file must grow to take what the WAL holds. Anything else the next step meets, and says so.
+        if (!isFull(error) || !this.#ballast.release()) return
+      }
     }
   }
 }

@@ -6,8 +6,9 @@
  * named for it.
  */
 import { systemEnv, type Env } from '../../env.ts'
-import { StoreClosedError } from '../../errors.ts'
+import { StoreClosedError, StoreFullError } from '../../errors.ts'
 import type * as contract from '../store.ts'
+import { Ballast } from './ballast.ts'
 import { cancel, change, release, remove, retry } from './commands.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { Connection, type Synchronous } from './connection.ts'
@@ -17,6 +18,8 @@ import { find } from './find.ts'
 import { Inserter, bytesPerTransaction, jobsPerTransaction } from './inserter.ts'
 import { claimedJob, type ClaimRow } from './claimed-job.ts'
 import { setLimit } from './limits.ts'
+import { insertWith } from './insert-with.ts'
+import { inspect } from './inspect.ts'
 import { join, leave, lifeOf, send, workers } from './lives.ts'
 import { Lookout } from './lookout.ts'
 import { News } from './news.ts'
@@ -24,6 +27,7 @@ import { counts, get, history, members, settledNow, stats } from './read.ts'
 import { report } from './reports.ts'
 import { fire, listSchedules, putSchedules } from './schedules.ts'
 import type { Step } from './step.ts'
+import { tidy } from './tidy.ts'
 import { idleTurn, isCalled, turn, type Reading } from './turn.ts'
 import { upkeep } from './upkeep.ts'
 import { spread, spreadPerStep } from './waiting.ts'
@@ -43,6 +47,8 @@ export interface SqliteStoreOptions {
   readonly synchronous?: Synchronous
   /** Opens a file on a network file system all the same. @default false */
   readonly allowNetworkFileSystem?: boolean
+  /** Bytes set aside to end running jobs when the disk is full; 0 for none. @default follows the size of the WAL, 1 to 32 MiB */
+  readonly ballastBytes?: number
   /** What kind of file system a folder is on. @default asks the system */
   readonly fileSystemType?: FileSystemType
 }
@@ -56,7 +62,7 @@ export class SqliteStore implements Store {
     turnsInFlight: 1,
   }
   readonly capabilities: contract.Capabilities
-  readonly #options: Required<SqliteStoreOptions>
+  readonly #options: Required<Omit<SqliteStoreOptions, 'ballastBytes'>> & Pick<SqliteStoreOptions, 'ballastBytes'>
   #opened: Opened | undefined
   #closed = false
 
@@ -64,7 +70,7 @@ export class SqliteStore implements Store {
     const defaults = { env: systemEnv(), synchronous: 'full', allowNetworkFileSystem: false, fileSystemType } as const
     this.#options = { ...defaults, ...options }
     const durability = this.#options.synchronous === 'full' ? 'power' : 'process'
-    this.capabilities = { durability, insertWith: false, shared: true }
+    this.capabilities = { durability, insertWith: true, shared: true }
   }
 
   insert: Store['insert'] = async (calls) => this.#open.inserter.insert(calls)
@@ -143,7 +149,12 @@ export class SqliteStore implements Store {
 
   limit: Store['limit'] = async (name, value) => this.#write('report', (step) => setLimit(step, name, value))
 
-  upkeep: Store['upkeep'] = async (limits) => this.#write('upkeep', (step) => upkeep(step, limits))
+  upkeep: Store['upkeep'] = async (limits) => {
+    const result = await this.#write('upkeep', (step) => upkeep(step, limits))
+    const { connection, checkpoints, ballast } = this.#open
+    tidy(connection, checkpoints, ballast)
+    return result
+  }
 
   readonly schedules: contract.ScheduleStore = {
     put: async (schedules) => this.#write('report', (step) => putSchedules(step, schedules)),
@@ -170,18 +181,36 @@ export class SqliteStore implements Store {
 
   events: Store['events'] = (filter, signal) => listen(() => this.#open.events, filter, signal)
 
-  inspect: Store['inspect'] = async () => []
+  /** In the caller's own transaction, by node:sqlite or better-sqlite3; the jobs exist if and only if it is committed. */
+  insertWith(transaction: unknown, calls: readonly (readonly contract.NewJob[])[]): contract.InsertOutcome[][] {
+    const { connection, ballast } = this.#open
+    if (ballast.given) throw new StoreFullError(connection.path)
+    return insertWith(this.#options.env, connection.path, transaction, calls)
+  }
+
+  inspect: Store['inspect'] = async () => {
+    const { connection, ballast } = this.#open
+    return inspect(connection, ballast, this.#options.synchronous, this.#options.fileSystemType)
+  }
 
   close: Store['close'] = async () => {
     if (this.#closed) return
-    const opened = this.#opened
-    await opened?.inserter.idle()
+    await this.#opened?.inserter.idle()
     this.#closed = true
-    opened?.news.close()
-    opened?.events.close()
-    opened?.lookout.close()
-    opened?.checkpoints.now('truncate')
-    opened?.connection.close()
+    this.#letGo()
+  }
+
+  /** Wakes all who wait; the next call opens the file anew unless the store is closed. */
+  #letGo(): void {
+    const opened = this.#opened
+    this.#opened = undefined
+    if (!opened) return
+
+    opened.news.close()
+    opened.events.close()
+    opened.lookout.close()
+    opened.checkpoints.run('truncate')
+    opened.connection.close()
   }
 
   get #open(): Opened {
@@ -194,10 +223,13 @@ export class SqliteStore implements Store {
     const connection = new Connection(this.#options)
     const lookout = new Lookout(env, connection)
     const news = new News(env, connection, lookout)
-    const checkpoints = new Checkpoints(env, connection)
+    const ballast = new Ballast(env, connection.path, this.#options.ballastBytes)
+    const checkpoints = new Checkpoints(env, connection, ballast)
     const writer = new Writer({
       env,
       connection,
+      ballast,
+      broken: () => this.#letGo(),
       listened: () => events.listened(),
       beforeCommit: (step) => events.write(step),
       committed: (step) => {
@@ -208,7 +240,7 @@ export class SqliteStore implements Store {
     })
     const events = new Events(env, connection, lookout, (name, body) => writer.write(name, body))
     const inserter = new Inserter(env, (body) => writer.write('insert', body))
-    return { connection, lookout, news, events, writer, inserter, checkpoints }
+    return { connection, lookout, news, events, writer, inserter, checkpoints, ballast }
   }
 
   /** One transaction that only reads, so that all it reads is of one moment. */
@@ -240,6 +272,7 @@ interface Opened {
   readonly writer: Writer
   readonly inserter: Inserter
   readonly checkpoints: Checkpoints
+  readonly ballast: Ballast
 }
 
 /** Opens the store at the first `next`. */

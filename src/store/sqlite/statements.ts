@@ -27,3 +27,20 @@ export function prepareAll(preparer: Preparer): Statements {
 
   return Object.fromEntries([...objects, ...arrays]) as Statements
 }
+
+/** For connections that use few of them. */
+export function prepareWhenUsed(preparer: Preparer): Statements {
+  const statements = {}
+  const later = (name: string, prepare: () => Query) =>
+    Object.defineProperty(statements, name, {
+      configurable: true,
+      get: () => {
+        const value = prepare()
+        Object.defineProperty(statements, name, { value })
+        return value
+      },
+    })
+  for (const [name, sql] of Object.entries(objectQueries)) later(name, () => preparer.objects(sql))
+  for (const [name, sql] of Object.entries(arrayQueries)) later(name, () => preparer.arrays(sql))
+  return statements as Statements
+}

@@ -7,19 +7,24 @@
  */
 import type { Env, Point } from '../../env.ts'
 import { sleep } from '../../env.ts'
-import { StoreBusyError } from '../../errors.ts'
+import { StoreBusyError, StoreClosedError, StoreFullError, UnknownOutcomeError } from '../../errors.ts'
+import type { Ballast } from './ballast.ts'
 import type { Connection } from './connection.ts'
+import { isBroken, isBusy, isFull } from './sqlite-errors.ts'
 import { Step } from './step.ts'
 
 export interface WriterOptions {
   readonly env: Env
   readonly connection: Connection
+  readonly ballast: Ballast
   /** Whether anybody listens to events; asked within each transaction. */
   readonly listened: () => boolean
   /** Within the transaction, when all has been written. */
   readonly beforeCommit: (step: Step) => void
   /** Told when the step is durable. */
   readonly committed: (step: Step) => void
+  /** The connection must not be used any more. */
+  readonly broken: () => void
 }
 
 export type StepName = 'insert' | 'turn' | 'report' | 'upkeep'
@@ -40,17 +45,20 @@ export class Writer {
     this.#options = options
   }
 
-  /** Runs `body` in a transaction of its own, as soon as the lock can be had. */
+  /** Runs `body` in a transaction of its own, as soon as the lock can be had. On a full disk it may run again. */
   async write<T>(name: StepName, body: (step: Step) => T): Promise<T> {
-    const { env, connection } = this.#options
+    const { env } = this.#options
     const began = env.monotonic()
     if (began < this.#restUntil) await sleep(env, this.#restUntil - began)
 
     for (;;) {
       this.#checkFile()
       // Nothing may be awaited from here to the commit: another step of this process would find itself inside.
-      if (tryBegin(connection)) return this.#carryOut(name, body)
-
+      if (this.#tryBegin(name)) {
+        const answer = this.#carryOut(name, body)
+        if (answer) return answer.value
+        continue
+      }
       const now = env.monotonic()
       this.#contendedUntil = now + contendedMs
       if (now - began > giveUpMs) throw new StoreBusyError(now - began)
@@ -58,27 +66,57 @@ export class Writer {
     }
   }
 
-  #carryOut<T>(name: StepName, body: (step: Step) => T): T {
+  #tryBegin(name: StepName): boolean {
+    const { ballast, connection } = this.#options
+    const { db, sql, path } = connection
+    if (!db.isOpen) throw new StoreClosedError()
+    if (db.isTransaction) throw new Error('A step was begun within another one.')
+    if (name === 'insert' && ballast.given && !ballast.restoreSometimes()) throw new StoreFullError(path)
+    try {
+      sql.begin.run()
+      return true
+    } catch (error) {
+      if (isBusy(error)) return false
+      throw error
+    }
+  }
+
+  /** Undefined if there was no room, and some has been made: to be tried again. */
+  #carryOut<T>(name: StepName, body: (step: Step) => T): { value: T } | undefined {
     const { env, connection, listened, beforeCommit, committed } = this.#options
     const { sql, names, db } = connection
-    let answer: T
+    let value: T
     let step: Step
+    let committing = false
     try {
       step = new Step({ env, sql, names, listened: listened() })
-      answer = body(step)
+      value = body(step)
       step.finish()
       beforeCommit(step)
       env.point(`${name}.before-commit` satisfies Point)
+      committing = true
       sql.commit.run()
     } catch (error) {
       names.forget()
       if (db.isTransaction) sql.rollback.run()
-      throw error
+      return this.#onFailure(name, error, committing)
     }
     this.#afterCommit()
     env.point(`${name}.after-commit` satisfies Point)
     committed(step)
-    return answer
+    return { value }
+  }
+
+  /** New jobs are refused on a full disk; everything else may use what was set aside for it. */
+  #onFailure(name: StepName, error: unknown, committing: boolean): undefined {
+    const { ballast, broken, connection } = this.#options
+    if (isFull(error)) {
+      if (name !== 'insert' && ballast.release()) return undefined
+      throw new StoreFullError(connection.path)
+    }
+    if (isBroken(error)) broken()
+    if (isBroken(error) && committing) throw new UnknownOutcomeError(`a commit to ${connection.path}`, [], error)
+    throw error
   }
 
   #afterCommit(): void {
@@ -94,22 +132,3 @@ export class Writer {
     connection.checkFile()
   }
 }
-
-function tryBegin({ sql, db }: Connection): boolean {
-  if (db.isTransaction) throw new Error('A step was begun within another one.')
-  try {
-    sql.begin.run()
-    return true
-  } catch (error) {
-    if (isBusy(error)) return false
-    throw error
-  }
-}
-
-const code = (error: unknown) => (error as { errcode?: number }).errcode ?? 0
-
-/** Any kind of SQLITE_BUSY. */
-export const isBusy = (error: unknown) => (code(error) & 0xff) === 5
-/** SQLITE_FULL, and an I/O error of a write that found no room. */
-export const isFull = (error: unknown) =>
-  code(error) === 13 || (error as { errcode?: number; message?: string }).errcode === 778
