@@ -217,7 +217,7 @@ test('a job that failed for lost workers before three were lost is blamed', () =
   const control = [exit('a', 30), exit('b', 50), exit('c', 70)]
 
   assert.deepEqual(found(forged({ execution, control }), [lost]), [])
-  assert.deepEqual(found(forged({ execution: execution.slice(0, 4), control }), [lost]), ['blamed'])
+  assert.deepEqual(found(forged({ execution, control: control.slice(0, 2) }), [lost]), ['blamed'])
 })
 
 test('what a writer has written is read back, without the line that its death tore', (t) => {

@@ -81,6 +81,7 @@ export function judge(ledger: Ledger, jobs: readonly JobInTheEnd[], bounds: { re
   const intents = intentsOf(ledger)
   const stories = storiesOf(ledger)
   const faults = Map.groupBy(ledger.control.filter(isFault), ({ by }) => by)
+  const triedAt = new Map(ledger.intent.filter(({ kind }) => kind === 'try').map(({ id, at }) => [id, at]))
   const inTheEnd = new Map(jobs.map((job) => [job.id, job]))
   const story = (id: string) => stories.get(id) ?? { executions: [], settledAt: Infinity, cancelledAt: Infinity }
   const which = (ids: Iterable<string>, is: (story: Story, job: JobInTheEnd | undefined) => boolean) =>
@@ -105,10 +106,9 @@ export function judge(ledger: Ledger, jobs: readonly JobInTheEnd[], bounds: { re
     disobeyed: which(started, ({ executions, cancelledAt }) => startsAfter(executions, cancelledAt)),
     late: unique(recoveries.filter(({ ms }) => ms > bounds.recoveryMs).map(({ id }) => id)),
     unexpected: there.filter((id) => [undefined, 'refused'].includes(intents.get(id))),
-    blamed: which(
-      there,
-      ({ executions }, job) => job!.errorCode === 'WORKER_LOST' && cut(executions, faults) < crashesAllowed,
-    ),
+    blamed: jobs
+      .filter(({ id, errorCode }) => errorCode === 'WORKER_LOST' && isBlamed(triedAt.get(id) ?? 0, ledger))
+      .map(({ id }) => id),
   }
   const bad = new Set(Object.values(found).flat())
 
@@ -218,9 +218,15 @@ function extraRuns({ executions }: Story, faults: Faults): boolean[] {
   })
 }
 
-/** Claims that were lost with their process, or by a fault that struck it. */
-const cut = (executions: readonly Execution[], faults: Faults) =>
-  executions.filter(({ by, released, diedAt }) => !released && (diedAt !== undefined || faults.has(by))).length
+/**
+ * Whether so few processes were struck since the job was asked for that it cannot have lost three workers. Who dies
+ * between being granted a job and writing that down is not in the job's own story, so all who were struck count.
+ */
+function isBlamed(triedAt: number, ledger: Ledger): boolean {
+  const struck = ledger.control.filter(({ kind, at }) => (kind === 'exit' || kind === 'fault') && at > triedAt)
+
+  return new Set(struck.map((line) => ('by' in line ? line.by : ''))).size < crashesAllowed
+}
 
 /**
  * For each claim whose process died and that was granted anew: how long until it started again, or until

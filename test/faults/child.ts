@@ -25,7 +25,9 @@ export interface ChildPlan {
 }
 
 export type Said =
-  | { readonly kind: 'ready' | 'produced' | 'gone' }
+  | { readonly kind: 'ready' | 'produced' }
+  /** It was silent for too long, and knows of so many runs that are no longer its own. */
+  | { readonly kind: 'gone'; readonly running: number }
   | { readonly kind: 'started' | 'stale' | 'full'; readonly id: string }
 
 export type Told =
@@ -148,7 +150,7 @@ function keepLedger(errand: Errand): void {
     ledger.write('execution', { kind: 'stale', id, token: claim, by })
     say({ kind: 'stale', id })
   })
-  errand.on('worker gone', () => say({ kind: 'gone' }))
+  errand.on('worker gone', ({ running }) => say({ kind: 'gone', running }))
   errand.on('error', ({ error, during }) =>
     ledger.write('control', { kind: 'trouble', by, what: `${during}: ${String(error).slice(0, 500)}` }),
   )

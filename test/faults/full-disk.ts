@@ -8,7 +8,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expected, row, violations, type LaneOptions, type LaneResult, type Row } from './lane.ts'
 import { mountMemory, whyNoMounts, type Mount } from './mounts.ts'
-import { inScene, type Scene } from './scene.ts'
+import { inScene, pass, type Scene } from './scene.ts'
 
 const megabytes = 40
 const inHand = 20
@@ -64,7 +64,7 @@ async function settledWhileFull(scene: Scene): Promise<number> {
   const overdue = performance.now() + 15_000
   const ours = () =>
     scene.ledger.execution.filter(({ kind, id }) => kind === 'settled' && id.startsWith('holder')).length
-  while (ours() < inHand && performance.now() < overdue) await new Promise((resolve) => void setTimeout(resolve, 50))
+  while (ours() < inHand && performance.now() < overdue) await pass(50)
 
   return ours()
 }

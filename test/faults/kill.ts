@@ -4,10 +4,10 @@
  */
 import { points, type Point } from '../../src/env.ts'
 import type { ChildPlan } from './child.ts'
-import { row, violations, type LaneOptions, type Row } from './lane.ts'
+import { row, slowRecovery, violations, type LaneOptions, type Row } from './lane.ts'
 import type { Child } from './processes.ts'
 import { between, seeded } from './random.ts'
-import { inScene, type Role, type Scene } from './scene.ts'
+import { inScene, pass, type Role, type Scene } from './scene.ts'
 
 type Part = 'producer' | 'worker' | 'both'
 
@@ -40,7 +40,7 @@ export function deaths(kills: number, random: () => number): Death[] {
   return Array.from({ length: kills }, (_, index) => {
     const place = places[((index / 2) % places.length) | 0]!
     if (index % 2 === 0) return { ...place, nth: between(random, 1, most[place.point] ?? 8) }
-    return { part: parts[between(random, 0, 2)]!, afterMs: between(random, 0, 1000) }
+    return { part: parts[between(random, 0, 2)]!, afterMs: between(random, 0, 3000) }
   })
 }
 
@@ -59,7 +59,7 @@ function fewDeaths(random: () => number): Death[] {
 }
 
 function roleOf(death: Death, { lease, longestMs, random }: Setting): Role {
-  const worker: ChildPlan['worker'] = { lease, concurrency: 20 }
+  const worker: ChildPlan['worker'] = { lease, concurrency: 5 }
   const produce = {
     jobs: 1_000_000,
     together: 5,
@@ -82,7 +82,7 @@ async function live(scene: Scene, death: Death, setting: Setting): Promise<void>
   const child = scene.start(death.part, roleOf(death, setting))
   if ('afterMs' in death) {
     await child.said('ready')
-    await new Promise((resolve) => void setTimeout(resolve, death.afterMs))
+    await pass(death.afterMs)
     child.kill()
   } else if (death.point === 'worker.before-give-back') {
     await child.said('ready')
@@ -127,6 +127,6 @@ export async function kill({ engine, seed, short, kills }: LaneOptions): Promise
     const verdict = await scene.verdict()
     const died = scene.ledger.control.filter((line) => line.kind === 'exit').length - 1
     const note = `lease ${setting.lease}, ${verdict.recovery.times} recoveries, longest ${verdict.recovery.maxMs} ms, ${verdict.recovered.length} unknown to their producer and there, ${verdict.failed.length} failed`
-    return [row('kill', died, verdict, violations(verdict), note)]
+    return [row('kill', died, verdict, [...violations(verdict), ...slowRecovery(verdict)], note)]
   })
 }

@@ -60,12 +60,27 @@ async function playAll({ only, ...options }: ReturnType<typeof read>): Promise<L
   for (const name of only) {
     const startedAt = performance.now()
     console.error(`${name} ...`)
-    results.push(...(await lanes[name]!(options)))
+    results.push(...(await lanes[name]!(options).catch(endedEarly(name))))
     console.error(`${name}: ${Math.round((performance.now() - startedAt) / 1000)} s`)
   }
 
   return results
 }
+
+/** A lane that could not be played to its end has not kept its promise; the others are played all the same. */
+const endedEarly = (fault: string) => (error: Error) => [
+  {
+    fault,
+    times: 0,
+    acknowledged: 0,
+    lost: 0,
+    doubled: 0,
+    repeated: 0,
+    late: 0,
+    recoveryP99Ms: 0,
+    broken: [error.message],
+  },
+]
 
 async function main(): Promise<number> {
   if (process.argv.includes('--help')) {

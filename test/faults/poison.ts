@@ -39,7 +39,7 @@ export async function poison({ engine, seed, short }: LaneOptions): Promise<Row[
     const deaths = await worker.stop()
 
     const verdict = await scene.verdict()
-    const lost = (await scene.jobs()).filter(({ errorCode }) => errorCode === 'WORKER_LOST').map(({ id }) => id)
+    const lost = (await scene.jobs()).filter(({ error }) => error?.code === 'WORKER_LOST').map(({ id }) => id)
     const broken = [
       ...violations(verdict),
       ...expected('workers killed by it', 3, deaths),

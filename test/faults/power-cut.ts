@@ -5,7 +5,7 @@
 import type { LaneOptions, LaneResult, Row } from './lane.ts'
 import { Disk, whyNoMounts } from './mounts.ts'
 import { between, seeded } from './random.ts'
-import { inScene } from './scene.ts'
+import { inScene, pass } from './scene.ts'
 
 type Synchronous = 'full' | 'normal'
 
@@ -13,8 +13,6 @@ interface Cut {
   readonly acknowledged: number
   readonly lost: number
 }
-
-const pass = (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms))
 
 /** One disk, one load, one cut. What is acknowledged must be there afterwards, final or not. */
 async function cut(engine: string, synchronous: Synchronous, seed: number): Promise<Cut> {

@@ -42,6 +42,13 @@ export class Child {
     return this.#said.filter((said) => said.kind === kind).length
   }
 
+  /** Runs of its own of which it was told that they belong to others by now: refused when they ended, or lost before. */
+  get toldLost(): number {
+    const running = this.#said.map((said) => (said.kind === 'gone' ? said.running : 0))
+
+    return this.count('stale') + running.reduce((sum, runs) => sum + runs, 0)
+  }
+
   /** Resolves when it has said this `times` times; fails when it is gone before, or takes too long. */
   async said(kind: Said['kind'], times = 1, withinMs = patienceMs): Promise<void> {
     const overdue = AbortSignal.timeout(withinMs)

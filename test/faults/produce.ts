@@ -2,7 +2,7 @@
 import { ErrandError, StoreFullError } from 'errand'
 import type { Tasks } from './child.ts'
 import type { LedgerWriter } from './ledger.ts'
-import { seeded } from './random.ts'
+import { between, seeded } from './random.ts'
 
 export interface ProducePlan {
   /** How many in all. */
@@ -11,8 +11,10 @@ export interface ProducePlan {
   readonly together: number
   /** From one round to the next. */
   readonly everyMs: number
-  /** The longest a handler takes; the shortest is 0. */
+  /** The longest a handler takes. */
   readonly longestMs: number
+  /** @default 0 */
+  readonly shortestMs?: number
   /** One job in so many throws at its first attempt. @default none */
   readonly flakyEvery?: number
   /** One job in so many is delayed, by up to a second. @default none */
@@ -61,7 +63,7 @@ export async function produce(
 function enqueue(tasks: Tasks, plan: ProducePlan, nth: number, id: string, random: () => number) {
   const is = (every: number | undefined) => every !== undefined && nth % every === every - 1
   const task = nth === plan.poison ? tasks.poison : is(plan.flakyEvery) ? tasks.flaky : tasks[plan.task ?? 'work']
-  const ms = Math.round(random() * plan.longestMs)
+  const ms = between(random, plan.shortestMs ?? 0, plan.longestMs)
   const delay = is(plan.delayedEvery) ? { delay: Math.round(random() * 1000) } : {}
   const metadata = plan.bytes === undefined ? {} : { metadata: { ballast: 'x'.repeat(plan.bytes) } }
 

@@ -9,11 +9,10 @@ import { Errand, systemEnv, type JobInfo } from 'errand'
 import type { ChildPlan } from './child.ts'
 import { engines } from './engine.ts'
 import { judge, type JobInTheEnd, type Verdict } from './checker.ts'
+import { recoveryMs } from './lane.ts'
 import { LedgerWriter, readLedger, type Ledger } from './ledger.ts'
 import { Processes, type Child } from './processes.ts'
 
-/** What promise 4 of docs/design allows from a worker's death to the next start. */
-const recoveryMs = 10_000
 const drainMs = 120_000
 
 export interface SceneOptions {
@@ -52,6 +51,20 @@ export class Scene {
     )
   }
 
+  /**
+   * Freezes a process, but not in the act of writing: where processes share one lock, as SQLite's do, that would
+   * freeze all of them until it thaws, and show nothing about leases.
+   */
+  async freeze(child: Child): Promise<void> {
+    for (;;) {
+      child.freeze()
+      await pass(20)
+      if (!engines[this.#engine]!.isLocked(this.#place)) return
+      child.thaw()
+      await pass(5)
+    }
+  }
+
   /** An app that only reads and asks: the public API, in the harness's own process. */
   async reader(): Promise<Errand> {
     return (this.#reader ??= new Errand({ store: await engines[this.#engine]!.open(this.#place, systemEnv(), 'full') }))
@@ -72,21 +85,21 @@ export class Scene {
       )
       if (left === 0 && queues.length > 0) return
       // The store tells of jobs one by one and of all of them only by counting.
-      await new Promise((resolve) => void setTimeout(resolve, 50))
+      await pass(50)
     }
   }
 
   async verdict(): Promise<Verdict> {
-    return judge(this.ledger, await this.jobs(), { recoveryMs })
+    return judge(this.ledger, (await this.jobs()).map(inTheEnd), { recoveryMs })
   }
 
   /** Every job, as the public API tells it. */
-  async jobs(): Promise<JobInTheEnd[]> {
-    const jobs: JobInTheEnd[] = []
+  async jobs(): Promise<JobInfo[]> {
+    const jobs: JobInfo[] = []
     let cursor: string | undefined
     do {
       const page = await (await this.reader()).jobs({ limit: 500, ...(cursor !== undefined && { cursor }) })
-      jobs.push(...page.jobs.map(inTheEnd))
+      jobs.push(...page.jobs)
       cursor = page.cursor
     } while (cursor !== undefined)
 
@@ -108,6 +121,9 @@ export class Scene {
     rmSync(this.folder, { recursive: true, force: true })
   }
 }
+
+/** Real time, for what nobody tells of. */
+export const pass = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms))
 
 function inTheEnd({ id, state, result, error }: JobInfo): JobInTheEnd {
   return {

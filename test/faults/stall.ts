@@ -23,18 +23,18 @@ export async function stall({ engine, seed, short }: LaneOptions): Promise<Row[]
       const other = scene.start('other', { worker })
       await stalled.said('gone')
       await scene.drain()
-      told += stalled.count('stale')
+      told += stalled.toldLost
       await Promise.all([stalled.stop(), other.stop()])
     }
 
     const verdict = await scene.verdict()
-    const crashed = (await (await scene.reader()).jobs({ limit: 500 })).jobs.filter(({ crashes }) => crashes > 0).length
+    const crashed = (await scene.jobs()).filter(({ crashes }) => crashes > 0).length
     const broken = [
       ...violations(verdict, ['failed']),
       ...expected('doubled runs that nobody was told of', 0, Math.max(0, verdict.repeated - told)),
       ...expected('jobs that say that their worker was lost', verdict.repeated, crashed),
       ...(verdict.repeated < rounds ? [`the stall cut only ${verdict.repeated} runs in ${rounds} rounds`] : []),
     ]
-    return [row('stall', rounds, verdict, broken, `lease ${leaseMs} ms, ${told} late words refused and told`)]
+    return [row('stall', rounds, verdict, broken, `lease ${leaseMs} ms, ${told} runs told lost`)]
   })
 }
