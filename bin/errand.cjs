@@ -4,6 +4,8 @@
 require('./node-version.cjs')
 
 const fs = require('node:fs')
+const { enableCompileCache } = require('node:module')
+const os = require('node:os')
 const path = require('node:path')
 
 const condition = '--conditions=errand-source'
@@ -28,6 +30,12 @@ if (inCheckout && !runsFromSource()) {
   }
   console.error('In a checkout, start it as: node ' + condition + ' bin/errand.cjs')
   process.exit(1)
+}
+
+// Compiled code is kept, so that a command answers three times as soon. In the user's own folder and not in the
+// common temporary one, where others could leave code for us to run.
+if (!process.env.NODE_COMPILE_CACHE) {
+  enableCompileCache(path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'errand'))
 }
 
 // A reader that has seen enough, such as `head`, is no error.

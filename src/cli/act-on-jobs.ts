@@ -8,6 +8,7 @@ import type { Errand } from '../errand.ts'
 import { confirm } from './confirm.ts'
 import { exitCodes, UsageError } from './failures.ts'
 import type { Invocation } from './invocation.ts'
+import type { Column } from './output/table.ts'
 import type { ActOptions } from './program-jobs.ts'
 import { asksForSome, queryOf } from './query-flags.ts'
 import { count } from './unserved.ts'
@@ -78,7 +79,7 @@ async function actOnFound(action: Action, invocation: Invocation, options: ActOp
   return exitCodes.ok
 }
 
-export const bulkColumns = [
-  { title: 'matched', value: ({ matched }: BulkAnswer) => matched },
-  { title: 'done', value: ({ done }: BulkAnswer) => done },
+export const bulkColumns: readonly Column<BulkAnswer>[] = [
+  { title: 'matched', value: ({ matched }) => matched },
+  { title: 'done', value: ({ done }) => done },
 ]

@@ -8,11 +8,14 @@ export async function interruptible<T>(wait: (signal: AbortSignal) => Promise<T>
     if (interrupted.signal.aborted) process.exit(130)
     interrupted.abort(new InterruptedError())
   }
+  // Waiting for a store keeps no process alive by itself.
+  const alive = setInterval(() => {}, 60_000)
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   try {
     return await wait(interrupted.signal)
   } finally {
+    clearInterval(alive)
     process.off('SIGINT', onSignal)
     process.off('SIGTERM', onSignal)
   }

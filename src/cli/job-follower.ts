@@ -67,7 +67,7 @@ export async function follow(
       }
     }
     if (update.line && !ahead.take(update.line)) print(update.line)
-    if (update.progress && update.kind !== 'log') sink.progress?.(update.progress)
+    if (update.progress && (update.kind === 'now' || update.kind === 'progress')) sink.progress?.(update.progress)
     if (update.kind === 'state') sink.state?.(update)
   }
   if (options.signal.aborted) throw options.signal.reason

@@ -1,4 +1,5 @@
 /** Why a file of the app could not be imported, and what to do about it. */
+import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError, codeOf } from '../failures.ts'
@@ -17,31 +18,33 @@ const advice: Readonly<Record<string, string>> = {
   ERR_UNKNOWN_FILE_EXTENSION: 'The app must be a .ts, .mts, .js or .mjs file.',
 }
 
-/** Where a syntax error is, as Node prints it above the error: a path and a line, then that line. */
-function placeOf(error: unknown): { at: string; source: string } | undefined {
+/** `file:line` of a syntax error, where Node prints a path and a line above it. */
+function placeOf(error: unknown): string | undefined {
   if (!(error instanceof SyntaxError)) return undefined
-  const [first = '', source = ''] = (error.stack ?? '').split('\n')
-  const [, path, line] = /^((?:\/|\w:\\|file:).*):(\d+)$/.exec(first) ?? []
+  const [, path, line] = /^((?:\/|\w:\\|file:).*):(\d+)$/m.exec((error.stack ?? '').split('\n', 1)[0]!) ?? []
   if (path === undefined) return undefined
-  const file = path.startsWith('file:') ? fileURLToPath(path) : path
 
-  return { at: `${relative(process.cwd(), file)}:${line}`, source }
+  return `${relative(process.cwd(), path.startsWith('file:') ? fileURLToPath(path) : path)}:${line}`
 }
 
-function adviceFor(error: unknown, source: string | undefined): string {
+function adviceFor(file: string, error: unknown): string {
   const known = advice[codeOf(error) ?? '']
   if (known) return known
-  // A decorator is neither stripped nor told apart by Node: it ends up as a plain syntax error.
-  if (source !== undefined && /(?:^|\s)@\w/.test(source)) return cannotStrip
+  if (!(error instanceof SyntaxError)) return 'Run this with --verbose to see where.'
 
-  return 'Run this with --verbose to see where.'
+  // A decorator is neither stripped nor told apart by Node: it ends up as a plain syntax error, without a line.
+  return hasDecorator(file) ? cannotStrip : `Run node ${file} to see the line.`
+}
+
+function hasDecorator(file: string): boolean {
+  return /^[^'"`/*]*(?:^|\s)@[a-z_$][\w$.]*(?:\(|\s)/im.test(readFileSync(file, 'utf8'))
 }
 
 export function explainImport(file: string, error: unknown): AppError {
   const message = error instanceof Error ? error.message.split('\n', 1)[0]! : String(error)
   const place = placeOf(error)
   const said = /[.!?]$/.test(message) ? message : `${message}.`
-  const where = place === undefined ? file : place.at.startsWith(`${file}:`) ? place.at : `${file} (at ${place.at})`
+  const where = place === undefined ? file : place.startsWith(`${file}:`) ? place : `${file} (at ${place})`
 
-  return new AppError(`Cannot import ${where}: ${said} ${adviceFor(error, place?.source)}`, { cause: error })
+  return new AppError(`Cannot import ${where}: ${said} ${adviceFor(file, error)}`, { cause: error })
 }

@@ -59,7 +59,11 @@ function widthsWithin(widths: number[], flexible: readonly boolean[], total: num
 }
 
 /** The lines of a table; `width` is the terminal's, if there is one. */
-export function tableLines<Row>(rows: readonly Row[], columns: readonly Column<Row>[], width = Infinity): string[] {
+export function tableLines<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  width: number = Infinity,
+): string[] {
   const cells = rows.map((row) => columns.map(({ value }) => oneLine(String(value(row) ?? ''))))
   const natural = columns.map(({ title }, index) =>
     Math.max(widthOf(title), ...cells.map((line) => widthOf(line[index]!))),

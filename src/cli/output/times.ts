@@ -21,7 +21,7 @@ export function length(ms: number): string {
 }
 
 /** `3 m 20 s ago`, or `in 5 m` for what is to come. */
-export function relative(moment: Date, now = Date.now()): string {
+export function relative(moment: Date, now: number = Date.now()): string {
   const ms = now - moment.getTime()
 
   return ms < 0 ? `in ${length(-ms)}` : `${length(ms)} ago`

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { versionFinding } from '../../src/cli/commands/doctor.ts'
+import { Scene } from './scene.ts'
+
+const findings = (text: string): { subject: string; verdict: string; detail: string }[] => JSON.parse(text)
+
+test('it names versions, the store, workers, and queues that nobody serves', () => {
+  const scene = new Scene()
+  scene.errand(['call', 'email.send', 'to=ada@example.org'])
+
+  const { code, stdout } = scene.errand(['doctor', '-o', 'json'])
+  const bySubject = Object.fromEntries(findings(stdout).map((finding) => [finding.subject, finding]))
+
+  assert.equal(code, 0)
+  assert.equal(bySubject['Node']!.verdict, 'good')
+  assert.equal(bySubject['SQLite']!.verdict, 'good')
+  assert.match(bySubject['store']!.detail, /sqlite:jobs\.db/)
+  assert.equal(bySubject['workers']!.verdict, 'warning')
+  assert.match(bySubject['queue email']!.detail, /1 job waits there.*errand worker -Q email/)
+})
+
+test('a worker that is alive is seen, and its queues count as served', async () => {
+  const scene = new Scene()
+  const worker = scene.start(['worker', '-n', 'ants'])
+  await worker.says('worker started')
+
+  const found = findings(scene.errand(['doctor', '-o', 'json']).stdout)
+
+  assert.match(found.find(({ subject }) => subject === 'workers')!.detail, /1 worker alive, 0 jobs running: ants/)
+  assert.deepEqual(
+    found.filter(({ subject }) => subject.startsWith('queue')),
+    [],
+  )
+})
+
+test('a store that cannot be used is bad, and ends with 1', () => {
+  const scene = new Scene({ 'folder/file': '' })
+
+  const { code, stdout } = scene.errand(['doctor', '--store', 'sqlite:folder', '-o', 'jsonl'])
+
+  assert.equal(code, 1)
+  assert.match(stdout, /"subject":"store","verdict":"bad"/)
+})
+
+test('a version that is too old is bad', () => {
+  assert.equal(versionFinding('SQLite', '3.51.2', [3, 51, 3]).verdict, 'bad')
+  assert.equal(versionFinding('SQLite', '3.51.3', [3, 51, 3]).verdict, 'good')
+  assert.equal(versionFinding('Node', '24.15.0', [24, 15, 0]).verdict, 'good')
+  assert.equal(versionFinding('Node', '26.1.0', [24, 15, 0]).verdict, 'good')
+  assert.equal(versionFinding('Node', '22.20.0', [24, 15, 0]).verdict, 'bad')
+})
