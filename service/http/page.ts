@@ -16,6 +16,7 @@ export function page(c: Context, title: string, content: Html) {
           <meta name="viewport" content="width=device-width, initial-scale=1" />
           <meta name="color-scheme" content="light dark" />
           <title>${title}</title>
+          <link rel="icon" href="/docs/favicon-32x32.png" />
           <link rel="stylesheet" href="/assets/page.css" />
         </head>
         <body>
