@@ -15,7 +15,8 @@ export type ClaimRow = readonly [
   seq: number,
   place: number,
   noted: number,
-  id: Uint8Array | string,
+  /** A UUID as 32 digits, or another id after a colon. */
+  id: string,
   task: number,
   queue: number,
   rank: Rank,
@@ -59,6 +60,11 @@ export class Held extends Same {
   }
 }
 
+function idOf(text: string): string {
+  if (text.charCodeAt(0) === 58) return text.slice(1)
+  return `${text.slice(0, 8)}-${text.slice(8, 12)}-${text.slice(12, 16)}-${text.slice(16, 20)}-${text.slice(20)}`
+}
+
 const inlineBytes = 16 * 1024 * 1024
 const membersPerPage = 500
 
@@ -71,7 +77,7 @@ export function claimedJob(
   const [seq, , noted, id, task, queue, rank, createdAt, , , , , flags, , options, input] = row
   const { names, sql } = reader
   const job: { -readonly [K in keyof ClaimedJob]: ClaimedJob[K] } = {
-    id: idText(id),
+    id: idOf(id),
     claim,
     task: names.name(task),
     queue: names.name(queue),

@@ -62,6 +62,7 @@ export function remove(step: Step, id: string): RemoveAnswer {
   const final = sql.getFinal.get(job.seq) as FinalRow
   step.tell('removed', job, isWaiting(where.state) ? 'cancelled' : where.state, final.attempts)
   erase(step, job, final)
+  sql.forgetId.run(job.id)
   step.ended.push(job.seq)
   return 'removed'
 }

@@ -4,6 +4,7 @@
  * A call of plain jobs is written straight away, and looked at again only if one of its ids was
  * there before. Everything else is decided first and written then, so a refused call leaves no trace.
  */
+import { isUuid } from '../../id.ts'
 import type { InsertOutcome, NewJob } from '../store.ts'
 import { end } from './ending.ts'
 import { flag, flagsOf, idValue, moment, optionsText, ready, stateCode, type JobRow } from './job-row.ts'
@@ -40,9 +41,9 @@ function insertPlain(step: Step, call: readonly NewJob[]): InsertOutcome[] | und
 
   for (const job of call) {
     if (seq !== first) step.nextSeq()
-    const { changes } = sql.insertJob.run(
+    const { changes } = (isUuid(job.id) ? sql.insertUuidJob : sql.insertJob).run(
       seq++,
-      idValue(job.id),
+      job.id,
       names.task(job.task),
       names.queue(job.queue),
       job.rank,
@@ -127,7 +128,6 @@ function add(step: Step, job: NewJob): void {
   const row = rowOf(step, job, step.nextSeq())
   const { seq, id, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, options, input } = row
   sql.insertJob.run(seq, id, task, queue, rank, created, keep, expires, lane, rate, flags, key, options, input)
-  sql.forgetId.run(id)
 
   for (const tag of job.tags ?? []) sql.addTag.run(tag, seq)
   if (expires !== null) sql.addDeadline.run(expires, seq)

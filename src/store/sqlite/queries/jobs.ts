@@ -6,6 +6,7 @@ const whole = `j.seq, j.id, j.task, j.queue, j.rank, j.created, j.keep, j.expire
 
 export const jobQueries = {
   insertJob: `insert into job values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
+  insertUuidJob: `insert into job values (?, unhex(?, '-'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
   jobById: `select ${whole} from job j left join course c on c.seq = j.seq where j.id = ?`,
   jobBySeq: `select ${whole} from job j left join course c on c.seq = j.seq where j.seq = ?`,
   seqOfId: `select seq from job where id = ?`,
@@ -48,7 +49,7 @@ export const jobQueries = {
   freeKey: `delete from unique_key where task = ? and key = ? and seq = ?`,
   sweepKeys: `delete from unique_key where (task, key) in (select task, key from unique_key where until is not null and until <= ? limit ?)`,
 
-  rememberGone: `insert into gone (id, at) values (?, ?) on conflict (id) do nothing`,
+  rememberGone: `insert into gone (id, at) values (?, ?) on conflict (id) do update set at = excluded.at`,
   isGone: `select 1 as gone from gone where id = ?`,
   forgetId: `delete from gone where id = ?`,
   oldestGone: `select at from gone order by n limit 1`,

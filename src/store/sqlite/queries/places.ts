@@ -1,6 +1,7 @@
 /** Places: the lines jobs stand in, lanes and rates, and what waits for what. The hot statements are here. */
 
-const claimable = `r.seq, r.place, r.course, j.id, j.task, j.queue, j.rank, j.created, j.keep, j.expires, j.lane, j.rate, j.flags,
+// Ids as text: making a buffer for each costs more than all else here.
+const claimable = `r.seq, r.place, r.course, iif(typeof(j.id) = 'blob', lower(hex(j.id)), ':' || j.id), j.task, j.queue, j.rank, j.created, j.keep, j.expires, j.lane, j.rate, j.flags,
   j.unique_key, j.options, j.input`
 
 export const placeQueries = {
