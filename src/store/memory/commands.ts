@@ -50,7 +50,6 @@ export function remove(data: Data, id: string): RemoveAnswer {
   if (entry.state === 'running') return 'running'
 
   if (!entry.final) finish(data, entry, { state: 'cancelled' })
-  if (entry.retention) data.retention.remove(entry.retention)
   freeKey(data, entry)
   erase(data, entry)
   data.news.tell('removed', entry)

@@ -50,14 +50,13 @@ export function markReopened(data: Data, member: Entry): void {
   for (const edge of member.waiters) data.cascades.push({ kind: 'reopened', edge, succeeded: false })
 }
 
-/** Follows at most `limit` edges. */
+/** Follows at most `limit` edges that still lead somewhere. */
 export function spread(data: Data, limit: number = spreadAtOnce): number {
   let followed = 0
-  for (; followed < limit; followed++) {
+  while (followed < limit) {
     const cascade = data.cascades.shift()
     if (!cascade) break
-    if (cascade.kind === 'ended') settleEdge(data, cascade)
-    else blockAgain(data, cascade.edge)
+    if (follow(data, cascade)) followed++
   }
   return followed
 }
@@ -119,31 +118,38 @@ function openAgain(edge: Edge, member: Entry) {
   edge.waiter.pending++
 }
 
-function settleEdge(data: Data, { edge, succeeded }: Cascade) {
-  const { waiter, member, otherwise } = edge
-  // Retried or already counted since this was marked.
-  if (!edge.open || !member.final) return
+/** False where it leads nowhere: since it was marked the member was retried, the waiter removed, or the edge counted. */
+function follow(data: Data, { kind, edge, succeeded }: Cascade): boolean {
+  if (edge.waiter.erased || edge.member.final !== (kind === 'ended')) return false
+  if (kind === 'reopened') return blockAgain(data, edge)
+  if (!edge.open) return false
 
   edge.open = false
-  waiter.pending--
+  edge.waiter.pending--
+  settleEdge(data, edge, succeeded)
+  return true
+}
+
+function settleEdge(data: Data, { waiter, member, otherwise }: Edge, succeeded: boolean) {
   if (waiter.state !== 'blocked') return
   if (succeeded || otherwise === 'run') moveOn(data, waiter)
   else finish(data, waiter, { state: 'cancelled', because: member.id })
 }
 
-function blockAgain(data: Data, { waiter, member }: Edge) {
-  if (waiter.state !== 'cancelled' || waiter.because !== member.id || member.final || waiter.erased) return
+function blockAgain(data: Data, { waiter, member }: Edge): boolean {
+  if (waiter.state !== 'cancelled' || waiter.because !== member.id) return false
 
   const other = cancellingMember(waiter)
   if (other !== undefined) {
     waiter.because = other
-    return
+    return true
   }
   reopen(data, waiter)
   setState(data, waiter, 'blocked')
   openEdges(waiter)
   data.news.tell('blocked', waiter)
   markReopened(data, waiter)
+  return true
 }
 
 function openEdges(waiter: Entry) {

@@ -56,6 +56,8 @@ export class Entry {
   due: Spot | undefined
   expiry: Spot | undefined
   retention: Spot | undefined
+  /** When its retention is over, once it is final. */
+  keptUntil = 0
   /** Past its retention, and needed by a job that waits for it. */
   pinned = false
   /** Pruned or removed. */

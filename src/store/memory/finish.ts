@@ -82,8 +82,8 @@ function record(data: Data, entry: Entry, { state, result, error, because }: End
 function keep(data: Data, entry: Entry) {
   const { keepSucceededMs, keepFailedMs } = entry.job
   const ms = entry.state === 'succeeded' ? keepSucceededMs : keepFailedMs
-  const until = entry.finishedAt! + Math.ceil(ms / 60_000) * 60_000
-  entry.retention = data.retention.add(entry, until, ++data.endings)
+  entry.keptUntil = entry.finishedAt! + Math.ceil(ms / 60_000) * 60_000
+  entry.retention = data.retention.add(entry, entry.keptUntil, ++data.endings)
 }
 
 /** Members that stayed only for this job are looked at again. */
@@ -91,6 +91,7 @@ function unpinMembers(data: Data, entry: Entry) {
   for (const { member } of entry.waitsFor) {
     if (!member.pinned) continue
     member.pinned = false
-    member.retention = data.retention.add(member, data.env.now(), ++data.endings)
+    const from = Math.max(member.keptUntil, data.env.now())
+    member.retention = data.retention.add(member, from, ++data.endings)
   }
 }

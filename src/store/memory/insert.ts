@@ -4,7 +4,7 @@
  */
 import type { InsertOutcome, NewJob } from '../store.ts'
 import { momentOf, queueOf, type Data } from './data.ts'
-import { waitFor } from './dependencies.ts'
+import { spread, waitFor } from './dependencies.ts'
 import { Entry } from './entry.ts'
 import { finish, watchExpiry } from './finish.ts'
 import { keyName, liveKey, takeKey } from './keys.ts'
@@ -27,6 +27,7 @@ export function insertCall(data: Data, jobs: readonly NewJob[]): InsertOutcome[]
   }
 
   jobs.forEach((job, index) => carryOut(data, job, outcomes[index]!))
+  spread(data)
   return outcomes
 }
 

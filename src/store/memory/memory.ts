@@ -44,14 +44,7 @@ export class MemoryStore implements Store {
     this.#data = emptyData(env)
   }
 
-  insert: Store['insert'] = async (calls) =>
-    this.#step('insert', (data) =>
-      calls.map((jobs) => {
-        const outcomes = insertCall(data, jobs)
-        spread(data)
-        return outcomes
-      }),
-    )
+  insert: Store['insert'] = async (calls) => this.#step('insert', (data) => calls.map((jobs) => insertCall(data, jobs)))
 
   join: Store['join'] = async (worker) => this.#step('turn', (data) => join(data, worker))
 

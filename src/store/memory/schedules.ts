@@ -1,7 +1,6 @@
 /** Schedules as the memory engine keeps them: a rule nobody here reads, and the time it fires next. */
 import type { ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
 import type { Data } from './data.ts'
-import { spread } from './dependencies.ts'
 import { present } from './entry.ts'
 import { insertCall } from './insert.ts'
 import { compareText } from './read.ts'
@@ -39,6 +38,5 @@ export function fire(data: Data, { name, at, nextAt, job }: Tick): 'fired' | 'st
   const [outcome] = insertCall(data, [job])
   if (outcome!.kind === 'kept') schedule.lastJob = outcome!.other
   else if (outcome!.kind !== 'refused') schedule.lastJob = job.id
-  spread(data)
   return 'fired'
 }

@@ -28,7 +28,12 @@ export function prune(step: Step, limit: number): number {
 function pruneJob(step: Step, seq: number): boolean {
   const { sql, now } = step
   const final = sql.getFinal.get(seq) as FinalRow | undefined
-  if (!final || final.until > now) return false
+  if (!final) return false
+  if (final.until > now) {
+    // Ended anew since it was listed, or the clock has gone back.
+    step.pruneAt(final.until, seq)
+    return false
+  }
   if (sql.neededBy.get(seq)) {
     sql.pin.run(seq)
     return false

@@ -6,25 +6,24 @@ import { ManualEnv } from '../manual-env.ts'
 import type { Command, Pick, Script, ScriptedReport, ScriptedSettlement } from './script.ts'
 
 const workers = 4
-const firstCommands: Script = [
-  { do: 'events' },
-  ...Array.from({ length: workers }, (): Command => ({ do: 'join', slots: 5, leaseMs: 8_000 })),
-]
+/** How far back a command looks for a job or a worker to speak of. */
+const recent = { jobs: 14, workers: 4 }
 
 /** The same seed gives the same script. */
 export function generateScript(seed: number, length: number): Script {
   const dice = new Dice(seed)
+  const first: Command[] = [{ do: 'events' }, ...dice.list(workers, workers, () => join(dice))]
   const commands = Array.from({ length }, (_, index): Command => {
     if (index % 25 === 24) return { do: 'look' }
     return dice.weighted(kinds)(dice)
   })
-  return [...firstCommands, ...commands, { do: 'look' }]
+  return [...first, ...commands, { do: 'look' }]
 }
 
 const kinds: readonly (readonly [number, (dice: Dice) => Command])[] = [
   [20, (dice) => ({ do: 'insert', calls: dice.list(1, 2, () => dice.list(1, 4, () => job(dice))) })],
   [45, turn],
-  [2, () => ({ do: 'join', slots: 5, leaseMs: 8_000 })],
+  [9, join],
   [2, (dice) => ({ do: 'leave', worker: worker(dice) })],
   [4, (dice) => ({ do: 'resync', worker: worker(dice) })],
   [2, (dice) => ({ do: 'wait', worker: worker(dice), queues: dice.some(queues), ms: 1_000 })],
@@ -32,7 +31,7 @@ const kinds: readonly (readonly [number, (dice: Dice) => Command])[] = [
   [2, (dice) => ({ do: 'settled', ids: ids(dice) })],
   [6, (dice) => ({ do: 'change', ids: ids(dice), change: change(dice) })],
   [7, (dice) => ({ do: 'cancel', ids: ids(dice) })],
-  [8, (dice) => ({ do: 'retry', ids: ids(dice) })],
+  [10, (dice) => ({ do: 'retry', ids: ids(dice) })],
   [4, (dice) => ({ do: 'remove', ids: ids(dice) })],
   [4, (dice) => ({ do: 'release', held: ids(dice).map((id) => ({ id, result: dice.pick(['1', null]) })) })],
   [1, (dice) => ({ do: 'get', ids: ids(dice) })],
@@ -49,14 +48,14 @@ const kinds: readonly (readonly [number, (dice: Dice) => Command])[] = [
     8,
     (dice) => ({
       do: 'upkeep',
-      limits: dice.chance(0.3) ? { promote: 1, rescue: 1, expire: 1, spread: 1, prune: 1 } : {},
+      limits: dice.chance(0.3) ? { promote: 1, rescue: 1, expire: 1 } : {},
     }),
   ],
   [
     2,
     (dice) => ({
       do: 'schedules.put',
-      schedules: [{ name: dice.pick(names), rule: dice.pick(names), nextAt: dice.pick([5, 7, null]) }],
+      schedules: [{ name: dice.pick(names), rule: dice.pick(names), nextAt: dice.pick([5, 7, 9, null]) }],
     }),
   ],
   [1, (dice) => ({ do: 'schedules.pause', name: dice.pick(names), paused: dice.chance(0.3) })],
@@ -67,9 +66,9 @@ const kinds: readonly (readonly [number, (dice: Dice) => Command])[] = [
     (dice) => ({
       do: 'schedules.fire',
       name: dice.pick(names),
-      nextInMs: dice.pick([1_000, null]),
+      nextInMs: dice.pick([1_000, 2_000, null]),
       ...(dice.chance(0.2) && { late: true }),
-      ...(dice.chance(0.8) && { job: job(dice) }),
+      ...(dice.chance(0.8) && { job: job(dice, extra(dice)) }),
     }),
   ],
   [
@@ -81,9 +80,16 @@ const kinds: readonly (readonly [number, (dice: Dice) => Command])[] = [
     }),
   ],
   [14, (dice) => ({ do: 'advance', ms: dice.pick([1, 10, 500, 1_000, 3_000]) })],
-  [4, (dice) => ({ do: 'pass', ms: dice.pick([1_000, 3_000, 10_000]) })],
+  [
+    8,
+    (dice) => ({
+      do: 'pass',
+      ms: dice.pick([1_000, 3_000, 10_000, 10_000]),
+      alive: dice.list(0, 2, () => worker(dice)),
+    }),
+  ],
   [1, (dice) => ({ do: 'advance', ms: dice.pick([30_000, 70_000]) })],
-  [1, (dice) => ({ do: 'jump', ms: dice.pick([-5_000, 5_000, -60_000]) })],
+  [2, (dice) => ({ do: 'jump', ms: dice.jumps ? dice.pick([-5_000, 5_000, -60_000]) : 5_000 })],
 ]
 
 const queues = ['q0', 'q1'] as const
@@ -92,9 +98,10 @@ const names = ['s0', 's1'] as const
 const ranks: readonly Rank[] = [0, 1, 2, 2, 2, 3]
 const error = { name: 'Error', message: 'no' }
 
-function job(dice: Dice): NewJob {
+/** Jobs that are inserted have mostly new ids; those that may never come to be have ids of their own. */
+function job(dice: Dice, name = dice.chance(0.95) ? dice.newJob() : id(dice)): NewJob {
   return {
-    id: `j${dice.below(60)}`,
+    id: name,
     task: dice.pick(tasks),
     queue: dice.pick(queues),
     rank: dice.pick(ranks),
@@ -106,8 +113,9 @@ function job(dice: Dice): NewJob {
     ...(dice.chance(0.1) && { once: true }),
     ...(dice.chance(0.25) && { unique: unique(dice) }),
     ...(dice.chance(0.25) && { lane: { name: dice.pick(['l0', 'l1']), slots: 1 + dice.below(2) } }),
-    ...(dice.chance(0.2) && { rate: { name: dice.pick(['r0', 'r1']), tokens: 1 + dice.below(2), perMs: 2_000 } }),
-    ...(dice.chance(0.35) && { after: { on: ids(dice), otherwise: dice.pick(['cancel', 'run']) } }),
+    ...(!dice.jumps &&
+      dice.chance(0.2) && { rate: { name: dice.pick(['r0', 'r1']), tokens: 1 + dice.below(2), perMs: 2_000 } }),
+    ...(dice.chance(0.25) && { after: { on: olderIds(dice), otherwise: dice.pick(['cancel', 'run']) } }),
     ...(dice.chance(0.06) && { held: true }),
     ...(dice.chance(0.1) && { tags: dice.some(['red', 'blue']) }),
     ...(dice.chance(0.1) && { metadata: '{"m":1}', version: 2, redact: ['input.a'] }),
@@ -151,7 +159,7 @@ function settlement(dice: Dice): ScriptedSettlement {
     claim: claim(dice),
     outcome: outcome(dice),
     ranMs: dice.below(100),
-    ...(dice.chance(0.15) && { followUps: dice.list(1, 2, () => job(dice)) }),
+    ...(dice.chance(0.15) && { followUps: dice.list(1, 2, () => job(dice, extra(dice))) }),
   }
 }
 
@@ -205,23 +213,55 @@ function query(dice: Dice): JobQuery {
   }
 }
 
+function join(dice: Dice): Command {
+  dice.newWorker()
+  return { do: 'join', slots: 5, leaseMs: 8_000 }
+}
+
 function worker(dice: Dice): number {
-  return dice.below(workers + 2)
+  return Math.max(0, dice.workers - 1 - dice.below(recent.workers))
 }
 
 function ids(dice: Dice): string[] {
   return dice.list(1, 3, () => id(dice))
 }
 
+function extra(dice: Dice): string {
+  return `x${dice.below(30)}`
+}
+
+/** Not the job that is being made up just now, which cannot wait for itself. */
+function olderIds(dice: Dice): string[] {
+  const self = `j${dice.jobs - 1}`
+  const older = ids(dice).filter((other) => (other !== self && other.startsWith('j')) || dice.chance(0.02))
+  return older.length > 0 ? older : [`j${Math.max(0, dice.jobs - 2)}`]
+}
+
 function id(dice: Dice): string {
-  return dice.chance(0.9) ? `j${dice.below(60)}` : `~${dice.below(8)}`
+  if (dice.chance(0.05)) return `~${dice.below(8)}`
+  if (dice.chance(0.05)) return extra(dice)
+  return `j${Math.max(0, dice.jobs - 1 - dice.below(recent.jobs))}`
 }
 
 class Dice {
+  /** How many it has made up. */
+  jobs = 0
+  workers = 0
+  /** Whether the clock goes back in this script; how long a rate then holds is the engine's affair. */
+  readonly jumps: boolean
   readonly #env: ManualEnv
 
   constructor(seed: number) {
     this.#env = new ManualEnv({ seed })
+    this.jumps = this.chance(0.25)
+  }
+
+  newJob(): string {
+    return `j${this.jobs++}`
+  }
+
+  newWorker(): void {
+    this.workers++
   }
 
   below(end: number): number {

@@ -99,7 +99,11 @@ export const calls: Players<Exclude<Member, (typeof unscripted)[number]>> = {
   stats: ({ store, env }, { minutes }) => store.stats({ fromAt: env.now() - minutes * 60_000, toAt: Infinity }),
   pause: ({ store }, { queue, paused }) => store.pause(queue, paused),
   limit: ({ store }, { name, value }) => store.limit(name, value),
-  upkeep: (player, { limits }) => player.upkeepOnce(limits),
+  upkeep: async (player, { limits }) => {
+    const result = await player.upkeepOnce(limits)
+    // How many edges are left to follow, and whether what ended just now is pruned already, is the engine's affair.
+    return result && { ...result, spread: undefined, pruned: undefined }
+  },
   'schedules.put': ({ store }, { schedules }) => store.schedules.put(schedules),
   'schedules.pause': ({ store }, { name, paused }) => store.schedules.pause(name, paused),
   'schedules.remove': ({ store }, { names }) => store.schedules.remove(names),
@@ -126,9 +130,10 @@ export const calls: Players<Exclude<Member, (typeof unscripted)[number]>> = {
 
 const happenings: Players<Happening['do']> = {
   advance: ({ env }, { ms }) => env.advance(ms),
-  pass: async (player, { ms }) => {
+  pass: async (player, { ms, alive }) => {
     for (let left = ms; left > 0; left -= 1_000) {
       await player.env.advance(Math.min(left, 1_000))
+      for (const worker of alive) await player.giveSign(worker)
       await player.upkeep()
     }
   },
@@ -185,7 +190,15 @@ export class Player {
     }
   }
 
+  async giveSign(worker: number): Promise<void> {
+    const { id } = this.life(worker)
+    const answer = await this.store.turn({ incarnation: id, settled: [], givenBack: [], room: [] })
+    if (!answer.gone) this.leases.renewed(id, false)
+  }
+
+  /** Until nothing is left to do; what ended last is pruned by one call more. */
   async upkeep(): Promise<void> {
+    while ((await this.upkeepOnce())?.more);
     while ((await this.upkeepOnce())?.more);
   }
 

@@ -72,8 +72,8 @@ export type Call =
 /** What happens to the world, and the comparison of all there is to see. */
 export type Happening =
   | { do: 'advance'; ms: number }
-  /** Upkeep looks after the store every second, as in life. */
-  | { do: 'pass'; ms: number }
+  /** As in life: every second some workers give a sign, and upkeep looks after the store. */
+  | { do: 'pass'; ms: number; alive: readonly number[] }
   | { do: 'jump'; ms: number }
   | { do: 'look' }
 
