@@ -126,14 +126,15 @@ function replace(step: Step, job: NewJob, other: string): void {
 function add(step: Step, job: NewJob): void {
   const { sql, now } = step
   const row = rowOf(step, job, step.nextSeq())
-  const { seq, id, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, options, input } = row
-  sql.insertJob.run(seq, id, task, queue, rank, created, keep, expires, lane, rate, flags, key, options, input)
+  const { seq, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, options, input } = row
+  const insert = isUuid(job.id) ? sql.insertUuidJob : sql.insertJob
+  insert.run(seq, job.id, task, queue, rank, created, keep, expires, lane, rate, flags, key, options, input)
 
   for (const tag of job.tags ?? []) sql.addTag.run(tag, seq)
   if (expires !== null) sql.addDeadline.run(expires, seq)
   if (job.unique) {
     const { scope } = job.unique
-    sql.takeKey.run(task, job.unique.key, seq, id, typeof scope === 'object' ? now + scope.forMs : null)
+    sql.takeKey.run(task, job.unique.key, seq, idValue(job.id), typeof scope === 'object' ? now + scope.forMs : null)
   }
   arrive(step, row, job)
 }
@@ -143,7 +144,8 @@ function rowOf(step: Step, job: NewJob, seq: number): JobRow {
 
   return {
     seq,
-    id: idValue(job.id),
+    // Only to be told: nothing is looked up by it.
+    id: job.id,
     task: names.task(job.task),
     queue: names.queue(job.queue),
     rank: job.rank,

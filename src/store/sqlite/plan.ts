@@ -1,4 +1,5 @@
 /** What a call will do, decided before anything of it is written: each job sees what earlier ones will have added. */
+import { isUuid } from '../../id.ts'
 import type { InsertOutcome, NewJob } from '../store.ts'
 import { idText, idValue, stateCode, type FinalRow, type JobRow } from './job-row.ts'
 import type { Step } from './step.ts'
@@ -78,9 +79,8 @@ export class Plan {
 
   #stored(id: string): { task: string; input: string } | undefined {
     const { sql } = this.#step
-    const value = idValue(id)
-    if (!sql.seqOfId.get(value)) return undefined
-    const row = sql.jobById.get(value) as JobRow | undefined
+    if (!(isUuid(id) ? sql.seqOfUuid : sql.seqOfId).get(id)) return undefined
+    const row = sql.jobById.get(idValue(id)) as JobRow | undefined
     return row && { task: this.#step.names.name(row.task), input: row.input }
   }
 }

@@ -10,6 +10,7 @@ export const jobQueries = {
   jobById: `select ${whole} from job j left join course c on c.seq = j.seq where j.id = ?`,
   jobBySeq: `select ${whole} from job j left join course c on c.seq = j.seq where j.seq = ?`,
   seqOfId: `select seq from job where id = ?`,
+  seqOfUuid: `select seq from job where id = unhex(?, '-')`,
   idOfSeq: `select id from job where seq = ?`,
   setRank: `update job set rank = ? where seq = ?`,
   setInput: `update job set input = ? where seq = ?`,
