@@ -126,6 +126,8 @@ export class Claiming {
 
   #handOut(row: ClaimRow): void {
     const step = this.#step
+    // Whoever must not run twice must not be found unclaimed after a power cut.
+    if (row[12] & flag.once) step.mustLast()
     if (row[12] & flag.keyWaiting) step.sql.freeKey.run(row[4], row[13], row[0])
     const job = claimedJob(step, row, step.claim(), step.now)
     this.claimed.push(job)

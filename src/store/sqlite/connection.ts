@@ -32,9 +32,12 @@ export class Connection {
   readonly sql: Statements
   readonly names: Names
   readonly #inode: string
+  readonly #synchronous: Synchronous
+  #commits: Synchronous
 
   constructor(options: ConnectionOptions) {
     this.path = resolve(options.path)
+    this.#synchronous = this.#commits = options.synchronous
     this.db = openFile(this.path, options)
     this.sql = prepareAll({
       objects: (sql) => this.db.prepare(sql),
@@ -46,6 +49,18 @@ export class Connection {
     })
     this.names = new Names(this.sql)
     this.#inode = inodeOf(this.path)!
+  }
+
+  /**
+   * Whether the commits that follow are waited for until they are on the disk. What a light one wrote may be gone
+   * after a power cut, in its order: never before anything that a later full commit has made safe.
+   */
+  commitLightly(light: boolean): void {
+    const wanted = light ? 'normal' : this.#synchronous
+    if (wanted === this.#commits) return
+    // This pragma acts when it is compiled, so it must not be prepared.
+    this.db.exec(`pragma synchronous = ${wanted}`)
+    this.#commits = wanted
   }
 
   /** A file that was deleted or replaced goes on existing for us alone: whatever is written there is lost. */

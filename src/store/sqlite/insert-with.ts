@@ -61,7 +61,7 @@ export function insertWith(
 function carryOut(env: Env, sql: Statements, calls: readonly (readonly NewJob[])[]): InsertOutcome[][] {
   const listened = sql.otherListener.get('', env.monotonic()) !== undefined
   // Numbers learned in a transaction that may be rolled back are not to be remembered.
-  const step = new Step({ env, sql, names: new Names(sql), listened })
+  const step = new Step({ env, sql, names: new Names(sql), listened, light: false })
   const outcomes = calls.map((jobs) => {
     const answers = insertCall(step, jobs)
     spread(step, spreadPerStep)

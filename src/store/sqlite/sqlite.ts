@@ -75,13 +75,14 @@ export class SqliteStore implements Store {
 
   insert: Store['insert'] = async (calls) => this.#open.inserter.insert(calls)
 
-  join: Store['join'] = async (worker) => this.#write('turn', (step) => join(step, worker))
+  join: Store['join'] = async (worker) => this.#writeLightly('turn', (step) => join(step, worker))
 
   turn: Store['turn'] = async (asked) => {
     const { news } = this.#open
     news.noteTurn(asked.incarnation)
     const idle = this.#read((reading) => idleTurn(reading, asked))
-    const answer = idle ?? (await this.#write('turn', (step) => turn(step, asked)))
+    const light = asked.settled.length === 0
+    const answer = idle ?? (await this.#open.writer.write('turn', (step) => turn(step, asked), light))
     if (answer.gone) news.forget(asked.incarnation)
     return answer
   }
@@ -93,7 +94,7 @@ export class SqliteStore implements Store {
     })
 
   leave: Store['leave'] = async (incarnation) => {
-    await this.#write('turn', (step) => {
+    await this.#writeLightly('turn', (step) => {
       leave(step, incarnation)
       spread(step, spreadPerStep)
     })
@@ -112,8 +113,10 @@ export class SqliteStore implements Store {
     return news.sleep(life.n, queues, ms, signal)
   }
 
-  report: Store['report'] = async (incarnation, reports) =>
-    this.#write('report', (step) => report(step, incarnation, reports))
+  report: Store['report'] = async (incarnation, reports) => {
+    const light = reports.every(({ kind }) => kind !== 'step')
+    return this.#open.writer.write('report', (step) => report(step, incarnation, reports), light)
+  }
 
   settled: Store['settled'] = async (ids, ms, signal) => {
     const look = () => this.#read((reading) => ids.flatMap((id) => settledNow(reading, id) ?? []))
@@ -150,7 +153,7 @@ export class SqliteStore implements Store {
   limit: Store['limit'] = async (name, value) => this.#write('report', (step) => setLimit(step, name, value))
 
   upkeep: Store['upkeep'] = async (limits) => {
-    const result = await this.#write('upkeep', (step) => upkeep(step, limits))
+    const result = await this.#writeLightly('upkeep', (step) => upkeep(step, limits))
     const { connection, checkpoints, ballast } = this.#open
     tidy(connection, checkpoints, ballast)
     return result
@@ -257,6 +260,11 @@ export class SqliteStore implements Store {
 
   async #write<T>(name: StepName, body: (step: Step) => T): Promise<T> {
     return this.#open.writer.write(name, body)
+  }
+
+  /** For what a power cut may undo. */
+  async #writeLightly<T>(name: StepName, body: (step: Step) => T): Promise<T> {
+    return this.#open.writer.write(name, body, true)
   }
 
   async #each<T, R>(items: readonly T[], body: (step: Step, item: T) => R): Promise<R[]> {

@@ -22,7 +22,12 @@ export interface StepOptions {
   readonly names: Names
   /** Whether anybody listens to events, here or in another process. */
   readonly listened: boolean
+  /** A power cut may take what it writes. */
+  readonly light: boolean
 }
+
+/** Thrown in a light step that has met something a power cut must not take: it is rolled back and done again in full. */
+export class TooLightError extends Error {}
 
 /** The part of a job's row that events and counters need. */
 export type Named = Pick<JobRow, 'seq' | 'id' | 'task' | 'queue' | 'options'>
@@ -49,7 +54,10 @@ export class Step {
   #claim: number | undefined
   #standing: number[] = []
 
-  constructor({ env, sql, names, listened }: StepOptions) {
+  readonly #light: boolean
+
+  constructor({ env, sql, names, listened, light }: StepOptions) {
+    this.#light = light
     this.env = env
     this.sql = sql
     this.names = names
@@ -61,6 +69,11 @@ export class Step {
   nextSeq(): number {
     this.#seq ??= this.#meta('seq')
     return ++this.#seq
+  }
+
+  /** What this step is about to write must survive a power cut. */
+  mustLast(): void {
+    if (this.#light) throw new TooLightError()
   }
 
   /** One number for all claims of this step. */

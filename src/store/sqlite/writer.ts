@@ -4,6 +4,10 @@
  * SQLite's own busy timeout would hold the event loop and starve whoever came late, so a writer that
  * finds the lock taken comes back after a short, even pause. After a commit of its own it rests a
  * moment while others are waiting: it would otherwise take the lock again before anyone notices.
+ *
+ * A light step is not waited for until it is on the disk. A power cut may take it, and kills whoever knew of it
+ * as well: a claim, a sign of life, progress, upkeep are only done again. What somebody was told for good, that a
+ * job is in or has ended, is never light.
  */
 import type { Env, Point } from '../../env.ts'
 import { sleep } from '../../env.ts'
@@ -11,7 +15,7 @@ import { StoreBusyError, StoreClosedError, StoreFullError, UnknownOutcomeError }
 import type { Ballast } from './ballast.ts'
 import type { Connection } from './connection.ts'
 import { isBroken, isBusy, isFull } from './sqlite-errors.ts'
-import { Step } from './step.ts'
+import { Step, TooLightError } from './step.ts'
 
 export interface WriterOptions {
   readonly env: Env
@@ -21,7 +25,7 @@ export interface WriterOptions {
   readonly listened: () => boolean
   /** Within the transaction, when all has been written. */
   readonly beforeCommit: (step: Step) => void
-  /** Told when the step is durable. */
+  /** Told when the step is committed. */
   readonly committed: (step: Step) => void
   /** The connection must not be used any more. */
   readonly broken: () => void
@@ -46,7 +50,7 @@ export class Writer {
   }
 
   /** Runs `body` in a transaction of its own, as soon as the lock can be had. On a full disk it may run again. */
-  async write<T>(name: StepName, body: (step: Step) => T): Promise<T> {
+  async write<T>(name: StepName, body: (step: Step) => T, light = false): Promise<T> {
     const { env } = this.#options
     const began = env.monotonic()
     if (began < this.#restUntil) await sleep(env, this.#restUntil - began)
@@ -54,9 +58,10 @@ export class Writer {
     for (;;) {
       this.#checkFile()
       // Nothing may be awaited from here to the commit: another step of this process would find itself inside.
-      if (this.#tryBegin(name)) {
-        const answer = this.#carryOut(name, body)
-        if (answer) return answer.value
+      if (this.#tryBegin(name, light)) {
+        const answer = this.#carryOut(name, body, light)
+        if (answer !== 'too light' && answer !== 'no room') return answer.value
+        if (answer === 'too light') light = false
         continue
       }
       const now = env.monotonic()
@@ -66,13 +71,14 @@ export class Writer {
     }
   }
 
-  #tryBegin(name: StepName): boolean {
+  #tryBegin(name: StepName, light: boolean): boolean {
     const { ballast, connection } = this.#options
     const { db, sql, path } = connection
     if (!db.isOpen) throw new StoreClosedError()
     if (db.isTransaction) throw new Error('A step was begun within another one.')
     if (name === 'insert' && ballast.given && !ballast.restoreSometimes()) throw new StoreFullError(path)
     try {
+      connection.commitLightly(light)
       sql.begin.run()
       return true
     } catch (error) {
@@ -81,15 +87,15 @@ export class Writer {
     }
   }
 
-  /** Undefined if there was no room, and some has been made: to be tried again. */
-  #carryOut<T>(name: StepName, body: (step: Step) => T): { value: T } | undefined {
+  /** 'no room': some has been made. Like 'too light', to be tried again. */
+  #carryOut<T>(name: StepName, body: (step: Step) => T, light: boolean): { value: T } | 'too light' | 'no room' {
     const { env, connection, listened, beforeCommit, committed } = this.#options
     const { sql, names, db } = connection
     let value: T
     let step: Step
     let committing = false
     try {
-      step = new Step({ env, sql, names, listened: listened() })
+      step = new Step({ env, sql, names, listened: listened(), light })
       value = body(step)
       step.finish()
       beforeCommit(step)
@@ -99,6 +105,7 @@ export class Writer {
     } catch (error) {
       names.forget()
       if (db.isTransaction) sql.rollback.run()
+      if (error instanceof TooLightError) return 'too light'
       return this.#onFailure(name, error, committing)
     }
     this.#afterCommit()
@@ -108,10 +115,10 @@ export class Writer {
   }
 
   /** New jobs are refused on a full disk; everything else may use what was set aside for it. */
-  #onFailure(name: StepName, error: unknown, committing: boolean): undefined {
+  #onFailure(name: StepName, error: unknown, committing: boolean): 'no room' {
     const { ballast, broken, connection } = this.#options
     if (isFull(error)) {
-      if (name !== 'insert' && ballast.release()) return undefined
+      if (name !== 'insert' && ballast.release()) return 'no room'
       throw new StoreFullError(connection.path)
     }
     if (isBroken(error)) broken()
