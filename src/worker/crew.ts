@@ -132,6 +132,8 @@ export class Crew {
     this.#givenBack = [...givenBack.filter(({ claim }) => isHeld(claim)), ...this.#givenBack]
 
     for (const run of this.#runs.values()) if (!isHeld(run.claimed)) this.#lose(run)
+    // The answer that got lost may have been the one that told of a cancel.
+    for (const job of held) if (job.cancelRequested) this.cancel(job)
     this.take(held.filter((job) => !this.#knows(job)))
   }
 
@@ -247,22 +249,28 @@ export class Crew {
 
   #begin(job: ClaimedJob, slots: Slots): void {
     const { registry, env, bus } = this.#runtime
+    // The store ends it cancelled when it comes back.
+    if (job.cancelRequested) return this.#returnUnstarted({ claim: job })
     const definition = registry.find(job.task)
     if (!definition?.handler) {
-      this.#giveBack({ claim: job, delayMs: unknownTaskDelayMs(env.now() - job.createdAt) }, job, 'unknown task')
-      return this.#links.news()
+      const delayMs = unknownTaskDelayMs(env.now() - job.createdAt)
+      return this.#returnUnstarted({ claim: job, delayMs }, job, 'unknown task')
     }
     const run = new Run(job, definition, slots, this.#runtime, this.#reports)
     run.startedAt = env.monotonic()
     slots.running++
     this.#runs.set(job.id, run)
-    if (job.cancelRequested) run.end('cancelled')
     if (definition.timeoutMs !== undefined) run.deadline = this.#deadlines.add(run, definition.timeoutMs)
     if (bus.hears('started'))
       bus.emit('started', { id: job.id, task: job.task, queue: job.queue, attempt: job.attempt })
 
     env.point('worker.before-run')
     void execute(run, this.#runtime).then((end) => this.#handlerEnded(run, end))
+  }
+
+  #returnUnstarted(back: GivenBack, job?: ClaimedJob, why?: 'unknown task'): void {
+    this.#giveBack(back, job, why)
+    this.#links.news()
   }
 
   #handlerEnded(run: Run, end: RunEnd): void {

@@ -52,6 +52,8 @@ export class Worker {
   #state: 'new' | 'running' | 'stopping' | 'stopped' = 'new'
   #quiet = false
   #trouble = 0
+  /** A turn has failed, so what this worker holds is not known: no other is sent before `resync` has told. */
+  #unsure = false
   #loop: Promise<void> | undefined
   #finish!: { resolve: () => void; reject: (error: unknown) => void }
 
@@ -182,6 +184,7 @@ export class Worker {
   async #step(): Promise<void> {
     this.#wakeup.reset()
     try {
+      if (this.#unsure) await this.#resync()
       const answer = await this.#turn()
       this.#trouble = 0
       if (answer.gone) return await this.#beginAgain()
@@ -253,21 +256,22 @@ export class Worker {
     await this.#join()
   }
 
-  /** After a turn that failed: waits a little longer each time, and learns what is still held. */
+  /** After a turn that failed: waits a little longer each time. */
   async #recover(error: unknown): Promise<void> {
     const { env, bus, closing } = this.#runtime
+    this.#unsure = true
     if (closing.signal.aborted) return this.#crew.abandon()
     bus.emit('error', { error, during: 'a turn' })
     const waitMs = Math.min(longestTroubleMs, 50 * 2 ** this.#trouble++) * (0.5 + env.random() / 2)
     await new Promise<void>((resolve) => env.after(waitMs, resolve, { hold: true }))
+  }
 
-    try {
-      const held = await this.#store.resync(this.#incarnation)
-      if (held === 'gone') await this.#beginAgain()
-      else this.#crew.resynced(held.held)
-    } catch (again) {
-      bus.emit('error', { error: again, during: 'resync' })
-    }
+  /** Learns what is still held, so that what an unanswered turn carried is sent again if it was not recorded. */
+  async #resync(): Promise<void> {
+    const held = await this.#store.resync(this.#incarnation)
+    if (held === 'gone') await this.#beginAgain()
+    else this.#crew.resynced(held.held)
+    this.#unsure = false
   }
 }
 

@@ -10,21 +10,23 @@ import { until } from './worker-support.ts'
 
 type Fault = 'none' | 'before' | 'after'
 
-/** A store whose calls of one method fail as `faultOf` says: with nothing done, or with everything done and no answer. */
-function unreliable(store: Store, method: 'turn' | 'insert', faultOf: (call: number) => Fault): Store {
+/** A store whose calls of some methods fail as `faultOf` says: with nothing done, or with everything done and no answer. */
+type Method = 'turn' | 'insert' | 'resync' | 'leave'
+
+function unreliable(store: Store, methods: Method | Method[], faultOf: (call: number, method: Method) => Fault): Store {
   let calls = 0
 
   return new Proxy(store, {
     get(target, name) {
       const value = Reflect.get(target, name, target) as unknown
       if (typeof value !== 'function') return value
-      if (name !== method) return value.bind(target)
+      if (!methods.includes(name as Method)) return value.bind(target)
 
       return async (...args: unknown[]) => {
-        const fault = faultOf(calls++)
-        if (fault === 'before') throw new UnknownOutcomeError(method, [], new Error('never arrived'))
+        const fault = faultOf(calls++, name as Method)
+        if (fault === 'before') throw new UnknownOutcomeError(name as Method, [], new Error('never arrived'))
         const answer: unknown = await value.apply(target, args)
-        if (fault === 'after') throw new UnknownOutcomeError(method, [], new Error('the answer was lost'))
+        if (fault === 'after') throw new UnknownOutcomeError(name as Method, [], new Error('the answer was lost'))
         return answer
       }
     },
@@ -126,4 +128,60 @@ test('a worker whose store is away for a while goes on by itself, and says meanw
 
   assert.equal(await job.result(), 'ran')
   await until(() => worker.health().healthy)
+})
+
+test('a turn that failed is cleared up before the next one, also when asking what is held failed too', async (t) => {
+  const store = new MemoryStore({ env: systemEnv() })
+  const begun = Promise.withResolvers<void>()
+  const finish = Promise.withResolvers<void>()
+  const faults: Method[] = []
+  const errand = app(
+    t,
+    unreliable(store, ['turn', 'resync'], (_, method) => {
+      if (faults[0] !== method) return 'none'
+      faults.shift()
+      return 'before'
+    }),
+  )
+  const task = errand.task('task', async () => {
+    begun.resolve()
+    await finish.promise
+    faults.push('turn', 'resync')
+    return 'ran'
+  })
+
+  const job = await task.enqueue()
+  await errand.worker().start()
+  await begun.promise
+  finish.resolve()
+
+  assert.equal(await job.result({ timeout: '5s' }), 'ran')
+  assert.deepEqual(faults, [])
+})
+
+test('a cancel whose telling got lost is told again', async (t) => {
+  const store = new MemoryStore({ env: systemEnv() })
+  let losing = false
+  const errand = app(
+    t,
+    unreliable(store, 'turn', () => {
+      if (!losing) return 'none'
+      losing = false
+      return 'after'
+    }),
+  )
+  const begun = Promise.withResolvers<void>()
+  const task = errand.task('task', async (_: void, job) => {
+    begun.resolve()
+    await sleep(60_000, undefined, { signal: job.signal })
+  })
+
+  const job = await task.enqueue()
+  await errand.worker({ grace: '1s' }).start()
+  await begun.promise
+  await sleep(20)
+  losing = true
+  await job.cancel()
+
+  await assert.rejects(job.result({ timeout: '5s' }), { code: 'JOB_CANCELLED' })
 })
