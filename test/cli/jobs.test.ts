@@ -152,9 +152,9 @@ test('acting on jobs asks which, and takes ids or flags but not both', () => {
 })
 
 test('the log of a job is followed until it ends', async () => {
-  const scene = new Scene()
-  scene.errand(['call', 'greet', 'Ada', '--id', 'ada'])
-  const logs = scene.start(['jobs', 'logs', 'ada', '-f', '-o', 'jsonl'])
+  const scene = workedScene()
+  scene.errand(['call', 'greet', 'Eve', '--id', 'eve'])
+  const logs = scene.start(['jobs', 'logs', 'eve', '-f', '-o', 'jsonl'])
 
   scene.errand(['worker', '--burst', '-q'])
   const { code, stdout } = await logs.ended
@@ -162,7 +162,7 @@ test('the log of a job is followed until it ends', async () => {
   assert.equal(code, 0)
   assert.deepEqual(
     lines(stdout).map((line) => json(line).message),
-    ['greeting Ada'],
+    ['greeting Eve'],
   )
 })
 
