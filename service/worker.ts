@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { deriveKeys } from './auth/keys.ts'
+import { removeOldResults, removeUnfinished } from './data/old-files.ts'
 import { dataFolders, handleDataTasks } from './data/tasks.ts'
 import { openDatabase } from './database/database.ts'
 import { smtpSender } from './email/smtp.ts'
@@ -16,11 +17,13 @@ import { logEvents } from './worker-log.ts'
 
 /** What running jobs get when the service stops, before they are given back for the next start. */
 const graceMs = 5_000
+const cleanUpMs = 10 * 60 * 1000
 
 async function run(settings: WorkerSettings): Promise<void> {
   const log = pino({ level: settings.logLevel, base: null })
   const folders = dataFolders(settings.dataDir)
   mkdirSync(folders.results, { recursive: true, mode: 0o700 })
+  await removeUnfinished(folders)
   const database = openDatabase(join(settings.dataDir, 'service.db'))
   const jobs = openJobs(settings.storeUrl)
   const { reset: resetKey } = deriveKeys(settings.secretKey)
@@ -36,6 +39,7 @@ async function run(settings: WorkerSettings): Promise<void> {
   handleDataTasks(jobs, folders)
   const worker = jobs.errand.worker({ queues: workerSlots, grace: graceMs })
   await worker.start()
+  setInterval(() => void removeOldResults(folders).catch(() => {}), cleanUpMs).unref()
   process.send?.('ready')
 
   await stopAsked()

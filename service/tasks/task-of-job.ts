@@ -59,7 +59,9 @@ export function lostTask(now: number): TaskChange {
 export function percentOf(progress: Progress | undefined): number {
   if (!progress?.of) return 0
 
-  return Math.min(100, Math.max(0, (progress.done / progress.of) * 100))
+  const percent = Math.round((progress.done / progress.of) * 10_000) / 100
+
+  return Math.min(100, Math.max(0, percent))
 }
 
 /** Texts that we wrote for callers. Anything else may tell about the inside, and is in the log only. */
