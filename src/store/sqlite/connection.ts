@@ -8,11 +8,12 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { ErrandError, StoreOpenError, StoreUnsafeError } from '../../errors.ts'
+import { ErrandError, StoreBusyError, StoreOpenError, StoreUnsafeError } from '../../errors.ts'
 import { refuseRemote, type FileSystemType } from './file-system.ts'
 import { idValue } from './job-row.ts'
 import { migrate } from './migrate.ts'
 import { Names } from './names.ts'
+import { isBusy } from './sqlite-errors.ts'
 import { prepareAll, type Statements } from './statements.ts'
 
 export type Synchronous = 'full' | 'normal'
@@ -24,6 +25,8 @@ export interface ConnectionOptions {
   readonly fileSystemType: FileSystemType
 }
 
+/** Opening alone may hold the event loop for the lock: several processes that start at once take turns. */
+const openingMs = 5000
 const oldestSqlite = [3, 51, 3]
 
 export class Connection {
@@ -88,13 +91,14 @@ export class Connection {
 
 export function inodeOf(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false })
-  return stat && `${stat.dev}:${stat.ino}`
+  // A new file may be given the number of the deleted one.
+  return stat && `${stat.dev}:${stat.ino}:${stat.birthtimeMs}`
 }
 
 function openFile(path: string, options: ConnectionOptions): DatabaseSync {
   try {
     prepareFolder(path, options)
-    const db = new DatabaseSync(path, { timeout: 5000, enableForeignKeyConstraints: false })
+    const db = new DatabaseSync(path, { timeout: openingMs, enableForeignKeyConstraints: false })
     try {
       setUp(db, path, options.synchronous)
       return db
@@ -104,6 +108,7 @@ function openFile(path: string, options: ConnectionOptions): DatabaseSync {
     }
   } catch (error) {
     if (error instanceof ErrandError) throw error
+    if (isBusy(error)) throw new StoreBusyError(openingMs)
     throw new StoreOpenError(`Cannot open the store at ${path}: ${(error as Error).message}. ${advice(path)}`, {
       cause: error,
     })

@@ -135,7 +135,7 @@ export class Writer {
     const { env, connection } = this.#options
     const now = env.monotonic()
     if (now - this.#fileCheckedAt < fileCheckMs) return
-    this.#fileCheckedAt = now
     connection.checkFile()
+    this.#fileCheckedAt = now
   }
 }
