@@ -121,7 +121,7 @@ export async function kill({ engine, seed, short, kills }: LaneOptions): Promise
   return inScene({ engine }, async (scene) => {
     const spared = scene.start('spared', { worker: { lease: setting.lease, concurrency: 100 } })
     await spared.said('ready')
-    await playDeaths(scene, all, short ? 6 : 4, setting)
+    await playDeaths(scene, all, short ? 8 : 4, setting)
     await spared.stop()
 
     const verdict = await scene.verdict()

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { undoLater } from './undo.ts'
 
 export interface Mount {
   readonly folder: string
@@ -35,7 +36,8 @@ export function mountMemory(megabytes: number): Mount {
     rmSync(folder, { recursive: true })
     throw error
   }
-  return { folder, unmount: () => unmounted(folder, folder) }
+
+  return { folder, unmount: undoLater(() => unmounted(folder, folder)) }
 }
 
 /** An ext4 in a file. Cutting its power drops all that was not synced, as a real one does, and takes the disk away. */
@@ -44,6 +46,8 @@ export class Disk {
   readonly #image = join(this.#home, 'image')
   readonly folder = join(this.#home, 'disk')
 
+  readonly remove = undoLater(() => unmounted(this.folder, this.#home))
+
   constructor() {
     mkdirSync(this.folder)
     try {
@@ -51,7 +55,7 @@ export class Disk {
       run('mkfs.ext4', '-q', '-F', this.#image)
       this.#mount()
     } catch (error) {
-      rmSync(this.#home, { recursive: true, force: true })
+      this.remove()
       throw error
     }
   }
@@ -72,18 +76,12 @@ export class Disk {
     run('umount', this.folder)
     this.#mount()
   }
-
-  remove(): void {
-    unmounted(this.folder, this.#home)
-  }
 }
 
 function unmounted(folder: string, home: string): void {
-  try {
-    run('umount', folder)
-  } catch {
-    // Somebody still has it open: it goes when they do.
-    run('umount', '--lazy', folder)
-  }
+  const unmount = (...how: string[]) => spawnSync('umount', [...how, folder]).status === 0
+
+  // Where somebody still has it open, it goes when they do; where it was never mounted, both fail.
+  if (!unmount()) unmount('--lazy')
   rmSync(home, { recursive: true, force: true })
 }

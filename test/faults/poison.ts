@@ -28,11 +28,11 @@ function supervise(scene: Scene, lease: string): { stop: () => Promise<number> }
 }
 
 export async function poison({ engine, seed, short }: LaneOptions): Promise<Row[]> {
-  const jobs = short ? 1000 : 10_000
+  const jobs = short ? 400 : 10_000
   const lease = short ? '1s' : '8s'
 
   return inScene({ engine }, async (scene) => {
-    const produce = { jobs, together: 1000, everyMs: 0, longestMs: 50, poison: Math.floor(jobs / 2), seed }
+    const produce = { jobs, together: 1000, everyMs: 0, longestMs: short ? 20 : 50, poison: Math.floor(jobs / 2), seed }
     await scene.start('producer', { produce }).said('produced')
     const worker = supervise(scene, lease)
     await scene.drain()

@@ -6,6 +6,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import type { ChildPlan, Said, Told } from './child.ts'
 import type { LedgerWriter } from './ledger.ts'
+import { undoLater } from './undo.ts'
 
 const program = join(import.meta.dirname, 'child.ts')
 const patienceMs = 30_000
@@ -19,6 +20,7 @@ export class Child {
   readonly #said: Said[] = []
   #news = Promise.withResolvers<void>()
   #errors = ''
+  readonly #killNow: () => void
   gone = false
 
   constructor(plan: ChildPlan, control: LedgerWriter, environment: Readonly<Record<string, string>>) {
@@ -34,6 +36,7 @@ export class Child {
       this.#said.push(said)
       this.#tellNews()
     })
+    this.#killNow = undoLater(() => void this.#process.kill('SIGKILL'))
     this.exited = new Promise((resolve) => this.#process.once('exit', (_, signal) => this.#left(signal, resolve)))
   }
 
@@ -89,7 +92,7 @@ export class Child {
 
   /** Ends it in any order, for the scene is over. A killed process need not be thawed. */
   async end(): Promise<void> {
-    if (!this.gone) this.#process.kill('SIGKILL')
+    this.#killNow()
     await this.exited
   }
 

@@ -24,8 +24,6 @@ export interface ProducePlan {
   readonly task?: 'work' | 'hold' | 'stall'
   /** Gives up for good when the store is full. @default false */
   readonly untilFull?: boolean
-  /** Bytes that each job carries along. @default none */
-  readonly bytes?: number
   readonly seed: number
 }
 
@@ -65,9 +63,8 @@ function enqueue(tasks: Tasks, plan: ProducePlan, nth: number, id: string, rando
   const task = nth === plan.poison ? tasks.poison : is(plan.flakyEvery) ? tasks.flaky : tasks[plan.task ?? 'work']
   const ms = between(random, plan.shortestMs ?? 0, plan.longestMs)
   const delay = is(plan.delayedEvery) ? { delay: Math.round(random() * 1000) } : {}
-  const metadata = plan.bytes === undefined ? {} : { metadata: { ballast: 'x'.repeat(plan.bytes) } }
 
-  return task.enqueue({ ms }, { id, ...delay, ...metadata })
+  return task.enqueue({ ms }, { id, ...delay })
 }
 
 function noteFailure(ledger: LedgerWriter, id: string, error: unknown): void {

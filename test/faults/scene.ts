@@ -12,6 +12,7 @@ import { judge, type JobInTheEnd, type Verdict } from './checker.ts'
 import { recoveryMs } from './lane.ts'
 import { LedgerWriter, readLedger, type Ledger } from './ledger.ts'
 import { Processes, type Child } from './processes.ts'
+import { undoLater } from './undo.ts'
 
 const drainMs = 120_000
 
@@ -30,6 +31,7 @@ export class Scene {
   readonly #engine: string
   readonly #place: string
   readonly #processes: Processes
+  readonly #removeFolder = undoLater(() => rmSync(this.folder, { recursive: true, force: true }))
   #started = 0
   #reader: Errand | undefined
 
@@ -118,7 +120,7 @@ export class Scene {
   async close(): Promise<void> {
     await this.#processes.end()
     await this.closeReader()
-    rmSync(this.folder, { recursive: true, force: true })
+    this.#removeFolder()
   }
 }
 
