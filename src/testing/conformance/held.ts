@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { aJob } from './builders.ts'
+import { aJob, succeeded } from './builders.ts'
 import type { StoreHarness } from './harness.ts'
 import { setScene } from './scene.ts'
 
@@ -51,6 +51,17 @@ export function held(harness: StoreHarness): void {
     await scene.insert(aJob({ id: 'a' }), aJob({ id: 'gate', held: true, after: { on: ['a'], otherwise: 'cancel' } }))
 
     assert.deepEqual(await scene.store.release([{ id: 'gate', result: null }]), ['released'])
+  })
+
+  test('a held job stays held when all it waits for is done', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    await scene.insert(aJob({ id: 'a' }), aJob({ id: 'gate', held: true, after: { on: ['a'], otherwise: 'cancel' } }))
+
+    await scene.run(worker, succeeded)
+
+    assert.deepEqual([await scene.state('gate'), (await scene.get('gate')).pending], ['blocked', 0])
+    assert.deepEqual(await scene.claimedIds(worker), [])
   })
 
   test('a held job that is cancelled can no longer be released', async (t) => {
