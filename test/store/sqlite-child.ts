@@ -33,4 +33,4 @@ async function work(): Promise<string[]> {
 const ids = await (role === 'produce' ? produce() : work())
 await store.close()
 process.send?.(ids)
-process.disconnect()
+process.disconnect?.()

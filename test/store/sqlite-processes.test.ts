@@ -20,29 +20,30 @@ async function idsOf(child: ChildProcess): Promise<string[]> {
   return ids
 }
 
-async function succeededCount(store: SqliteStore, wanted: number): Promise<number> {
-  for (let looks = 0; looks < 600; looks++) {
-    const [counts] = await store.counts()
-    if ((counts?.states.succeeded ?? 0) >= wanted) return counts!.states.succeeded
-    // The other processes are what is waited for.
-    await pause(50)
-  }
-  return 0
+/** Other processes are what is waited for, and they cannot call back. */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let looks = 0; looks < 600 && !(await condition()); looks++) await pause(50)
+}
+
+async function hasEnded(store: SqliteStore, wanted: number): Promise<boolean> {
+  const [counts] = await store.counts()
+  return counts?.states.succeeded === wanted
 }
 
 test('two producers and two workers on one file lose nothing and run nothing twice', async (t) => {
   const path = join(aFolder(t), 'errand.db')
-  const producers = ['p1', 'p2'].map((name) => start(t, 'produce', path, name, '600'))
+  const store = aStore(t, { path })
   const workers = ['w1', 'w2'].map((name) => start(t, 'work', path, name))
   const ran = workers.map(idsOf)
-  const store = aStore(t, { path })
+  await until(async () => (await store.workers()).length === 2)
+  const producers = ['p1', 'p2'].map((name) => start(t, 'produce', path, name, '600'))
 
   const enqueued = (await Promise.all(producers.map(idsOf))).flat()
-  const succeeded = await succeededCount(store, enqueued.length)
+  await until(() => hasEnded(store, enqueued.length))
   for (const worker of workers) worker.send('end')
   const shares = await Promise.all(ran)
 
-  assert.equal(succeeded, 1200)
+  assert.equal(await hasEnded(store, 1200), true)
   assert.deepEqual(shares.flat().toSorted(), enqueued.toSorted())
   // Nobody is kept out of the lock: each worker has run some.
   assert.ok(shares.every((share) => share.length > 0))
