@@ -1,10 +1,12 @@
 /**
  * The worker's own view of its lease, on the monotonic clock, from before it sent the last
- * turn that was answered. One margin before the end it looks once more, and if no answer
- * comes it tells the runs to end: another worker may hold their jobs soon.
+ * turn that was answered. A store writes a lease only after a third of it, so what is sure
+ * after a turn is the other two. One margin before they end it looks once more, and if no
+ * answer comes it tells the runs to end: another worker may hold their jobs soon.
  */
 import type { Env, Timer } from '../env.ts'
 
+const sureShare = 2 / 3
 const marginShare = 1 / 8
 /** After a stalled event loop the answer may be lying there already. */
 const lastLookMs = 100
@@ -37,7 +39,7 @@ export class Lease {
   }
 
   get #leftMs(): number {
-    return this.#renewedAt + this.#leaseMs * (1 - marginShare) - this.#env.monotonic()
+    return this.#renewedAt + this.#leaseMs * (sureShare - marginShare) - this.#env.monotonic()
   }
 
   #watch(): void {
