@@ -1,6 +1,6 @@
 /** Asks before much is done at once. */
 import { createInterface } from 'node:readline/promises'
-import { UsageError } from './failures.ts'
+import { codeOf, InterruptedError, UsageError } from './failures.ts'
 import { interruptible } from './interrupts.ts'
 import type { Invocation } from './invocation.ts'
 
@@ -13,6 +13,9 @@ export async function confirm(question: string, { options, out }: Invocation): P
   try {
     const answer = await interruptible((signal) => terminal.question(`${question} [y/N] `, { signal }))
     if (/^y(es)?$/i.test(answer.trim())) return true
+  } catch (error) {
+    // The terminal hands Ctrl-C to the question, not to the process.
+    throw codeOf(error) === 'ABORT_ERR' ? new InterruptedError() : error
   } finally {
     terminal.close()
   }

@@ -12,6 +12,8 @@ import { unservedQueues, unservedSentence } from './unserved.ts'
 import { isSupervised, reportImports, whenSupervisorEnds } from './watch/child.ts'
 import { tellEvents } from './worker-log.ts'
 
+export const stopping = 'Stopping: running jobs may finish. Once more gives them back at once.'
+
 /** Workers that start together need a moment to see one another. */
 const firstLookMs = 1000
 const looksEveryMs = 30_000
@@ -80,7 +82,7 @@ function stopOnSignals(worker: Worker, out: Output): { readonly forced: boolean;
   const onSignal = () => {
     asked++
     if (asked > 2) process.exit(exitCodes.interrupted)
-    if (asked === 1) out.say('Stopping: running jobs may finish. Once more gives them back at once.', 'dim')
+    if (asked === 1 && !isSupervised()) out.say(stopping, 'dim')
     // Its promise is the worker's own `finished`, which is awaited.
     void worker.stop(asked === 1 ? { abandon: true } : { abandon: true, grace: 0 })
   }

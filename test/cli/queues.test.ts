@@ -17,7 +17,7 @@ test('queues are listed with their jobs by state', () => {
   const { stdout } = queues.errand(['queues'])
   const rows = JSON.parse(queues.errand(['queues', 'list', '-o', 'json']).stdout)
 
-  assert.match(stdout, /^queue +scheduled +blocked +ready/)
+  assert.match(stdout, /^queue +scheduled +ready +running +succeeded +failed +workers\n/)
   assert.deepEqual(
     rows.map(({ name, states, paused, workers }: any) => [name, states.ready, states.scheduled, paused, workers]),
     [

@@ -55,6 +55,12 @@ errand.task('break', async (word: string) => {
 errand.task('login', { input: z.object({ user: z.string(), password: z.string() }), redact: ['password'] }, async (who) => who)
 `
 
+/** Why a test that needs a terminal cannot run here, or false. */
+export const noTerminal: string | false =
+  spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0
+    ? false
+    : 'needs `script` of util-linux to make a terminal'
+
 export class Scene {
   readonly folder: string
   readonly #running = new Set<Running>()
@@ -92,6 +98,20 @@ export class Scene {
       cwd: this.folder,
       env: { ...cleanEnv, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const running = new Running(child)
+    this.#running.add(running)
+
+    return running
+  }
+
+  /** Starts `errand` in a terminal, where keys can be typed. */
+  startInTerminal(args: readonly string[]): Running {
+    const words = [process.execPath, condition, bin, ...args].map((word) => `'${word}'`)
+    const child = spawn('script', ['-qec', words.join(' '), '/dev/null'], {
+      cwd: this.folder,
+      env: { ...cleanEnv, TERM: 'xterm' },
+      stdio: ['pipe', 'pipe', 'pipe'],
     })
     const running = new Running(child)
     this.#running.add(running)
@@ -140,6 +160,10 @@ export class Running {
       if ((await Promise.race([this.#news.promise, late])) === 'late')
         throw new Error(`It does not say ${String(text)}:\n${printed}`)
     }
+  }
+
+  type(keys: string): void {
+    this.#child.stdin!.write(keys)
   }
 
   signal(name: NodeJS.Signals): void {

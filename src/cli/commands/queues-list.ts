@@ -1,9 +1,10 @@
 /** `errand queues`, `errand queues list` */
 import type { QueueInfo } from '../../client/queue.ts'
-import { jobStates } from '../../job.ts'
+import { jobStates, type JobState } from '../../job.ts'
 import { nearest } from '../../nearest.ts'
 import { exitCodes, UsageError } from '../failures.ts'
 import type { Invocation } from '../invocation.ts'
+import type { Column } from '../output/table.ts'
 import { stateStyle } from '../state-style.ts'
 
 type Row = QueueInfo & { readonly workers: number }
@@ -23,19 +24,24 @@ export async function run(invocation: Invocation, [unknown]: string[]): Promise<
     .map((queue) => ({ ...queue, workers: workers.filter((worker) => worker.queues.includes(queue.name)).length }))
     .toSorted((a, b) => a.name.localeCompare(b.name))
 
-  invocation.out.rows<Row>(rows, columns)
+  invocation.out.rows<Row>(rows, columnsFor(rows))
   if (invocation.out.forPeople && rows.length === 0) invocation.out.say('No queue has had a job yet.')
 
   return exitCodes.ok
 }
 
-const columns = [
-  { title: 'queue', value: ({ name }: Row) => name, flexible: true },
-  ...jobStates.map((state) => ({
-    title: state,
-    value: ({ states }: Row) => states[state],
-    style: ({ states }: Row) => (states[state] > 0 ? stateStyle(state) : ('dim' as const)),
-  })),
-  { title: 'workers', value: ({ workers }: Row) => workers },
-  { title: '', value: ({ paused }: Row) => (paused ? 'paused' : ''), style: () => 'yellow' as const },
+/** Always shown; the other states only where a job is in one. */
+const usual: readonly JobState[] = ['scheduled', 'ready', 'running', 'succeeded', 'failed']
+
+const columnsFor = (rows: readonly Row[]): Column<Row>[] => [
+  { title: 'queue', value: ({ name }) => name, flexible: true },
+  ...jobStates
+    .filter((state) => usual.includes(state) || rows.some(({ states }) => states[state] > 0))
+    .map((state) => ({
+      title: state,
+      value: ({ states }: Row) => states[state],
+      style: ({ states }: Row) => (states[state] > 0 ? stateStyle(state) : 'dim'),
+    })),
+  { title: 'workers', value: ({ workers }) => workers },
+  { title: '', value: ({ paused }) => (paused ? 'paused' : ''), style: () => 'yellow' },
 ]

@@ -8,6 +8,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { relative, resolve } from 'node:path'
 import { environmentBefore } from '../dot-env.ts'
 import type { Output } from '../output/output.ts'
+import { stopping } from '../run-worker.ts'
 import { childMark, type ImportedFiles } from './child.ts'
 import { Files } from './files.ts'
 import { listenToKeys } from './keys.ts'
@@ -19,7 +20,7 @@ export function supervise(out: Output, { keys }: { keys: boolean }): Promise<num
 
 class Supervisor {
   readonly #out: Output
-  readonly #files = new Files((path) => this.#restart(`${relative(process.cwd(), path)} changed`))
+  readonly #files = new Files((path) => this.#restart(`${relative(process.cwd(), path)} changed, starting again`))
   readonly #ended = Promise.withResolvers<number>()
   #child: ChildProcess | undefined
   #next: 'wait' | 'start' | 'end' = 'wait'
@@ -32,7 +33,7 @@ class Supervisor {
     const stop = () => this.#stop()
     process.on('SIGINT', stop)
     process.on('SIGTERM', stop)
-    const quietKeys = keys ? listenToKeys({ restart: () => this.#restart('restarting'), quit: stop }) : () => {}
+    const quietKeys = keys ? listenToKeys({ restart: () => this.#restart('Starting again'), quit: stop }) : () => {}
 
     this.#files.add(resolve('.env'))
     this.#start()
@@ -69,7 +70,7 @@ class Supervisor {
 
   #restart(why: string): void {
     if (this.#next === 'end') return
-    this.#out.say(`${why}, starting again`, 'cyan')
+    this.#out.say(why, 'cyan')
     if (!this.#child) return this.#start()
     if (this.#next === 'wait') this.#child.kill('SIGTERM')
     this.#next = 'start'
@@ -77,6 +78,7 @@ class Supervisor {
 
   /** Called again, it asks the child again, which then hurries. */
   #stop(): void {
+    if (this.#next !== 'end') this.#out.say(stopping, 'dim')
     this.#next = 'end'
     if (this.#child) this.#child.kill('SIGTERM')
     else this.#ended.resolve(0)

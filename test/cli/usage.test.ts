@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Scene } from './scene.ts'
+
+test('the version is that of the package', () => {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8'))
+
+  const { code, stdout } = new Scene({}).errand(['--version'])
+
+  assert.deepEqual([code, stdout], [0, `${version}\n`])
+})
+
+test('asking for help is no error, and help goes to stdout', () => {
+  const scene = new Scene({})
+
+  for (const args of [['--help'], ['help', 'call'], ['jobs', 'list', '--help']]) {
+    const { code, stdout, stderr } = scene.errand(args)
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.match(stdout, /^Usage: errand/)
+  }
+})
+
+test('what does not exist ends with 2 and the nearest that does', () => {
+  const scene = new Scene({})
+  const cases: [string[], RegExp][] = [
+    [['wroker'], /Did you mean worker\?/],
+    [['jobs', 'lits'], /Did you mean list\?/],
+    [['call', 'greet', '--wiat'], /Did you mean --wait\?/],
+    [['jobs', 'list', '-o', 'xml'], /Allowed choices are table, json, jsonl/],
+    [[], /^Usage: errand/],
+  ]
+
+  for (const [args, expected] of cases) {
+    const { code, stdout, stderr } = scene.errand(args)
+    assert.deepEqual([code, stdout], [2, ''], args.join(' '))
+    assert.match(stderr, expected)
+  }
+})
+
+test('starting loads no command that was not asked for', () => {
+  const scene = new Scene({})
+  // Printed by Node itself for every module that it loads.
+  const { stderr } = scene.errand(['--help'], { env: { NODE_DEBUG: 'esm' } })
+  const loaded = [...stderr.matchAll(/\/src\/(cli\/commands\/\S+?|errand|store\/\S+?|worker\/\S+?)\.ts/g)].map(
+    ([, name]) => name,
+  )
+
+  assert.match(stderr, /src\/cli\/program\.ts/)
+  assert.deepEqual(loaded, [])
+})
