@@ -108,12 +108,14 @@ function announce(settings: Settings, server: Server, baseUrl: string): void {
   const url = urlOf(settings.host, server)
   const account = `"email": "you@example.com", "password": "correct horse battery"`
 
-  const mailbox = settings.smtp || !isLoopback(settings.host) ? '' : `, and the e-mails at ${url}/mailbox`
+  const mailbox = isLoopback(settings.host)
+    ? `, and the e-mails at ${url}/mailbox`
+    : `. E-mails are only kept in ${settings.dataDir}/mailbox: set SMTP_SERVER to send them`
   const lines = [
     `ready ${url}`,
     `  curl -s ${url}/register --json '{${account}}'`,
     `  curl -s ${url}/token --json '{${account}}'`,
-    `Then ${url}/docs${mailbox}`,
+    `Then ${url}/docs${settings.smtp ? '' : mailbox}`,
     ...(baseUrl === url ? [] : [`Links in e-mails begin with ${baseUrl}`]),
   ]
 

@@ -2,7 +2,7 @@
  * The worker process: runs the tasks of the service. Started and watched by start.ts, which tells it by message when
  * to stop. It never outlives its parent: when the line between them breaks, it ends.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { deriveKeys } from './auth/keys.ts'
@@ -40,12 +40,15 @@ async function run(settings: WorkerSettings): Promise<void> {
   const worker = jobs.errand.worker({ queues: workerSlots, grace: graceMs })
   await worker.start()
   setInterval(() => void removeOldResults(folders).catch(() => {}), cleanUpMs).unref()
+  const pidFile = join(settings.dataDir, 'worker.pid')
+  writeFileSync(pidFile, `${process.pid}\n`)
   process.send?.('ready')
 
   await stopAsked()
   await worker.stop({ abandon: true })
   await jobs.errand.close()
   await database.destroy()
+  rmSync(pidFile, { force: true })
 }
 
 function stopAsked(): Promise<void> {

@@ -144,12 +144,13 @@ export function authRoutes(parts: AuthParts): Router {
   const router = makeRouter()
   const throttle = new LogInThrottle(parts.limits, now)
   const registrations = new TokenBuckets(parts.limits.registrations, now)
-  const resets = new TokenBuckets(parts.limits.resets, now)
+  const unasked = new TokenBuckets(parts.limits.unasked, now)
 
   router.openapi(routes.register, async (c) => {
     takeOrRefuse(registrations, parts.addressOf(c))
-    throttle.hashing()
     const account = c.req.valid('json')
+    takeOrRefuse(unasked, normalAddress(account.email))
+    throttle.hashing()
     await accounts.register(account)
 
     return c.json({ email: account.email, name: account.name ?? null, detail: registeredDetail }, 201)
@@ -167,7 +168,7 @@ export function authRoutes(parts: AuthParts): Router {
   router.openapi(routes.forgot, async (c) => {
     const { email } = c.req.valid('json')
     takeOrRefuse(registrations, parts.addressOf(c))
-    takeOrRefuse(resets, normalAddress(email))
+    takeOrRefuse(unasked, normalAddress(email))
     await accounts.forgot(email)
 
     return c.json({ detail: 'If this address has an account, a link is on its way to it.' }, 202)

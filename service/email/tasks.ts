@@ -33,8 +33,8 @@ export interface EmailResult {
   message_id: string
 }
 
-/** Greylisting servers want minutes between attempts, and outages last longer: some 40 minutes in all. */
-const retry: RetryOptions = { attempts: 9, backoff: 'exponential', first: '5s', max: '15m' }
+/** Greylisting servers want minutes between attempts, and outages last longer: an hour in all. */
+const retry: RetryOptions = { attempts: 12, backoff: 'exponential', first: '5s', max: '15m' }
 const common = { retry, timeout: '2m', keep: { succeeded: '7d', failed: '14d' } } as const
 
 export function declareEmailTasks(errand: Errand) {

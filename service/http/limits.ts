@@ -14,8 +14,8 @@ export interface RateLimits {
   readonly uploads: Limit
   /** Registrations and password resets from one address. */
   readonly registrations: Limit
-  /** Password resets for one account. */
-  readonly resets: Limit
+  /** E-mails that strangers can have sent to one address, by registering it or asking for its reset. */
+  readonly unasked: Limit
   /** Log-ins for one account from one address; those that succeed do not count. */
   readonly logInsByPair: Limit
   /** Log-ins for one account from anywhere, likewise. */
@@ -34,7 +34,7 @@ export const rateLimits: RateLimits = {
   emails: { burst: 200, refillMs: 1 * seconds },
   uploads: { burst: 30, refillMs: 10 * seconds },
   registrations: { burst: 60, refillMs: 3 * seconds },
-  resets: { burst: 5, refillMs: 10 * minutes },
+  unasked: { burst: 10, refillMs: 5 * minutes },
   logInsByPair: { burst: 10, refillMs: 30 * seconds },
   logInsByAccount: { burst: 50, refillMs: 1 * minutes },
   logInsByAddress: { burst: 100, refillMs: 5 * seconds },

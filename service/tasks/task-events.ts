@@ -33,11 +33,7 @@ export function taskEvents(c: Context, row: TaskRow, parts: Parts): Response {
     const gone = new AbortController()
     stream.onAbort(() => gone.abort())
     const signal = AbortSignal.any([gone.signal, parts.closing])
-    const heartbeat = setInterval(() => void beat(), heartbeatMs)
-    const beat = async () => {
-      if (await stillWelcome(parts)) await stream.write(': still here\n\n')
-      else gone.abort()
-    }
+    const heartbeat = setInterval(() => void stream.write(': still here\n\n'), heartbeatMs)
     let sent = 0
 
     try {
@@ -54,15 +50,14 @@ export function taskEvents(c: Context, row: TaskRow, parts: Parts): Response {
   })
 }
 
-const stillWelcome = (parts: Parts) => parts.isWelcome().catch(() => false)
-
-async function* changes(row: TaskRow, { errand, follower }: Parts, signal: AbortSignal) {
+async function* changes(row: TaskRow, { errand, follower, isWelcome }: Parts, signal: AbortSignal) {
   let record = await follower.current(row)
   yield { event: 'snapshot', record }
   if (isFinalStatus(record.status)) return
 
   // News from other processes may be late or lost; the record itself never is for long.
   for await (const update of ticking(errand.job(row.task_id).updates({ signal }), lookAgainMs)) {
+    if (update === 'tick' && !(await isWelcome())) return
     if (update !== 'tick' && update.kind === 'log') continue
     const next = await follower.current(record)
     if (next === record) continue

@@ -93,8 +93,8 @@ test('an unknown address takes as long as a wrong password', async (t) => {
     await timed('unknown', `nobody${round}@example.com`)
   }
 
-  const median = (list: number[]) => list.toSorted((a, b) => a - b)[5]!
-  const ratio = median(times.known) / median(times.unknown)
+  // The quickest of each: what other programs on the machine take is not in it.
+  const ratio = Math.min(...times.known) / Math.min(...times.unknown)
   assert.ok(ratio > 0.6 && ratio < 1.7, `known accounts took ${ratio} times as long`)
 })
 
@@ -249,6 +249,17 @@ test('a flood of log-ins is refused without hashing', async (t) => {
 
   assert.deepEqual(statuses.filter((status) => status === 401).length, 3)
   assert.deepEqual(statuses.filter((status) => status === 429).length, 17)
+})
+
+test("nobody can fill a stranger's letter box", async (t) => {
+  const service = await aService(t, { worker: false, limits: { unasked: { burst: 2, refillMs: 60_000 } } })
+  const statuses: number[] = []
+  for (const path of ['/register', '/password/forgot', '/register', '/password/forgot']) {
+    const json = path === '/register' ? { email: ann, password } : { email: ann.toUpperCase() }
+    statuses.push((await service.request('POST', path, { json })).status)
+  }
+
+  assert.deepEqual(statuses, [201, 202, 429, 429])
 })
 
 async function refusal(t: TestContext, json: object) {

@@ -53,7 +53,7 @@ function aWorkingServer({ refuse }: Behaviour, received: Received[]): SMTPServer
     onMailFrom: (_address, _session, callback) => callback(verdict('MAIL')),
     onRcptTo: (_address, _session, callback) => callback(verdict('RCPT')),
     onData: (stream, session, callback) => {
-      void (async () => {
+      const receive = async () => {
         const raw = Buffer.concat((await stream.toArray()) as Buffer[])
         const refused = verdict('DATA')
         const { mailFrom, rcptTo } = session.envelope
@@ -66,7 +66,9 @@ function aWorkingServer({ refuse }: Behaviour, received: Received[]): SMTPServer
           })
         }
         callback(refused)
-      })()
+      }
+      // A sender that is killed breaks off in the middle.
+      receive().catch((error: Error) => callback(error))
     },
   })
 }

@@ -284,6 +284,19 @@ test('an account holds open at most 20 streams', async (t) => {
   await eventually(async () => ((await open()).status === 200 ? true : undefined))
 })
 
+test('an event stream ends soon after its session does', async (t) => {
+  const service = await aService(t, { worker: false })
+  const token = await service.signIn()
+  const { task_id } = await send(service, token)
+  const stream = await service.request('GET', `/tasks/${task_id}/events`, { token })
+  await service.request('POST', '/logout', { token })
+
+  const startedAt = performance.now()
+  await stream.text()
+
+  assert.ok(performance.now() - startedAt < 4_000)
+})
+
 test('a record keeps its result after its job is gone', async (t) => {
   const service = await aService(t)
   const token = await service.signIn()
