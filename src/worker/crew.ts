@@ -47,6 +47,7 @@ export class Crew {
   #turnAt: number
   #stretchUntil = 0
   #fillPlanned = false
+  #starting = true
 
   constructor(runtime: Runtime, groups: readonly SlotGroup[], links: CrewLinks) {
     this.#runtime = runtime
@@ -142,6 +143,7 @@ export class Crew {
       const now = this.#runtime.env.monotonic()
       for (const job of claimed) this.#slotsOf(job.queue).add(job, now)
     }
+    if (!this.#starting) return this.#giveBackWaiting()
     this.#stretchUntil = this.#runtime.env.monotonic() + stretchMs
     this.#fill()
   }
@@ -156,9 +158,10 @@ export class Crew {
     }
   }
 
-  giveBackWaiting(why: 'stopping'): void {
-    this.#runtime.env.point('worker.before-give-back')
-    for (const slots of this.#slots) for (const { job } of slots.clear()) this.#giveBack({ claim: job }, job, why)
+  /** From now on nothing is started: what waits, and what may still come, is given back. */
+  stopStarting(): void {
+    this.#starting = false
+    this.#giveBackWaiting()
   }
 
   /** Tells every run to end. */
@@ -166,23 +169,25 @@ export class Crew {
     for (const run of this.#runs.values()) run.end(ending)
   }
 
-  /** Forgets what runs, for the store to give back: the process is about to exit. */
+  /** Waits no longer for what runs: the process is about to exit. What has ended is still recorded. */
   abandon(): void {
     for (const run of this.#runs.values()) this.#close(run)
+  }
+
+  /** Gives up recording what has ended. */
+  forgetEnded(): void {
+    for (const { run } of [...this.#sent.ended, ...this.#ended]) this.#runtime.bus.emit('stale', { claim: run.claimed })
     for (const slots of this.#slots) slots.clear()
     this.#ended = []
     this.#givenBack = []
+    this.#sent = { ended: [], givenBack: [] }
   }
 
   /** All that was held is lost. Gives how many ran. */
   loseAll(): number {
     const running = this.#runs.size
     for (const run of this.#runs.values()) this.#lose(run)
-    for (const { run } of [...this.#sent.ended, ...this.#ended]) this.#runtime.bus.emit('stale', { claim: run.claimed })
-    for (const slots of this.#slots) slots.clear()
-    this.#ended = []
-    this.#givenBack = []
-    this.#sent = { ended: [], givenBack: [] }
+    this.forgetEnded()
 
     return running
   }
@@ -213,6 +218,13 @@ export class Crew {
     for (const slots of this.#slots) slots.pace.record(this.#endedSinceTurn.get(slots) ?? 0, now - this.#turnAt)
     this.#endedSinceTurn.clear()
     this.#turnAt = now
+  }
+
+  #giveBackWaiting(): void {
+    if (this.#slots.every(({ waiting }) => waiting === 0)) return
+    this.#runtime.env.point('worker.before-give-back')
+    for (const slots of this.#slots)
+      for (const { job } of slots.clear()) this.#giveBack({ claim: job }, job, 'stopping')
   }
 
   #giveBackLate(): void {

@@ -19,6 +19,8 @@ import { Wakeup } from './wakeup.ts'
 /** A worker with nothing to say still takes a turn this often: it hears of cancels and messages then. */
 const heartbeatMs = 1000
 const longestTroubleMs = 5000
+/** A signalled handler has this long to end before its job is given back without it. */
+const abandonMs = 500
 
 export interface StopOptions {
   /** How long running jobs may still take before their signals are aborted. @default the worker's `grace` */
@@ -54,6 +56,9 @@ export class Worker {
   #trouble = 0
   /** A turn has failed, so what this worker holds is not known: no other is sent before `resync` has told. */
   #unsure = false
+  #abandoned = false
+  /** Never rejects, as little as the loop. */
+  #starting: Promise<unknown> | undefined
   #loop: Promise<void> | undefined
   #finish!: { resolve: () => void; reject: (error: unknown) => void }
 
@@ -88,18 +93,12 @@ export class Worker {
   async start(): Promise<this> {
     if (this.#state !== 'new') throw new HandlerError('A worker starts once. Make another with `errand.worker(…)`.')
     this.#state = 'running'
-    try {
-      this.#store = await this.#runtime.open()
-      await this.options.onStart?.()
-      await this.#join()
-    } catch (error) {
+    const starting = this.#begin()
+    this.#starting = starting.catch((error: unknown) => {
       this.#state = 'stopped'
       this.#finish.reject(error)
-      throw error
-    }
-    this.#upkeep = new Upkeep(this.#runtime, this.#store, this.options.leaseMs, () => this.#wakeup.wake())
-    this.#upkeep.start()
-    this.#loop = this.#run()
+    })
+    await starting
 
     return this
   }
@@ -108,14 +107,14 @@ export class Worker {
   async stop({ grace, abandon = false }: StopOptions = {}): Promise<void> {
     if (this.#state === 'new' || this.#state === 'stopped') return
     const graceMs = grace === undefined ? this.options.graceMs : durationMs(grace, '`grace` of `stop`')
-    this.#state = 'stopping'
-    this.#crew.giveBackWaiting('stopping')
+    this.#endSoon()
     this.#wakeup.wake()
 
     const signal = this.#runtime.env.after(graceMs, () => {
       this.#crew.endAll('stopping')
       if (abandon) this.#runtime.env.after(abandonMs, () => this.#abandon())
     })
+    await this.#starting
     await this.#loop
     signal.cancel()
   }
@@ -130,9 +129,29 @@ export class Worker {
     return { healthy: true }
   }
 
+  #endSoon(): void {
+    this.#state = 'stopping'
+    this.#crew.stopStarting()
+  }
+
   #abandon(): void {
+    this.#abandoned = true
     this.#crew.abandon()
     this.#wakeup.wake()
+  }
+
+  async #begin(): Promise<void> {
+    this.#store = await this.#runtime.open()
+    await this.options.onStart?.()
+    try {
+      await this.#join()
+    } catch (error) {
+      await this.options.onStop?.()
+      throw error
+    }
+    this.#upkeep = new Upkeep(this.#runtime, this.#store, this.options.leaseMs, () => this.#wakeup.wake())
+    this.#upkeep.start()
+    this.#loop = this.#run()
   }
 
   async #join(): Promise<void> {
@@ -161,7 +180,7 @@ export class Worker {
     try {
       while (!this.#isOver()) await this.#step()
       await this.#upkeep.stop()
-      await this.#store.leave(this.#incarnation)
+      await this.#leave()
       await this.options.onStop?.()
       this.#finish.resolve()
     } catch (error) {
@@ -175,8 +194,17 @@ export class Worker {
     }
   }
 
+  /** Where the store cannot be told, the end of the lease tells it. */
+  async #leave(): Promise<void> {
+    try {
+      await this.#store.leave(this.#incarnation)
+    } catch (error) {
+      this.#runtime.bus.emit('error', { error, during: 'a worker leaving' })
+    }
+  }
+
   #isOver(): boolean {
-    if (this.#runtime.closing.signal.aborted) this.#state = 'stopping'
+    if (this.#runtime.closing.signal.aborted) this.#endSoon()
 
     return this.#state === 'stopping' && this.#crew.idle
   }
@@ -191,7 +219,7 @@ export class Worker {
       this.#accept(answer)
       if (this.#isOver()) return
       if (this.#crew.hasNews || (answer.more && this.#crew.hasRoom)) await this.#yield()
-      else if (this.options.burst && this.#crew.idle && !answer.more) this.#state = 'stopping'
+      else if (this.options.burst && this.#crew.idle && !answer.more) this.#endSoon()
       else await this.#pause(answer.nextDueMs)
     } catch (error) {
       await this.#recover(error)
@@ -223,7 +251,6 @@ export class Worker {
     for (const claim of answer.cancels) this.#crew.cancel(claim)
     this.#crew.take(answer.claimed)
     if (answer.nextDueMs !== undefined) this.#upkeep.dueIn(answer.nextDueMs)
-    if (this.#state === 'stopping') this.#crew.giveBackWaiting('stopping')
   }
 
   #obey(message: ControlMessage): void {
@@ -260,10 +287,19 @@ export class Worker {
   async #recover(error: unknown): Promise<void> {
     const { env, bus, closing } = this.#runtime
     this.#unsure = true
-    if (closing.signal.aborted) return this.#crew.abandon()
     bus.emit('error', { error, during: 'a turn' })
+    if (closing.signal.aborted) this.#crew.abandon()
+    if (this.#cannotWait) this.#crew.forgetEnded()
+    if (this.#isOver()) return
     const waitMs = Math.min(longestTroubleMs, 50 * 2 ** this.#trouble++) * (0.5 + env.random() / 2)
     await new Promise<void>((resolve) => env.after(waitMs, resolve, { hold: true }))
+  }
+
+  /** On the way out, with a store that does not answer: what has ended cannot be recorded any more. */
+  get #cannotWait(): boolean {
+    if (this.#runtime.closing.signal.aborted || this.#abandoned) return true
+
+    return this.#state === 'stopping' && this.#lease.over
   }
 
   /** Learns what is still held, so that what an unanswered turn carried is sent again if it was not recorded. */
@@ -274,6 +310,3 @@ export class Worker {
     this.#unsure = false
   }
 }
-
-/** A signalled handler has this long to end before its job is given back without it. */
-const abandonMs = 500

@@ -185,3 +185,25 @@ test('a cancel whose telling got lost is told again', async (t) => {
 
   await assert.rejects(job.result({ timeout: '5s' }), { code: 'JOB_CANCELLED' })
 })
+
+test('a worker can be stopped although its store never answers again, and closes what it opened', async (t) => {
+  const store = new MemoryStore({ env: systemEnv() })
+  let away = false
+  const errand = app(
+    t,
+    unreliable(store, ['turn', 'resync', 'leave'], () => (away ? 'before' : 'none')),
+  )
+  const begun = Promise.withResolvers<void>()
+  const finish = Promise.withResolvers<void>()
+  const task = errand.task('task', () => (begun.resolve(), finish.promise))
+  let closed = false
+
+  const worker = await errand.worker({ lease: '1s', onStop: () => void (closed = true) }).start()
+  await task.enqueue()
+  await begun.promise
+  away = true
+  finish.resolve()
+  await worker.stop()
+
+  assert.equal(closed, true)
+})

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Events } from '../../src/index.ts'
+import { Errand, type Events, type Worker } from '../../src/index.ts'
+import { systemEnv } from '../../src/env.ts'
+import { MemoryStore } from '../../src/store/memory/memory.ts'
 import { started, until } from './worker-support.ts'
 
 test('stop waits for the jobs that are running', async (t) => {
@@ -239,4 +241,43 @@ test('quick jobs are claimed in hundreds and slow ones a few at a time', async (
   await Promise.all(jobs.map((job) => job.result()))
 
   assert.ok(most.running <= 10, `${most.running} were held at once`)
+})
+
+test('what a turn brings after the worker was told to stop is given back and not begun', async (t) => {
+  const store = new MemoryStore({ env: systemEnv() })
+  const errand = new Errand({ store })
+  t.after(() => errand.close())
+  const ran: number[] = []
+  const task = errand.task('task', (n: number) => void ran.push(n))
+  const turn = store.turn.bind(store)
+  let worker: Worker | undefined
+  store.turn = async (asked) => {
+    const answer = await turn(asked)
+    if (!answer.gone && answer.claimed.length > 0) void worker?.stop()
+    return answer
+  }
+
+  worker = errand.worker()
+  const job = await task.enqueue(1)
+  await worker.start()
+  await worker.finished
+
+  assert.deepEqual(ran, [])
+  assert.equal(await job.state(), 'ready')
+})
+
+test('a worker stopped while it starts has ended when stop says so', async (t) => {
+  const { errand, another } = started(t)
+  const opened = Promise.withResolvers<void>()
+  const order: string[] = []
+  errand.task('task', () => {})
+  const worker = errand.worker({ onStart: () => opened.promise, onStop: () => void order.push('closed') })
+
+  const starting = worker.start()
+  const stopping = worker.stop().then(() => order.push('stopped'))
+  opened.resolve()
+  await Promise.all([starting, stopping])
+
+  assert.deepEqual(order, ['closed', 'stopped'])
+  assert.deepEqual(await another().workers(), [])
 })
