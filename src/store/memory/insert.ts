@@ -13,7 +13,13 @@ import { lineUp, schedule, setLane, setRate } from './lines.ts'
 /** What earlier jobs of the call will have added when a later one is looked at. */
 interface Plan {
   readonly jobs: Map<string, { job: NewJob; cancelled: boolean }>
-  readonly keys: Map<string, { id: string; replaceable: boolean }>
+  /** Undefined where a key will be free again. */
+  readonly keys: Map<string, Holder | undefined>
+}
+
+interface Holder {
+  readonly id: string
+  readonly replaceable: boolean
 }
 
 export function insertCall(data: Data, jobs: readonly NewJob[]): InsertOutcome[] {
@@ -52,7 +58,7 @@ function planJob(data: Data, plan: Plan, job: NewJob): InsertOutcome {
 
 function planKey(data: Data, plan: Plan, job: NewJob): InsertOutcome {
   const name = keyName(job)
-  const holder = name === undefined ? undefined : (plan.keys.get(name) ?? holderOf(data, name))
+  const holder = name === undefined ? undefined : plan.keys.has(name) ? plan.keys.get(name) : holderOf(data, name)
   if (!holder) return { kind: 'inserted' }
 
   const replaced = job.unique!.onConflict === 'replace' && holder.replaceable
@@ -66,8 +72,7 @@ function expect(data: Data, plan: Plan, job: NewJob) {
   const name = keyName(job)
   const holdsOn = typeof job.unique?.scope === 'object'
   if (name === undefined) return
-  if (cancelled && !holdsOn) plan.keys.delete(name)
-  else plan.keys.set(name, { id: job.id, replaceable: !cancelled })
+  plan.keys.set(name, cancelled && !holdsOn ? undefined : { id: job.id, replaceable: !cancelled })
 }
 
 function endsWaiters(data: Data, plan: Plan, id: string): boolean {
@@ -82,7 +87,7 @@ function storedAs(data: Data, id: string): { task: string; input: string } | und
   return entry && { task: entry.job.task, input: entry.input }
 }
 
-function holderOf(data: Data, name: string): { id: string; replaceable: boolean } | undefined {
+function holderOf(data: Data, name: string): Holder | undefined {
   const row = liveKey(data, name)
   return row && { id: row.id, replaceable: data.jobs.get(row.id)?.waiting ?? false }
 }

@@ -161,6 +161,18 @@ export function uniqueKeys(harness: StoreHarness): void {
     assert.deepEqual(await scene.insert(keyed('c')), inserted)
   })
 
+  test('a job that is cancelled at once leaves its key to the next of its call', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.insert(aJob({ id: 'failed', queue: 'other' }), keyed('a'))
+    await scene.store.cancel(['failed'])
+    const after = { on: ['failed'], otherwise: 'cancel' } as const
+
+    const outcomes = await scene.insert(keyed('b', { onConflict: 'replace' }, { after }), keyed('c'))
+
+    assert.deepEqual(outcomes, [{ kind: 'replaced', other: 'a' }, { kind: 'inserted' }])
+    assert.deepEqual(await scene.states('a', 'b', 'c'), ['cancelled', 'cancelled', 'ready'])
+  })
+
   test('a retry by hand does not take the key again', async (t) => {
     const scene = await setScene(harness, t)
     await scene.insert(keyed('a'))
