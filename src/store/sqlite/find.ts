@@ -23,6 +23,11 @@ interface Condition {
   readonly values: readonly Value[]
 }
 
+interface Look extends Condition {
+  /** The oldest number looked at. */
+  readonly from?: number
+}
+
 export function find(
   reader: Reader,
   db: DatabaseSync,
@@ -32,29 +37,54 @@ export function find(
   const limit = Math.min(query.limit ?? defaultLimit, largestLimit)
   const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor)
   const source = sourceOf(query)
-  const slice = db
-    .prepare(`select count(*) as n, min(seq) as oldest from (${source.sql})`)
-    .get(...source.values.map((value) => value ?? before)) as { n: number; oldest: number | null }
-  if (slice.oldest === null) return { jobs: [] }
+  const look = source ? lookAmong(source, before) : lookAtAll(db, before)
 
   const { sql, values } = conditionsOf(reader, query)
   const rows = db
-    .prepare(`select j.seq from job j where j.seq in (${source.sql}) ${sql} order by j.seq desc limit ?`)
-    .all(...source.values.map((value) => value ?? before), ...values, limit) as { seq: number }[]
+    .prepare(`select j.seq from job j where ${look.sql} ${sql} order by j.seq desc limit ?`)
+    .all(...look.values, ...values, limit) as { seq: number }[]
   const found = rows.map(({ seq }) => reader.sql.jobBySeq.get(seq) as JobRow).filter((job) => fieldsEqual(job, query))
   const jobs = found.map((job) => recordOf(reader, job))
 
-  const full = rows.length === limit
-  if (!full && slice.n < examinedPerPage) return { jobs }
-  return { jobs, cursor: String(full ? rows.at(-1)!.seq : slice.oldest) }
+  const next = rows.length === limit ? rows.at(-1)!.seq : nextSlice(db, source, look, before)
+  return next === undefined ? { jobs } : { jobs, cursor: String(next) }
 }
 
-/** Numbers of the jobs to look at, the newest before the cursor. A null value stands for the cursor. */
-function sourceOf({ tag, states }: JobQuery): Condition {
+/** Numbers are almost without gaps, so a slice of all jobs is a range of them. */
+function lookAtAll(db: DatabaseSync, before: number): Look {
+  const { newest } = db.prepare('select max(seq) as newest from job').get() as { newest: number | null }
+  const end = Math.min(before, (newest ?? 0) + 1)
+  const from = end - examinedPerPage
+  return { sql: 'j.seq < ? and j.seq >= ?', values: [end, from], from }
+}
+
+function lookAmong(source: Condition, before: number): Look {
+  return { sql: `j.seq in (${source.sql})`, values: atCursor(source, before) }
+}
+
+/** Where the next page begins to look, if there is anything left. */
+function nextSlice(
+  db: DatabaseSync,
+  source: Condition | undefined,
+  { from }: Look,
+  before: number,
+): number | undefined {
+  if (!source) return db.prepare('select 1 from job where seq < ? limit 1').get(from!) ? from : undefined
+
+  const { n, oldest } = db
+    .prepare(`select count(*) as n, min(seq) as oldest from (${source.sql})`)
+    .get(...atCursor(source, before)) as { n: number; oldest: number }
+  return n < examinedPerPage ? undefined : oldest
+}
+
+const atCursor = ({ values }: Condition, before: number) => values.map((value) => value ?? before)
+
+/** Numbers of the jobs to look at, the newest before the cursor, where few are named. A null value stands for the cursor. */
+function sourceOf({ tag, states }: JobQuery): Condition | undefined {
   if (tag !== undefined) return slice('tag where tag = ? and', [tag])
 
   const parts = states?.map((state) => placeOf[state])
-  if (!parts?.length || parts.includes(undefined)) return slice('job where', [])
+  if (!parts?.length || parts.includes(undefined)) return undefined
   const slices = [...new Set(parts)].map((part) => slice(`${part} where`, []))
   if (slices.length === 1) return slices[0]!
   return {
