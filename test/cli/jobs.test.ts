@@ -1,23 +1,36 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Scene } from './scene.ts'
+import { Scene, tasks } from './scene.ts'
 
 const json = (text: string) => JSON.parse(text)
 const lines = (text: string) => text.trim().split('\n').filter(Boolean)
 
+/** Enqueues and runs in one process, since each start of the program costs. */
+const seed = `
+import { errand } from './tasks.ts'
+
+await errand.enqueue('greet', 'Ada', { id: 'ada', tags: ['vip'] })
+await errand.enqueue('greet', 'Bob', { id: 'bob' })
+await errand.enqueue('break', 'us', { id: 'broken' })
+const worker = await errand.worker({ burst: true }).start()
+await worker.finished
+await errand.close()
+`
+
 /** Two greetings that succeeded and one job that failed. */
 function workedScene(): Scene {
-  const scene = new Scene()
-  scene.errand(['call', 'greet', 'Ada', '--id', 'ada', '--tag', 'vip'])
-  scene.errand(['call', 'greet', 'Bob', '--id', 'bob'])
-  scene.errand(['call', 'break', 'us', '--id', 'broken'])
-  scene.errand(['worker', '--burst', '-q'])
+  const scene = new Scene({ 'tasks.ts': tasks, 'seed.ts': seed })
+  const { code, stderr } = scene.errand([], { file: `${scene.folder}/seed.ts` })
+  assert.equal(code, 0, stderr)
 
   return scene
 }
 
+/** For tests that only look. */
+const worked = workedScene()
+
 test('a list shows jobs newest first, as a table, as JSON or as lines of it', () => {
-  const scene = workedScene()
+  const scene = worked
 
   const table = scene.errand(['jobs', 'list'])
   const whole = json(scene.errand(['jobs', 'list', '-o', 'json']).stdout)
@@ -33,7 +46,7 @@ test('a list shows jobs newest first, as a table, as JSON or as lines of it', ()
 })
 
 test('flags choose among jobs', () => {
-  const scene = workedScene()
+  const scene = worked
   const ids = (...flags: string[]) =>
     lines(scene.errand(['jobs', 'list', '-o', 'jsonl', ...flags]).stdout).map((line) => json(line).id)
 
@@ -57,7 +70,7 @@ test('an input field chooses too', () => {
 })
 
 test('a cursor goes on where the list ended', () => {
-  const scene = workedScene()
+  const scene = worked
 
   const first = json(scene.errand(['jobs', 'list', '-o', 'json', '--limit', '2']).stdout)
   const rest = json(scene.errand(['jobs', 'list', '-o', 'json', '--cursor', first.cursor]).stdout)
@@ -69,7 +82,7 @@ test('a cursor goes on where the list ended', () => {
 })
 
 test('one job is shown with its attempts, errors and log', () => {
-  const scene = workedScene()
+  const scene = worked
 
   const broken = json(scene.errand(['jobs', 'show', 'broken', '-o', 'json']).stdout)
   const people = scene.errand(['jobs', 'show', 'ada']).stdout
@@ -82,7 +95,7 @@ test('one job is shown with its attempts, errors and log', () => {
 })
 
 test('an id that no job has ends with 4', () => {
-  const scene = workedScene()
+  const scene = worked
 
   for (const args of [
     ['show', 'nobody'],
@@ -111,7 +124,7 @@ test('jobs are retried, cancelled, promoted and removed by id', () => {
 })
 
 test('what cannot be done any more is told and ends with 1', () => {
-  const { code, stdout } = workedScene().errand(['jobs', 'cancel', 'ada', '-o', 'json'])
+  const { code, stdout } = worked.errand(['jobs', 'cancel', 'ada', '-o', 'json'])
 
   assert.equal(code, 1)
   assert.deepEqual(json(stdout), [{ id: 'ada', answer: 'final' }])
@@ -143,7 +156,7 @@ test('without a state only those are meant that the word suits', () => {
 })
 
 test('acting on jobs asks which, and takes ids or flags but not both', () => {
-  const scene = workedScene()
+  const scene = worked
 
   assert.equal(scene.errand(['jobs', 'remove', '-y']).code, 2)
   assert.equal(scene.errand(['jobs', 'remove', 'ada', '--state', 'failed', '-y']).code, 2)

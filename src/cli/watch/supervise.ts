@@ -57,7 +57,8 @@ class Supervisor {
     })
     child.on('message', ({ imported }: ImportedFiles) => imported.forEach((path) => this.#files.add(path)))
     child.once('error', (error) => this.#ended.reject(error))
-    child.once('exit', (code) => this.#exited(code ?? 1))
+    // A child that is asked to stop before it listens ends by the signal itself.
+    child.once('exit', (code, signal) => this.#exited(code ?? (signal === 'SIGTERM' ? 0 : 1)))
     this.#child = child
   }
 
