@@ -73,10 +73,18 @@ export interface HeldJob {
 
 /** The job of this claim, if the incarnation still holds it under exactly this claim. */
 export function heldJob({ sql }: Pick<Step, 'sql'>, incarnation: number, claim: Claim): HeldJob | undefined {
-  const seq = Held.row(claim)?.[0] ?? (sql.seqOfId.get(idValue(claim.id)) as { seq: number } | undefined)?.seq
+  const row = Held.row(claim)
+  const seq = row?.[0] ?? (sql.seqOfId.get(idValue(claim.id)) as { seq: number } | undefined)?.seq
   const place = seq === undefined ? undefined : (sql.getClaimed.get(seq) as ClaimedPlace | undefined)
   if (!place || place.incarnation !== incarnation || place.claim !== claim.claim) return undefined
-  return { job: sql.jobBySeq.get(seq!) as JobRow, place }
+  return { job: row && !row[2] ? jobOf(claim, row) : (sql.jobBySeq.get(seq!) as JobRow), place }
+}
+
+/** As it was claimed; nothing of it changes while it runs. */
+function jobOf({ id }: Claim, row: ClaimRow): JobRow {
+  const [seq, place, noted, , task, queue, rank, created, keep, expires, lane, rate, flags, key, options, input] = row
+  const job = { seq, id, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, options, input }
+  return { ...job, noted, place, failures: 0, crashes: 0, started: null, error: null }
 }
 
 /** Once a cancel was asked for, a job can only end cancelled, whatever its handler did. */
