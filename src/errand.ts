@@ -200,7 +200,8 @@ export class Errand<Context extends object = {}> {
       store,
       this.#query(query),
       options,
-      (ids) => store.retry(ids),
+      // Oldest first: a job that waits for another blocks again when that one is retried before it.
+      (ids) => store.retry(ids.toReversed()),
       (answer) => answer === 'retried',
     )
   }

@@ -3,7 +3,7 @@
  * rescue, expire, spread and prune. Any number of processes may; each call is bounded.
  *
  * It looks several times within the worker's own lease, since a store that nobody looked
- * after for half of the longest lease extends leases instead of rescuing.
+ * after for half of a lease extends that lease instead of rescuing.
  */
 import type { Timer } from '../env.ts'
 import type { Runtime } from '../runtime.ts'
@@ -11,6 +11,10 @@ import type { Store, UpkeepResult } from '../store/store.ts'
 
 const everyMs = 1000
 const looksPerLease = 5
+const restMs = 10
+
+/** What is due and was not done now is not upkeep's to do, such as a job that waits for a rate: no spinning on it. */
+const nextMs = ({ nextDueMs = Infinity }: UpkeepResult) => (nextDueMs > 0 ? nextDueMs : restMs)
 
 export class Upkeep {
   readonly #runtime: Runtime
@@ -60,7 +64,7 @@ export class Upkeep {
       const done = await this.#store.upkeep()
       this.#tell(done)
       this.#working = undefined
-      this.#plan(done.more ? 0 : Math.min(done.nextDueMs ?? Infinity, this.#spread(this.#everyMs)))
+      this.#plan(done.more ? 0 : Math.min(nextMs(done), this.#spread(this.#everyMs)))
     } catch (error) {
       if (this.#stopped) return
       this.#runtime.bus.emit('error', { error, during: 'upkeep' })
