@@ -10,12 +10,13 @@ import { table } from './table.ts'
 
 const usage = `npm run faults -- [options]
 
-  --engine NAME   ${Object.keys(engines).join(', ')}                                     (sqlite)
-  --only NAME     one of ${Object.keys(lanes).join(', ')}; may be given again   (all)
-  --kills N       processes killed                                (200)
-  --minutes N     how long the calm lasts                         (1)
-  --seed N        for the same choices again                      (the time)
-  --short         the few seconds of each that npm test runs`
+  --engine NAME   which engine: ${Object.keys(engines).join(', ')} (default sqlite)
+  --only NAME     one fault; may be given again (default all)
+                  ${Object.keys(lanes).join(', ')}
+  --kills N       how many processes are killed (default 200)
+  --minutes N     how long the calm lasts (default 1)
+  --seed N        to choose as that run did (default: another each time)
+  --short         only the few seconds of each that npm test runs`
 
 function read(): LaneOptions & { readonly only: readonly string[] } {
   const { values } = parseArgs({

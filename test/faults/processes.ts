@@ -19,7 +19,8 @@ export class Child {
   readonly #control: LedgerWriter
   readonly #said: Said[] = []
   #news = Promise.withResolvers<void>()
-  #errors = ''
+  /** What it wrote to its standard error. */
+  errors = ''
   readonly #killNow: () => void
   gone = false
 
@@ -31,7 +32,7 @@ export class Child {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
-    this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#errors += text))
+    this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => (this.errors += text))
     this.#process.on('message', (said: Said) => {
       this.#said.push(said)
       this.#tellNews()
@@ -57,8 +58,8 @@ export class Child {
     const overdue = AbortSignal.timeout(withinMs)
     const limit = new Promise<void>((resolve) => overdue.addEventListener('abort', () => resolve()))
     while (this.count(kind) < times) {
-      if (this.gone) throw new Error(`${this.by} ended before it was ${kind}: ${this.#errors}`)
-      if (overdue.aborted) throw new Error(`${this.by} was not ${kind} within ${withinMs} ms: ${this.#errors}`)
+      if (this.gone) throw new Error(`${this.by} ended before it was ${kind}: ${this.errors}`)
+      if (overdue.aborted) throw new Error(`${this.by} was not ${kind} within ${withinMs} ms: ${this.errors}`)
       await Promise.race([this.#news.promise, limit])
     }
   }
