@@ -32,47 +32,60 @@ function isPlain(job: NewJob): boolean {
   return !(job.due ?? job.expires ?? job.unique ?? job.lane ?? job.rate ?? job.after ?? job.held ?? job.tags)
 }
 
+/** Undefined if an id was there before: nothing is written then. */
 function insertPlain(step: Step, call: readonly NewJob[]): InsertOutcome[] | undefined {
-  const { sql, names, now } = step
-  const alone = call.length === 1
-  const first = step.nextSeq()
-  let seq = first
-  if (!alone) sql.savepoint.run()
+  const seqs: number[] = []
+  if (call.length > 1) step.sql.savepoint.run()
+  else if (!isKnown(step, call[0]!)) return undefined
 
   for (const job of call) {
-    if (seq !== first) step.nextSeq()
-    const { changes } = (isUuid(job.id) ? sql.insertUuidJob : sql.insertJob).run(
-      seq++,
-      job.id,
-      names.task(job.task),
-      names.queue(job.queue),
-      job.rank,
-      now,
-      names.keep(job.keepSucceededMs, job.keepFailedMs),
-      null,
-      null,
-      null,
-      flagsOf(job),
-      null,
-      optionsText(job),
-      job.input,
-    )
-    if (changes === 0) {
-      if (!alone) takeBack(step)
+    const seq = step.nextSeq()
+    if (writePlain(step, job, seq)) seqs.push(seq)
+    else {
+      if (call.length > 1) takeBack(step)
       return undefined
     }
   }
-  if (!alone) sql.release.run()
-
-  seq = first
-  for (const job of call) {
-    const queue = names.queue(job.queue)
-    step.standNew(seq++)
-    step.count(queue, ready, 1)
-    step.wokenQueues.add(queue)
-    if (step.events) step.tell('enqueued', namedBy(step, job, seq - 1), 'ready', 0)
-  }
+  if (call.length > 1) step.sql.release.run()
+  for (const [index, job] of call.entries()) standPlain(step, job, seqs[index]!)
   return call.map(() => inserted)
+}
+
+/** Its queue and task are; a refused call must not leave them behind. */
+const isKnown = ({ names }: Step, { queue, task }: NewJob) =>
+  names.findQueue(queue) !== undefined && names.findTask(task) !== undefined
+
+/** False if its id was there before. */
+function writePlain({ sql, names, now }: Step, job: NewJob, seq: number): boolean {
+  const { id, task, queue, rank, input } = job
+  const keep = names.keep(job.keepSucceededMs, job.keepFailedMs)
+  const insert = isUuid(id) ? sql.insertUuidJob : sql.insertJob
+  const [flags, options] = [flagsOf(job), optionsText(job)]
+  const { changes } = insert.run(
+    seq,
+    id,
+    names.task(task),
+    names.queue(queue),
+    rank,
+    now,
+    keep,
+    null,
+    null,
+    null,
+    flags,
+    null,
+    options,
+    input,
+  )
+  return changes !== 0
+}
+
+function standPlain(step: Step, job: NewJob, seq: number): void {
+  const queue = step.names.queue(job.queue)
+  step.standNew(seq)
+  step.count(queue, ready, 1)
+  step.wokenQueues.add(queue)
+  if (step.events) step.tell('enqueued', namedBy(step, job, seq), 'ready', 0)
 }
 
 /** Names that this call added are gone with it. */
@@ -85,7 +98,7 @@ function takeBack(step: Step): void {
 function namedBy({ names }: Step, job: NewJob, seq: number) {
   return {
     seq,
-    id: idValue(job.id),
+    id: job.id,
     task: names.task(job.task),
     queue: names.queue(job.queue),
     options: optionsText(job),
@@ -124,6 +137,8 @@ function replace(step: Step, job: NewJob, other: string): void {
 }
 
 function add(step: Step, job: NewJob): void {
+  if (isPlain(job)) return addPlain(step, job)
+
   const { sql, now } = step
   const row = rowOf(step, job, step.nextSeq())
   const { seq, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, options, input } = row
@@ -137,6 +152,12 @@ function add(step: Step, job: NewJob): void {
     sql.takeKey.run(task, job.unique.key, seq, idValue(job.id), typeof scope === 'object' ? now + scope.forMs : null)
   }
   arrive(step, row, job)
+}
+
+function addPlain(step: Step, job: NewJob): void {
+  const seq = step.nextSeq()
+  writePlain(step, job, seq)
+  standPlain(step, job, seq)
 }
 
 function rowOf(step: Step, job: NewJob, seq: number): JobRow {

@@ -85,4 +85,5 @@ export class Plan {
   }
 }
 
-const keyName = (job: NewJob) => JSON.stringify([job.task, job.unique!.key])
+/** The length keeps apart what would read the same. */
+const keyName = ({ task, unique }: NewJob) => `${task.length} ${task} ${unique!.key}`
