@@ -6,6 +6,8 @@ import { Pace } from './pace.ts'
 /** One job in this many is taken from the bottom of the priorities, so that the lowest never starve. */
 const bottomUpShare = 0.1
 
+const takenBeforeDropping = 256
+
 export interface WaitingJob {
   readonly job: ClaimedJob
   readonly claimedAt: number
@@ -14,7 +16,7 @@ export interface WaitingJob {
 export class Slots {
   readonly group: SlotGroup
   readonly pace: Pace = new Pace()
-  /** Claimed, not yet started; the next one is at `#next`. */
+  /** Claimed, not yet started; the next one is at `#next`, and what stands before it is dropped now and then. */
   #waiting: WaitingJob[] = []
   #next = 0
   #rotation = 0
@@ -31,6 +33,11 @@ export class Slots {
 
   get free(): number {
     return Math.max(0, this.#size - this.running)
+  }
+
+  /** Every slot is held by a run that goes on past its end. */
+  get allZombies(): boolean {
+    return this.zombies >= this.#size
   }
 
   resize(slots: number): void {
@@ -58,6 +65,8 @@ export class Slots {
     if (this.free === 0 || this.#next === this.#waiting.length) return undefined
     const { job } = this.#waiting[this.#next++]!
     if (this.#next === this.#waiting.length) this.clear()
+    else if (this.#next === takenBeforeDropping) this.#waiting.splice(0, takenBeforeDropping)
+    this.#next %= takenBeforeDropping
 
     return job
   }

@@ -6,6 +6,7 @@ import { systemEnv } from '../../src/env.ts'
 
 export interface Started {
   readonly errand: Errand
+  readonly store: MemoryStore
   /** Another app, as another process would have it, on the same store. */
   readonly another: () => Errand
   /** Starts a worker; it is stopped with the test. */
@@ -26,7 +27,7 @@ export function started(t: TestContext): Started {
     for (const app of apps) await app.close()
   })
 
-  return { errand, another, work: (options) => errand.worker({ grace: '1s', ...options }).start() }
+  return { errand, store, another, work: (options) => errand.worker({ grace: '1s', ...options }).start() }
 }
 
 /** Looks after each turn of the event loop until it is so. The runner's own time limit ends a wait in vain. */
