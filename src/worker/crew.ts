@@ -1,6 +1,6 @@
 /** The jobs of a worker: waiting for a slot, running, ended and not yet recorded. */
 import type { Runtime } from '../runtime.ts'
-import type { Claim, ClaimedJob, IncarnationId, Room, Settlement, Store, Turn } from '../store/store.ts'
+import type { Claim, ClaimedJob, IncarnationId, Room, Settlement, Store, StoreLimits, Turn } from '../store/store.ts'
 import { Deadlines } from './deadlines.ts'
 import { execute, timedOut, type RunEnd } from './execute.ts'
 import type { SlotGroup } from './options.ts'
@@ -31,6 +31,19 @@ export interface CrewLinks {
 
 /** How long a job that nobody here knows stays away: half its age, from a second to a minute, so that it grows. */
 const unknownTaskDelayMs = (ageMs: number) => Math.min(60_000, Math.max(1000, ageMs / 2))
+
+/** How many of those that have ended fit in one call: one at least. */
+function fitting(ended: readonly Ended[], jobs: number, bytes: number): number {
+  const most = Math.min(ended.length, jobs)
+  let size = 0
+
+  for (let count = 0; count < most; count++) {
+    const { outcome } = ended[count]!.settlement
+    if (outcome.kind === 'succeeded' && outcome.result) size += outcome.result.length
+    if (size > bytes) return Math.max(1, count)
+  }
+  return most
+}
 
 export class Crew {
   readonly #runtime: Runtime
@@ -78,34 +91,30 @@ export class Crew {
   }
 
   get allZombies(): boolean {
-    return this.#slots.every(({ zombies, group }) => zombies >= group.slots)
+    return this.#slots.every(({ allZombies }) => allZombies)
   }
 
-  flushReports(): Promise<void> {
-    return this.#reports.pending ? this.#reports.flush() : Promise.resolve()
+  /** Writes the progress and log lines of all that has ended so far, and of what runs. */
+  flushReports(): Promise<void> | undefined {
+    return this.#reports.pending ? this.#reports.flush() : this.#reports.flushing
   }
 
+  /** At most `limit` jobs, and each group its share of them, lest one that is quick takes all that a call may bring. */
   room(limit: number): Room[] {
-    const rooms: Room[] = []
-    let left = limit
+    const share = Math.max(1, Math.floor(limit / this.#slots.length))
 
-    for (const slots of this.#slots) {
-      const room = left > 0 ? slots.room(left) : undefined
-      if (!room) continue
-      rooms.push(room)
-      left -= room.jobs
-    }
-    return rooms
+    return this.#slots.flatMap((slots) => slots.room(share) ?? [])
   }
 
-  /** What the next turn is to carry, at most `limit` of each; kept until `recorded` or `resynced`. */
-  report(limit: number): Pick<Turn, 'settled' | 'givenBack'> {
+  /** What the next turn is to carry, as much as a call may; kept until `recorded` or `resynced`. */
+  report({ jobsPerCall, bytesPerCall }: StoreLimits): Pick<Turn, 'settled' | 'givenBack'> {
     this.#measure()
     this.#giveBackLate()
-    const ended = this.#ended.slice(0, limit)
-    const givenBack = this.#givenBack.slice(0, limit)
-    this.#ended = this.#ended.slice(limit)
-    this.#givenBack = this.#givenBack.slice(limit)
+    const count = fitting(this.#ended, jobsPerCall, bytesPerCall)
+    const ended = this.#ended.slice(0, count)
+    const givenBack = this.#givenBack.slice(0, jobsPerCall)
+    this.#ended = this.#ended.slice(count)
+    this.#givenBack = this.#givenBack.slice(jobsPerCall)
     this.#sent = { ended: [...this.#sent.ended, ...ended], givenBack: [...this.#sent.givenBack, ...givenBack] }
 
     return { settled: ended.map(({ settlement }) => settlement), givenBack }
@@ -289,6 +298,7 @@ export class Crew {
     this.#runtime.env.point('worker.after-run')
     const { slots } = run
     slots.running--
+    run.over = true
     if (run.closed) slots.zombies--
     else {
       this.#endedSinceTurn.set(slots, (this.#endedSinceTurn.get(slots) ?? 0) + 1)
@@ -316,11 +326,14 @@ export class Crew {
   #timeout(run: Run): void {
     if (run.closed) return
     run.end('timeout')
-    const end = timedOut(run, this.#runtime)
-    this.#record(run, end)
+    this.#record(run, timedOut(run, this.#runtime))
     this.#close(run)
-    this.#runtime.bus.emit('zombie', { id: run.id, task: run.task, queue: run.queue, attempt: run.attempt })
     this.#links.news()
+    // One that heeds its signal ends before the turn of the event loop does.
+    this.#runtime.env.soon(() => {
+      const { id, task, queue, attempt, over } = run
+      if (!over) this.#runtime.bus.emit('zombie', { id, task, queue, attempt })
+    })
   }
 
   #lose(run: Run): void {

@@ -99,9 +99,12 @@ function ended(run: Run, runtime: Runtime, thrown: unknown): RunEnd {
     return { kind: 'outcome', outcome: { kind: 'cancelled' }, thrown }
   // Where the job belongs to another by now, the store refuses it like any other late word.
   if (run.ending === 'stopping' || run.ending === 'lost') return { kind: 'give back' }
-  const error = run.ending === 'timeout' ? new JobTimeoutError(run.task, run.definition.timeoutMs!) : thrown
 
-  return { kind: 'outcome', outcome: failureSafely(run, runtime, error), thrown: error }
+  return failed(run, runtime, thrown)
+}
+
+function failed(run: Run, runtime: Runtime, thrown: unknown): RunEnd {
+  return { kind: 'outcome', outcome: failureSafely(run, runtime, thrown), thrown }
 }
 
 /** A backoff or predicate of the user's may throw too; then that is the error, and final. */
@@ -113,9 +116,11 @@ function failureSafely(run: Run, runtime: Runtime, thrown: unknown): Outcome {
   }
 }
 
-/** The end of a run whose timeout is over, whatever its handler still does. */
+/** The end of a run whose timeout is over. It still runs, so whatever else it was told, it is not given back. */
 export function timedOut(run: Run, runtime: Runtime): RunEnd {
-  return ended(run, runtime, undefined)
+  if (run.ending === 'cancelled') return { kind: 'outcome', outcome: { kind: 'cancelled' } }
+
+  return failed(run, runtime, new JobTimeoutError(run.task, run.definition.timeoutMs!))
 }
 
 /** Never rejects. */

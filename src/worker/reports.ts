@@ -10,6 +10,11 @@ import type { Run } from './run.ts'
 
 const gatherMs = 100
 
+interface Said {
+  readonly run: Run
+  readonly report: Report
+}
+
 export class Reports {
   readonly #env: Env
   readonly #store: () => Store
@@ -19,7 +24,7 @@ export class Reports {
   #lines: { readonly run: Run; readonly line: LogLine }[] = []
   #timer: Timer | undefined
   #flushedAt = -Infinity
-  #flushing: Promise<void> = Promise.resolve()
+  #flushing: Promise<void> | undefined
 
   constructor(parts: { env: Env; store: () => Store; incarnation: () => string; failed: (error: unknown) => void }) {
     this.#env = parts.env
@@ -46,8 +51,18 @@ export class Reports {
   flush(): Promise<void> {
     this.#timer?.cancel()
     this.#timer = undefined
-    this.#flushing = this.#flushing.then(() => this.#write())
+    const flushing = (this.#flushing ?? Promise.resolve())
+      .then(() => this.#write())
+      .then(() => {
+        if (this.#flushing === flushing) this.#flushing = undefined
+      })
+    this.#flushing = flushing
 
+    return flushing
+  }
+
+  /** What is being written now. */
+  get flushing(): Promise<void> | undefined {
     return this.#flushing
   }
 
@@ -60,17 +75,29 @@ export class Reports {
   async #write(): Promise<void> {
     if (!this.pending) return
     this.#flushedAt = this.#env.monotonic()
-    const runs = [...this.#lines.map(({ run }) => run), ...this.#progress.keys()]
-    const reports: Report[] = [
-      ...this.#lines.map(({ run, line }) => ({ kind: 'log', claim: run.claimed, line }) as const),
-      ...[...this.#progress].map(([run, progress]) => ({ kind: 'progress', claim: run.claimed, progress }) as const),
-    ]
+    const lines = this.#lines.map(({ run, line }) => ({
+      run,
+      report: { kind: 'log', claim: run.claimed, line } as const,
+    }))
+    const progress = [...this.#progress].map(([run, said]) => ({
+      run,
+      report: { kind: 'progress', claim: run.claimed, progress: said } as const,
+    }))
     this.#lines = []
     this.#progress = new Map()
+    const all: Said[] = [...lines, ...progress]
+    const { jobsPerCall } = this.#store().limits
 
+    for (let from = 0; from < all.length; from += jobsPerCall) await this.#send(all.slice(from, from + jobsPerCall))
+  }
+
+  async #send(said: readonly Said[]): Promise<void> {
     try {
-      const answers = await this.#store().report(this.#incarnation(), reports)
-      answers.forEach((answer, index) => answer === 'stale' && runs[index]!.end('lost'))
+      const answers = await this.#store().report(
+        this.#incarnation(),
+        said.map(({ report }) => report),
+      )
+      answers.forEach((answer, index) => answer === 'stale' && said[index]!.run.end('lost'))
     } catch (error) {
       this.#failed(error)
     }

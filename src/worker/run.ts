@@ -28,6 +28,8 @@ export class Run implements JobContext {
   ending: Ending | undefined
   /** The worker has recorded an outcome, or may record none: whatever the handler still does is ignored. */
   closed = false
+  /** Its handler has ended. */
+  over = false
   deadline = 0
   readonly #runtime: Runtime
   readonly #reports: Reports

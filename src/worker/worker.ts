@@ -18,6 +18,8 @@ import { Wakeup } from './wakeup.ts'
 
 /** A worker with nothing to say still takes a turn this often: it hears of cancels and messages then. */
 const heartbeatMs = 1000
+/** What is due may be for others to take, or not to be had yet: a worker does not spin on it. */
+const shortestSleepMs = 10
 const longestTroubleMs = 5000
 /** A signalled handler has this long to end before its job is given back without it. */
 const abandonMs = 500
@@ -228,10 +230,12 @@ export class Worker {
 
   async #turn(): Promise<TurnResult> {
     const { env } = this.#runtime
+    // Gathered first: what ends while reports are written goes with the next turn, after its own reports.
+    const ended = this.#crew.report(this.#store.limits)
     await this.#crew.flushReports()
     const turn: Turn = {
       incarnation: this.#incarnation,
-      ...this.#crew.report(this.#store.limits.jobsPerCall),
+      ...ended,
       room: this.#state === 'running' && !this.#quiet ? this.#crew.room(this.#store.limits.jobsPerCall) : [],
       park: !this.#crew.hasNews,
     }
@@ -268,7 +272,7 @@ export class Worker {
   async #pause(nextDueMs = Infinity): Promise<void> {
     const asleep = new AbortController()
     const queues = this.#crew.hasRoom && this.#state === 'running' ? this.#queues() : []
-    const ms = Math.min(heartbeatMs, this.options.leaseMs / 5, nextDueMs)
+    const ms = Math.min(heartbeatMs, this.options.leaseMs / 5, Math.max(shortestSleepMs, nextDueMs))
 
     const why = await Promise.race([this.#wakeup.woken, this.#store.wait(this.#incarnation, queues, ms, asleep.signal)])
     asleep.abort()

@@ -287,3 +287,62 @@ test('a task that keeps no result gives null, and listeners see it all the same'
   assert.equal(await job.result(), null)
   assert.deepEqual(seen, [[8, { n: 4 }]])
 })
+
+test('what a handler logs while other lines are being written is there before its result is, too', async (t) => {
+  const { errand, store, work } = started(t)
+  const writing = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<void>()
+  const report = store.report.bind(store)
+  store.report = async (...said) => {
+    writing.resolve()
+    await ended.promise
+    return report(...said)
+  }
+  const first = errand.task('first', (_: void, job) => job.log('first'))
+  const second = errand.task('second', async (_: void, job) => {
+    await writing.promise
+    job.log('second')
+    setImmediate(() => setImmediate(ended.resolve))
+  })
+
+  const jobs = [await first.enqueue(), await second.enqueue()]
+  await work()
+  await Promise.all(jobs.map((job) => job.result()))
+
+  assert.deepEqual(
+    (await jobs[1]!.log()).map(({ message }) => message),
+    ['second'],
+  )
+})
+
+test('an attempt whose timeout passes while its worker stops has failed, and is not given back while it runs', async (t) => {
+  const { errand, work } = started(t)
+  const begun = Promise.withResolvers<void>()
+  const finish = Promise.withResolvers<void>()
+  const deaf = errand.task('deaf', { timeout: 60, retry: false }, () => (begun.resolve(), finish.promise))
+
+  const job = await deaf.enqueue()
+  const worker = await work()
+  await begun.promise
+  await worker.stop({ grace: 1 })
+
+  await assert.rejects(job.result(), { name: 'JobTimeoutError' })
+  finish.resolve()
+})
+
+test('a handler that heeds its timeout is no zombie', async (t) => {
+  const { errand, work } = started(t)
+  const zombies: Events['zombie'][] = []
+  errand.on('zombie', (event) => zombies.push(event))
+  const heeding = errand.task('heeding', { timeout: 10, retry: false }, (_: void, job) =>
+    sleep(60_000, undefined, { signal: job.signal }),
+  )
+
+  const job = await heeding.enqueue()
+  const worker = await work({ concurrency: 1 })
+  await assert.rejects(job.result(), { name: 'JobTimeoutError' })
+  await sleep(5)
+
+  assert.deepEqual(zombies, [])
+  assert.equal(worker.health().healthy, true)
+})

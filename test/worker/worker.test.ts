@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Errand, type Events, type Worker } from '../../src/index.ts'
 import { systemEnv } from '../../src/env.ts'
 import { MemoryStore } from '../../src/store/memory/memory.ts'
+import type { ClaimedJob } from '../../src/store/store.ts'
+import { Slots } from '../../src/worker/slots.ts'
 import { started, until } from './worker-support.ts'
 
 test('stop waits for the jobs that are running', async (t) => {
@@ -280,4 +284,40 @@ test('a worker stopped while it starts has ended when stop says so', async (t) =
 
   assert.deepEqual(order, ['closed', 'stopped'])
   assert.deepEqual(await another().workers(), [])
+})
+
+test('a busy queue leaves a queue with slots of its own its share of every call', async (t) => {
+  const { errand, store } = started(t)
+  Object.assign(store.limits, { jobsPerCall: 2 })
+  const order: string[] = []
+  const task = errand.task('task', (queue: string) => void order.push(queue))
+
+  await task.enqueueMany(Array<string>(100).fill('busy'), { queue: 'busy' })
+  await task.enqueueMany(['calm'], { queue: 'calm' })
+  const worker = errand.worker({ queues: { busy: 5, calm: 1 }, burst: true })
+  await worker.start()
+  await worker.finished
+
+  assert.equal(order.length, 101)
+  assert.ok(order.indexOf('calm') < 20, `the calm one ran at place ${order.indexOf('calm')}`)
+})
+
+test('jobs that have been started are let go of, however long others wait', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const slots = new Slots({ queues: ['default'], slots: 1, rotate: false })
+  const job = () => ({ id: '', claim: 1, task: 'task', queue: 'default' }) as ClaimedJob
+  const add = (count: number) =>
+    Array.from({ length: count }, job).map((each) => (slots.add(each, 0), new WeakRef(each)))
+
+  const first = add(500)
+  for (let taken = 0; taken < 2000; taken++) {
+    slots.add(job(), 0)
+    slots.take()
+  }
+  await sleep(1)
+  collect()
+
+  assert.equal(slots.waiting, 500)
+  assert.equal(first.filter((each) => each.deref()).length, 0)
 })
