@@ -106,6 +106,12 @@ test('only the named queues are served, and the others are warned of', () => {
   assert.deepEqual([stateOf(scene, 'mail'), stateOf(scene, 'ada')], ['succeeded', 'ready'])
 })
 
+test('a worker that goes on warns too, and names the tasks whose jobs nobody would run', async () => {
+  const worker = new Scene().start(['worker', '-Q', 'email'])
+
+  await worker.says(/warning: No worker serves queue "default": jobs of greet, break, login go there/)
+})
+
 test('a mistyped queue is pointed out', () => {
   const { stderr } = new Scene().errand(['worker', '--burst', '-Q', 'emial,default'])
 
