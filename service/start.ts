@@ -30,8 +30,7 @@ async function start(): Promise<Running> {
   const settings = readSettings(environment())
   prepareFolder(settings.dataDir)
   const secretKey = settings.secretKey ?? keptSecretKey(settings.dataDir)
-  // To a file descriptor and at once, so that no line is lost however the process ends.
-  const log = pino({ level: settings.logLevel, base: null }, pino.destination({ dest: 2, sync: true }))
+  const log = pino({ level: settings.logLevel, base: null }, process.stderr)
   const { server, serve } = await listening(settings)
   const baseUrl = settings.baseUrl ?? urlOf(settings.host, server)
 
@@ -144,6 +143,9 @@ function fail(error: unknown): never {
   console.error(expected ? message : stack)
   process.exit(1)
 }
+
+// A terminal that was closed must not end the service in the middle of its work.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => {})
 
 const starting = start()
 let stopping = false

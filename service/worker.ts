@@ -20,7 +20,7 @@ const graceMs = 5_000
 const cleanUpMs = 10 * 60 * 1000
 
 async function run(settings: WorkerSettings): Promise<void> {
-  const log = pino({ level: settings.logLevel, base: null })
+  const log = pino({ level: settings.logLevel, base: null }, process.stdout)
   const folders = dataFolders(settings.dataDir)
   mkdirSync(folders.results, { recursive: true, mode: 0o700 })
   await removeUnfinished(folders)
@@ -60,9 +60,14 @@ function stopAsked(): Promise<void> {
   })
 }
 
+// Lines that nobody reads any more are no reason to stay, nor to fail: see 'disconnect'.
+process.stdout.on('error', () => {})
+process.stderr.on('error', () => {})
 // Ctrl-C reaches every process of the terminal; it is the parent that says when to stop.
 process.on('SIGINT', () => {})
 process.on('disconnect', () => process.exit(1))
+// It may have ended while this module was loading.
+if (!process.connected) process.exit(1)
 process.once('message', (settings) => {
   run(settings as WorkerSettings).then(
     () => process.exit(0),

@@ -23,6 +23,8 @@ interface Behaviour {
 export async function anSmtpServer(t: TestContext, behaviour: Behaviour = {}) {
   const received: Received[] = []
   const server = behaviour.silent || behaviour.breakOff ? aBrokenServer(behaviour) : aWorkingServer(behaviour, received)
+  // A sender that is killed resets its connection.
+  server.on('error', () => {})
   const port = await new Promise<number>((resolve) => {
     const listener = server.listen(0, '127.0.0.1', () => resolve((listener.address() as AddressInfo).port)) as Server
   })
