@@ -35,7 +35,7 @@ class Supervisor {
     process.on('SIGTERM', stop)
     const quietKeys = keys ? listenToKeys({ restart: () => this.#restart('Starting again'), quit: stop }) : () => {}
 
-    this.#files.add(resolve('.env'))
+    this.#watch(resolve('.env'))
     this.#start()
     try {
       return await this.#ended.promise
@@ -55,11 +55,20 @@ class Supervisor {
       // What `.env` said when this process began must not outlive a change of it.
       env: { ...environmentBefore(), [childMark]: '1' },
     })
-    child.on('message', ({ imported }: ImportedFiles) => imported.forEach((path) => this.#files.add(path)))
+    child.on('message', ({ imported }: ImportedFiles) => imported.forEach((path) => this.#watch(path)))
     child.once('error', (error) => this.#ended.reject(error))
     // A child that is asked to stop before it listens ends by the signal itself.
     child.once('exit', (code, signal) => this.#exited(code ?? (signal === 'SIGTERM' ? 0 : 1)))
     this.#child = child
+  }
+
+  /** A system may be out of watches: the worker still runs, it only does not see this folder change. */
+  #watch(path: string): void {
+    try {
+      this.#files.add(path)
+    } catch (error) {
+      this.#out.warn(`Changes of ${path} are not noticed: ${(error as Error).message}`)
+    }
   }
 
   #exited(code: number): void {
