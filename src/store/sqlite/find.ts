@@ -85,7 +85,7 @@ function sourceOf({ tag, states }: JobQuery): Condition | undefined {
 
   const parts = states?.map((state) => placeOf[state])
   if (!parts?.length || parts.includes(undefined)) return undefined
-  const slices = [...new Set(parts)].map((part) => slice(`${part} where`, []))
+  const slices = [...new Set(parts)].map((part) => slice(part!, []))
   if (slices.length === 1) return slices[0]!
   return {
     sql: `select seq from (${slices.map(({ sql }) => `select * from (${sql})`).join(' union all ')}) order by seq desc limit ${examinedPerPage}`,
@@ -95,12 +95,13 @@ function sourceOf({ tag, states }: JobQuery): Condition | undefined {
 
 /** Ready jobs stand in an order of their own, and most jobs have succeeded: these two are looked for among all. */
 const placeOf: Partial<Record<JobState, string>> = {
-  scheduled: 'delayed',
-  blocked: 'blocked',
-  running: 'claimed',
-  failed: '(select seq from final where state = 5)',
-  cancelled: '(select seq from final where state = 6)',
-  expired: '(select seq from final where state = 7)',
+  scheduled: 'delayed where',
+  blocked: 'blocked where',
+  running: 'claimed where',
+  // The second condition is the index's own, which SQLite does not conclude from the first.
+  failed: 'final where state = 5 and state > 4 and',
+  cancelled: 'final where state = 6 and state > 4 and',
+  expired: 'final where state = 7 and state > 4 and',
 }
 
 function slice(from: string, values: readonly Value[]): Condition {
