@@ -136,6 +136,15 @@ test('--store is stronger than the app, and ERRAND_STORE serves an app that name
   assert.match(tasks('environment.db'), /"task":"b"/)
 })
 
+test('--store comes too late for an app that opens its store while it is loaded, and says so', () => {
+  const scene = new Scene({ 'tasks.ts': `${app('eager')}\nawait errand.open()\n` })
+
+  const { code, stderr } = scene.errand(['call', 'eager', '--store', 'sqlite:other.db'])
+
+  assert.equal(code, 3)
+  assert.match(stderr, /The store sqlite:eager\.db is in use already/)
+})
+
 test('.env is read first, and what the environment says wins', () => {
   const scene = new Scene({ 'tasks.ts': app('b').replace(/\{ store.*\}/, ''), '.env': 'ERRAND_STORE=sqlite:dot.db\n' })
 
