@@ -76,6 +76,9 @@ function readBootId(): string {
   }
 }
 
+/** Node fires a longer one at once. */
+const longestTimerMs = 2 ** 31 - 1
+
 /** The real world. Every call makes a new id sequence; everything else is shared. */
 export function systemEnv(): Env {
   const now = () => Date.now()
@@ -88,8 +91,15 @@ export function systemEnv(): Env {
     monotonic,
     bootId: readBootId(),
     after(ms, callback, options) {
-      const timer = setTimeout(callback, ms)
-      if (!options?.hold) timer.unref()
+      let timer: NodeJS.Timeout
+      const wait = (leftMs: number) => {
+        timer =
+          leftMs > longestTimerMs
+            ? setTimeout(() => wait(leftMs - longestTimerMs), longestTimerMs)
+            : setTimeout(callback, leftMs)
+        if (!options?.hold) timer.unref()
+      }
+      wait(ms)
       return { cancel: () => clearTimeout(timer) }
     },
     soon: (callback) => void setImmediate(callback),

@@ -40,11 +40,12 @@ export class Runtime {
   /** The store, opened at the first call. One that could not be opened is tried again at the next. */
   async open(): Promise<Store> {
     if (this.closing.signal.aborted) throw new StoreClosedError()
-    this.#opening ??= this.#openStore()
+    const opening = (this.#opening ??= this.#openStore())
     try {
-      return (this.store = await this.#opening)
+      return (this.store = await opening)
     } catch (error) {
-      this.#opening = undefined
+      // Whoever else waited for the same failure may have begun another try by now.
+      if (this.#opening === opening) this.#opening = undefined
       throw error
     }
   }
