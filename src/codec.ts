@@ -68,7 +68,8 @@ export const jsonCodec: Codec = {
   encode(value, what) {
     if (value === undefined) return 'null'
     check(value, what, 0)
-    return JSON.stringify(value)
+    // A `toJSON` may give undefined.
+    return JSON.stringify(value) ?? 'null'
   },
   decode: (text) => JSON.parse(text),
 }

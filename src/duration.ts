@@ -4,6 +4,8 @@ import { InvalidOptionError } from './errors.ts'
 export type Duration = number | string
 
 const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
+/** A thousand years: added to any time of ours, it is still a date. */
+const longestMs = 365_250 * 86_400_000
 const part = /(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*/y
 
 function parse(text: string): number | undefined {
@@ -21,13 +23,17 @@ function parse(text: string): number | undefined {
 /**
  * Milliseconds of a duration.
  *
- * @throws InvalidOptionError naming `where` when it is negative, not finite, or not a duration.
+ * @throws InvalidOptionError naming `where` when it is negative, longer than 1000 years, or not a duration.
  */
 export function durationMs(value: Duration, where: string): number {
   const ms = typeof value === 'string' ? parse(value.trim()) : value
 
-  if (typeof ms !== 'number' || !Number.isFinite(ms) || ms < 0) {
-    throw new InvalidOptionError(where, value, "a duration such as '30s', '5m', '1h30m', or milliseconds of at least 0")
+  if (typeof ms !== 'number' || !(ms >= 0 && ms <= longestMs)) {
+    throw new InvalidOptionError(
+      where,
+      value,
+      "a duration such as '30s', '5m', '1h30m', or milliseconds, from 0 to 1000 years",
+    )
   }
   return Math.round(ms)
 }

@@ -20,7 +20,7 @@ import { systemEnv, type Env } from './env.ts'
 import { InvalidOptionError, StoreOpenError } from './errors.ts'
 import { Bus } from './events/bus.ts'
 import type { EventName, Listener } from './events/events.ts'
-import { checkOptions } from './options.ts'
+import { checkOptions, checkQueue } from './options.ts'
 import { Runtime } from './runtime.ts'
 import { openStore } from './store/open.ts'
 import type { EventFilter, Inspection, StatRow, Store, WorkerRecord } from './store/store.ts'
@@ -86,7 +86,10 @@ export class Errand<Context extends object = {}> {
       env,
       codec: jsonCodec,
       bus: new Bus(),
-      registry: new Registry(options.routes ?? {}, options.queue ?? errandDefaults.queue),
+      registry: new Registry(
+        options.routes ?? {},
+        checkQueue(options.queue ?? errandDefaults.queue, '`queue` of Errand'),
+      ),
       payloadBytes,
       openStore: async () => {
         this.#storeUsed = true

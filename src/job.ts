@@ -25,9 +25,8 @@ export type Priority = 'low' | 'normal' | 'high' | 'urgent'
 /** A priority as engines order it: the lowest is claimed first. */
 export type Rank = 0 | 1 | 2 | 3
 
-const priorities: readonly Priority[] = ['urgent', 'high', 'normal', 'low']
+export const priorities: readonly Priority[] = ['urgent', 'high', 'normal', 'low']
 
-export const isPriority = (value: unknown): value is Priority => priorities.includes(value as Priority)
 export const rankOf = (priority: Priority): Rank => priorities.indexOf(priority) as Rank
 export const priorityOf = (rank: Rank): Priority => priorities[rank]!
 

@@ -42,8 +42,10 @@ const backoffs = ['fixed', 'linear', 'exponential']
 const isErrorClass = (value: unknown): value is ErrorClass =>
   typeof value === 'function' && (value === Error || value.prototype instanceof Error)
 
-function matcher(match: ErrorMatch): (error: unknown) => boolean {
-  if (Array.isArray(match)) return (error) => match.some((one) => error instanceof one)
+function matcher(match: ErrorMatch, where: string): (error: unknown) => boolean {
+  if (Array.isArray(match) && match.every(isErrorClass)) return (error) => match.some((one) => error instanceof one)
+  if (typeof match !== 'function')
+    throw new InvalidOptionError(where, match, 'an error class, an array of them, or a function')
   if (isErrorClass(match)) return (error) => error instanceof match
 
   return match as (error: unknown) => boolean
@@ -79,8 +81,8 @@ export function retryPolicy(option: number | false | RetryOptions | undefined, w
   if (typeof jitter !== 'number' || !(jitter >= 0 && jitter <= 1)) {
     throw new InvalidOptionError(`\`retry.jitter\` of ${where}`, jitter, 'a number from 0 to 1')
   }
-  const on = given.on === undefined ? () => true : matcher(given.on)
-  const except = given.except === undefined ? () => false : matcher(given.except)
+  const on = given.on === undefined ? () => true : matcher(given.on, `\`retry.on\` of ${where}`)
+  const except = given.except === undefined ? () => false : matcher(given.except, `\`retry.except\` of ${where}`)
 
   return {
     attempts,
@@ -98,7 +100,7 @@ function baseDelayMs(attempt: number, policy: RetryPolicy, error: unknown): numb
   if (policy.backoff === 'fixed') return policy.firstMs
   if (policy.backoff === 'linear') return policy.firstMs * attempt
 
-  return policy.firstMs * 2 ** (attempt - 1)
+  return policy.firstMs * 2 ** Math.min(attempt - 1, 100)
 }
 
 /**

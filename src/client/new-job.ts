@@ -3,8 +3,8 @@ import type { Codec } from '../codec.ts'
 import { durationMs, type Duration } from '../duration.ts'
 import type { Env } from '../env.ts'
 import { InvalidOptionError, PayloadTooLargeError } from '../errors.ts'
-import { isPriority, rankOf } from '../job.ts'
-import { checkOptions } from '../options.ts'
+import { priorities, rankOf } from '../job.ts'
+import { checkOneOf, checkOptions, checkQueue, checkTexts } from '../options.ts'
 import type { Due, FollowUp, NewJob, UniqueKey } from '../store/store.ts'
 import { nameOf, uniqueKey, type TaskDefinition } from '../task/definition.ts'
 import type { Registry } from '../task/registry.ts'
@@ -17,11 +17,14 @@ export interface JobMaker {
   readonly payloadBytes: number
 }
 
+/** A Date reaches no further. */
+const lastMoment = 8.64e15
+
 function moment(value: Date | number, where: string): Due {
   const at = typeof value === 'number' ? value : value instanceof Date ? value.getTime() : Number.NaN
-  if (!Number.isFinite(at)) throw new InvalidOptionError(where, value, 'a Date or milliseconds since 1970')
+  if (!(Math.abs(at) <= lastMoment)) throw new InvalidOptionError(where, value, 'a Date or milliseconds since 1970')
 
-  return { at }
+  return { at: Math.round(at) }
 }
 
 /** When `delay` or `at` say, if one of them is given. */
@@ -69,6 +72,14 @@ export function encodeWithin(maker: JobMaker, value: unknown, what: string): str
   if (bytes > maker.payloadBytes) throw new PayloadTooLargeError(what, bytes, maker.payloadBytes)
 
   return text
+}
+
+/** @throws InvalidOptionError, NotStorableError, PayloadTooLargeError */
+export function encodeMetadata(maker: JobMaker, metadata: unknown, where: string): string {
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+    throw new InvalidOptionError(`\`metadata\` of ${where}`, metadata, 'an object')
+  }
+  return encodeWithin(maker, metadata, `the metadata of ${where}`)
 }
 
 function checkId(id: string): string {
@@ -124,11 +135,9 @@ function addOptions(
   const onFailed = followUpOf(maker.registry, nameOf(options.onFailed))
 
   if (options.id !== undefined) job.id = checkId(options.id)
-  if (options.queue !== undefined) job.queue = options.queue
+  if (options.queue !== undefined) job.queue = checkQueue(options.queue, `\`queue\` of ${where}`)
   if (options.priority !== undefined) {
-    if (!isPriority(options.priority)) {
-      throw new InvalidOptionError(`\`priority\` of ${where}`, options.priority, "'low', 'normal', 'high' or 'urgent'")
-    }
+    checkOneOf(options.priority, priorities, `\`priority\` of ${where}`)
     job.rank = rankOf(options.priority)
   }
   if (due) job.due = due
@@ -136,8 +145,10 @@ function addOptions(
   if (unique) job.unique = unique
   if (onSucceeded) job.onSucceeded = onSucceeded
   if (onFailed) job.onFailed = onFailed
-  if (options.tags) job.tags = [...(task.tags ?? []), ...options.tags]
-  if (options.metadata) job.metadata = encodeWithin(maker, options.metadata, `the metadata of ${where}`)
+  if (options.tags !== undefined) {
+    job.tags = [...new Set([...(task.tags ?? []), ...checkTexts(options.tags, `\`tags\` of ${where}`)])]
+  }
+  if (options.metadata !== undefined) job.metadata = encodeMetadata(maker, options.metadata, where)
 }
 
 /** True for tasks whose jobs need more than `plainJob` says. */

@@ -56,7 +56,10 @@ const list = <T>(value: T | readonly T[] | undefined): readonly T[] | undefined 
   value === undefined ? undefined : Array.isArray(value) ? value : [value as T]
 
 function momentOf(value: Date | Duration, where: string, now: number): number {
-  return value instanceof Date ? value.getTime() : now - durationMs(value, where)
+  if (!(value instanceof Date)) return now - durationMs(value, where)
+  if (Number.isNaN(value.getTime())) throw new InvalidOptionError(where, value, 'a valid Date or a duration')
+
+  return value.getTime()
 }
 
 function fieldOf(
@@ -123,10 +126,12 @@ export async function findJobs(
 export async function forEachFound<Answer>(
   store: Store,
   query: JobQuery,
-  { dryRun = false }: BulkOptions,
+  options: BulkOptions,
   act: (ids: string[]) => Promise<Answer[]>,
   acted: (answer: Answer) => boolean,
 ): Promise<BulkAnswer> {
+  checkOptions(options, ['dryRun'], 'the options of a bulk action')
+  const { dryRun = false } = options
   let matched = 0
   let done = 0
   let cursor: string | undefined

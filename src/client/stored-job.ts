@@ -10,7 +10,8 @@ import {
   ResultTimeoutError,
   WouldDeadlockError,
 } from '../errors.ts'
-import { isFinal, isPriority, rankOf, type JobState, type LogLine, type Priority, type Progress } from '../job.ts'
+import { isFinal, priorities, rankOf, type JobState, type LogLine, type Priority, type Progress } from '../job.ts'
+import { checkOneOf, checkOptions } from '../options.ts'
 import { redacted } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
 import type {
@@ -26,7 +27,7 @@ import type {
   Store,
 } from '../store/store.ts'
 import { runningJob } from '../task/context.ts'
-import { InvalidOptionError } from '../errors.ts'
+import { parseInput } from '../task/validate.ts'
 import type { JobHandle, JobUpdate, ReadOptions } from './handle.ts'
 import { jobInfo, type JobInfo } from './job-info.ts'
 import { dueOf, encodeWithin } from './new-job.ts'
@@ -75,6 +76,7 @@ export class StoredJob implements JobHandle<any> {
   }
 
   async result(options: { timeout?: Duration; signal?: AbortSignal } = {}): Promise<any> {
+    checkOptions(options, ['timeout', 'signal'], 'the options of `result`')
     const store = await this.#store()
     await this.#refuseDeadlock(store)
     const alive = keepAlive(this.#runtime.env)
@@ -107,16 +109,22 @@ export class StoredJob implements JobHandle<any> {
     at?: Date | number
     input?: unknown
   }): Promise<ChangeAnswer> {
+    checkOptions(change, ['priority', 'delay', 'at', 'input'], 'the change')
     const due = dueOf(change, 'the change')
-    if (change.priority !== undefined && !isPriority(change.priority)) {
-      throw new InvalidOptionError('`priority`', change.priority, "'low', 'normal', 'high' or 'urgent'")
-    }
+    if (change.priority !== undefined) checkOneOf(change.priority, priorities, '`priority` of the change')
+    if (change.input !== undefined) await this.#checkInput(change.input)
 
     return this.#change({
       ...(change.priority !== undefined && { rank: rankOf(change.priority) }),
       ...(due && { due }),
       ...(change.input !== undefined && { input: encodeWithin(this.#runtime, change.input, 'the new input') }),
     })
+  }
+
+  /** Against its task's schema, where this process knows the task. */
+  async #checkInput(input: unknown): Promise<void> {
+    const task = this.#runtime.registry.find(this.#task ?? (await this.#record()).task)
+    if (task) await parseInput(task, input)
   }
 
   async #change(change: JobChange): Promise<ChangeAnswer> {

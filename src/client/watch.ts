@@ -1,5 +1,6 @@
 /** What happens to jobs, from all processes. */
 import { keepAlive } from '../env.ts'
+import { checkOptions } from '../options.ts'
 import { redacted } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
 import type { EventFilter, JobEvent, StoreEvent } from '../store/store.ts'
@@ -32,8 +33,10 @@ function news(runtime: Runtime, event: StoreEvent, reveal: boolean): JobNews {
 
 export async function* watchJobs(
   runtime: Runtime,
-  { signal, reveal = false, ...filter }: EventFilter & { signal?: AbortSignal; reveal?: boolean },
+  options: EventFilter & { signal?: AbortSignal; reveal?: boolean },
 ): AsyncGenerator<JobNews, void> {
+  checkOptions(options, ['ids', 'tasks', 'queues', 'signal', 'reveal'], 'the options of `events`')
+  const { signal, reveal = false, ...filter } = options
   const store = await runtime.open()
   const left = new AbortController()
   const until = AbortSignal.any([left.signal, runtime.closing.signal, ...(signal ? [signal] : [])])

@@ -1,8 +1,8 @@
 /** A task as the runtime uses it: its options resolved once, durations in milliseconds. */
 import { durationMs, type Duration } from '../duration.ts'
 import { InvalidOptionError } from '../errors.ts'
-import { isPriority, rankOf, type Rank } from '../job.ts'
-import { checkOptions } from '../options.ts'
+import { priorities, rankOf, type Rank } from '../job.ts'
+import { checkName, checkOneOf, checkOptions, checkQueue, checkTexts } from '../options.ts'
 import { retryPolicy, type RetryPolicy } from '../retry.ts'
 import type { UniqueKey } from '../store/store.ts'
 import type { StandardSchema } from './schema.ts'
@@ -65,14 +65,6 @@ export type AnyTaskOptions = TaskOptions<any> & {
   output?: StandardSchema | undefined
 }
 
-const namePattern = /^[\w.:/@-]{1,200}$/
-
-function checkName(name: unknown): asserts name is string {
-  if (typeof name !== 'string' || !namePattern.test(name)) {
-    throw new InvalidOptionError('a task name', name, 'letters, digits and . _ : / @ - only, such as "email.send"')
-  }
-}
-
 /** The unique key of a job, from its options: shared by tasks and single enqueues. */
 export function uniqueKey(
   key: string,
@@ -82,12 +74,15 @@ export function uniqueKey(
   if (typeof key !== 'string' || key === '' || key.length > 500) {
     throw new InvalidOptionError(`the unique key of ${where}`, key, 'a text of 1 to 500 characters')
   }
-  const scope =
-    options.for === undefined
-      ? (options.while ?? 'active')
-      : { forMs: durationMs(options.for, `\`unique.for\` of ${where}`) }
+  const { while: span = 'active', onConflict = 'keep' } = options
+  checkOneOf(span, ['waiting', 'active'], `\`unique.while\` of ${where}`)
+  checkOneOf(onConflict, ['keep', 'replace'], `\`unique.onConflict\` of ${where}`)
+  if (options.for !== undefined && options.while !== undefined) {
+    throw new InvalidOptionError(`\`unique.while\` of ${where}`, span, 'left out where `for` is given')
+  }
+  const scope = options.for === undefined ? span : { forMs: durationMs(options.for, `\`unique.for\` of ${where}`) }
 
-  return { key, scope, onConflict: options.onConflict ?? 'keep' }
+  return { key, scope, onConflict }
 }
 
 function uniqueOf(option: TaskOptions['unique'], where: string): TaskDefinition['unique'] {
@@ -111,6 +106,14 @@ function keepOf(option: TaskOptions['keep'], where: string): { keepSucceededMs: 
 
 const optionalMs = (value: Duration | undefined, where: string) =>
   value === undefined ? undefined : durationMs(value, where)
+
+function timeoutOf(value: Duration | undefined, where: string): number | undefined {
+  const ms = optionalMs(value, where)
+  if (ms === 0) throw new InvalidOptionError(where, value, 'longer than 0, or left out')
+
+  return ms
+}
+
 /** A task named by itself or by its name. */
 export const nameOf = (task: AnyTask | string | undefined): string | undefined =>
   typeof task === 'object' ? task.name : task
@@ -126,27 +129,23 @@ export function defineTask(
   handler: Handler<any, unknown, any> | undefined,
   queueFor: (name: string) => string,
 ): TaskDefinition {
-  checkName(name)
+  checkName(name, 'a task name', 'email.send')
   const where = `task "${name}"`
   checkOptions(options, optionNames, where)
   const { priority, delivery, keepResult, version } = { ...taskDefaults, ...options }
 
-  if (!isPriority(priority)) {
-    throw new InvalidOptionError(`\`priority\` of ${where}`, priority, "'low', 'normal', 'high' or 'urgent'")
-  }
-  if (delivery !== 'once' && delivery !== 'at least once') {
-    throw new InvalidOptionError(`\`delivery\` of ${where}`, delivery, "'once' or 'at least once'")
-  }
+  checkOneOf(priority, priorities, `\`priority\` of ${where}`)
+  checkOneOf(delivery, ['once', 'at least once'], `\`delivery\` of ${where}`)
   if (!Number.isInteger(version) || version < 1) {
     throw new InvalidOptionError(`\`version\` of ${where}`, version, 'a whole number of at least 1')
   }
 
   return {
     name,
-    queue: options.queue ?? queueFor(name),
+    queue: checkQueue(options.queue ?? queueFor(name), `\`queue\` of ${where}`),
     rank: rankOf(priority),
     retry: retryPolicy(options.retry, where),
-    timeoutMs: optionalMs(options.timeout, `\`timeout\` of ${where}`),
+    timeoutMs: timeoutOf(options.timeout, `\`timeout\` of ${where}`),
     expiresMs: optionalMs(options.expires, `\`expires\` of ${where}`),
     once: delivery === 'once',
     ...keepOf(options.keep, where),
@@ -154,8 +153,8 @@ export function defineTask(
     unique: uniqueOf(options.unique, where),
     onSucceeded: nameOf(options.onSucceeded),
     onFailed: nameOf(options.onFailed),
-    tags: options.tags,
-    redact: options.redact,
+    tags: options.tags && checkTexts(options.tags, `\`tags\` of ${where}`),
+    redact: options.redact && checkTexts(options.redact, `\`redact\` of ${where}`),
     version,
     upgrade: options.upgrade,
     input: options.input,

@@ -1,6 +1,7 @@
 /** The tasks of one app, by name, and the queue each goes to. */
 import { DuplicateTaskError, HandlerError, UnknownTaskError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
+import { checkQueue } from '../options.ts'
 import { defineTask, type AnyTaskOptions, type TaskDefinition } from './definition.ts'
 import type { Handler } from './task.ts'
 
@@ -17,7 +18,9 @@ export class Registry {
   readonly #defaultQueue: string
 
   constructor(routes: Readonly<Record<string, string>>, defaultQueue: string) {
-    this.#routes = Object.entries(routes).map(([pattern, queue]) => [routePattern(pattern), queue] as const)
+    this.#routes = Object.entries(routes).map(
+      ([pattern, queue]) => [routePattern(pattern), checkQueue(queue, `the queue of route "${pattern}"`)] as const,
+    )
     this.#defaultQueue = defaultQueue
   }
 

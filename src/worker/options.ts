@@ -1,7 +1,7 @@
 /** What a worker can be told, and what it does when told nothing. */
 import { durationMs, type Duration } from '../duration.ts'
 import { InvalidOptionError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
+import { checkOptions, checkQueue } from '../options.ts'
 import type { Awaitable } from '../task/stored.ts'
 
 export interface WorkerOptions {
@@ -94,6 +94,7 @@ export function resolveWorkerOptions(
   if (groups.length === 0 || groups.some(({ queues }) => queues.length === 0)) {
     throw new InvalidOptionError('`queues`', options.queues ?? [], 'at least one queue')
   }
+  for (const queue of groups.flatMap(({ queues }) => queues)) checkQueue(queue, 'a queue of the worker')
   if (leaseMs < 1000) throw new InvalidOptionError('`lease`', lease, "at least '1s'")
 
   return {

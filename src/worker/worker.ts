@@ -8,6 +8,7 @@
 import { durationMs, type Duration } from '../duration.ts'
 import { keepAlive } from '../env.ts'
 import { HandlerError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ControlMessage, IncarnationId, Store, Turn, TurnResult } from '../store/store.ts'
 import { Upkeep } from '../upkeep/upkeep.ts'
@@ -106,7 +107,9 @@ export class Worker {
   }
 
   /** Claims no more, lets running jobs finish within the grace time, gives back the rest, and ends. */
-  async stop({ grace, abandon = false }: StopOptions = {}): Promise<void> {
+  async stop(options: StopOptions = {}): Promise<void> {
+    checkOptions(options, ['grace', 'abandon'], 'the options of `stop`')
+    const { grace, abandon = false } = options
     if (this.#state === 'new' || this.#state === 'stopped') return
     const graceMs = grace === undefined ? this.options.graceMs : durationMs(grace, '`grace` of `stop`')
     this.#endSoon()

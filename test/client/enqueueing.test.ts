@@ -135,11 +135,63 @@ test('options that cannot be are refused by name', async (t) => {
 
   await assert.rejects(task.enqueue(undefined, { delay: 5, at: new Date() }), { code: 'INVALID_OPTION' })
   await assert.rejects(task.enqueue(undefined, { priority: 'now' as never }), {
-    message: /'low', 'normal', 'high' or 'urgent', got "now"/,
+    message: /'urgent', 'high', 'normal' or 'low', got "now"/,
   })
   await assert.rejects(task.enqueue(undefined, { priorty: 'low' } as never), { message: /Did you mean "priority"\?/ })
   await assert.rejects(task.enqueue(undefined, { at: new Date(Number.NaN) }), { code: 'INVALID_OPTION' })
   await assert.rejects(task.enqueue(undefined, { id: '' }), { code: 'INVALID_OPTION' })
+
+  const unfit: object[] = [
+    { queue: '' },
+    { queue: 'two words' },
+    { tags: 'urgent' },
+    { tags: [7] },
+    { metadata: 'x' },
+    { metadata: [1] },
+    { metadata: null },
+    { delay: -1 },
+    { delay: '5000y' },
+    { delay: '99999999w' },
+    { at: 1e300 },
+    { expires: Number.NaN },
+    { unique: { key: 'a', while: 'running' } },
+    { unique: { key: 'a', onConflict: 'drop' } },
+    { unique: { key: 'a', while: 'active', for: '1m' } },
+    { unique: null },
+  ]
+  for (const options of unfit) {
+    await assert.rejects(task.enqueue(undefined, options), { code: 'INVALID_OPTION' }, JSON.stringify(options))
+  }
+  assert.deepEqual((await errand.jobs()).jobs, [])
+})
+
+test('options of tasks that cannot be are refused by name', (t) => {
+  const { errand } = started(t)
+  const unfit: object[] = [
+    { queue: '' },
+    { tags: 'a' },
+    { redact: 'password' },
+    { timeout: 0 },
+    { retry: { on: 'NetworkError' } },
+    { retry: { except: [/x/] } },
+    { delivery: 'twice' },
+  ]
+
+  for (const options of unfit) {
+    assert.throws(() => errand.task('task', options, () => {}), { code: 'INVALID_OPTION' }, JSON.stringify(options))
+  }
+  assert.throws(() => errand.worker({ queues: [''] }), { code: /INVALID_OPTION|HANDLER/ })
+})
+
+test('a tag given twice is there once, and a moment between two milliseconds is one of them', async (t) => {
+  const { errand } = started(t)
+  const task = errand.task('task', { tags: ['a'] }, () => {})
+
+  const job = await task.enqueue(undefined, { tags: ['b', 'a'], at: Date.now() + 60_000.5 })
+
+  const { tags, dueAt } = await job.info()
+  assert.deepEqual(tags, ['a', 'b'])
+  assert.equal(Number.isInteger(dueAt?.getTime()), true)
 })
 
 test('a job not started in time expires', async (t) => {

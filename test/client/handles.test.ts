@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
 import { started, until } from '../worker/worker-support.ts'
 
 test('an unknown id is an error and never "pending"', async (t) => {
@@ -56,6 +57,19 @@ test('a waiting job can be changed, promoted and cancelled; a final one retried 
   await until(async () => (await job.state()) === 'succeeded')
   assert.equal(await job.remove(), 'removed')
   await assert.rejects(job.state(), { code: 'JOB_NOT_FOUND' })
+})
+
+test('a changed input must fit the task, and an unknown change is refused by name', async (t) => {
+  const { errand } = started(t)
+  const task = errand.task('task', { input: z.object({ n: z.number() }) }, () => {})
+  const job = await task.enqueue({ n: 1 }, { delay: '1h' })
+
+  await assert.rejects(job.change({ input: { n: 'x' } }), { code: 'INVALID_INPUT' })
+  await assert.rejects(errand.job(job.id).change({ input: {} }), { code: 'INVALID_INPUT' })
+  await assert.rejects(job.change({ priorty: 'low' } as never), { message: /Did you mean "priority"\?/ })
+  await assert.rejects(job.result({ timout: 5 } as never), { message: /Did you mean "timeout"\?/ })
+  await assert.rejects(Array.fromAsync(errand.events({ task: 'x' } as never)), { message: /Did you mean "tasks"\?/ })
+  assert.deepEqual((await job.info()).input, { n: 1 })
 })
 
 test('updates begin with how the job stands, follow it from another process, and end when it is final', async (t) => {
