@@ -19,12 +19,24 @@ export interface FileReport {
   skipped: { name: string; reason: string }[]
   /** What the file wrote to its standard output and error. */
   output: string
+  /** It was gone before it had reported how its tests went. */
+  endedEarly: boolean
 }
 
 /** How long a file that has reported everything may take to be gone. */
 const farewellMs = 5_000
 
+/**
+ * The forced end, which files with something left open need, can outrun the last words of a short one. A file that
+ * seems to have ended early is run once more: one that calls `process.exit` does it again.
+ */
 export async function runFile(file: string, options: RunOptions): Promise<FileReport> {
+  const report = await runOnce(file, options)
+
+  return report.endedEarly ? runOnce(file, options) : report
+}
+
+async function runOnce(file: string, options: RunOptions): Promise<FileReport> {
   const { testMs = 60_000, fileMs = 180_000, names } = options
   const collector = new Collector(resolve(file), names !== undefined)
 
@@ -55,7 +67,11 @@ class Collector {
   readonly file: string
   readonly #filtered: boolean
   readonly #startedAt = performance.now()
-  readonly #report: Omit<FileReport, 'file' | 'ms' | 'output'> = { passed: [], failures: [], skipped: [] }
+  readonly #report: Omit<FileReport, 'file' | 'ms' | 'output' | 'endedEarly'> = {
+    passed: [],
+    failures: [],
+    skipped: [],
+  }
   readonly #path: string[] = []
   readonly #summary = Promise.withResolvers<void>()
   #summarised = false
@@ -136,14 +152,22 @@ class Collector {
     const { passed, failures, skipped } = this.#report
     const nothing = passed.length + skipped.length === 0
 
-    if (!this.#summarised && failures.length === 0 && !(this.#filtered && nothing)) {
+    const endedEarly = !this.#summarised && failures.length === 0 && !(this.#filtered && nothing)
+
+    if (endedEarly) {
       failures.push({
         name: '',
         detail: 'It ended before its tests did: it has none, or something calls process.exit().',
       })
     }
 
-    return { file: this.file, ms: performance.now() - this.#startedAt, ...this.#report, output: this.#output }
+    return {
+      file: this.file,
+      ms: performance.now() - this.#startedAt,
+      ...this.#report,
+      output: this.#output,
+      endedEarly,
+    }
   }
 
   #isFile(name: string): boolean {

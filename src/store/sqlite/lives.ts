@@ -92,7 +92,8 @@ export function extendAfterSilence({ env, sql }: Step): boolean {
   const { value: stamped } = sql.getMeta.get('stamp') as { value: number }
   const { value: boot } = sql.getMeta.get('boot') as { value: string }
   const monotonic = env.monotonic()
-  const rebooted = boot !== env.bootId
+  // A new store has seen no boot yet.
+  const rebooted = boot !== '' && boot !== env.bootId
   if (rebooted) sql.forgetAllListeners.run()
 
   return Number(sql.extendLeases.run(monotonic, rebooted ? never : monotonic - stamped).changes) > 0
