@@ -50,12 +50,25 @@ function collectTexts(value: unknown, found: Set<string>): void {
     found.add(String(value))
 }
 
-/** A function that masks, in any text, the values that stand at these paths of `input`. */
-export function textRedactor(input: unknown, paths: readonly string[] | undefined): (text: string) => string {
+/** The forms in which a text turns up inside others: as it is, within JSON, within a URL. */
+const forms = (text: string) => [text, JSON.stringify(text).slice(1, -1), encodeURIComponent(text.toWellFormed())]
+
+/** A function that masks, in any text, the values that stand at these paths of `value`. */
+export function textRedactor(value: unknown, paths: readonly string[] | undefined): (text: string) => string {
   const found = new Set<string>()
-  for (const path of paths ?? []) collect(input, path.split('.'), 0, found)
+  for (const path of paths ?? []) collect(value, path.split('.'), 0, found)
   if (found.size === 0) return (text) => text
-  const longestFirst = [...found].toSorted((a, b) => b.length - a.length)
+  const longestFirst = [...new Set([...found].flatMap(forms))].toSorted((a, b) => b.length - a.length)
 
   return (text) => longestFirst.reduce((masked, secret) => masked.replaceAll(secret, mask), text)
+}
+
+/** A copy of a plain value, each text and number in it masked. */
+export function maskTexts(value: unknown, maskText: (text: string) => string): unknown {
+  if (typeof value === 'string') return maskText(value)
+  if (typeof value === 'number') return maskText(String(value)) === String(value) ? value : mask
+  if (Array.isArray(value)) return value.map((item) => maskTexts(item, maskText))
+  if (value === null || typeof value !== 'object') return value
+
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [maskText(key), maskTexts(inner, maskText)]))
 }

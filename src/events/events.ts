@@ -2,7 +2,8 @@
  * What happens, told in this process: the story of a job's life and of its worker.
  *
  * The runtime tells and never logs; loggers, metrics and pages listen. Nothing is made
- * for an event that nobody listens to. A listener that throws is reported as `error`.
+ * for an event that nobody listens to. A listener that throws is reported as `error`. What a
+ * task redacts is masked; its errors are then `JobFailedError`s that say what was kept.
  */
 import type { Claim } from '../store/store.ts'
 

@@ -34,7 +34,7 @@ export interface TaskOptions<Input = unknown> {
   onFailed?: Task<FollowUpInput, any> | string
   tags?: readonly string[]
   /**
-   * Paths of fields that are masked wherever jobs are read, and whose values are masked in log lines and errors:
+   * Paths of fields that are masked wherever jobs are read, and whose values are masked in log lines, errors and events:
    * `['password', 'card.number', 'items.*.token']`.
    */
   redact?: readonly string[]
@@ -60,7 +60,10 @@ export interface Task<Input, Result> {
   enqueueMany(inputs: readonly Input[], options?: Omit<EnqueueOptions, 'id' | 'unique'>): Promise<JobHandle<Result>[]>
   /** The handle of a job of this task, by its id. Nothing is looked up. */
   job(id: string): JobHandle<Result>
-  /** Runs in this process after a job of this task has ended here. Best effort: what must happen is a follow-up. */
+  /**
+   * Runs in this process after a job of this task has ended here, with what the task redacts masked. Best effort: what
+   * must happen is a follow-up.
+   */
   on(
     event: 'succeeded',
     listener: (result: Result, input: Input, job: { readonly id: string }) => Awaitable<void>,

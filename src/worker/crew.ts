@@ -1,24 +1,18 @@
 /** The jobs of a worker: waiting for a slot, running, ended and not yet recorded. */
 import type { Runtime } from '../runtime.ts'
-import type { Claim, ClaimedJob, IncarnationId, Room, Settlement, Store, StoreLimits, Turn } from '../store/store.ts'
+import type { Claim, ClaimedJob, IncarnationId, Room, Store, StoreLimits, Turn } from '../store/store.ts'
 import { Deadlines } from './deadlines.ts'
 import { execute, timedOut, type RunEnd } from './execute.ts'
 import type { SlotGroup } from './options.ts'
 import { Reports } from './reports.ts'
 import { Run, type Ending } from './run.ts'
 import { Slots } from './slots.ts'
-import { tellEnd } from './tell.ts'
+import { tellEnd, type Ended } from './tell.ts'
 
 /** Jobs that waited longer for a slot go back to the store, where others may take them. */
 const lateMs = 1000
 /** Jobs are started for this long at a stretch; then the event loop has its turn. */
 const stretchMs = 8
-
-interface Ended {
-  readonly run: Run
-  readonly end: Extract<RunEnd, { kind: 'outcome' }>
-  readonly settlement: Settlement
-}
 
 type GivenBack = Turn['givenBack'][number]
 
@@ -127,7 +121,7 @@ export class Crew {
     const refused = stale.length > 0 ? new Set(stale.map(({ id }) => id)) : undefined
 
     for (const claim of stale) this.#runtime.bus.emit('stale', { claim })
-    for (const { run, end } of ended) if (!refused?.has(run.id)) tellEnd(this.#runtime, run, end)
+    for (const one of ended) if (!refused?.has(one.run.id)) tellEnd(this.#runtime, one)
   }
 
   /** After an unknown outcome: sends again what is still held, takes up what it did not know of. */
@@ -137,7 +131,7 @@ export class Crew {
     const { ended, givenBack } = this.#sent
     this.#sent = { ended: [], givenBack: [] }
 
-    for (const one of ended) if (!isHeld(one.settlement.claim)) tellEnd(this.#runtime, one.run, one.end)
+    for (const one of ended) if (!isHeld(one.settlement.claim)) tellEnd(this.#runtime, one)
     this.#ended = [...ended.filter(({ settlement }) => isHeld(settlement.claim)), ...this.#ended]
     this.#givenBack = [...givenBack.filter(({ claim }) => isHeld(claim)), ...this.#givenBack]
 

@@ -8,44 +8,28 @@ import {
   NotStorableError,
   PayloadTooLargeError,
 } from '../errors.ts'
-import type { JobError } from '../job.ts'
 import type { Outcome } from '../outcome.ts'
 import { isTriedAgain, retryDelayMs } from '../retry.ts'
 import type { Runtime } from '../runtime.ts'
 import type { NewJob } from '../store/store.ts'
 import { runningJob } from '../task/context.ts'
 import { parseInput, parseResult } from '../task/validate.ts'
+import { describe } from './describe.ts'
 import type { Run } from './run.ts'
 
 /** How a run ended: an outcome to record, or its job is to be given back. */
-export type RunEnd =
-  | {
-      readonly kind: 'outcome'
-      readonly outcome: Outcome
-      readonly followUps?: NewJob[] | undefined
-      readonly result?: unknown
-      readonly thrown?: unknown
-    }
-  | { readonly kind: 'give back' }
+export type RunEnd = OutcomeEnd | { readonly kind: 'give back' }
 
-/** An error as it is kept: plain, and masked where the task redacts. */
-export function describe(thrown: unknown, mask: (text: string) => string): JobError {
-  if (!(thrown instanceof Error)) return { name: 'Error', message: mask(String(thrown)) }
-  const code = (thrown as { code?: unknown }).code
-
-  return {
-    name: thrown.name,
-    message: mask(thrown.message),
-    ...(typeof code === 'string' && { code }),
-    ...(thrown.stack && { stack: mask(withCauses(thrown)) }),
-  }
+export interface OutcomeEnd {
+  readonly kind: 'outcome'
+  readonly outcome: Outcome
+  readonly followUps?: NewJob[] | undefined
+  readonly result?: unknown
+  readonly thrown?: unknown
 }
 
-function withCauses(error: Error): string {
-  const cause = error.cause instanceof Error ? `\ncaused by ${withCauses(error.cause)}` : ''
-
-  return `${error.stack ?? error.message}${cause}`
-}
+/** Somebody asked for it: that says it all. */
+const cancelled: RunEnd = { kind: 'outcome', outcome: { kind: 'cancelled' } }
 
 /** Running again would meet the same value: these fail at once. */
 const isHopeless = (thrown: unknown) =>
@@ -82,6 +66,8 @@ function callHandler(run: Run, runtime: Runtime): unknown {
 }
 
 async function succeeded(run: Run, runtime: Runtime, returned: unknown): Promise<RunEnd> {
+  // The store would record no other end.
+  if (run.ending === 'cancelled') return cancelled
   const { definition } = run
   const result = definition.output ? await parseResult(definition, returned) : returned
   const encoded = definition.keepResult ? encodeWithin(runtime, result, `the result of "${definition.name}"`) : null
@@ -95,8 +81,10 @@ async function succeeded(run: Run, runtime: Runtime, returned: unknown): Promise
 }
 
 function ended(run: Run, runtime: Runtime, thrown: unknown): RunEnd {
-  if (run.ending === 'cancelled' || thrown instanceof Cancelled)
-    return { kind: 'outcome', outcome: { kind: 'cancelled' }, thrown }
+  if (run.ending === 'cancelled') return cancelled
+  if (thrown instanceof Cancelled) {
+    return { kind: 'outcome', outcome: { kind: 'cancelled', error: describe(thrown, (text) => run.mask(text)) } }
+  }
   // Where the job belongs to another by now, the store refuses it like any other late word.
   if (run.ending === 'stopping' || run.ending === 'lost') return { kind: 'give back' }
 
@@ -118,10 +106,14 @@ function failureSafely(run: Run, runtime: Runtime, thrown: unknown): Outcome {
 
 /** The end of a run whose timeout is over. It still runs, so whatever else it was told, it is not given back. */
 export function timedOut(run: Run, runtime: Runtime): RunEnd {
-  if (run.ending === 'cancelled') return { kind: 'outcome', outcome: { kind: 'cancelled' } }
+  if (run.ending === 'cancelled') return cancelled
 
   return failed(run, runtime, new JobTimeoutError(run.task, run.definition.timeoutMs!))
 }
+
+/** Query builders and others of their kind are no promises and are awaited like them. */
+const isThenable = (value: unknown) =>
+  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 
 /** Never rejects. */
 export async function execute(run: Run, runtime: Runtime): Promise<RunEnd> {
@@ -131,7 +123,7 @@ export async function execute(run: Run, runtime: Runtime): Promise<RunEnd> {
     run.input = parsed instanceof Promise ? await parsed : parsed
     const returned = runningJob.run(run, callHandler, run, runtime)
 
-    return await succeeded(run, runtime, returned instanceof Promise ? await returned : returned)
+    return await succeeded(run, runtime, isThenable(returned) ? await returned : returned)
   } catch (thrown) {
     return ended(run, runtime, thrown)
   }

@@ -1,14 +1,16 @@
 /** One run of one job: what its handler is handed, and how the worker reaches it. Nothing is made before it is asked for. */
 import { encodeWithin, newJob } from '../client/new-job.ts'
-import { Cancelled, JobTimeoutError, LeaseLostError, WorkerStoppingError } from '../errors.ts'
+import { Cancelled, InvalidOptionError, JobTimeoutError, LeaseLostError, WorkerStoppingError } from '../errors.ts'
 import type { LogLevel, LogLine, Progress } from '../job.ts'
-import { redacted, textRedactor } from '../redact.ts'
+import { checkOptions } from '../options.ts'
+import { mask as hidden, maskTexts, redacted, textRedactor } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ClaimedJob, NewJob } from '../store/store.ts'
 import type { JobContext, JobLog, ProgressOptions } from '../task/context.ts'
 import type { TaskDefinition } from '../task/definition.ts'
 import type { Task } from '../task/task.ts'
 import { parseInput } from '../task/validate.ts'
+import { describe } from './describe.ts'
 import type { Reports } from './reports.ts'
 import type { Slots } from './slots.ts'
 
@@ -85,15 +87,12 @@ export class Run implements JobContext {
     return (this.#log ??= this.#makeLog())
   }
 
-  async progress(done: number, { of, note, data }: ProgressOptions = {}): Promise<void> {
-    if (this.closed) return
-    const progress: Progress = {
-      done,
-      ...(of !== undefined && { of }),
-      ...(note !== undefined && { note: this.mask(note) }),
-      ...(data !== undefined && { data: this.#plain(data, 'the progress data') }),
-    }
-    this.#reports.progress(this, progress)
+  progress(done: number, options: ProgressOptions = {}): Promise<void> {
+    const said = this.#say(done, options)
+
+    // Whoever does not wait for it, as in a callback, must not end the process by a value that does not fit.
+    said.catch(() => {})
+    return said
   }
 
   followUp(task: Task<any, unknown>, input?: unknown, options?: object): void {
@@ -123,15 +122,29 @@ export class Run implements JobContext {
 
   /** Whether a job of this queue would need one of the slots that this run shares. */
   sharesSlotsWith(queue: string): boolean {
-    return this.slots.has(queue)
+    return !this.closed && this.slots.has(queue)
   }
 
   /** Masks what the task redacts wherever it stands in a text. */
   mask(text: string): string {
-    if (!this.definition.redact) return text
-    this.#mask ??= textRedactor(this.#runtime.codec.decode(this.claimed.input), this.definition.redact)
+    const { redact } = this.definition
+    if (!redact) return text
 
-    return this.#mask(text)
+    return (this.#mask ??= this.#makeMask(redact))(text)
+  }
+
+  #makeMask(redact: readonly string[]): (text: string) => string {
+    try {
+      const shown = [this.#runtime.codec.decode(this.claimed.input), this.input, this.metadata]
+
+      return textRedactor(
+        shown,
+        redact.map((path) => `*.${path}`),
+      )
+    } catch {
+      // Unreadable, so there is no telling what must not be shown.
+      return () => hidden
+    }
   }
 
   #reason(ending: Ending): Error {
@@ -162,17 +175,46 @@ export class Run implements JobContext {
           at,
           level,
           message: this.mask(String(message)),
-          ...(data !== undefined && { data: this.#plain(data, 'the log data') }),
+          ...(data !== undefined && { data: this.#logged(data) }),
         }
 
     this.#reports.line(this, line)
   }
 
+  async #say(done: number, options: ProgressOptions): Promise<void> {
+    if (this.closed) return
+    checkOptions(options, ['of', 'note', 'data'], 'the options of `progress`')
+    const { of, note, data } = options
+    const progress: Progress = {
+      done: checkCount(done, '`done` of `progress`'),
+      ...(of !== undefined && { of: checkCount(of, '`of` of `progress`') }),
+      ...(note !== undefined && { note: this.mask(String(note)) }),
+      ...(data !== undefined && { data: this.#plain(data, 'the progress data') }),
+    }
+    this.#reports.progress(this, progress)
+  }
+
+  /** A line of log never fails a job: errors are kept as errors are, and what cannot be kept says why. */
+  #logged(data: unknown): unknown {
+    if (data instanceof Error) return describe(data, (text) => this.mask(text))
+    try {
+      return this.#plain(data, 'the log data')
+    } catch (error) {
+      return { dropped: describe(error, (text) => this.mask(text)).message }
+    }
+  }
+
   /** Checked like any stored value, and masked at once. */
   #plain(data: unknown, what: string): unknown {
-    return redacted(
-      this.#runtime.codec.decode(this.mask(encodeWithin(this.#runtime, data, what))),
-      this.definition.redact,
-    )
+    const plain = this.#runtime.codec.decode(encodeWithin(this.#runtime, data, what))
+    const { redact } = this.definition
+
+    return redact ? maskTexts(redacted(plain, redact), (text) => this.mask(text)) : plain
   }
+}
+
+function checkCount(count: unknown, where: string): number {
+  if (typeof count === 'number' && Number.isFinite(count)) return count
+
+  throw new InvalidOptionError(where, count, 'a number')
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { z } from 'zod'
 import { Cancelled, Fatal, RetryAfter, currentJob, type Events, type FollowUpInput } from '../../src/index.ts'
 import { started, until } from './worker-support.ts'
@@ -345,4 +346,111 @@ test('a handler that heeds its timeout is no zombie', async (t) => {
 
   assert.deepEqual(zombies, [])
   assert.equal(worker.health().healthy, true)
+})
+
+test('redacted values are masked in every form and place where a handler or its errors may show them', async (t) => {
+  const { errand, work } = started(t)
+  const told: unknown[] = []
+  errand.on('failed', (event) => told.push(event, String(event.error), (event.error as Error).stack))
+  errand.on('retrying', (event) => told.push(event, String(event.error), (event.error as Error).stack))
+  const secret = 'a "quoted" secret'
+  const login = errand.task(
+    'login',
+    { redact: ['password', 'pin', 'token'], retry: { attempts: 2, first: 1 } },
+    async ({ password, pin }: { password: string; pin: number }, job) => {
+      job.log(`as JSON ${JSON.stringify(password)}, in a URL ?p=${encodeURIComponent(password)}`)
+      job.log('as data', { seen: [password], pin, [password]: pin, other: 41 })
+      await job.progress(1, { note: password, data: { password, deep: { pin } } })
+      const cause = new Error(`caused by ${password} and ${job.metadata['token'] as string}`)
+      throw new Error(`wrong: ${password} ${pin}`, { cause })
+    },
+  )
+
+  const job = await login.enqueue({ password: secret, pin: 987654 }, { metadata: { token: 'metadata-token' } })
+  await work()
+  const failure: unknown = await job.result().catch((error: unknown) => [error, (error as Error).stack])
+
+  const read = [await job.info(), await job.log(), await job.attempts(), await errand.jobs(), failure, told]
+  assert.doesNotMatch(inspect(read, { depth: 10 }), /quoted|987654|metadata-token/)
+  assert.equal(told.length, 6)
+  assert.deepEqual((await job.log())[1]!.data, {
+    seen: ['[redacted]'],
+    pin: '[redacted]',
+    '[redacted]': '[redacted]',
+    other: 41,
+  })
+})
+
+test('logging an error, or what cannot be kept, fails no job', async (t) => {
+  const { errand, work } = started(t)
+  const task = errand.task('task', (_: void, job) => {
+    job.log.error('caught', new RangeError('too far'))
+    job.log('odd', { count: 10n })
+    void job.progress(Number.NaN)
+    return 'ran'
+  })
+
+  const job = await task.enqueue()
+  await work()
+
+  assert.equal(await job.result(), 'ran')
+  const [caught, odd] = await job.log()
+  const { name, message } = caught!.data as Error
+  assert.deepEqual([name, message], ['RangeError', 'too far'])
+  assert.match((odd!.data as { dropped: string }).dropped, /Cannot store the log data\.count: it is a bigint/)
+})
+
+test('errors of any size and shape are kept within bounds, and are tried again like others', async (t) => {
+  const { errand, work } = started(t)
+  const round = new Error('round')
+  round.cause = round
+  const thrown: unknown[] = [
+    round,
+    new Error('x'.repeat(1_000_000)),
+    { reason: 'plain' },
+    Object.create(null),
+    undefined,
+  ]
+  const task = errand.task('task', { retry: { attempts: 2, first: 1 } }, (n: number) => {
+    throw thrown[n]
+  })
+
+  const jobs = await task.enqueueMany(thrown.map((_, n) => n))
+  await work()
+  const ends = await Promise.all(jobs.map((job) => job.result().catch((error: Error) => error.message)))
+
+  assert.deepEqual([ends[0], String(ends[1]).length, ends[2], ends[3]], ['round', 20_000, '{"reason":"plain"}', '{}'])
+  assert.deepEqual(await Promise.all(jobs.map(async (job) => (await job.attempts()).length)), [2, 2, 2, 2, 2])
+})
+
+test('what a handler returns is awaited if it can be, promise or not', async (t) => {
+  const { errand, work } = started(t)
+  // oxlint-disable-next-line unicorn/no-thenable -- query builders are like this
+  const query = { rows: new Map(), then: (take: (rows: number[]) => void) => take([1, 2]) }
+  const task = errand.task('task', () => query as unknown as Promise<number[]>)
+
+  const job = await task.enqueue()
+  await work()
+
+  assert.deepEqual(await job.result(), [1, 2])
+})
+
+test('a handler that returns after its job was cancelled is not told as succeeded', async (t) => {
+  const { errand, work } = started(t)
+  const begun = Promise.withResolvers<void>()
+  const told: string[] = []
+  errand.on('succeeded', () => told.push('succeeded'))
+  errand.on('cancelled', () => told.push('cancelled'))
+  const task = errand.task('task', async (_: void, job) => {
+    begun.resolve()
+    await sleep(60_000, undefined, { signal: job.signal }).catch(() => {})
+  })
+
+  const job = await task.enqueue()
+  await work()
+  await begun.promise
+  await job.cancel()
+  await until(() => told.length > 0)
+
+  assert.deepEqual(told, ['cancelled'])
 })
