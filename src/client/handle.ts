@@ -32,7 +32,7 @@ export interface JobHandle<Result = unknown> {
   attempts(): Promise<readonly AttemptRecord[]>
   /**
    * The job now, then each change, progress and log line as it comes, from whatever process; ends when the
-   * job is final or the signal is aborted.
+   * job is final or removed, or the signal is aborted.
    */
   updates(options?: { signal?: AbortSignal } & ReadOptions): AsyncIterable<JobUpdate>
   /** A waiting job ends at once; a running one is signalled within a second. */

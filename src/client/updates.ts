@@ -4,7 +4,7 @@ import { isFinal } from '../job.ts'
 import { keepAlive } from '../env.ts'
 import { redacted } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
-import type { JobEvent, JobRecord, Store } from '../store/store.ts'
+import type { JobEvent, JobRecord, Store, StoreEvent } from '../store/store.ts'
 import type { JobUpdate, ReadOptions } from './handle.ts'
 
 const plainError = (error: { name: string; message: string } | undefined) =>
@@ -38,6 +38,8 @@ function change(event: JobEvent, reveal: boolean): JobUpdate {
   }
 }
 
+const isRemoval = (event: StoreEvent) => event.kind === 'job' && event.event.kind === 'removed'
+
 async function recordOf(store: Store, id: string): Promise<JobRecord> {
   const [record] = await store.get([id])
   if (record === undefined) throw new JobNotFoundError(id)
@@ -66,7 +68,7 @@ export async function* jobUpdates(
           ? change(event.event, reveal)
           : standing(await latest(event, store, id), runtime.env.now(), reveal)
       yield update
-      if (isFinal(update.state)) return
+      if (isFinal(update.state) || isRemoval(event)) return
     }
   } finally {
     alive.cancel()

@@ -102,6 +102,20 @@ test('updates begin with how the job stands, follow it from another process, and
   assert.deepEqual(seen, ['ready', 'running', 'progress 1', 'nearly', 'succeeded'])
 })
 
+test('updates end when the job is removed', async (t) => {
+  const { errand } = started(t)
+  const task = errand.task('task', () => {})
+  const job = await task.enqueue()
+  const states: string[] = []
+
+  for await (const update of job.updates()) {
+    states.push(update.kind)
+    if (states.length === 1) await job.remove()
+  }
+
+  assert.deepEqual(states, ['now', 'state'])
+})
+
 test('updates of a job that is not there are an error', async (t) => {
   const { errand } = started(t)
 
