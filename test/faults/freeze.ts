@@ -11,18 +11,17 @@ const each = 2
 const inHand = 2 * each
 const leaseMs = 2000
 const worker = { lease: `${leaseMs}ms`, concurrency: inHand }
-/** Not over before they are frozen. */
+/** Long enough not to be over before the worker is frozen. */
 const runMs = 500
 
-/** A worker that has just started all there is, frozen in the act. */
-async function frozen(scene: Scene, seed: number): Promise<Child> {
+/** A worker that has just started all there is. */
+async function busyWorker(scene: Scene, kinds: readonly ('work' | 'hold')[], seed: number): Promise<Child> {
   const child = scene.start('frozen', { worker })
   await child.said('ready')
   const produce = { jobs: each, together: each, everyMs: 0, shortestMs: runMs, longestMs: runMs, seed }
-  const producers = (['work', 'hold'] as const).map((task) => scene.start(task, { produce: { ...produce, task } }))
+  const producers = kinds.map((task) => scene.start(task, { produce: { ...produce, task } }))
   await Promise.all(producers.map((producer) => producer.said('produced')))
   await child.said('started', inHand)
-  await scene.freeze(child)
 
   return child
 }
@@ -63,13 +62,16 @@ async function pastTheLease({ engine, seed, short }: LaneOptions): Promise<Row> 
   return inScene({ engine }, async (scene) => {
     let told = 0
     for (let round = 0; round < rounds; round++) {
-      const child = await frozen(scene, seed + round)
+      const child = await busyWorker(scene, ['work', 'hold'], seed + round)
+      await scene.freeze(child)
       const other = scene.start('other', { worker })
       await other.said('started', inHand)
       await allSettled(scene, 'work', other.by, each)
+      // On a crowded machine it may have lost an idle life before.
+      const goneBefore = child.count('gone')
       child.tell({ kind: 'finish' })
       child.thaw()
-      await child.said('gone')
+      await child.said('gone', goneBefore + 1)
       told += child.toldLost
       other.tell({ kind: 'finish' })
       await scene.drain()
@@ -92,9 +94,10 @@ async function withinTheLease({ engine, seed, short }: LaneOptions): Promise<Row
 
   return inScene({ engine }, async (scene) => {
     for (let round = 0; round < rounds; round++) {
-      const child = await frozen(scene, seed + round)
+      const child = await busyWorker(scene, ['hold', 'hold'], seed + round)
       const other = scene.start('other', { worker })
       await other.said('ready')
+      await scene.freeze(child)
       await pass(leaseMs / 4)
       child.thaw()
       child.tell({ kind: 'finish' })

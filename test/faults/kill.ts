@@ -68,9 +68,7 @@ function load({ longestMs, random }: Setting): ProducePlan {
 
 function roleOf(death: Death, setting: Setting): Role {
   const worker: ChildPlan['worker'] = { lease: setting.lease, concurrency: 5 }
-  const produce = isGiveBack(death)
-    ? { ...load(setting), jobs: 5 * floodJobs, together: floodJobs, longestMs: 0 }
-    : load(setting)
+  const produce = isGiveBack(death) ? { ...load(setting), together: 300, longestMs: 0 } : load(setting)
 
   return {
     ...(death.part !== 'producer' && { worker }),
@@ -79,7 +77,6 @@ function roleOf(death: Death, setting: Setting): Role {
   }
 }
 
-const floodJobs = 300
 const isGiveBack = (death: Death) => 'point' in death && death.point === 'worker.before-give-back'
 
 /** One life, up to its death. */
@@ -90,7 +87,7 @@ async function live(scene: Scene, death: Death, setting: Setting): Promise<void>
     await pass(death.afterMs)
     child.kill()
   } else if (isGiveBack(death)) {
-    await child.said('started', floodJobs)
+    await child.said('started', 50)
     child.tell({ kind: 'stop' })
   }
 
@@ -129,7 +126,7 @@ export async function kill({ engine, seed, short, kills }: LaneOptions): Promise
     await spared.stop()
 
     const verdict = await scene.verdict()
-    const died = scene.ledger.control.filter((line) => line.kind === 'exit').length - 2
+    const died = scene.ledger.control.filter((line) => line.kind === 'fault').length
     const note = `lease ${setting.lease}, ${verdict.recovery.times} recoveries, longest ${verdict.recovery.maxMs} ms, ${verdict.recovered.length} unknown to their producer and there, ${verdict.failed.length} failed`
     return [row('kill', died, verdict, [...violations(verdict), ...slowRecovery(verdict)], note)]
   })

@@ -88,7 +88,10 @@ export class Child {
   /** Ends it in good order. */
   async stop(): Promise<void> {
     this.tell({ kind: 'stop' })
-    await this.exited
+    const overdue = AbortSignal.timeout(patienceMs)
+    const late = new Promise<'late'>((resolve) => overdue.addEventListener('abort', () => resolve('late')))
+    if ((await Promise.race([this.exited, late])) === 'late')
+      throw new Error(`${this.by} did not stop within ${patienceMs} ms: ${this.errors}`)
   }
 
   /** Ends it in any order, for the scene is over. A killed process need not be thawed. */

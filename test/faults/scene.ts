@@ -14,7 +14,8 @@ import { LedgerWriter, readLedger, type Ledger } from './ledger.ts'
 import { Processes, type Child } from './processes.ts'
 import { undoLater } from './undo.ts'
 
-const drainMs = 120_000
+/** Longer than any recovery takes. */
+const stuckMs = 25_000
 
 export interface SceneOptions {
   readonly engine: string
@@ -76,19 +77,26 @@ export class Scene {
     return readLedger(this.#ledgerFolder)
   }
 
-  /** Resolves when no job is left that could still run, or when it takes too long: the checker then finds what is lost. */
+  /** Resolves when no job is left that could still run, or when nothing moves any more: the checker then finds what is lost. */
   async drain(): Promise<void> {
-    const overdue = performance.now() + drainMs
-    while (performance.now() < overdue) {
-      const queues = await (await this.reader()).queues()
-      const left = queues.reduce(
-        (sum, { states: { ready, scheduled, blocked, running } }) => sum + ready + scheduled + blocked + running,
-        0,
-      )
-      if (left === 0 && queues.length > 0) return
-      // The store tells of jobs one by one and of all of them only by counting.
+    let left = Infinity
+    let movedAt = performance.now()
+    while (left > 0 && performance.now() - movedAt < stuckMs) {
+      // The store tells of jobs one by one, and of all of them only by counting.
       await pass(50)
+      const now = await this.#unfinished()
+      if (now !== left) movedAt = performance.now()
+      left = now
     }
+  }
+
+  async #unfinished(): Promise<number> {
+    const queues = await (await this.reader()).queues()
+
+    return queues.reduce(
+      (sum, { states: { ready, scheduled, blocked, running } }) => sum + ready + scheduled + blocked + running,
+      0,
+    )
   }
 
   async verdict(): Promise<Verdict> {
