@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Context } from 'hono'
 import { systemEnv } from 'errand'
 import type { Logger } from 'pino'
-import { makeApp } from './app.ts'
+import { makeApp, type AppParts } from './app.ts'
 import { AccessTokens } from './auth/access-tokens.ts'
 import { Accounts } from './auth/accounts.ts'
 import { deriveKeys } from './auth/keys.ts'
@@ -14,7 +14,7 @@ import { Sessions } from './auth/sessions.ts'
 import { openDatabase } from './database/database.ts'
 import { Outbox } from './database/outbox.ts'
 import { Sources } from './data/data-sources.ts'
-import { dataFolders } from './data/tasks.ts'
+import { dataFolders, type DataFolders } from './data/tasks.ts'
 import type { Mailbox } from './email/mailbox/mailbox.ts'
 import { SentLog } from './email/sent-log.ts'
 import { rateLimits, type RateLimits } from './http/limits.ts'
@@ -35,58 +35,18 @@ export interface ServiceOptions {
   readonly addressOf: (c: Context) => string
 }
 
-export type Service = Awaited<ReturnType<typeof openService>>
+export type Service = ReturnType<typeof openService>
 
 export const uploadBytes = 1024 ** 3
 
-export async function openService(options: ServiceOptions) {
-  const { settings, log, now = Date.now } = options
-  const folders = dataFolders(settings.dataDir)
-  prepareFolders(folders.uploads, folders.results)
-  const database = openDatabase(join(settings.dataDir, 'service.db'))
-  const jobs = openJobs(settings.storeUrl)
-  const { errand } = jobs
-  const env = systemEnv()
-  const id = () => env.id()
+export function openService(options: ServiceOptions) {
   const closing = new AbortController()
-
-  const outbox = new Outbox({ database, errand, log, now, onRefused: (jobId) => refused(jobId) })
-  const records = new TaskRecords(database, outbox, now)
-  const follower = new Follower({ errand, records, log, now })
-  const passwords = new Passwords()
-  const sessions = new Sessions(database, now)
-  const app = makeApp({
-    database,
-    errand,
-    log,
-    now,
-    id,
-    outbox,
-    records,
-    follower,
-    folders,
-    sessions,
-    accounts: new Accounts({ database, outbox, passwords, id, now }),
-    resets: new Resets({ database, outbox, passwords, id, now }),
-    tokens: new AccessTokens(deriveKeys(settings.secretKey).access, settings.accessTokenMinutes, now),
-    sources: new Sources(database, folders, now),
-    sent: new SentLog(database, now),
-    limits: options.limits ?? rateLimits,
-    uploadBytes: options.uploadBytes ?? uploadBytes,
-    mailbox: options.mailbox,
-    addressOf: options.addressOf,
-    closing: closing.signal,
-    secure: settings.baseUrl.startsWith('https:'),
-    isAlive: async (caller) => (await sessions.callerOf(caller)) !== undefined,
-  })
-
-  async function refused(jobId: string): Promise<void> {
-    const row = await records.row(jobId)
-    if (row) await records.change(row, { ...lostTask(now()), error: 'The task could not be accepted.' })
-  }
+  const parts = openParts(options)
+  const { database, jobs, outbox, records, follower } = parts
+  const { errand } = jobs
 
   return {
-    app,
+    app: makeApp(appParts(options, parts, closing.signal)),
     database,
     errand,
     outbox,
@@ -112,9 +72,59 @@ export async function openService(options: ServiceOptions) {
   }
 }
 
+type Parts = ReturnType<typeof openParts>
+
+/** What keeps things: the database, the job store, and what ties them together. */
+function openParts({ settings, log, now = Date.now }: ServiceOptions) {
+  const folders = dataFolders(settings.dataDir)
+  prepareFolders(folders)
+  const database = openDatabase(join(settings.dataDir, 'service.db'))
+  const jobs = openJobs(settings.storeUrl)
+  const { errand } = jobs
+
+  const outbox: Outbox = new Outbox({ database, errand, log, now, onRefused: (id) => endRefused(id) })
+  const records = new TaskRecords(database, outbox, now)
+  const endRefused = async (id: string) => {
+    const row = await records.row(id)
+    if (row) await records.change(row, { ...lostTask(now()), error: 'The task could not be accepted.' })
+  }
+
+  return { folders, database, jobs, outbox, records, follower: new Follower({ errand, records, log, now }) }
+}
+
+/** What the routes work with. */
+function appParts(options: ServiceOptions, { jobs, ...parts }: Parts, closing: AbortSignal): AppParts {
+  const { settings, now = Date.now } = options
+  const { database, outbox, folders } = parts
+  const env = systemEnv()
+  const id = () => env.id()
+  const passwords = new Passwords()
+  const sessions = new Sessions(database, now)
+
+  return {
+    ...parts,
+    errand: jobs.errand,
+    log: options.log,
+    now,
+    id,
+    sessions,
+    accounts: new Accounts({ database, outbox, passwords, id, now }),
+    resets: new Resets({ database, outbox, passwords, id, now }),
+    tokens: new AccessTokens(deriveKeys(settings.secretKey).access, settings.accessTokenMinutes, now),
+    sources: new Sources(database, folders, now),
+    sent: new SentLog(database, now),
+    limits: options.limits ?? rateLimits,
+    uploadBytes: options.uploadBytes ?? uploadBytes,
+    mailbox: options.mailbox,
+    addressOf: options.addressOf,
+    closing,
+    secure: settings.baseUrl.startsWith('https:'),
+    isAlive: async (caller) => (await sessions.callerOf(caller)) !== undefined,
+  }
+}
+
 /** Makes the folders, and removes what uploads left that were cut short. */
-function prepareFolders(uploads: string, results: string): void {
-  mkdirSync(uploads, { recursive: true, mode: 0o700 })
-  mkdirSync(results, { recursive: true, mode: 0o700 })
+function prepareFolders({ uploads, results }: DataFolders): void {
+  for (const folder of [uploads, results]) mkdirSync(folder, { recursive: true, mode: 0o700 })
   for (const name of readdirSync(uploads)) if (name.endsWith('.part')) rmSync(join(uploads, name), { force: true })
 }

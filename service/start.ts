@@ -28,6 +28,11 @@ class StartError extends Error {}
 
 async function start(): Promise<Running> {
   const settings = readSettings(environment())
+  if (settings.storeUrl.startsWith('memory:')) {
+    throw new StartError(
+      'STORE_URL: "memory:" is inside one process, and the worker is another. Leave it out, or name a file.',
+    )
+  }
   prepareFolder(settings.dataDir)
   const secretKey = settings.secretKey ?? keptSecretKey(settings.dataDir)
   const log = pino({ level: settings.logLevel, base: null }, process.stderr)
@@ -41,7 +46,7 @@ async function start(): Promise<Running> {
     username: undefined,
     password: undefined,
   }
-  const service = await openService({
+  const service = openService({
     settings: { ...settings, secretKey, baseUrl },
     log,
     mailbox: isLoopback(settings.host) ? mailbox : undefined,

@@ -62,7 +62,7 @@ export async function aService(t: TestContext, options: TestOptions = {}): Promi
   const mailbox = options.withoutMailbox ? undefined : new Mailbox(join(dataDir, 'mailbox'))
   const port = await mailbox?.start()
   const address = options.address ?? '127.0.0.1'
-  const service = await openService({
+  const service = openService({
     settings: { ...settings, secretKey, baseUrl: settings.baseUrl! },
     log,
     mailbox,

@@ -218,10 +218,16 @@ test('no reset token stands in the database, in a job, in the sent log or in the
 
   const token = await resetToken(service)
 
+  const logged = await eventually(async () =>
+    (await service.database.selectFrom('sent_emails').selectAll().execute()).find(({ subject }) =>
+      subject.startsWith('Password'),
+    ),
+  )
   const { jobs } = await service.errand.jobs({ limit: 100, reveal: true })
   const tables = ['users', 'password_resets', 'outbox', 'sent_emails', 'tasks'] as const
   const rows = await Promise.all(tables.map((table) => service.database.selectFrom(table).selectAll().execute()))
   for (const text of [JSON.stringify(jobs), JSON.stringify(rows), service.logged()]) assert.ok(!text.includes(token))
+  assert.equal(logged.excerpt, null)
 })
 
 test('guessing is slowed down per account, and the right password does not count', async (t) => {

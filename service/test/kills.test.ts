@@ -53,9 +53,16 @@ test(
     const flood = Array.from({ length: 4 }, async (_, line) => {
       for (let number = 0; number < 500; number += 1) {
         const json = { to_email: `user${line}-${number}@example.com`, subject: 'x', body: 'x' }
-        const response = await first.request('POST', '/tasks/email/send', { token, json }).catch(() => undefined)
-        if (!response) return
-        if (response.status === 201) acknowledged.push(((await response.json()) as { task_id: string }).task_id)
+        const answer = await first
+          .request('POST', '/tasks/email/send', { token, json })
+          .then(
+            async (response) => ({ status: response.status, body: (await response.json()) as { task_id: string } }),
+            () => undefined,
+          )
+          .catch(() => undefined)
+        // No whole answer: nothing was acknowledged.
+        if (!answer) return
+        if (answer.status === 201) acknowledged.push(answer.body.task_id)
       }
     })
     await eventually(async () => (acknowledged.length > 40 ? true : undefined), 20_000)

@@ -116,13 +116,14 @@ for (const [name, value] of [
   ['SECRET_KEY', 'your-secret-key'],
   ['BASE_URL', 'example.com'],
   ['STORE_URL', 'nosuch://x'],
+  ['STORE_URL', 'memory:'],
 ] as const) {
-  test(`a bad ${name} is said in one line`, async (t) => {
+  test(`${name}=${value} is refused in one line`, async (t) => {
     const { code, said } = await refusedStart(t, { [name]: value })
 
     assert.equal(code, 1)
     assert.match(said(), /^[^\n]+\n$/)
-    assert.ok(said().includes(name === 'STORE_URL' ? 'names no store' : name))
+    assert.ok(said().includes(value === 'nosuch://x' ? 'names no store' : name))
   })
 }
 
