@@ -93,7 +93,10 @@ export class Errand<Context extends object = {}> {
       payloadBytes,
       openStore: async () => {
         this.#storeUsed = true
-        return typeof this.#store === 'string' ? openStore(this.#store, env) : this.#store
+        const store = typeof this.#store === 'string' ? await openStore(this.#store, env) : this.#store
+        // Engines open at their first call, which may not be one inside a caller's transaction.
+        await store.get([])
+        return store
       },
     })
     this.#client = new Client(this.#runtime)

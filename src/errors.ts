@@ -71,7 +71,7 @@ export class UnknownTaskError extends ErrandError {
   }
 }
 
-/** A worker was started with nothing to run, or `handle` was called for a task that has a handler. */
+/** A worker was started with nothing to run, `handle` was called for a task that has a handler, or a middleware never called `next`. */
 export class HandlerError extends ErrandError {
   readonly code = 'HANDLER'
 }
@@ -375,13 +375,20 @@ export class UnknownOutcomeError extends ErrandError {
 /** Enqueueing many failed after some had gone in. `cause` says why; the jobs of `ids` are there. */
 export class PartlyEnqueuedError extends ErrandError {
   readonly code = 'PARTLY_ENQUEUED'
+  /** 'unknown' where the jobs right after those may have gone in as well: look for them before you send the rest. */
+  override readonly outcome: 'none' | 'unknown'
   /** In the order of the inputs: the first `ids.length` of them. */
   readonly ids: readonly string[]
 
   constructor(ids: readonly string[], total: number, cause: unknown) {
-    super(`Only the first ${ids.length} of ${total} jobs were enqueued. See \`cause\` for why; send the rest again.`, {
-      cause,
-    })
+    const outcome = cause instanceof ErrandError ? cause.outcome : 'none'
+    super(
+      outcome === 'none'
+        ? `Only the first ${ids.length} of ${total} jobs were enqueued. See \`cause\` for why; send the rest again.`
+        : `The first ${ids.length} of ${total} jobs were enqueued, and perhaps those that \`cause\` names. The rest was not.`,
+      { cause },
+    )
+    this.outcome = outcome
     this.ids = ids
   }
 }

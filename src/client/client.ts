@@ -1,18 +1,18 @@
 /** Asking for work: from inputs to jobs in the store. */
 import {
   IdConflictError,
+  InvalidOptionError,
   PartlyEnqueuedError,
   StoreOpenError,
   TransactionError,
   UnknownDependencyError,
   UnknownOutcomeError,
 } from '../errors.ts'
-import { priorityOf, rankOf } from '../job.ts'
 import type { Runtime } from '../runtime.ts'
 import type { InsertOutcome, NewJob, Store } from '../store/store.ts'
 import type { TaskDefinition } from '../task/definition.ts'
-import type { DraftJob } from '../task/middleware.ts'
 import { parseInput } from '../task/validate.ts'
+import { throughMiddleware } from './drafts.ts'
 import type { EnqueueOptions } from './enqueue-options.ts'
 import type { JobHandle } from './handle.ts'
 import { StoredJob } from './stored-job.ts'
@@ -20,6 +20,9 @@ import { newJob } from './new-job.ts'
 
 /** Inserts with an unknown outcome are repeated, with the same ids, this often. */
 const repeats = 3
+/** Jobs are made for this long at a stretch, looking at the clock now and then; then the event loop has its turn. */
+const stretchMs = 8
+const jobsPerLook = 64
 
 export class Client {
   readonly #runtime: Runtime
@@ -29,8 +32,10 @@ export class Client {
   }
 
   async enqueue(task: TaskDefinition, input: unknown, options?: EnqueueOptions): Promise<JobHandle<any>> {
-    const job = newJob(this.#runtime, task, input, task.input ? await parseInput(task, input) : input, options)
-    const [handle] = options?.tx === undefined ? await this.#insert([job]) : await this.#insertWith(options.tx, [job])
+    const [handle] =
+      options?.tx === undefined
+        ? await this.#insert([await this.#job(task, input, options)])
+        : await this.#insertWith(options.tx, [this.#jobAtOnce(task, input, options)])
 
     return handle!
   }
@@ -40,13 +45,53 @@ export class Client {
     inputs: readonly unknown[],
     options?: EnqueueOptions,
   ): Promise<JobHandle<any>[]> {
-    const jobs: NewJob[] = []
-    for (const input of inputs) {
-      jobs.push(newJob(this.#runtime, task, input, task.input ? await parseInput(task, input) : input, options))
+    for (const option of ['id', 'unique'] as const) {
+      if (options?.[option] !== undefined) {
+        throw new InvalidOptionError(`\`${option}\` of \`enqueueMany\``, options[option], 'left out: it is for one job')
+      }
     }
-    if (options?.tx !== undefined) return this.#insertWith(options.tx, jobs)
+    if (options?.tx === undefined) return this.#insertInSlices(await this.#jobs(task, inputs, options))
 
-    return this.#insertInSlices(jobs)
+    return this.#insertWith(
+      options.tx,
+      inputs.map((input) => this.#jobAtOnce(task, input, options)),
+    )
+  }
+
+  #job(task: TaskDefinition, input: unknown, options: EnqueueOptions | undefined): NewJob | Promise<NewJob> {
+    const parsed = parseInput(task, input)
+    if (!(parsed instanceof Promise)) return newJob(this.#runtime, task, input, parsed, options)
+
+    return parsed.then((late: unknown) => newJob(this.#runtime, task, input, late, options))
+  }
+
+  /** Everything is checked before anything is sent; the event loop has its turn in between. */
+  async #jobs(
+    task: TaskDefinition,
+    inputs: readonly unknown[],
+    options: EnqueueOptions | undefined,
+  ): Promise<NewJob[]> {
+    const { env } = this.#runtime
+    const jobs: NewJob[] = []
+    let stretchUntil = env.monotonic() + stretchMs
+
+    for (const input of inputs) {
+      const job = this.#job(task, input, options)
+      jobs.push(job instanceof Promise ? await job : job)
+      if (jobs.length % jobsPerLook === 0 && env.monotonic() > stretchUntil) {
+        await new Promise<void>((resolve) => env.soon(resolve))
+        stretchUntil = env.monotonic() + stretchMs
+      }
+    }
+    return jobs
+  }
+
+  #jobAtOnce(task: TaskDefinition, input: unknown, options: EnqueueOptions): NewJob {
+    const job = this.#job(task, input, options)
+    if (!(job instanceof Promise)) return job
+    job.catch(() => {})
+
+    throw tooLate(`the schema of "${task.name}" is asynchronous`)
   }
 
   async #insertInSlices(jobs: readonly NewJob[]): Promise<JobHandle<any>[]> {
@@ -55,7 +100,7 @@ export class Client {
 
     for (const slice of slices(jobs, store.limits)) {
       try {
-        handles.push(...(await this.#insert(slice)))
+        for (const handle of await this.#insert(slice)) handles.push(handle)
       } catch (error) {
         if (handles.length === 0) throw error
         throw new PartlyEnqueuedError(
@@ -68,49 +113,22 @@ export class Client {
     return handles
   }
 
-  async #insert(jobs: readonly NewJob[]): Promise<JobHandle<any>[]> {
-    if (jobs.length === 0) return []
+  #insert(jobs: readonly NewJob[]): Promise<JobHandle<any>[]> {
     if (this.#runtime.middleware.length === 0) return this.#send(jobs)
-    const drafts = jobs.map((job) => this.#draft(job))
-    let handles: JobHandle<any>[] = []
 
-    await this.#wrapped(drafts, async () => {
-      handles = await this.#send(jobs.map((job, index) => this.#redraft(job, drafts[index]!)))
+    return throughMiddleware(this.#runtime, jobs, (drafted) => this.#send(drafted))
+  }
+
+  /** Inserts before it returns its promise: the caller's transaction must not be held open across a wait. */
+  #insertWith(transaction: unknown, jobs: readonly NewJob[]): Promise<JobHandle<any>[]> {
+    let late = false
+    const inserted = throughMiddleware(this.#runtime, jobs, (drafted) => {
+      if (late) throw tooLate('a middleware waits before it calls `next`')
+      return this.#sendWith(transaction, drafted)
     })
-    return handles
-  }
+    late = true
 
-  #wrapped(drafts: readonly DraftJob[], last: () => Promise<void>): Promise<void> {
-    return this.#runtime.middleware.reduceRight<() => Promise<void>>(
-      (next, each) => (each.enqueue ? () => each.enqueue!(drafts, next) : next),
-      last,
-    )()
-  }
-
-  #draft(job: NewJob): DraftJob {
-    const { codec } = this.#runtime
-
-    return {
-      id: job.id,
-      task: job.task,
-      input: codec.decode(job.input),
-      queue: job.queue,
-      priority: priorityOf(job.rank),
-      tags: [...(job.tags ?? [])],
-      metadata: job.metadata ? (codec.decode(job.metadata) as Record<string, unknown>) : {},
-    }
-  }
-
-  #redraft(job: NewJob, { queue, priority, tags, metadata }: DraftJob): NewJob {
-    return {
-      ...job,
-      queue,
-      rank: rankOf(priority),
-      ...(tags.length > 0 && { tags }),
-      ...(Object.keys(metadata).length > 0 && {
-        metadata: this.#runtime.codec.encode(metadata, `the metadata of "${job.task}"`),
-      }),
-    }
+    return inserted
   }
 
   async #send(jobs: readonly NewJob[]): Promise<JobHandle<any>[]> {
@@ -120,9 +138,8 @@ export class Client {
     return this.#handles(jobs, outcomes!)
   }
 
-  async #insertWith(transaction: unknown, jobs: readonly NewJob[]): Promise<JobHandle<any>[]> {
+  #sendWith(transaction: unknown, jobs: readonly NewJob[]): JobHandle<any>[] {
     const store = this.#runtime.store
-    // Opening waits, and the caller's transaction must not be held open across a wait.
     if (!store)
       throw new StoreOpenError(
         'The store is not open yet, and `tx` needs it at once. Call `await errand.open()` at start.',
@@ -152,7 +169,7 @@ export class Client {
 }
 
 /** Repeats an insert whose outcome is unknown: the same ids make that safe. */
-export async function insertSafely(store: Store, jobs: readonly NewJob[]): Promise<InsertOutcome[][]> {
+async function insertSafely(store: Store, jobs: readonly NewJob[]): Promise<InsertOutcome[][]> {
   for (let repeat = 1; ; repeat++) {
     try {
       return await store.insert([jobs])
@@ -170,19 +187,26 @@ function refusal(jobs: readonly NewJob[], outcomes: readonly InsertOutcome[]): E
   return new IdConflictError(jobs[index]?.id ?? '')
 }
 
+const tooLate = (why: string) =>
+  new TransactionError(
+    `Cannot enqueue inside your transaction: ${why}, and it could be over by then. Nothing was enqueued. Leave \`tx\` out, or do that work before.`,
+  )
+
+const sizeOf = (job: NewJob) => job.input.length + (job.metadata?.length ?? 0)
+
 /** Cuts jobs into calls that the store takes whole. */
 function* slices(jobs: readonly NewJob[], limits: { jobsPerCall: number; bytesPerCall: number }): Generator<NewJob[]> {
   let slice: NewJob[] = []
   let bytes = 0
 
   for (const job of jobs) {
-    if (slice.length === limits.jobsPerCall || (slice.length > 0 && bytes + job.input.length > limits.bytesPerCall)) {
+    if (slice.length === limits.jobsPerCall || (slice.length > 0 && bytes + sizeOf(job) > limits.bytesPerCall)) {
       yield slice
       slice = []
       bytes = 0
     }
     slice.push(job)
-    bytes += job.input.length
+    bytes += sizeOf(job)
   }
   if (slice.length > 0) yield slice
 }

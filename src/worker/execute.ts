@@ -2,6 +2,7 @@
 import { encodeWithin } from '../client/new-job.ts'
 import {
   Cancelled,
+  InvalidOptionError,
   InvalidInputError,
   InvalidResultError,
   JobTimeoutError,
@@ -59,10 +60,20 @@ function callHandler(run: Run, runtime: Runtime): unknown {
   if (runtime.middleware.length === 0) return handler(run.input, run)
 
   return runtime.middleware.reduceRight<(context: Run) => Promise<unknown>>(
-    (next, each) =>
-      each.run ? (context) => each.run!(context, (fields) => next(Object.assign(context, fields))) : next,
+    (next, each) => (each.run ? (context) => each.run!(context, (fields) => next(withFields(context, fields))) : next),
     async (context) => handler(run.input, context),
   )(run)
+}
+
+/** What a run has of its own would be overwritten in silence, and the worker misled. */
+function withFields(context: Run, fields: object): Run {
+  for (const field of Object.keys(fields)) {
+    if (field in context && !context.added.has(field)) {
+      throw new InvalidOptionError('a field that middleware adds', field, 'a name that a job has not already')
+    }
+    context.added.add(field)
+  }
+  return Object.assign(context, fields)
 }
 
 async function succeeded(run: Run, runtime: Runtime, returned: unknown): Promise<RunEnd> {

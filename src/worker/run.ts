@@ -1,4 +1,5 @@
 /** One run of one job: what its handler is handed, and how the worker reaches it. Nothing is made before it is asked for. */
+import { throughMiddleware } from '../client/drafts.ts'
 import { encodeWithin, newJob } from '../client/new-job.ts'
 import { Cancelled, InvalidOptionError, JobTimeoutError, LeaseLostError, WorkerStoppingError } from '../errors.ts'
 import type { LogLevel, LogLine, Progress } from '../job.ts'
@@ -39,6 +40,7 @@ export class Run implements JobContext {
   #metadata: Record<string, unknown> | undefined
   #log: JobLog | undefined
   #logLines = 0
+  #added: Set<string> | undefined
   #mask: ((text: string) => string) | undefined
   #followUps: Promise<NewJob>[] | undefined
 
@@ -48,6 +50,11 @@ export class Run implements JobContext {
     this.slots = slots
     this.#runtime = runtime
     this.#reports = reports
+  }
+
+  /** Fields that middleware has added. */
+  get added(): Set<string> {
+    return (this.#added ??= new Set())
   }
 
   get id(): string {
@@ -97,7 +104,8 @@ export class Run implements JobContext {
 
   followUp(task: Task<any, unknown>, input?: unknown, options?: object): void {
     const definition = this.#runtime.registry.get(task.name)
-    const made = (async () => newJob(this.#runtime, definition, input, await parseInput(definition, input), options))()
+    const make = async () => newJob(this.#runtime, definition, input, await parseInput(definition, input), options)
+    const made = make().then((job) => throughMiddleware(this.#runtime, [job], ([drafted]) => drafted!))
 
     // Its failure is the attempt's: `followUps` throws it when the handler has ended.
     made.catch(() => {})

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
+import { PartlyEnqueuedError, UnknownOutcomeError, type DraftJob } from '../../src/index.ts'
 import { started } from '../worker/worker-support.ts'
 
 test('what is enqueued is the caller’s own value, checked and not parsed', async (t) => {
@@ -221,6 +222,75 @@ test('middleware sees every job before it is enqueued, may add to it, and may re
   assert.deepEqual((await job.info()).tags, ['mine', 'seen'])
   await assert.rejects(task.enqueue('bad'), RangeError)
   assert.equal((await errand.jobs()).jobs.length, 1)
+})
+
+test('middleware may take away what it adds, and what it leaves is checked', async (t) => {
+  const { errand } = started(t)
+  let change: (job: DraftJob) => void = () => {}
+  errand.use({
+    async enqueue(jobs, next) {
+      jobs.forEach(change)
+      await next()
+    },
+  })
+  const task = errand.task('task', { tags: ['a'] }, () => {})
+
+  change = (job) => {
+    job.tags = []
+    delete job.metadata['secret']
+  }
+  const job = await task.enqueue(undefined, { metadata: { secret: 1 } })
+  const { tags, metadata } = await job.info()
+  assert.deepEqual([tags, metadata], [[], {}])
+  change = (draft) => void (draft.priority = 'now' as never)
+  await assert.rejects(task.enqueue(), { code: 'INVALID_OPTION' })
+  change = (draft) => void (draft.queue = '')
+  await assert.rejects(task.enqueue(), { code: 'INVALID_OPTION' })
+})
+
+test('a middleware that forgets to go on is told so', async (t) => {
+  const { errand } = started(t)
+  errand.use({ enqueue: async () => {} })
+  const task = errand.task('task', () => {})
+
+  await assert.rejects(task.enqueue(), { code: 'HANDLER', message: /`next`/ })
+})
+
+test('making many jobs leaves the event loop its turns, and options for one job are refused', async (t) => {
+  const { errand } = started(t)
+  const task = errand.task('task', (_: { n: number }) => {})
+  let latest = performance.now()
+  let longestMs = 0
+  const ticking = setInterval(() => {
+    longestMs = Math.max(longestMs, performance.now() - latest)
+    latest = performance.now()
+  }, 1)
+  const circle: { n: number; self?: unknown } = { n: 1 }
+  circle.self = circle
+
+  // Everything is checked before anything is sent, so that this is the making of jobs alone.
+  await assert.rejects(task.enqueueMany([...Array.from({ length: 200_000 }, (_, n) => ({ n })), circle]), {
+    code: 'NOT_STORABLE',
+  })
+  clearInterval(ticking)
+
+  assert.ok(longestMs < 150, `the event loop was held for ${longestMs} ms`)
+  assert.deepEqual((await errand.jobs()).jobs, [])
+  await assert.rejects(task.enqueueMany([{ n: 1 }], { id: 'x' } as never), { code: 'INVALID_OPTION' })
+})
+
+test('a batch that may have gone in half-way says that it is not known', async (t) => {
+  const { errand, store } = started(t)
+  const insert = store.insert.bind(store)
+  let calls = 0
+  store.insert = (jobs) =>
+    calls++ === 0 ? insert(jobs) : Promise.reject(new UnknownOutcomeError('insert', [], undefined))
+  const task = errand.task('task', (_: number) => {})
+
+  const failure = await task.enqueueMany(Array.from({ length: 1500 }, (_, n) => n)).catch((error: unknown) => error)
+
+  assert.ok(failure instanceof PartlyEnqueuedError)
+  assert.deepEqual([failure.ids.length, failure.outcome], [1000, 'unknown'])
 })
 
 test('making an app opens nothing and keeps no process alive', async () => {

@@ -454,3 +454,36 @@ test('a handler that returns after its job was cancelled is not told as succeede
 
   assert.deepEqual(told, ['cancelled'])
 })
+
+test('a follow-up passes through the middleware like any job', async (t) => {
+  const { errand, work } = started(t)
+  errand.use({
+    async enqueue(jobs, next) {
+      for (const job of jobs) job.metadata['tenant'] = 'acme'
+      await next()
+    },
+  })
+  const next = errand.task('next', (_: void, job) => job.metadata)
+  const task = errand.task('task', (_: void, job) => job.followUp(next, undefined, { id: 'next-1' }))
+
+  await (await task.enqueue()).result({ timeout: 1 }).catch(() => {})
+  await work()
+
+  await until(async () => (await errand.jobs({ task: 'next' })).jobs.length === 1)
+  assert.deepEqual(await next.job('next-1').result(), { tenant: 'acme' })
+})
+
+test('middleware adds fields to a job, and none that it has of its own', async (t) => {
+  const { errand, work } = started(t)
+  let fields: object = { user: 'Ann' }
+  const wide = errand.use<{ user: string }>({ run: (_job, next) => next(fields as { user: string }) })
+  const task = wide.task('task', { retry: false }, (_: void, job) => job.user)
+
+  const [good, bad] = [await task.enqueue(), await task.enqueue(undefined, { queue: 'later' })]
+  await work({ queues: 'default' })
+  assert.equal(await good.result(), 'Ann')
+  fields = { input: 'mine' }
+  await work({ queues: 'later' })
+
+  await assert.rejects(bad.result(), { errorCode: 'INVALID_OPTION', message: /got "input"/ })
+})
