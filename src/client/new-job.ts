@@ -57,11 +57,27 @@ function uniqueFor(
   return uniqueKey(option.key, option, where)
 }
 
-function followUpOf(registry: Registry, name: string | undefined): FollowUp | undefined {
+/** A follow-up is told the input and result of the job before it, so it hides in them what that job's task hides. */
+function followUpOf(
+  { registry }: JobMaker,
+  name: string | undefined,
+  { redact = [] }: TaskDefinition,
+): FollowUp | undefined {
   if (name === undefined) return undefined
-  const { queue, rank, keepSucceededMs, keepFailedMs } = registry.get(name)
+  const task = registry.get(name)
+  const hidden = [...(task.redact ?? []), ...redact.flatMap((path) => [`input.${path}`, `result.${path}`])]
 
-  return { task: name, queue, rank, keepSucceededMs, keepFailedMs }
+  return {
+    task: name,
+    queue: task.queue,
+    rank: task.rank,
+    keepSucceededMs: task.keepSucceededMs,
+    keepFailedMs: task.keepFailedMs,
+    ...(task.once && { once: true }),
+    ...(task.version !== 1 && { version: task.version }),
+    ...(task.tags && { tags: task.tags }),
+    ...(hidden.length > 0 && { redact: hidden }),
+  }
 }
 
 /** Encodes and measures. Only a text that could be too long is counted in bytes. */
@@ -105,8 +121,8 @@ function plainJob(maker: JobMaker, task: TaskDefinition, input: unknown): Mutabl
 }
 
 function addTaskParts(maker: JobMaker, task: TaskDefinition, parsed: unknown, job: Mutable<NewJob>): void {
-  const onSucceeded = followUpOf(maker.registry, task.onSucceeded)
-  const onFailed = followUpOf(maker.registry, task.onFailed)
+  const onSucceeded = followUpOf(maker, task.onSucceeded, task)
+  const onFailed = followUpOf(maker, task.onFailed, task)
   const unique = task.unique?.(parsed)
 
   if (task.once) job.once = true
@@ -131,8 +147,8 @@ function addOptions(
   const due = dueOf(options, where)
   const expires = expiresOf(task, options.expires, where)
   const unique = uniqueFor(task, parsed, options.unique, where)
-  const onSucceeded = followUpOf(maker.registry, nameOf(options.onSucceeded))
-  const onFailed = followUpOf(maker.registry, nameOf(options.onFailed))
+  const onSucceeded = followUpOf(maker, nameOf(options.onSucceeded), task)
+  const onFailed = followUpOf(maker, nameOf(options.onFailed), task)
 
   if (options.id !== undefined) job.id = checkId(options.id)
   if (options.queue !== undefined) job.queue = checkQueue(options.queue, `\`queue\` of ${where}`)

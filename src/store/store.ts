@@ -188,7 +188,10 @@ export interface NewJob {
 }
 
 /** A job to insert when another ends. Its input is `FollowUpInput`, encoded; its id is the engine's to make. */
-export type FollowUp = Pick<NewJob, 'task' | 'queue' | 'rank' | 'keepSucceededMs' | 'keepFailedMs'>
+export type FollowUp = Pick<
+  NewJob,
+  'task' | 'queue' | 'rank' | 'keepSucceededMs' | 'keepFailedMs' | 'once' | 'version' | 'tags' | 'redact'
+>
 
 export interface FollowUpInput {
   readonly id: string

@@ -73,6 +73,11 @@ export class Run implements JobContext {
     return this.claimed.attempt
   }
 
+  /** Paths of what must not be shown: as the job was enqueued, else as its task says now. */
+  get redact(): readonly string[] | undefined {
+    return this.claimed.redact ?? this.definition.redact
+  }
+
   get createdAt(): Date {
     return new Date(this.claimed.createdAt)
   }
@@ -135,7 +140,7 @@ export class Run implements JobContext {
 
   /** Masks what the task redacts wherever it stands in a text. */
   mask(text: string): string {
-    const { redact } = this.definition
+    const { redact } = this
     if (!redact) return text
 
     return (this.#mask ??= this.#makeMask(redact))(text)
@@ -215,7 +220,7 @@ export class Run implements JobContext {
   /** Checked like any stored value, and masked at once. */
   #plain(data: unknown, what: string): unknown {
     const plain = this.#runtime.codec.decode(encodeWithin(this.#runtime, data, what))
-    const { redact } = this.definition
+    const { redact } = this
 
     return redact ? maskTexts(redacted(plain, redact), (text) => this.mask(text)) : plain
   }

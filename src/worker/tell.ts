@@ -28,8 +28,8 @@ export function tellEnd({ bus }: Runtime, { run, end, settlement }: Ended): void
   else bus.emit('cancelled', step)
 }
 
-const shown = ({ definition }: Run, value: unknown) => redacted(value, definition.redact)
+const shown = ({ redact }: Run, value: unknown) => redacted(value, redact)
 
-function errorOf({ id, definition }: Run, { thrown, outcome }: OutcomeEnd): unknown {
-  return definition.redact && 'error' in outcome && outcome.error ? new JobFailedError(id, outcome.error) : thrown
+function errorOf({ id, redact }: Run, { thrown, outcome }: OutcomeEnd): unknown {
+  return redact && 'error' in outcome && outcome.error ? new JobFailedError(id, outcome.error) : thrown
 }

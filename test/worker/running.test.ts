@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { z } from 'zod'
-import { Cancelled, Fatal, RetryAfter, currentJob, type Events, type FollowUpInput } from '../../src/index.ts'
+import { Cancelled, Errand, Fatal, RetryAfter, currentJob, type Events, type FollowUpInput } from '../../src/index.ts'
 import { started, until } from './worker-support.ts'
 
 test('a job runs with its parsed input and its result comes back', async (t) => {
@@ -487,3 +490,32 @@ test('middleware adds fields to a job, and none that it has of its own', async (
 
   await assert.rejects(bad.result(), { errorCode: 'INVALID_OPTION', message: /got "input"/ })
 })
+
+for (const kind of ['memory', 'sqlite']) {
+  test(`a follow-up is made as its task says, and hides what the task before it hides (${kind})`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'errand-follow-'))
+    const errand = new Errand({ store: kind === 'memory' ? 'memory:' : `sqlite:${folder}/errand.db` })
+    t.after(async () => {
+      await errand.close()
+      rmSync(folder, { recursive: true })
+    })
+    const tell = errand.task(
+      'tell',
+      { version: 2, tags: ['told'], upgrade: () => assert.fail('it is not old') },
+      ({ input }: FollowUpInput, job) => {
+        job.log(`it was ${(input as { password: string }).password}`)
+        return 'told'
+      },
+    )
+    const task = errand.task('task', { redact: ['password'], onSucceeded: tell }, (_: { password: string }) => {})
+
+    const first = await task.enqueue({ password: 'hunter22' })
+    await errand.worker().start()
+    await first.result()
+    const [told] = (await errand.jobs({ tag: 'told' })).jobs
+    const job = errand.job(told!.id)
+
+    assert.equal(await job.result(), 'told')
+    assert.doesNotMatch(inspect([await job.info(), await job.log()], { depth: 10 }), /hunter22/)
+  })
+}

@@ -134,12 +134,22 @@ export function optionsText({ tags, metadata, version, redact, onSucceeded, onFa
   })
 }
 
-/** The five fields alone, should somebody pass a whole job. */
+/** Its own fields alone, should somebody pass a whole job. */
 function template(followUp: FollowUp | undefined): FollowUp | undefined {
   if (!followUp) return undefined
 
-  const { task, queue, rank, keepSucceededMs, keepFailedMs } = followUp
-  return { task, queue, rank, keepSucceededMs, keepFailedMs }
+  const { task, queue, rank, keepSucceededMs, keepFailedMs, once, version, tags, redact } = followUp
+  return {
+    task,
+    queue,
+    rank,
+    keepSucceededMs,
+    keepFailedMs,
+    ...(once && { once }),
+    ...(version !== undefined && { version }),
+    ...(tags && { tags }),
+    ...(redact && { redact }),
+  }
 }
 
 export function storedOptions(text: string | null): StoredOptions {
