@@ -4,17 +4,16 @@ import type { Claim, ClaimedJob, IncarnationId, Room, Store, StoreLimits, Turn }
 import { Deadlines } from './deadlines.ts'
 import { execute, timedOut, type RunEnd } from './execute.ts'
 import type { SlotGroup } from './options.ts'
+import { Outbox, type GivenBack } from './outbox.ts'
 import { Reports } from './reports.ts'
 import { Run, type Ending } from './run.ts'
 import { Slots } from './slots.ts'
-import { tellEnd, type Ended } from './tell.ts'
+import { tellEnd } from './tell.ts'
 
 /** Jobs that waited longer for a slot go back to the store, where others may take them. */
 const lateMs = 1000
 /** Jobs are started for this long at a stretch; then the event loop has its turn. */
 const stretchMs = 8
-
-type GivenBack = Turn['givenBack'][number]
 
 export interface CrewLinks {
   readonly store: () => Store
@@ -26,19 +25,6 @@ export interface CrewLinks {
 /** How long a job that nobody here knows stays away: half its age, from a second to a minute, so that it grows. */
 const unknownTaskDelayMs = (ageMs: number) => Math.min(60_000, Math.max(1000, ageMs / 2))
 
-/** How many of those that have ended fit in one call: one at least. */
-function fitting(ended: readonly Ended[], jobs: number, bytes: number): number {
-  const most = Math.min(ended.length, jobs)
-  let size = 0
-
-  for (let count = 0; count < most; count++) {
-    const { outcome } = ended[count]!.settlement
-    if (outcome.kind === 'succeeded' && outcome.result) size += outcome.result.length
-    if (size > bytes) return Math.max(1, count)
-  }
-  return most
-}
-
 export class Crew {
   readonly #runtime: Runtime
   readonly #links: CrewLinks
@@ -46,10 +32,7 @@ export class Crew {
   readonly #reports: Reports
   readonly #deadlines: Deadlines<Run>
   readonly #runs = new Map<string, Run>()
-  #ended: Ended[] = []
-  #givenBack: GivenBack[] = []
-  /** What the turn under way carries. */
-  #sent: { ended: Ended[]; givenBack: GivenBack[] } = { ended: [], givenBack: [] }
+  readonly #outbox = new Outbox()
   #endedSinceTurn = new Map<Slots, number>()
   #turnAt: number
   #stretchUntil = 0
@@ -77,7 +60,7 @@ export class Crew {
 
   /** The store has something to be told. */
   get hasNews(): boolean {
-    return this.#ended.length > 0 || this.#givenBack.length > 0
+    return !this.#outbox.isEmpty
   }
 
   get hasRoom(): boolean {
@@ -100,41 +83,28 @@ export class Crew {
     return this.#slots.flatMap((slots) => slots.room(share) ?? [])
   }
 
-  /** What the next turn is to carry, as much as a call may; kept until `recorded` or `resynced`. */
-  report({ jobsPerCall, bytesPerCall }: StoreLimits): Pick<Turn, 'settled' | 'givenBack'> {
+  /** What the next turn is to carry; kept until `recorded` or `resynced`. */
+  report(limits: StoreLimits): Pick<Turn, 'settled' | 'givenBack'> {
     this.#measure()
     this.#giveBackLate()
-    const count = fitting(this.#ended, jobsPerCall, bytesPerCall)
-    const ended = this.#ended.slice(0, count)
-    const givenBack = this.#givenBack.slice(0, jobsPerCall)
-    this.#ended = this.#ended.slice(count)
-    this.#givenBack = this.#givenBack.slice(jobsPerCall)
-    this.#sent = { ended: [...this.#sent.ended, ...ended], givenBack: [...this.#sent.givenBack, ...givenBack] }
 
-    return { settled: ended.map(({ settlement }) => settlement), givenBack }
+    return this.#outbox.send(limits)
   }
 
   /** The turn was answered: all it carried is recorded, except what was stale. */
   recorded(stale: readonly Claim[]): void {
-    const { ended } = this.#sent
-    this.#sent = { ended: [], givenBack: [] }
     const refused = stale.length > 0 ? new Set(stale.map(({ id }) => id)) : undefined
 
     for (const claim of stale) this.#runtime.bus.emit('stale', { claim })
-    for (const one of ended) if (!refused?.has(one.run.id)) tellEnd(this.#runtime, one)
+    for (const ended of this.#outbox.heard()) if (!refused?.has(ended.run.id)) tellEnd(this.#runtime, ended)
   }
 
   /** After an unknown outcome: sends again what is still held, takes up what it did not know of. */
   resynced(held: readonly ClaimedJob[]): void {
     const claims = new Map(held.map((job) => [job.id, job]))
     const isHeld = (claim: Claim) => claims.get(claim.id)?.claim === claim.claim
-    const { ended, givenBack } = this.#sent
-    this.#sent = { ended: [], givenBack: [] }
 
-    for (const one of ended) if (!isHeld(one.settlement.claim)) tellEnd(this.#runtime, one)
-    this.#ended = [...ended.filter(({ settlement }) => isHeld(settlement.claim)), ...this.#ended]
-    this.#givenBack = [...givenBack.filter(({ claim }) => isHeld(claim)), ...this.#givenBack]
-
+    for (const recorded of this.#outbox.sort(isHeld)) tellEnd(this.#runtime, recorded)
     for (const run of this.#runs.values()) if (!isHeld(run.claimed)) this.#lose(run)
     // The answer that got lost may have been the one that told of a cancel.
     for (const job of held) if (job.cancelRequested) this.cancel(job)
@@ -179,11 +149,8 @@ export class Crew {
 
   /** Gives up recording what has ended. */
   forgetEnded(): void {
-    for (const { run } of [...this.#sent.ended, ...this.#ended]) this.#runtime.bus.emit('stale', { claim: run.claimed })
+    for (const { run } of this.#outbox.clear()) this.#runtime.bus.emit('stale', { claim: run.claimed })
     for (const slots of this.#slots) slots.clear()
-    this.#ended = []
-    this.#givenBack = []
-    this.#sent = { ended: [], givenBack: [] }
   }
 
   /** All that was held is lost. Gives how many ran. */
@@ -205,15 +172,10 @@ export class Crew {
     return this.#slots.find((slots) => slots.has(queue)) ?? this.#slots[0]!
   }
 
-  #knows({ id, claim }: Claim): boolean {
-    const same = (other: Claim) => other.id === id && other.claim === claim
-    if (this.#runs.get(id)?.claimed.claim === claim) return true
+  #knows(job: Claim): boolean {
+    if (this.#runs.get(job.id)?.claimed.claim === job.claim || this.#outbox.has(job)) return true
 
-    return (
-      this.#ended.some(({ settlement }) => same(settlement.claim)) ||
-      this.#givenBack.some((back) => same(back.claim)) ||
-      this.#slots.some((slots) => slots.holds(id))
-    )
+    return this.#slots.some((slots) => slots.holds(job.id))
   }
 
   #measure(): void {
@@ -237,7 +199,7 @@ export class Crew {
   }
 
   #giveBack(back: GivenBack, job?: ClaimedJob, why?: 'late' | 'stopping' | 'unknown task'): void {
-    this.#givenBack.push(back)
+    this.#outbox.giveBack(back)
     if (!job || !why || !this.#runtime.bus.hears('given back')) return
     const { id, task, queue, attempt } = job
     this.#runtime.bus.emit('given back', { id, task, queue, attempt, why })
@@ -313,7 +275,7 @@ export class Crew {
       ...(end.followUps && { followUps: end.followUps }),
     }
 
-    this.#ended.push({ run, end, settlement })
+    this.#outbox.add({ run, end, settlement })
   }
 
   /** Its outcome stands, whatever the handler still does; if it goes on, it keeps its slot. */

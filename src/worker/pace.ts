@@ -5,7 +5,7 @@
  * jobs come in hundreds and slow ones one at a time. The rate forgets within a tenth of
  * a second, so that a run of slow jobs does not keep what others could start.
  */
-export const heldForMs = 20
+const heldForMs = 20
 const forgetMs = 100
 
 export class Pace {

@@ -19,7 +19,7 @@ import type { Slots } from './slots.ts'
 export type Ending = 'cancelled' | 'timeout' | 'lost' | 'stopping'
 
 /** Log lines one run may write. */
-export const logLinesPerRun = 1000
+const logLinesPerRun = 1000
 
 export class Run implements JobContext {
   readonly claimed: ClaimedJob
