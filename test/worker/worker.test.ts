@@ -127,12 +127,12 @@ test('urgent jobs start first, and the lowest are not starved', async (t) => {
   })
 
   await task.enqueueMany(['low'], { priority: 'low' })
-  await task.enqueueMany(Array(60).fill('urgent'), { priority: 'urgent' })
+  await task.enqueueMany(Array(200).fill('urgent'), { priority: 'urgent' })
   const worker = await work({ concurrency: 1, burst: true })
   await worker.finished
 
   assert.equal(order[0], 'urgent')
-  assert.ok(order.indexOf('low') < 40, `the low one ran at place ${order.indexOf('low')}`)
+  assert.ok(order.indexOf('low') < 150, `the low one ran at place ${order.indexOf('low')}`)
 })
 
 test('a burst worker ends by itself when nothing is ready', async (t) => {
