@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pass } from './scene.ts'
 import { undoLater } from './undo.ts'
 
 export interface Mount {
@@ -10,9 +11,11 @@ export interface Mount {
   unmount(): void
 }
 
-function run(program: string, ...args: string[]): void {
-  const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8' })
+function run(program: string, ...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8' })
   if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${error?.message ?? stderr.trim()}`)
+
+  return stdout
 }
 
 /** Why this machine cannot mount, or undefined if it can. */
@@ -25,6 +28,16 @@ export function whyNoMounts(): string | undefined {
   } catch (error) {
     return `this kernel does not let it mount (${(error as Error).message})`
   }
+}
+
+/** Why no power can be cut here, or undefined if it can. */
+export function whyNoPowerCuts(): string | undefined {
+  const missing = [
+    ['perl', '-MTime::HiRes', '-e', '1'],
+    ['mkfs.ext4', '-V'],
+  ].find(([program, ...args]) => spawnSync(program!, args).status !== 0)
+
+  return whyNoMounts() ?? (missing && `it needs ${missing[0]}, with Time::HiRes where that is perl`)
 }
 
 /** A file system in memory, of so many MB. */
@@ -64,16 +77,23 @@ export class Disk {
     run('mount', '-o', 'loop', this.#image, this.folder)
   }
 
-  cutPower(): void {
-    // EXT4_IOC_SHUTDOWN with "do not flush the log"; Node has no ioctl, and every Debian has perl.
-    const ask =
-      'open(my $disk, "<", $ARGV[0]) or die $!; my $how = pack("L", 2); ioctl($disk, 0x8004587d, $how) or die $!'
-    run('perl', '-e', ask, this.folder)
+  /** Gives the last moment at which there was still power: a sync that returns later returns to nobody. */
+  cutPower(): number {
+    // EXT4_IOC_SHUTDOWN with "do not flush the log"; Node has no ioctl.
+    const ask = `use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
+      open(my $disk, "<", $ARGV[0]) or die $!; my $how = pack("L", 2);
+      my $last = clock_gettime(CLOCK_MONOTONIC); ioctl($disk, 0x8004587d, $how) or die $!; printf("%.6f", $last * 1000)`
+
+    return Number(run('perl', '-e', ask, this.folder))
   }
 
   /** Power is back: the file system recovers from its journal. Nobody may have it open. */
-  restorePower(): void {
-    run('umount', this.folder)
+  async restorePower(): Promise<void> {
+    // Whoever looks at new disks, as udev does, may hold it a moment longer.
+    for (let attempt = 1; spawnSync('umount', [this.folder]).status !== 0; attempt++) {
+      if (attempt === 20) throw new Error(`${this.folder} is still in use, so its power cannot be restored.`)
+      await pass(100)
+    }
     this.#mount()
   }
 }
