@@ -65,7 +65,7 @@ export class Entry {
 
   readonly waitsFor: Edge[] = []
   /** Edges of the jobs that wait for this one. */
-  readonly waiters = new Set<Edge>()
+  readonly waiters: Set<Edge> = new Set()
   readonly history: AttemptRecord[] = []
   readonly log: LogLine[] = []
   steps: Map<string, string> | undefined

@@ -37,10 +37,10 @@ export function fileSystemName(type: number): string {
   return remote[type >>> 0] ?? local[type >>> 0] ?? `0x${(type >>> 0).toString(16)}`
 }
 
-export const isRemote = (type: number) => type >>> 0 in remote
+export const isRemote = (type: number): boolean => type >>> 0 in remote
 
 /** An overlay is a container's own layer: locks hold there, but the file dies with the container. */
-export const isOverlay = (type: number) => type >>> 0 === 0x794c7630
+export const isOverlay = (type: number): boolean => type >>> 0 === 0x794c7630
 
 export function refuseRemote(path: string, folder: string, typeOf: FileSystemType): void {
   const type = typeOf(folder)

@@ -19,7 +19,7 @@ interface Call {
 type Write = <T>(body: (step: Step) => T) => Promise<T>
 
 export const jobsPerTransaction = 500
-export const bytesPerTransaction = 1 << 20
+export const bytesPerTransaction = 1_048_576
 
 export class Inserter {
   readonly #env: Env

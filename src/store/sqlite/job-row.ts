@@ -18,8 +18,8 @@ export const flag = {
 } as const
 
 export const stateCode = Object.fromEntries(jobStates.map((state, code) => [state, code])) as Record<JobState, number>
-export const ready = stateCode.ready
-export const running = stateCode.running
+export const ready: number = stateCode.ready
+export const running: number = stateCode.running
 
 export interface JobRow {
   readonly seq: number

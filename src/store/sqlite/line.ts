@@ -11,7 +11,7 @@ import type { ClaimedPlace } from './where.ts'
 /** What standing in a line needs to know of a job. */
 export type Standing = Pick<JobRow, 'seq' | 'queue' | 'rank' | 'lane' | 'rate' | 'noted' | 'place' | 'crashes'>
 
-export const isSuspect = (job: Pick<JobRow, 'crashes'>) => job.crashes >= 2
+export const isSuspect = (job: Pick<JobRow, 'crashes'>): boolean => job.crashes >= 2
 
 /** Towards being ready: through the lane if the job has one. */
 export function enterLine(step: Step, job: Standing): void {

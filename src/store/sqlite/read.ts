@@ -1,6 +1,6 @@
 /** Looking, without touching. */
 import { jobStates, type JobState, type LogLine, type Progress } from '../../job.ts'
-import type { AttemptRecord, JobHistory, JobRecord, QueueCounts, SettledJob, StatRow } from '../store.ts'
+import type { AttemptRecord, JobHistory, JobRecord, Member, QueueCounts, SettledJob, StatRow } from '../store.ts'
 import { ended, membersPage, type Reader } from './claimed-job.ts'
 import { errorValue, idText, idValue, storedOptions, type FinalRow, type JobRow } from './job-row.ts'
 import { outcomes } from './step.ts'
@@ -87,7 +87,7 @@ export function history({ sql }: Reader, id: string): JobHistory | undefined {
   }
 }
 
-export function members(reader: Reader, id: string, cursor?: string) {
+export function members(reader: Reader, id: string, cursor?: string): { members: Member[]; cursor?: string } {
   const job = reader.sql.seqOfId.get(idValue(id)) as { seq: number } | undefined
   if (!job) return { members: [] }
 

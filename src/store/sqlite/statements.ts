@@ -12,7 +12,11 @@ export interface Query {
   all(...values: Value[]): unknown[]
 }
 
-export const objectQueries = { ...jobQueries, ...placeQueries, ...restQueries } as const
+export const objectQueries: typeof jobQueries & typeof placeQueries & typeof restQueries = {
+  ...jobQueries,
+  ...placeQueries,
+  ...restQueries,
+}
 
 export type Statements = Readonly<Record<keyof typeof objectQueries | keyof typeof arrayQueries, Query>>
 

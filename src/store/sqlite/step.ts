@@ -38,9 +38,9 @@ export class Step {
   readonly names: Names
   readonly now: number
   /** Queues that may have work they had not before. */
-  readonly wokenQueues = new Set<number>()
+  readonly wokenQueues: Set<number> = new Set()
   /** Incarnations with a message or cancel request. */
-  readonly called = new Set<number>()
+  readonly called: Set<number> = new Set()
   /** Jobs that became final or were removed. */
   readonly ended: number[] = []
   /** Members whose waiters are to be told before the step ends. */

@@ -35,7 +35,7 @@ export function whereIs({ sql }: { sql: Statements }, { seq }: { seq: number }):
   return blocked ? { state: 'blocked', ...blocked } : { state: 'ready' }
 }
 
-export const isWaiting = (state: JobState) => state === 'scheduled' || state === 'blocked' || state === 'ready'
+export const isWaiting = (state: JobState): boolean => state === 'scheduled' || state === 'blocked' || state === 'ready'
 
 /** Out of a waiting place. A slot of its lane is handed on. */
 export function leavePlace(step: Step, job: JobRow, { state }: Where): void {

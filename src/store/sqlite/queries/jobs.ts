@@ -7,8 +7,8 @@ const whole = `j.seq, j.id, j.task, j.queue, j.rank, j.created, j.keep, j.expire
 export const jobQueries = {
   insertJob: `insert into job values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
   insertUuidJob: `insert into job values (?, unhex(?, '-'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
-  jobById: `select ${whole} from job j left join course c on c.seq = j.seq where j.id = ?`,
-  jobBySeq: `select ${whole} from job j left join course c on c.seq = j.seq where j.seq = ?`,
+  jobById: `select ${whole} from job j left join course c on c.seq = j.seq where j.id = ?` as string,
+  jobBySeq: `select ${whole} from job j left join course c on c.seq = j.seq where j.seq = ?` as string,
   seqOfId: `select seq from job where id = ?`,
   seqOfUuid: `select seq from job where id = unhex(?, '-')`,
   idOfSeq: `select id from job where seq = ?`,

@@ -105,10 +105,13 @@ export const placeQueries = {
 
 /** Read as arrays: claims are made from these rows by the hundred. */
 export const arrayQueries = {
-  claimable: `select ${claimable} from ready r cross join job j on j.seq = r.seq where r.line = ? and r.rank = ? order by r.place limit ?`,
-  claimableSuspects: `select ${claimable} from ready r cross join job j on j.seq = r.seq where r.line = ? order by r.rank, r.place limit ?`,
-  claimableThrottled: `select ${claimable} from (select seq, place, exists (select 1 from course c where c.seq = t.seq) as course
-    from throttled t where rate = ? and queue = ? and rank = ? and place = ?) r cross join job j on j.seq = r.seq`,
+  claimable:
+    `select ${claimable} from ready r cross join job j on j.seq = r.seq where r.line = ? and r.rank = ? order by r.place limit ?` as string,
+  claimableSuspects:
+    `select ${claimable} from ready r cross join job j on j.seq = r.seq where r.line = ? order by r.rank, r.place limit ?` as string,
+  claimableThrottled:
+    `select ${claimable} from (select seq, place, exists (select 1 from course c where c.seq = t.seq) as course
+    from throttled t where rate = ? and queue = ? and rank = ? and place = ?) r cross join job j on j.seq = r.seq` as string,
   claimedRow: `select ${claimable} from (select k.seq, k.place, c.seq is not null as course
-    from claimed k left join course c on c.seq = k.seq where k.seq = ?) r cross join job j on j.seq = r.seq`,
+    from claimed k left join course c on c.seq = k.seq where k.seq = ?) r cross join job j on j.seq = r.seq` as string,
 } as const
