@@ -64,27 +64,28 @@ test('a store of a newer version is refused', async (t) => {
   await store.counts()
   await store.close()
   const db = new DatabaseSync(store.path)
-  db.exec('pragma user_version = 1000')
+  db.exec(`update errand_meta set value = 1000 where key = 'schema'`)
   db.close()
 
   await assert.rejects(aStore(t, { path: store.path }).counts(), StoreTooNewError)
 })
 
-test('the SQLite file of another program is left alone', async (t) => {
-  const path = join(aFolder(t), 'other.db')
+test('an application’s own file can hold the store, and what is there stays as it was', async (t) => {
+  const path = join(aFolder(t), 'app.db')
   const db = new DatabaseSync(path)
-  db.exec('create table theirs (x)')
+  t.after(() => db.close())
+  db.exec(`create table job (x); create table event (x); insert into job values ('theirs'); pragma user_version = 7`)
 
-  await assert.rejects(aStore(t, { path }).counts(), StoreOpenError)
+  const store = aStore(t, { path })
+  await store.insert([[aJob({ id: 'ours' })]])
 
+  assert.deepEqual({ ...db.prepare('select x from job').get() }, { x: 'theirs' })
+  assert.deepEqual({ ...db.prepare('pragma user_version').get() }, { user_version: 7 })
+  const names = db.prepare(`select name from sqlite_schema where name not like 'sqlite_%'`).all() as { name: string }[]
   assert.deepEqual(
-    db
-      .prepare('select name from sqlite_schema')
-      .all()
-      .map(({ name }) => name),
-    ['theirs'],
+    names.map(({ name }) => name).filter((name) => !name.startsWith('errand_')),
+    ['job', 'event'],
   )
-  db.close()
 })
 
 test('a file that is no database is refused in one line', async (t) => {

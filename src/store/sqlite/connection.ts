@@ -153,7 +153,7 @@ function refuseOldSqlite(db: DatabaseSync): void {
 }
 
 function readBack(db: DatabaseSync, path: string, wanted: number): void {
-  db.exec(`begin immediate; update meta set value = value where key = 'seq'; commit`)
+  db.exec(`begin immediate; update errand_meta set value = value where key = 'seq'; commit`)
   const { journal_mode: mode } = db.prepare('pragma journal_mode').get() as { journal_mode: string }
   const { synchronous } = db.prepare('pragma synchronous').get() as { synchronous: number }
   if (mode === 'wal' && synchronous === wanted) return

@@ -41,7 +41,7 @@ export function find(
 
   const { sql, values } = conditionsOf(reader, query)
   const rows = db
-    .prepare(`select j.seq from job j where ${look.sql} ${sql} order by j.seq desc limit ?`)
+    .prepare(`select j.seq from errand_job j where ${look.sql} ${sql} order by j.seq desc limit ?`)
     .all(...look.values, ...values, limit) as { seq: number }[]
   const found = rows.map(({ seq }) => reader.sql.jobBySeq.get(seq) as JobRow).filter((job) => fieldsEqual(job, query))
   const jobs = found.map((job) => recordOf(reader, job))
@@ -52,7 +52,7 @@ export function find(
 
 /** Numbers are almost without gaps, so a slice of all jobs is a range of them. */
 function lookAtAll(db: DatabaseSync, before: number): Look {
-  const { newest } = db.prepare('select max(seq) as newest from job').get() as { newest: number | null }
+  const { newest } = db.prepare('select max(seq) as newest from errand_job').get() as { newest: number | null }
   const end = Math.min(before, (newest ?? 0) + 1)
   const from = end - examinedPerPage
   return { sql: 'j.seq < ? and j.seq >= ?', values: [end, from], from }
@@ -69,7 +69,7 @@ function nextSlice(
   { from }: Look,
   before: number,
 ): number | undefined {
-  if (!source) return db.prepare('select 1 from job where seq < ? limit 1').get(from!) ? from : undefined
+  if (!source) return db.prepare('select 1 from errand_job where seq < ? limit 1').get(from!) ? from : undefined
 
   const { n, oldest } = db
     .prepare(`select count(*) as n, min(seq) as oldest from (${source.sql})`)
@@ -81,7 +81,7 @@ const atCursor = ({ values }: Condition, before: number) => values.map((value) =
 
 /** Numbers of the jobs to look at, the newest before the cursor, where few are named. A null value stands for the cursor. */
 function sourceOf({ tag, states }: JobQuery): Condition | undefined {
-  if (tag !== undefined) return slice('tag where tag = ? and', [tag])
+  if (tag !== undefined) return slice('errand_tag where tag = ? and', [tag])
 
   const parts = states?.map((state) => placeOf[state])
   if (!parts?.length || parts.includes(undefined)) return undefined
@@ -95,13 +95,13 @@ function sourceOf({ tag, states }: JobQuery): Condition | undefined {
 
 /** Ready jobs stand in an order of their own, and most jobs have succeeded: these two are looked for among all. */
 const placeOf: Partial<Record<JobState, string>> = {
-  scheduled: 'delayed where',
-  blocked: 'blocked where',
-  running: 'claimed where',
+  scheduled: 'errand_delayed where',
+  blocked: 'errand_blocked where',
+  running: 'errand_claimed where',
   // The second condition is the index's own, which SQLite does not conclude from the first.
-  failed: 'final where state = 5 and state > 4 and',
-  cancelled: 'final where state = 6 and state > 4 and',
-  expired: 'final where state = 7 and state > 4 and',
+  failed: 'errand_final where state = 5 and state > 4 and',
+  cancelled: 'errand_final where state = 6 and state > 4 and',
+  expired: 'errand_final where state = 7 and state > 4 and',
 }
 
 function slice(from: string, values: readonly Value[]): Condition {
@@ -143,12 +143,12 @@ function conditionsOf({ names }: Reader, query: JobQuery): { sql: string; values
 }
 
 function stateCondition(state: JobState): string {
-  const at = (place: string) => `exists (select 1 from ${place} p where p.seq = j.seq)`
+  const at = (place: string) => `exists (select 1 from errand_${place} p where p.seq = j.seq)`
   if (state === 'running') return at('claimed')
   if (state === 'scheduled') return at('delayed')
   if (state === 'blocked') return at('blocked')
   if (state === 'ready') return `not (${['final', 'claimed', 'delayed', 'blocked'].map(at).join(' or ')})`
-  return `exists (select 1 from final f where f.seq = j.seq and f.state = ${stateCode[state]})`
+  return `exists (select 1 from errand_final f where f.seq = j.seq and f.state = ${stateCode[state]})`
 }
 
 function oneOf(column: string, ids: readonly (number | undefined)[]): string {

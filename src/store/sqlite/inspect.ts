@@ -4,6 +4,7 @@ import type { Inspection } from '../store.ts'
 import { freeBytes, sizeOf, type Ballast } from './ballast.ts'
 import type { Connection, Synchronous } from './connection.ts'
 import { fileSystemName, isOverlay, isRemote, type FileSystemType } from './file-system.ts'
+import { schemaVersion } from './migrate.ts'
 
 const mebi = 1 << 20
 /** A WAL this large has a reader that never ends, or nobody who checkpoints. */
@@ -29,7 +30,7 @@ export function inspect(
 
 function file(connection: Connection): Inspection {
   const { version } = connection.db.prepare('select sqlite_version() as version').get() as { version: string }
-  const detail = `${connection.path}, ${inMebi(sizeOf(connection.path))}, schema ${connection.pragma('user_version')}, SQLite ${version}.`
+  const detail = `${connection.path}, ${inMebi(sizeOf(connection.path))}, schema ${schemaVersion(connection.db)}, SQLite ${version}.`
   return { subject: 'file', verdict: 'good', detail }
 }
 

@@ -3,19 +3,20 @@
  *
  * Runs under the write lock, so of several processes that open a new file one migrates and
  * the others find it done. A released file is never edited; a test keeps the checksums.
+ *
+ * The file may be an application's own: that is how jobs come to share its transactions. So every
+ * table and index begins with `errand_`, and the version stands in a table of ours, not in the
+ * pragmas that the application may use for itself.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
-import { StoreOpenError, StoreTooNewError } from '../../errors.ts'
+import { StoreTooNewError } from '../../errors.ts'
 
 export interface Migration {
   readonly version: number
   readonly file: string
   readonly sql: string
 }
-
-/** 'ERND': says that a file is ours before anything in it is believed. */
-export const applicationId = 0x45524e44
 
 export function migrations(): Migration[] {
   const folder = new URL('./migrations/', import.meta.url)
@@ -34,9 +35,9 @@ export function migrate(db: DatabaseSync, where: string): void {
   try {
     // Another process may have done it while this one waited for the lock.
     if (!isCurrent(db, where, known)) {
-      const from = versionOf(db)
+      const from = schemaVersion(db)
       for (const { sql } of known.filter(({ version }) => version > from)) db.exec(sql)
-      db.exec(`pragma user_version = ${known.at(-1)!.version}; pragma application_id = ${applicationId}`)
+      db.prepare(`update errand_meta set value = ? where key = 'schema'`).run(known.at(-1)!.version)
     }
     db.exec('commit')
   } catch (error) {
@@ -46,19 +47,15 @@ export function migrate(db: DatabaseSync, where: string): void {
 }
 
 function isCurrent(db: DatabaseSync, where: string, known: readonly Migration[]): boolean {
-  const [found, newest] = [versionOf(db), known.at(-1)!.version]
+  const [found, newest] = [schemaVersion(db), known.at(-1)!.version]
   if (found > newest) throw new StoreTooNewError(where, found, newest)
 
-  const { application_id: owner } = db.prepare('pragma application_id').get() as { application_id: number }
-  const { tables } = db.prepare('select count(*) as tables from sqlite_schema').get() as { tables: number }
-  if (owner !== applicationId && (owner !== 0 || tables > 0)) {
-    throw new StoreOpenError(
-      `${where} is a SQLite file of another program, so no store was made in it. Choose another path.`,
-    )
-  }
   return found === newest
 }
 
-function versionOf(db: DatabaseSync): number {
-  return (db.prepare('pragma user_version').get() as { user_version: number }).user_version
+/** 0 where there is no store yet. */
+export function schemaVersion(db: DatabaseSync): number {
+  if (!db.prepare(`select 1 from sqlite_schema where name = 'errand_meta'`).get()) return 0
+
+  return (db.prepare(`select value from errand_meta where key = 'schema'`).get() as { value: number }).value
 }

@@ -4,13 +4,13 @@
 -- claimed, final. Its state is read off its place. `seq` is the order of insertion; `place` its number in the line,
 -- which is `seq` until something gives it a new one, and then stands in `course`.
 
-create table meta (
+create table errand_meta (
   key   text primary key,
   value
 ) without rowid;
 
 -- Queues (kind 0) and tasks (kind 1).
-create table name (
+create table errand_name (
   id   integer primary key,
   kind integer not null,
   name text not null,
@@ -18,14 +18,14 @@ create table name (
 );
 
 -- How long final jobs are kept, in the few classes that there are.
-create table keep (
+create table errand_keep (
   id        integer primary key,
   succeeded integer not null,
   failed    integer not null,
   unique (succeeded, failed)
 );
 
-create table job (
+create table errand_job (
   seq        integer primary key,
   id         blob not null unique,      -- UUIDs as 16 bytes, other ids as text
   task       integer not null,
@@ -43,7 +43,7 @@ create table job (
 );
 
 -- What has happened to a job besides standing in line; most jobs have no row.
-create table course (
+create table errand_course (
   seq      integer primary key,
   place    integer not null,
   failures integer not null,
@@ -53,7 +53,7 @@ create table course (
 );
 
 -- Claimable jobs. Suspects stand in the line with their queue's number negated.
-create table ready (
+create table errand_ready (
   line   integer not null,
   rank   integer not null,
   place  integer not null,
@@ -63,7 +63,7 @@ create table ready (
 ) without rowid;
 
 -- Claimable as soon as their rate has a token.
-create table throttled (
+create table errand_throttled (
   rate  integer not null,
   queue integer not null,
   rank  integer not null,
@@ -73,7 +73,7 @@ create table throttled (
 ) without rowid;
 
 -- The first of each rate's jobs by queue and rank; `closed` is when its rate has a token again, 0 if it may have one now.
-create table rate_line (
+create table errand_rate_line (
   queue  integer not null,
   rank   integer not null,
   rate   integer not null,
@@ -81,12 +81,12 @@ create table rate_line (
   closed integer not null default 0,
   primary key (queue, rank, rate)
 ) without rowid;
-create index rate_line_open on rate_line (queue, rank, head) where closed = 0;
-create index rate_line_closed on rate_line (closed) where closed > 0;
-create index rate_line_rate on rate_line (rate);
+create index errand_rate_line_open on errand_rate_line (queue, rank, head) where closed = 0;
+create index errand_rate_line_closed on errand_rate_line (closed) where closed > 0;
+create index errand_rate_line_rate on errand_rate_line (rate);
 
 -- Waiting for a slot of their lane.
-create table parked (
+create table errand_parked (
   lane  integer not null,
   rank  integer not null,
   place integer not null,
@@ -94,20 +94,20 @@ create table parked (
   primary key (lane, rank, place)
 ) without rowid;
 
-create table delayed (
+create table errand_delayed (
   seq integer primary key,
   due integer not null
 );
-create index delayed_due on delayed (due);
+create index errand_delayed_due on errand_delayed (due);
 
-create table blocked (
+create table errand_blocked (
   seq     integer primary key,
   pending integer not null,
   held    integer not null,
   due     integer
 );
 
-create table claimed (
+create table errand_claimed (
   seq         integer primary key,
   incarnation integer not null,
   claim       integer not null,
@@ -116,7 +116,7 @@ create table claimed (
   cancel_at   integer
 );
 
-create table final (
+create table errand_final (
   seq      integer primary key,
   state    integer not null,
   started  integer,
@@ -129,10 +129,10 @@ create table final (
   cancel_at integer,                    -- when a running one was asked to end
   due      integer                      -- of a job that was blocked, should it be blocked again
 );
-create index final_bad on final (state, seq) where state > 4;
+create index errand_final_bad on errand_final (state, seq) where state > 4;
 
 -- A waiter and what it waits for. Closed edges are counted already. `runs`: however the member ends.
-create table edge (
+create table errand_edge (
   n         integer primary key,
   waiter    integer not null,
   position  integer not null,
@@ -141,27 +141,27 @@ create table edge (
   open      integer not null,
   unique (waiter, position)
 );
-create index edge_member on edge (member, n);
+create index errand_edge_member on errand_edge (member, n);
 
 -- Final jobs whose waiters have not all been told.
-create table releasing (
+create table errand_releasing (
   member integer primary key
 );
 
-create table lane (
+create table errand_lane (
   id    integer primary key,
   name  text not null unique,
   slots integer not null,
   used  integer not null default 0
 );
 
-create table rate (
+create table errand_rate (
   id     integer primary key,
   name   text not null unique,
   tokens integer not null,
   per_ms integer not null
 );
-create table rate_start (
+create table errand_rate_start (
   rate  integer not null,
   at    integer not null,
   seq   integer not null,
@@ -169,7 +169,7 @@ create table rate_start (
   primary key (rate, at, seq, claim)
 ) without rowid;
 
-create table unique_key (
+create table errand_unique_key (
   task  integer not null,
   key   text not null,
   seq   integer not null,
@@ -177,25 +177,25 @@ create table unique_key (
   until integer,
   primary key (task, key)
 ) without rowid;
-create index unique_key_until on unique_key (until) where until is not null;
+create index errand_unique_key_until on errand_unique_key (until) where until is not null;
 
-create table deadline (
+create table errand_deadline (
   at  integer not null,
   seq integer not null,
   primary key (at, seq)
 ) without rowid;
 
-create table tag (
+create table errand_tag (
   tag text not null,
   seq integer not null,
   primary key (tag, seq)
 ) without rowid;
 
-create table progress (
+create table errand_progress (
   seq  integer primary key,
   body text not null
 );
-create table attempt (
+create table errand_attempt (
   seq     integer not null,
   n       integer not null,
   attempt integer not null,
@@ -203,13 +203,13 @@ create table attempt (
   error   text not null,
   primary key (seq, n)
 ) without rowid;
-create table log (
+create table errand_log (
   seq  integer not null,
   n    integer not null,
   line text not null,
   primary key (seq, n)
 ) without rowid;
-create table step (
+create table errand_step (
   seq    integer not null,
   name   text not null,
   result text not null,
@@ -217,7 +217,7 @@ create table step (
 ) without rowid;
 
 -- Lives of workers. Deadlines are on the machine's monotonic clock, as is the `stamp` in meta.
-create table incarnation (
+create table errand_incarnation (
   n          integer primary key autoincrement,
   id         text not null unique,
   name       text not null,
@@ -231,25 +231,25 @@ create table incarnation (
   started_at integer not null,
   gone       integer not null default 0
 );
-create table signal (
+create table errand_signal (
   n           integer primary key autoincrement,
   incarnation integer not null,
   seq         integer not null,
   claim       integer not null
 );
-create index signal_to on signal (incarnation);
-create table message (
+create index errand_signal_to on errand_signal (incarnation);
+create table errand_message (
   n           integer primary key autoincrement,
   incarnation integer not null,
   body        text not null
 );
-create index message_to on message (incarnation);
+create index errand_message_to on errand_message (incarnation);
 
-create table paused (
+create table errand_paused (
   queue integer primary key
 );
 
-create table schedule (
+create table errand_schedule (
   name     text primary key,
   rule     text not null,
   next     integer,
@@ -259,29 +259,29 @@ create table schedule (
 ) without rowid;
 
 -- Which final jobs may be deleted when: one row per step and minute.
-create table prune (
+create table errand_prune (
   at   integer not null,
   n    integer not null,
   seqs text not null,
   primary key (at, n)
 ) without rowid;
 -- Due for pruning, but a job that waits for them may still read them.
-create table pinned (
+create table errand_pinned (
   seq integer primary key
 );
-create table gone (
+create table errand_gone (
   n  integer primary key autoincrement,
   id blob not null unique,
   at integer not null
 );
 
-create table counter (
+create table errand_counter (
   queue integer not null,
   state integer not null,
   n     integer not null,
   primary key (queue, state)
 ) without rowid;
-create table stat (
+create table errand_stat (
   minute  integer not null,
   task    integer not null,
   outcome integer not null,
@@ -291,14 +291,14 @@ create table stat (
 ) without rowid;
 
 -- Processes that listen to events, and what is told to them: one row per step.
-create table listener (
+create table errand_listener (
   id       text primary key,
   deadline real not null
 ) without rowid;
-create table event (
+create table errand_event (
   n    integer primary key autoincrement,
   at   integer not null,
   body text not null
 );
 
-insert into meta values ('seq', 0), ('claim', 0), ('stamp', 0), ('boot', '');
+insert into errand_meta values ('schema', 0), ('seq', 0), ('claim', 0), ('stamp', 0), ('boot', '');
