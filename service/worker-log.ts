@@ -1,6 +1,14 @@
 /** Lines of log for what happens to jobs. Never their inputs: those hold what people wrote to one another. */
 import type { Errand } from 'errand'
-import type { Logger } from 'pino'
+import { pino, type Logger } from 'pino'
+
+/**
+ * Through the process's own stream. pino's buffered ones write what is left when the process ends, and wait for ever
+ * where nobody reads it any more: a worker whose service was killed would stay.
+ */
+export function workerLog(level: string): Logger {
+  return pino({ level, base: null }, process.stdout)
+}
 
 /** Errors by name and code alone: their texts may repeat what they were about. */
 const plain = (error: unknown) => {

@@ -4,7 +4,6 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { deriveKeys } from './auth/keys.ts'
 import { removeOldResults, removeUnfinished } from './data/old-files.ts'
 import { dataFolders, handleDataTasks } from './data/tasks.ts'
@@ -13,14 +12,16 @@ import { smtpSender } from './email/smtp.ts'
 import { handleEmailTasks } from './email/tasks.ts'
 import { openJobs, workerSlots } from './jobs.ts'
 import type { WorkerSettings } from './supervisor.ts'
-import { logEvents } from './worker-log.ts'
+import { logEvents, workerLog } from './worker-log.ts'
 
 /** What running jobs get when the service stops, before they are given back for the next start. */
 const graceMs = 5_000
+/** Whoever is told to stop has ended by then, whatever is in the way. */
+const longestStopMs = 9_000
 const cleanUpMs = 10 * 60 * 1000
 
 async function run(settings: WorkerSettings): Promise<void> {
-  const log = pino({ level: settings.logLevel, base: null }, process.stdout)
+  const log = workerLog(settings.logLevel)
   const folders = dataFolders(settings.dataDir)
   mkdirSync(folders.results, { recursive: true, mode: 0o700 })
   await removeUnfinished(folders)
@@ -45,6 +46,7 @@ async function run(settings: WorkerSettings): Promise<void> {
   process.send?.('ready')
 
   await stopAsked()
+  setTimeout(() => process.exit(1), longestStopMs).unref()
   await worker.stop({ abandon: true })
   await jobs.errand.close()
   await database.destroy()
