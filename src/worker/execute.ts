@@ -43,7 +43,9 @@ const isHopeless = (thrown: unknown) =>
 export function failure(run: Run, thrown: unknown, random: () => number): Outcome {
   const { retry } = run.definition
   const error = describe(thrown, (text) => run.mask(text))
-  if (isHopeless(thrown) || !isTriedAgain(run.attempt, retry, thrown)) return { kind: 'failed', error }
+  // What a handler throws may be of another job's input, and pass.
+  const hopeless = !run.handling && isHopeless(thrown)
+  if (hopeless || !isTriedAgain(run.attempt, retry, thrown)) return { kind: 'failed', error }
 
   return { kind: 'retry', error, delayMs: retryDelayMs(run.attempt, retry, thrown, random) }
 }
@@ -132,9 +134,12 @@ export async function execute(run: Run, runtime: Runtime): Promise<RunEnd> {
     const decoded = upgraded(run, runtime.codec.decode(run.claimed.input))
     const parsed = run.definition.input ? parseInput(run.definition, decoded) : decoded
     run.input = parsed instanceof Promise ? await parsed : parsed
+    run.handling = true
     const returned = runningJob.run(run, callHandler, run, runtime)
+    const result = isThenable(returned) ? await returned : returned
+    run.handling = false
 
-    return await succeeded(run, runtime, isThenable(returned) ? await returned : returned)
+    return await succeeded(run, runtime, result)
   } catch (thrown) {
     return ended(run, runtime, thrown)
   }

@@ -28,6 +28,8 @@ export class Run implements JobContext {
   startedAt = 0
   /** The input as the handler got it. */
   input: unknown
+  /** Its handler has been called and has not ended. */
+  handling = false
   ending: Ending | undefined
   /** The worker has recorded an outcome, or may record none: whatever the handler still does is ignored. */
   closed = false

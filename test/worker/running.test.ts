@@ -264,6 +264,20 @@ test('a result that cannot be stored, or does not fit the output schema, fails t
   await assert.rejects(jobs[1]!.result(), { name: 'InvalidResultError' })
 })
 
+test('a handler that meets an unfit input elsewhere is tried again like for any other error', async (t) => {
+  const { errand, work } = started(t)
+  const strict = errand.task('strict', { input: z.object({ n: z.number() }) }, () => {})
+  const outer = errand.task('outer', { retry: { attempts: 2, first: 1 } }, async (_: void, job) => {
+    await strict.enqueue({ n: job.attempt === 1 ? ('x' as never) : 1 })
+    return job.attempt
+  })
+
+  const job = await outer.enqueue()
+  await work()
+
+  assert.equal(await job.result(), 2)
+})
+
 test('a handler may not await a job that needs the slots it shares', async (t) => {
   const { errand, work } = started(t)
   const inner = errand.task('inner', () => 1)
