@@ -13,6 +13,13 @@ export class InvalidUploadError extends Error {
 export class InvalidRequestError extends Error {
   readonly code = 'INVALID_DATA_REQUEST'
   override readonly name = 'InvalidRequestError'
+  /** The keys that lead to what makes no sense, where it is one place of the filters. */
+  readonly path: readonly string[]
+
+  constructor(message: string, path: readonly string[] = []) {
+    super(message)
+    this.path = path
+  }
 }
 
 /** The processing of a source failed. The original error is the `cause`, with its type and its stack. */

@@ -10,7 +10,7 @@ import type { DataRecord, JsonValue } from './record.ts'
  * - `null` matches a null and a missing field. Values of different kinds are never equal: `1` is not `true` or `'1'`.
  * - In a range a missing field counts as 0, and null is in no range. Numbers are compared with numbers and texts with
  *   texts (by code units, so ISO dates work); other kinds are in no range.
- * - An object with neither `min` nor `max` filters nothing.
+ * - A range without ends, `{}`, filters nothing. An object with any other key is refused.
  */
 export type Filters = { readonly [field: string]: JsonValue }
 
@@ -33,11 +33,18 @@ export function checkFilters(filters: unknown): asserts filters is Filters | nul
 
 function checkRange(field: string, wanted: JsonValue): void {
   if (!isObject(wanted)) return
+  const unknown = Object.keys(wanted).find((key) => key !== 'min' && key !== 'max')
+  if (unknown !== undefined) {
+    const key = unknown.slice(0, 60)
+    const message = `"${key}" is no end of a range. An object takes "min" and "max" only; to compare, give the value itself.`
+    throw new InvalidRequestError(message, [field, key])
+  }
   for (const end of ['min', 'max']) {
     const bound = fieldOf(wanted, end)
     if (bound === undefined || typeof bound === 'number' || typeof bound === 'string') continue
     throw new InvalidRequestError(
       `Expected \`filters.${field}.${end}\` to be a number or a text, got a ${kindOf(bound)}. Leave it out for no end.`,
+      [field, end],
     )
   }
 }

@@ -47,11 +47,13 @@ const dataRequest = z
   .strictObject({
     data_source: z
       .string()
-      .min(1)
-      .max(200)
-      .refine((text) => !/\p{Cc}/u.test(text), 'control characters are not allowed')
+      .regex(
+        /^[\w-]{1,100}$/,
+        'expected "users", "orders", the id of an upload, or a name of up to 100 letters, digits, _ and -',
+      )
       .openapi({
-        description: '`users`, `orders`, any sample name, or the id of an uploaded source',
+        description:
+          '`users`, `orders` or the id of an uploaded source. Any other name of letters, digits, `_` and `-` gives one sample record that repeats the name',
         example: 'users',
       }),
     processing_type: z.enum(processingTypes),

@@ -189,6 +189,41 @@ test('lists and bodies have limits, and unknown fields are refused', async (t) =
   assert.equal(await status('POST', '/tasks/email/send', { ...email, body: 'x'.repeat(1_100_000) }), 413)
 })
 
+test('a filter that cannot be understood is refused, and the key is named', async (t) => {
+  const service = await aService(t, { worker: false })
+  const token = await service.signIn()
+  const answer = (filters: object) =>
+    service.request('POST', '/tasks/data/process', { token, json: { ...data, filters } })
+
+  for (const [filters, pointer] of [
+    [{ id: { gt: 1 } }, '/filters/id/gt'],
+    [{ id: { min: 1, maximum: 3 } }, '/filters/id/maximum'],
+    [{ address: { city: 'Bern' } }, '/filters/address/city'],
+    [{ id: { min: null } }, '/filters/id/min'],
+  ] as const) {
+    const response = await answer(filters)
+    assert.equal(response.status, 422, pointer)
+    assert.equal((await json(response))['errors'][0].pointer, pointer)
+  }
+  assert.equal((await answer({ id: {} })).status, 201)
+})
+
+test('a source is a plain name: any other name is a sample, and a path is refused', async (t) => {
+  const service = await aService(t)
+  const token = await service.signIn()
+  const answer = (data_source: string) =>
+    service.request('POST', '/tasks/data/process', { token, json: { ...data, processing_type: 'clean', data_source } })
+
+  for (const wrong of ['/etc/passwd', '../users', 'orders.csv', 'my file', 'a\\b', 'x'.repeat(101), '', 'a\n']) {
+    const response = await answer(wrong)
+    assert.equal(response.status, 422, wrong)
+    assert.equal((await json(response))['errors'][0].pointer, '/data_source')
+  }
+  const { task_id } = await json(await answer('legacy_sales-2'))
+  const done = await finished(service, token, task_id)
+  assert.deepEqual(JSON.parse(done['result'].data), [{ message: 'Sample data from legacy_sales-2' }])
+})
+
 test('no route enqueues a task by name', async (t) => {
   const service = await aService(t, { worker: false })
   const token = await service.signIn()
