@@ -24,7 +24,7 @@ The input is one JSON value, or fields as key=value. A value that is JSON counts
 a dot in a key goes one level down.
 
 Examples:
-  errand call greet Ada
+  errand call greet name=Ada
   errand call email.send to=ada@example.org subject='Hello there' --delay 5m
   errand call report --json '{"month": "2026-10"}' --wait --timeout 2m
   errand call import - --follow < rows.json

@@ -1,6 +1,7 @@
 /** The face of `errand jobs`. */
 import type { Command } from 'commander'
 import type { Act } from './program.ts'
+import { addHelp } from './program-help.ts'
 import { addQueryFlags, type QueryOptions } from './query-flags.ts'
 
 export interface ListOptions extends QueryOptions {
@@ -67,6 +68,7 @@ export function addJobs(program: Command, act: Act): void {
     .command('promote <ids...>')
     .description('make scheduled jobs ready now')
     .action(act(() => import('./commands/jobs-promote.ts')))
+  addHelp(jobs)
 }
 
 /** A command on jobs by id, or on all that flags choose. */

@@ -1,6 +1,7 @@
 /** The face of `errand queues`. */
 import type { Command } from 'commander'
 import type { Act } from './program.ts'
+import { addHelp } from './program-help.ts'
 
 export interface PurgeOptions {
   readonly dryRun?: boolean
@@ -37,4 +38,5 @@ export function addQueues(program: Command, act: Act): void {
     .description('cancel all that waits in it')
     .option('--dry-run', 'only count')
     .action(act<PurgeOptions>(() => import('./commands/queues-purge.ts')))
+  addHelp(queues)
 }

@@ -6,6 +6,7 @@
  */
 import { Command, CommanderError, Option } from 'commander'
 import type { Errand } from '../errand.ts'
+import { addHelp } from './program-help.ts'
 import { addJobs } from './program-jobs.ts'
 import { addQueues } from './program-queues.ts'
 import { addWorking } from './program-working.ts'
@@ -91,6 +92,7 @@ export function makeProgram(act: Act, selfRun: boolean): Command {
   addCall(program, act)
   addJobs(program, act)
   addQueues(program, act)
+  addHelp(program)
 
   return program
 }

@@ -6,7 +6,9 @@ const width = 110
 
 function* commandsOf(command: Command, path: string): Generator<[path: string, command: Command]> {
   yield [path, command]
-  for (const child of command.commands) yield* commandsOf(child, `${path} ${child.name()}`)
+  // Help of help tells nobody anything.
+  for (const child of command.commands.filter((each) => each.name() !== 'help'))
+    yield* commandsOf(child, `${path} ${child.name()}`)
 }
 
 function helpOf(command: Command): string {

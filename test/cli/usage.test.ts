@@ -15,10 +15,19 @@ test('the version is that of the package', () => {
 test('asking for help is no error, and help goes to stdout', () => {
   const scene = new Scene({})
 
-  for (const args of [['--help'], ['help', 'call'], ['jobs', 'list', '--help']]) {
+  const cases: [string[], RegExp][] = [
+    [['--help'], /^Usage: errand \[options\]/],
+    [['help'], /^Usage: errand \[options\]/],
+    [['help', 'call'], /^Usage: errand call /],
+    [['help', 'jobs', 'list'], /^Usage: errand jobs list /],
+    [['jobs', 'help', 'list'], /^Usage: errand jobs list /],
+    [['jobs', 'list', '--help'], /^Usage: errand jobs list /],
+  ]
+
+  for (const [args, expected] of cases) {
     const { code, stdout, stderr } = scene.errand(args)
     assert.deepEqual([code, stderr], [0, ''])
-    assert.match(stdout, /^Usage: errand/)
+    assert.match(stdout, expected)
   }
 })
 
@@ -27,6 +36,10 @@ test('what does not exist ends with 2 and the nearest that does', () => {
   const cases: [string[], RegExp][] = [
     [['wroker'], /Did you mean worker\?/],
     [['jobs', 'lits'], /Did you mean list\?/],
+    [['help', 'jbos'], /Unknown command "jbos"\. Did you mean "jobs"\?/],
+    [['help', 'jobs', 'lits'], /Unknown command "jobs lits"\. Did you mean "jobs list"\?/],
+    [['queues', 'help', 'xyzzy'], /Unknown command "queues xyzzy"\. There are: queues list, /],
+    [['queues', 'lits'], /Did you mean "queues list"\?/],
     [['call', 'greet', '--wiat'], /Did you mean --wait\?/],
     [['jobs', 'list', '-o', 'xml'], /Allowed choices are table, json, jsonl/],
     [[], /^Usage: errand/],

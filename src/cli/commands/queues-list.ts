@@ -1,23 +1,18 @@
 /** `errand queues`, `errand queues list` */
 import type { QueueInfo } from '../../client/queue.ts'
 import { jobStates, type JobState } from '../../job.ts'
-import { nearest } from '../../nearest.ts'
-import { exitCodes, UsageError } from '../failures.ts'
+import { exitCodes } from '../failures.ts'
 import type { Invocation } from '../invocation.ts'
 import type { Column } from '../output/table.ts'
 import { stateStyle } from '../state-style.ts'
+import { unknownCommand } from '../unknown-command.ts'
 
 type Row = QueueInfo & { readonly workers: number }
 
 const commands = ['list', 'pause', 'resume', 'purge']
 
 export async function run(invocation: Invocation, [unknown]: string[]): Promise<number> {
-  if (unknown !== undefined) {
-    const near = nearest(unknown, commands)
-    throw new UsageError(
-      `Unknown command "queues ${unknown}".${near ? ` Did you mean "queues ${near}"?` : ` It has: ${commands.join(', ')}.`}`,
-    )
-  }
+  if (unknown !== undefined) throw unknownCommand(unknown, commands, 'queues')
   const errand = await invocation.jobs()
   const [queues, workers] = [await errand.queues(), await errand.workers()]
   const rows = queues
