@@ -123,6 +123,24 @@ test('jobs are retried, cancelled, promoted and removed by id', () => {
   assert.equal(scene.errand(['jobs', 'show', 'ada']).code, 4)
 })
 
+test('promoting a job that is ready says so, and leaves its place in the line', () => {
+  const scene = new Scene()
+  scene.errand(['call', 'greet', 'Ada', '--id', 'first'])
+  scene.errand(['call', 'greet', 'Bob', '--id', 'second'])
+
+  const { code, stdout } = scene.errand(['jobs', 'promote', 'first', '-o', 'json'])
+  const { stdout: ran } = scene.errand(['worker', '--burst', '-c', '1', '-o', 'jsonl'])
+
+  assert.deepEqual([code, json(stdout)], [0, [{ id: 'first', answer: 'ready already' }]])
+  assert.deepEqual(
+    lines(ran)
+      .map(json)
+      .filter(({ event }) => event === 'started')
+      .map(({ id }) => id),
+    ['first', 'second'],
+  )
+})
+
 test('what cannot be done any more is told and ends with 1', () => {
   const { code, stdout } = worked.errand(['jobs', 'cancel', 'ada', '-o', 'json'])
 

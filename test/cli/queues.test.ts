@@ -41,6 +41,25 @@ test('a paused queue hands out nothing until it is resumed', () => {
   assert.deepEqual([whilePaused, ready()], [[1, true], 0])
 })
 
+test('a queue that has had no job is paused all the same, with a warning that its name may be wrong', () => {
+  const queues = scene()
+
+  const { code, stderr } = queues.errand(['queues', 'pause', 'emial'])
+  const used = queues.errand(['queues', 'pause', 'email'])
+
+  assert.equal(code, 0)
+  assert.match(stderr, /No job has been in queue "emial" yet\. Did you mean "email"\?\n/)
+  assert.match(stderr, /Queue "emial" is paused/)
+  assert.doesNotMatch(used.stderr, /warning/)
+})
+
+test('a name that no queue can have is refused', () => {
+  const { code, stderr } = scene().errand(['queues', 'pause', ''])
+
+  assert.equal(code, 2)
+  assert.match(stderr, /INVALID_OPTION/)
+})
+
 test('purging counts, asks, and cancels what waits', () => {
   const queues = scene()
   const purge = (...flags: string[]) => queues.errand(['queues', 'purge', 'email', '-o', 'jsonl', ...flags])
