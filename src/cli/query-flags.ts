@@ -1,6 +1,7 @@
 /** From flags such as `--state failed --since 1h` to a query of jobs. */
 import type { Command } from 'commander'
 import type { JobsQuery } from '../client/queries.ts'
+import { durationMs } from '../duration.ts'
 import { jobStates, type JobState } from '../job.ts'
 import { nearest } from '../nearest.ts'
 import { UsageError } from './failures.ts'
@@ -47,8 +48,23 @@ function statesOf(given: readonly string[]): JobState[] {
 }
 
 /** A moment as people give it: a time, or how long ago. */
-function momentOf(text: string): Date | string {
-  return /^\d{4}-\d/.test(text) ? timeOf(text, '--since and --until') : text.replace(/\s*ago$/, '')
+function momentOf(text: string, flag: string): Date | string {
+  if (/^\d{4}-\d/.test(text)) return timeOf(text, flag)
+  const ago = text.replace(/\s*ago$/, '')
+  if (isDuration(ago)) return ago
+
+  throw new UsageError(
+    `Expected ${flag} to be how long ago, such as 30m, 2h or 1d, or a time such as 2026-12-01T09:00, got "${text}".`,
+  )
+}
+
+function isDuration(text: string): boolean {
+  try {
+    durationMs(text, '')
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** @throws UsageError */
@@ -82,8 +98,8 @@ export function queryOf(options: QueryOptions): JobsQuery {
     ...(task && { task }),
     ...(queue && { queue }),
     ...(tag !== undefined && { tag }),
-    ...(since !== undefined && { since: momentOf(since) }),
-    ...(until !== undefined && { until: momentOf(until) }),
+    ...(since !== undefined && { since: momentOf(since, '--since') }),
+    ...(until !== undefined && { until: momentOf(until, '--until') }),
     ...(input !== undefined && { input: fieldOf(input) }),
   }
 }

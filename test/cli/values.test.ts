@@ -120,7 +120,14 @@ describe('flags that choose jobs', () => {
     assert.throws(() => queryOf({ state: ['faild'] }), /Did you mean "failed"/)
   })
 
-  for (const options of [{ since: '2026-99-99' }, { input: 'user.id' }, { input: '=7' }]) {
+  test('a mistyped time is refused with what it may be', () => {
+    assert.throws(
+      () => queryOf({ since: 'tomorow' }),
+      /--since to be how long ago, such as 30m.*or a time such as 2026-/,
+    )
+  })
+
+  for (const options of [{ since: '2026-99-99' }, { until: '' }, { input: 'user.id' }, { input: '=7' }]) {
     test(`${JSON.stringify(options)} is refused`, () => {
       assert.throws(() => queryOf(options), UsageError)
     })
