@@ -68,6 +68,7 @@ test('wrong usage ends with 2 before anything is done', () => {
     ['call', 'greet', 'Ada', '--at', 'tomorrow'],
     ['call', 'greet', 'Ada', '--delay', 'soon'],
     ['call', 'greet', 'Ada', '--priority', 'most'],
+    ['call', 'greet', 'Ada', '--queue', ''],
     ['call', 'greet', 'Ada', '--store', 'memory:'],
   ]
 

@@ -82,11 +82,12 @@ async function waitFor(
   const startedAt = Date.now()
   const definition = errand.tasks.find(({ name }) => name === task)!
   out.say(`job ${job.id}`, 'dim')
-  if (options.delay === undefined && options.at === undefined) {
-    await warnIfUnserved(errand, options.queue ?? definition.queue, (warning) => out.warn(warning))
-  }
-
-  const value = await interruptible((signal) => settled(job, options, signal))
+  const value = await interruptible(async (signal) => {
+    if (options.delay === undefined && options.at === undefined) {
+      await warnIfUnserved(errand, options.queue ?? definition.queue, (warning) => out.warn(warning))
+    }
+    return settled(job, options, signal)
+  })
   out.say(`succeeded after ${length(Date.now() - startedAt)}`, 'dim')
   const shown = options.reveal ? value : redacted(value, definition.redact)
   if (out.forPeople && typeof shown === 'string') out.write(block(shown, ''))
