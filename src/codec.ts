@@ -14,6 +14,9 @@ export interface Codec {
 }
 
 const maxDepth = 500
+/** Of a longer path, a message shows so many parts from each end. */
+const longestPath = 12
+const shownParts = 4
 
 function refusal(value: unknown): string | undefined {
   if (typeof value === 'bigint') return 'a bigint'
@@ -21,6 +24,16 @@ function refusal(value: unknown): string | undefined {
   if (typeof value === 'symbol') return 'a symbol'
   if (typeof value === 'number') return Number.isNaN(value) ? 'NaN' : `${value}`
   return undefined
+}
+
+const refused = (path: string, what: string) => new NotStorableError(shortened(path), what)
+
+/** What refers to itself has a path without end. */
+function shortened(path: string): string {
+  const parts = path.split(/(?=[.[])/)
+  if (parts.length <= longestPath) return path
+
+  return `${parts.slice(0, shownParts).join('')}.….${parts.slice(-shownParts).join('').replace(/^\./, '')}`
 }
 
 function check(value: unknown, path: string, depth: number): void {
@@ -31,20 +44,20 @@ function check(value: unknown, path: string, depth: number): void {
       return
     case 'number':
       if (Number.isFinite(value)) return
-      throw new NotStorableError(path, refusal(value)!)
+      throw refused(path, refusal(value)!)
     case 'object':
       return value === null ? undefined : checkObject(value, path, depth)
     default:
-      throw new NotStorableError(path, refusal(value)!)
+      throw refused(path, refusal(value)!)
   }
 }
 
 function checkObject(value: object, path: string, depth: number): void {
-  if (depth > maxDepth) throw new NotStorableError(path, `nested deeper than ${maxDepth} levels, or refers to itself`)
+  if (depth > maxDepth) throw refused(path, `nested deeper than ${maxDepth} levels, or refers to itself`)
 
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
-      if (value[i] === undefined) throw new NotStorableError(`${path}[${i}]`, 'undefined, which would become null')
+      if (value[i] === undefined) throw refused(`${path}[${i}]`, 'undefined, which would become null')
       check(value[i], `${path}[${i}]`, depth + 1)
     }
     return
@@ -53,13 +66,13 @@ function checkObject(value: object, path: string, depth: number): void {
 
   const prototype = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) {
-    throw new NotStorableError(path, `an instance of ${value.constructor?.name ?? 'a class'}`)
+    throw refused(path, `an instance of ${value.constructor?.name ?? 'a class'}`)
   }
   for (const key in value) check((value as Record<string, unknown>)[key], path + '.' + key, depth + 1)
 }
 
 function checkConverted(value: object, path: string, depth: number): void {
-  if (value instanceof Date && Number.isNaN(value.getTime())) throw new NotStorableError(path, 'an invalid Date')
+  if (value instanceof Date && Number.isNaN(value.getTime())) throw refused(path, 'an invalid Date')
 
   check((value as { toJSON(): unknown }).toJSON(), path, depth + 1)
 }

@@ -58,6 +58,25 @@ test('a value that JSON would change in silence is refused with its path', () =>
   assert.match(refused(cyclic) ?? '', /refers to itself$/)
 })
 
+test('of a long path the message shows both ends', () => {
+  const cyclic: Record<string, unknown> = {}
+  cyclic['c'] = cyclic
+  const cyclicArray: unknown[] = []
+  cyclicArray.push(cyclicArray)
+  const twelve = JSON.parse(`${'{"a":'.repeat(11)}{}${'}'.repeat(11)}`, (_, value) =>
+    Object.keys(value).length === 0 ? Number.NaN : value,
+  )
+
+  assert.deepEqual(
+    [{ tree: [cyclic] }, cyclicArray, twelve].map((value) => refused(value)?.replace(/: it is.*/, '')),
+    [
+      'Cannot store the input.tree[0].c.….c.c.c.c',
+      'Cannot store the input[0][0][0].….[0][0][0][0]',
+      `Cannot store the input${'.a'.repeat(11)}`,
+    ],
+  )
+})
+
 test('a key named __proto__ is data and reaches no prototype', () => {
   const decoded = jsonCodec.decode('{"__proto__":{"admin":true}}') as object
 
