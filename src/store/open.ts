@@ -3,12 +3,26 @@ import type { Env } from '../env.ts'
 import { StoreOpenError } from '../errors.ts'
 import type { Store } from './store.ts'
 
+/** The oldest Node that Errand runs on, as package.json says it. */
+export const oldestNode = '24.15'
+
+/** Why this Node is too old, or undefined. */
+export function refusalOfNode(version: string): string | undefined {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const [oldestMajor = 0, oldestMinor = 0] = oldestNode.split('.').map(Number)
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return undefined
+
+  return `Errand needs Node ${oldestNode} or newer, this is ${version} (${process.execPath}).`
+}
+
 /**
  * Opens the store a URL names: `memory:`, or `sqlite:` with a path, relative or absolute.
  *
- * @throws StoreOpenError when the URL names no engine.
+ * @throws StoreOpenError when the URL names no engine, or this Node is too old.
  */
 export async function openStore(url: string, env: Env): Promise<Store> {
+  const refusal = refusalOfNode(process.versions.node)
+  if (refusal !== undefined) throw new StoreOpenError(refusal)
   const engine = url.slice(0, url.indexOf(':') + 1)
   const place = url.slice(engine.length)
 

@@ -1,18 +1,18 @@
 /** `errand doctor`: what would keep jobs from running, before it does. */
 import type { Errand } from '../../errand.ts'
+import { oldestNode } from '../../store/open.ts'
 import type { Inspection } from '../../store/store.ts'
 import { exitCodes } from '../failures.ts'
 import type { Invocation } from '../invocation.ts'
 import type { Style } from '../output/table.ts'
 import { count, unservedQueues, unservedSentence } from '../unserved.ts'
 
-const oldestNode = [24, 15, 0]
 /** The first SQLite without the fault that could damage a file shared by several processes. */
 const oldestSqlite = [3, 51, 3]
 
 export async function run(invocation: Invocation): Promise<number> {
   const findings = [
-    versionFinding('Node', process.versions.node, oldestNode),
+    versionFinding('Node', process.versions.node, oldestNode.split('.').map(Number)),
     versionFinding('SQLite', process.versions.sqlite ?? '0', oldestSqlite),
     ...(await storeFindings(invocation)),
   ]
