@@ -1,5 +1,6 @@
 /** Looking, without touching. */
 import type { JobHistory, JobQuery, JobRecord, QueueCounts, SettledJob, StatRow } from '../store.ts'
+import { cursorAt, seqAt } from '../cursor.ts'
 import type { Data } from './data.ts'
 import { recordOf, settledOf, type Entry } from './entry.ts'
 
@@ -27,7 +28,7 @@ export function history(data: Data, id: string): JobHistory | undefined {
 export function find(data: Data, query: JobQuery, cursor?: string): { jobs: JobRecord[]; cursor?: string } {
   const limit = Math.min(query.limit ?? defaultLimit, largestLimit)
   const jobs: JobRecord[] = []
-  let index = before(data.ordered, cursor === undefined ? Infinity : Number(cursor))
+  let index = before(data.ordered, cursor === undefined ? Infinity : seqAt(cursor))
   let last: Entry | undefined
 
   for (let examined = 0; index >= 0 && jobs.length < limit && examined < examinedPerPage; index--, examined++) {
@@ -36,7 +37,7 @@ export function find(data: Data, query: JobQuery, cursor?: string): { jobs: JobR
   }
 
   const more = last && hasOlder(data.ordered, index)
-  return more ? { jobs, cursor: String(last!.seq) } : { jobs }
+  return more ? { jobs, cursor: cursorAt(last!.seq) } : { jobs }
 }
 
 export function counts(data: Data): QueueCounts[] {

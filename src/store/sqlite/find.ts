@@ -6,6 +6,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import type { JobState } from '../../job.ts'
+import { cursorAt, seqAt } from '../cursor.ts'
 import type { JobQuery, JobRecord } from '../store.ts'
 import type { Reader } from './claimed-job.ts'
 import { stateCode, type JobRow } from './job-row.ts'
@@ -35,7 +36,7 @@ export function find(
   cursor?: string,
 ): { jobs: JobRecord[]; cursor?: string } {
   const limit = Math.min(query.limit ?? defaultLimit, largestLimit)
-  const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor)
+  const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : seqAt(cursor)
   const source = sourceOf(query)
   const look = source ? lookAmong(source, before) : lookAtAll(db, before)
 
@@ -47,7 +48,7 @@ export function find(
   const jobs = found.map((job) => recordOf(reader, job))
 
   const next = rows.length === limit ? rows.at(-1)!.seq : nextSlice(db, source, look, before)
-  return next === undefined ? { jobs } : { jobs, cursor: String(next) }
+  return next === undefined ? { jobs } : { jobs, cursor: cursorAt(next) }
 }
 
 /** Numbers are almost without gaps, so a slice of all jobs is a range of them. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { InvalidOptionError } from '../../errors.ts'
 import type { JobQuery } from '../../store/store.ts'
 import { aJob, failed, jobs, retryIn, succeeded } from './builders.ts'
 import type { StoreHarness } from './harness.ts'
@@ -35,6 +36,15 @@ export function finding(harness: StoreHarness): void {
     } while (cursor !== undefined)
 
     assert.deepEqual(pages.flat(), ids.toReversed())
+  })
+
+  test('a cursor that no page ended with is refused', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.insert(aJob())
+
+    for (const cursor of ['bogus', '', '-1', '0', '1.5', ' 7', '1e3', '99999999999999999999']) {
+      await assert.rejects(scene.store.find({}, cursor), InvalidOptionError, cursor)
+    }
   })
 
   test('get answers in the order asked', async (t) => {
