@@ -1,11 +1,11 @@
 /** `npm start`: the API, its worker and, without a mail server, the development mailbox, until a signal ends them. */
-import { accessSync, constants, mkdirSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import { pino } from 'pino'
+import { prepareDataFolder, takeDataFolder } from './data-folder.ts'
 import { Mailbox } from './email/mailbox/mailbox.ts'
 import { keptSecretKey } from './secret-key.ts'
 import { openService, type Service } from './service.ts'
@@ -33,7 +33,8 @@ async function start(): Promise<Running> {
       'STORE_URL: "memory:" is inside one process, and the worker is another. Leave it out, or name a file.',
     )
   }
-  prepareFolder(settings.dataDir)
+  prepareDataFolder(settings.dataDir)
+  process.on('exit', takeDataFolder(settings.dataDir))
   const secretKey = settings.secretKey ?? keptSecretKey(settings.dataDir)
   const log = pino({ level: settings.logLevel, base: null }, process.stderr)
   const { server, serve } = await listening(settings)
@@ -63,18 +64,6 @@ async function start(): Promise<Running> {
   await Promise.race([supervisor.start(), wait(workerStartMs)])
   announce(settings, server, baseUrl)
   return { service, server, supervisor, mailbox }
-}
-
-function prepareFolder(dataDir: string): void {
-  try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-    accessSync(dataDir, constants.W_OK | constants.X_OK)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw new StartError(
-      `DATA_DIR: cannot write in ${dataDir} (${code}). Choose another folder, or allow writing there.`,
-    )
-  }
 }
 
 /** Takes the port before anything else is done. Requests that come before the service is ready wait for it. */
@@ -141,10 +130,11 @@ async function stop({ service, server, supervisor, mailbox }: Running): Promise<
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref())
 
+const expectedErrors: ReadonlySet<string> = new Set(['SettingsError', 'DataFolderError', 'MigrationError'])
+
 function fail(error: unknown): never {
   const { name, message, stack } = error as Error
-  const expected =
-    error instanceof StartError || name === 'SettingsError' || name === 'MigrationError' || 'code' in (error as object)
+  const expected = error instanceof StartError || expectedErrors.has(name) || 'code' in (error as object)
   console.error(expected ? message : stack)
   process.exit(1)
 }

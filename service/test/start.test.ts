@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -109,6 +109,34 @@ test('a folder that cannot be written is said in one line', async (t) => {
 
   assert.equal(code, 1)
   assert.match(said(), /^DATA_DIR: cannot write in [^\n]*\n$/)
+})
+
+test(
+  'a folder that the system does not let anyone make is said in one line',
+  { skip: process.platform === 'linux' ? false : 'there is no /proc here', timeout: 20_000 },
+  async (t) => {
+    const { code, said } = await refusedStart(t, { DATA_DIR: '/proc/errand/data' })
+
+    assert.equal(code, 1)
+    assert.match(said(), /^DATA_DIR: cannot write in [^\n]*\n$/)
+  },
+)
+
+test('a second service on one folder is refused in one line, and a folder left by a dead one is taken', async (t) => {
+  const dataDir = temporaryFolder(t)
+  const first = await aStartedService(t, dataDir)
+  const worker = readFileSync(join(dataDir, 'worker.pid'), 'utf8')
+
+  const second = await refusedStart(t, {}, dataDir)
+  const pidAfter = readFileSync(join(dataDir, 'worker.pid'), 'utf8')
+  await first.end('SIGKILL')
+  const third = await aStartedService(t, dataDir)
+  await third.end('SIGTERM')
+
+  assert.equal(second.code, 1)
+  assert.match(second.said(), new RegExp(`^Another service \\(pid ${first.process.pid}\\) uses DATA_DIR [^\\n]*\\n$`))
+  assert.equal(pidAfter, worker)
+  assert.equal(existsSync(join(dataDir, 'service.pid')), false)
 })
 
 for (const [name, value] of [
