@@ -223,12 +223,18 @@ export class Worker {
       if (answer.gone) return await this.#beginAgain()
       this.#accept(answer)
       if (this.#isOver()) return
-      if (this.#crew.hasNews || (answer.more && this.#crew.hasRoom)) await this.#yield()
-      else if (this.options.burst && this.#crew.idle && !answer.more) this.#endSoon()
+      // Quick jobs have ended when this turn of the event loop has, and sleeping would only cost.
+      if (answer.claimed.length > 0 || this.#isBusy(answer)) await this.#yield()
+      if (this.#isBusy(answer)) return
+      if (this.options.burst && this.#crew.idle && !answer.more) this.#endSoon()
       else await this.#pause(answer.nextDueMs)
     } catch (error) {
       await this.#recover(error)
     }
+  }
+
+  #isBusy({ more }: Live): boolean {
+    return this.#crew.hasNews || (more && this.#crew.hasRoom)
   }
 
   async #turn(): Promise<TurnResult> {

@@ -13,7 +13,7 @@ import { refuseRemote, type FileSystemType } from './file-system.ts'
 import { idValue } from './job-row.ts'
 import { migrate } from './migrate.ts'
 import { Names } from './names.ts'
-import { isBusy } from './sqlite-errors.ts'
+import { isBusy, isFull, isNoDatabase } from './sqlite-errors.ts'
 import { prepareAll, type Statements } from './statements.ts'
 
 export type Synchronous = 'full' | 'normal'
@@ -109,7 +109,7 @@ function openFile(path: string, options: ConnectionOptions): DatabaseSync {
   } catch (error) {
     if (error instanceof ErrandError) throw error
     if (isBusy(error)) throw new StoreBusyError(openingMs)
-    throw new StoreOpenError(`Cannot open the store at ${path}: ${(error as Error).message}. ${advice(path)}`, {
+    throw new StoreOpenError(`Cannot open the store at ${path}: ${(error as Error).message}. ${advice(path, error)}`, {
       cause: error,
     })
   }
@@ -123,7 +123,8 @@ function prepareFolder(path: string, { allowNetworkFileSystem, fileSystemType }:
   accessSync(existsSync(path) ? path : folder, constants.R_OK | constants.W_OK)
 }
 
-function advice(path: string): string {
+function advice(path: string, error: unknown): string {
+  if (isNoDatabase(error)) return 'There is a file of another kind, which was left as it is. Choose another path.'
   if (existsSync(path) && statSync(path).isDirectory()) return 'It is a folder; name a file in it.'
   return 'Check that its folder is there, may be written by this user, and has room.'
 }
@@ -153,7 +154,7 @@ function refuseOldSqlite(db: DatabaseSync): void {
 }
 
 function readBack(db: DatabaseSync, path: string, wanted: number): void {
-  db.exec(`begin immediate; update errand_meta set value = value where key = 'seq'; commit`)
+  writeNothing(db)
   const { journal_mode: mode } = db.prepare('pragma journal_mode').get() as { journal_mode: string }
   const { synchronous } = db.prepare('pragma synchronous').get() as { synchronous: number }
   if (mode === 'wal' && synchronous === wanted) return
@@ -162,4 +163,14 @@ function readBack(db: DatabaseSync, path: string, wanted: number): void {
     `SQLite runs ${path} with journal mode "${mode}" and synchronous ${synchronous}, though WAL and ${wanted} were asked for, ` +
       `so jobs could be lost in a power cut. Use a local disk and the SQLite that comes with Node.`,
   )
+}
+
+/** On a full disk there is no room even for that, and a worker that starts there is to settle what it can all the same. */
+function writeNothing(db: DatabaseSync): void {
+  try {
+    db.exec(`begin immediate; update errand_meta set value = value where key = 'seq'; commit`)
+  } catch (error) {
+    if (db.isTransaction) db.exec('rollback')
+    if (!isFull(error)) throw error
+  }
 }

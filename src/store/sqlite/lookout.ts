@@ -10,6 +10,8 @@ import type { Connection } from './connection.ts'
 
 const looksAfterMs = [1, 2, 5]
 const pollMs = 250
+/** A busy worker sleeps and wakes by the hundred each second; its watch is not set up anew each time. */
+const lingerMs = 1_000
 
 export class Lookout {
   readonly #env: Env
@@ -21,6 +23,7 @@ export class Lookout {
   #poll: Timer | undefined
   #looks: Timer[] = []
   #again = false
+  #lingering: Timer | undefined
 
   constructor(env: Env, connection: Connection) {
     this.#env = env
@@ -42,7 +45,7 @@ export class Lookout {
     if (this.#waiting++ === 0) this.#arm()
     let joined = true
     return () => {
-      if (joined && --this.#waiting === 0) this.#disarm()
+      if (joined && --this.#waiting === 0) this.#linger()
       joined = false
     }
   }
@@ -54,14 +57,23 @@ export class Lookout {
   #arm(): void {
     // Whoever joins has looked at the store itself in this same turn of the loop.
     this.#version = this.version()
-    this.#watch()
-    this.#pollLater()
+    this.#lingering?.cancel()
+    this.#lingering = undefined
+    if (!this.#watcher) this.#watch()
+    if (!this.#poll) this.#pollLater()
+  }
+
+  #linger(): void {
+    this.#lingering = this.#env.after(lingerMs, () => this.#disarm())
   }
 
   #disarm(): void {
+    this.#lingering?.cancel()
+    this.#lingering = undefined
     this.#watcher?.close()
     this.#watcher = undefined
     this.#poll?.cancel()
+    this.#poll = undefined
     for (const timer of this.#looks) timer.cancel()
     this.#looks = []
   }
@@ -83,6 +95,7 @@ export class Lookout {
   #onChange(watcher: FSWatcher, kind: string): void {
     if (watcher !== this.#watcher) return
     if (kind === 'rename') this.#watch()
+    if (this.#waiting === 0) return
 
     this.#look()
     if (this.#looks.length > 0) this.#again = true
@@ -103,7 +116,6 @@ export class Lookout {
 
   #pollLater(): void {
     this.#poll = this.#env.after(pollMs, () => {
-      if (this.#waiting === 0) return
       if (!this.#watcher) this.#watch()
       this.#look()
       this.#pollLater()

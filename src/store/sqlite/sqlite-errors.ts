@@ -9,3 +9,6 @@ export const isFull = (error: unknown): boolean => code(error) === 13 || code(er
 
 /** Any other SQLITE_IOERR: nobody knows what has reached the disk, and the same sync must not be tried again. */
 export const isBroken = (error: unknown): boolean => (code(error) & 0xff) === 10 && !isFull(error)
+
+/** SQLITE_NOTADB: a file, and not one of SQLite's. */
+export const isNoDatabase = (error: unknown): boolean => code(error) === 26
