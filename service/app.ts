@@ -8,8 +8,10 @@ import { mailboxRoutes, type MailboxParts } from './email/mailbox/routes.ts'
 import { emailRoutes } from './email/routes.ts'
 import type { SentLog } from './email/sent-log.ts'
 import { healthRoutes, type HealthParts } from './health/routes.ts'
+import { jsonFault } from './http/json-body.ts'
 import { limitedBody, limitedPerUser } from './http/limits.ts'
-import { Problem, problemOf, problemResponse } from './http/problem.ts'
+import { notAnswered } from './http/method-not-allowed.ts'
+import { problemOf, problemResponse } from './http/problem.ts'
 import { requestLog } from './http/request-log.ts'
 import { makeRouter, type Router } from './http/router.ts'
 import { securityHeaders } from './http/security-headers.ts'
@@ -43,9 +45,9 @@ export function makeApp(parts: AppParts): Router {
   app.route('/', healthRoutes(parts))
   app.route('/', docsRoutes(app))
 
-  app.notFound((c) => problemResponse(c, new Problem('not-found', 'There is nothing at this path.')))
-  app.onError((error, c) => {
-    const problem = problemOf(error)
+  app.notFound((c) => problemResponse(c, notAnswered(app, c)))
+  app.onError(async (error, c) => {
+    const problem = (await jsonFault(error, c)) ?? problemOf(error)
     if (problem.kind === 'internal') parts.log.error({ err: error, requestId: c.get('requestId') }, 'a request failed')
 
     return problemResponse(c, problem)

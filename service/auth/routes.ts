@@ -2,6 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { isAddress } from '../email/address.ts'
+import { parsedJson } from '../http/json-body.ts'
 import { takeOrRefuse, type RateLimits } from '../http/limits.ts'
 import { Problem } from '../http/problem.ts'
 import {
@@ -209,7 +210,7 @@ function tokenRoute(router: Router, parts: AuthParts, throttle: LogInThrottle): 
 
 function missingCredentials(email: string | undefined): Problem {
   const missing = [...(email === undefined ? ['username'] : []), 'password']
-  const errors = missing.map((field) => ({ pointer: `/${field}`, message: 'required' }))
+  const errors = missing.map((field) => ({ pointer: `/${field}`, message: 'is required' }))
 
   return new Problem('invalid', 'Signing in takes an e-mail address as `username`, and a password.', { errors })
 }
@@ -243,11 +244,8 @@ async function bodyOf(c: Context<AppEnv>, type: string): Promise<unknown> {
   const text = await c.req.text()
   if (type === 'application/x-www-form-urlencoded') return Object.fromEntries(new URLSearchParams(text))
   if (type !== 'application/json') throw new Problem('unsupported-type', 'Expected a form or JSON.')
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    throw new Problem('bad-request', 'The body is not JSON.')
-  }
+
+  return parsedJson(text)
 }
 
 function resetRoutes(router: Router, parts: AuthParts, throttle: LogInThrottle): void {

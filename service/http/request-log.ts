@@ -17,6 +17,9 @@ export function requestLog(log: Logger, id: () => string): MiddlewareHandler<App
 
     c.res.headers.set('X-Request-Id', requestId)
     const ms = Math.round(performance.now() - startedAt)
-    log.info({ requestId, method: c.req.method, path: c.req.path, status: c.res.status, ms }, 'request')
+    const { status } = c.res
+    // At the usual level a terminal shows what went wrong here, and not everything that went well.
+    const level = status >= 500 ? 'warn' : 'debug'
+    log[level]({ requestId, method: c.req.method, path: c.req.path, status, ms }, 'request')
   }
 }

@@ -1,6 +1,7 @@
 /** The kind of router every part of the service makes its routes with: checked by zod, described in the OpenAPI page. */
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { ZodError } from 'zod'
+import { plainWords } from './plain-words.ts'
 import { Problem, type Misfit } from './problem.ts'
 
 /** Who sent the request, once the guard has let it pass. */
@@ -17,6 +18,8 @@ export interface Variables {
   /** Set on every route that is not public. */
   caller: Caller
 }
+
+z.config({ customError: plainWords })
 
 export type AppEnv = { Variables: Variables }
 export type Router = OpenAPIHono<AppEnv>
@@ -59,8 +62,9 @@ function misfits(issue: ZodError['issues'][number], target: string): Misfit[] {
   ]
 }
 
+/** A JSON pointer; that of the whole body is an empty text. */
 const pointerOf = (path: readonly PropertyKey[]) =>
-  `/${path.map((part) => String(part).replaceAll('~', '~0').replaceAll('/', '~1')).join('/')}`
+  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
 export const problemSchema = z
   .object({

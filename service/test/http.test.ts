@@ -64,6 +64,69 @@ test('a body that is no JSON, or of another type, is refused as such', async (t)
     assert.equal(await status('application/json', body), 422, body.slice(0, 20))
 })
 
+test('a body that does not fit is told where and in plain words', async (t) => {
+  const service = await aService(t, { worker: false })
+  const token = await service.signIn()
+  const answer = async (path: string, body: string) => {
+    const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` }
+    const response = await service.app.request(path, { method: 'POST', headers, body })
+    return (await response.json()) as Record<string, any>
+  }
+
+  for (const path of ['/register', '/token', '/tasks/email/send']) {
+    assert.match((await answer(path, '{"a": 1,}'))['detail'], /^The body is not valid JSON: .*position 8/, path)
+  }
+  assert.deepEqual((await answer('/register', '[]'))['errors'], [{ pointer: '', message: 'must be an object' }])
+  assert.deepEqual(
+    (await answer('/tasks/email/send', '{"to_email": 1, "subject": "", "priority": "asap"}'))['errors'],
+    [
+      { pointer: '/to_email', message: 'must be a text' },
+      { pointer: '/subject', message: 'must not be empty' },
+      { pointer: '/body', message: 'is required' },
+      { pointer: '/priority', message: 'must be one of low, normal, high, urgent' },
+    ],
+  )
+  const list = await service.request('GET', '/tasks/?limit=x&skip=-1', { token })
+  assert.deepEqual(((await list.json()) as Record<string, any>)['errors'], [
+    { pointer: 'skip', message: 'must be at least 0' },
+    { pointer: 'limit', message: 'must be a number' },
+  ])
+})
+
+test('a known path with another method is refused with the methods it takes', async (t) => {
+  const service = await aService(t, { worker: false })
+  const allow = async (method: string, path: string) => {
+    const response = await service.request(method, path)
+    return [response.status, response.headers.get('Allow')]
+  }
+
+  assert.deepEqual(await allow('GET', '/register'), [405, 'POST'])
+  assert.deepEqual(await allow('POST', '/tasks/'), [405, 'GET, HEAD'])
+  assert.deepEqual(await allow('PUT', '/tasks/abc'), [405, 'GET, HEAD, DELETE'])
+  assert.deepEqual(await allow('OPTIONS', '/data/sources'), [405, 'GET, HEAD, POST'])
+  assert.deepEqual(await allow('POST', '/nothing'), [404, null])
+})
+
+test('requests that went well are logged only for who looks closely', async (t) => {
+  const service = await aService(t, { worker: false })
+
+  await service.request('GET', '/livez')
+  await service.request('GET', '/nothing')
+
+  const lines = service
+    .logged()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  assert.deepEqual(
+    lines.filter(({ msg }) => msg === 'request').map(({ level, status }) => [level, status]),
+    [
+      [20, 200],
+      [20, 404],
+    ],
+  )
+})
+
 test('names that every object has are data like any other', async (t) => {
   const service = await aService(t, { worker: false })
   const body =

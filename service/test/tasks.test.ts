@@ -231,7 +231,8 @@ test('no route enqueues a task by name', async (t) => {
   for (const { name } of service.errand.tasks) {
     for (const path of [`/tasks/${name}`, `/tasks/${name.replace('.', '/')}`]) {
       if (path === '/tasks/email/send' || path === '/tasks/data/process') continue
-      assert.equal((await service.request('POST', path, { token, json: {} })).status, 404, path)
+      const { status } = await service.request('POST', path, { token, json: {} })
+      assert.ok(status === 404 || status === 405, `${status} ${path}`)
     }
   }
 })
