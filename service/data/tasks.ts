@@ -61,7 +61,7 @@ export function handleDataTasks(jobs: Jobs, folders: DataFolders): void {
       outputPath: resultPath(folders, job.id, output_format),
       signal: job.signal,
       onProgress: ({ fraction, recordsRead }) =>
-        job.progress(Math.floor((fraction ?? 0) * 100), { of: 100, data: { records: recordsRead } }),
+        job.progress(Math.floor((fraction ?? 0) * 1_000) / 10, { of: 100, data: { records: recordsRead } }),
     }).catch(giveUpWhereHopeless)
 
     return { ...result, data: data ?? null, download: `/tasks/${job.id}/result` }

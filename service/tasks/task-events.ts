@@ -39,7 +39,7 @@ export function taskEvents(c: Context, row: TaskRow, parts: Parts): Response {
     try {
       for await (const { event, record } of changes(row, parts, signal)) {
         sent += 1
-        const id = isFinalStatus(record.status) ? endId : String(sent)
+        const id = event === 'end' ? endId : String(sent)
         await stream.writeSSE({ event, id, data: JSON.stringify(parts.recordOf(record)) })
       }
     } finally {
@@ -53,7 +53,10 @@ export function taskEvents(c: Context, row: TaskRow, parts: Parts): Response {
 async function* changes(row: TaskRow, { errand, follower, isWelcome }: Parts, signal: AbortSignal) {
   let record = await follower.current(row)
   yield { event: 'snapshot', record }
-  if (isFinalStatus(record.status)) return
+  if (isFinalStatus(record.status)) {
+    yield { event: 'end', record }
+    return
+  }
 
   // News from other processes may be late or lost; the record itself never is for long.
   for await (const update of ticking(errand.job(row.task_id).updates({ signal }), lookAgainMs)) {

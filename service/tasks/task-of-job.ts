@@ -56,10 +56,11 @@ export function lostTask(now: number): TaskChange {
   return { status: 'failed', progress: 0, result: null, error, started_at: null, completed_at: now }
 }
 
+/** With one decimal: what a division leaves behind the comma is noise. */
 export function percentOf(progress: Progress | undefined): number {
   if (!progress?.of) return 0
 
-  const percent = Math.round((progress.done / progress.of) * 10_000) / 100
+  const percent = Math.round((progress.done / progress.of) * 1_000) / 10
 
   return Math.min(100, Math.max(0, percent))
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { percentOf } from '../tasks/task-of-job.ts'
 import { aService, eventually, finished, type TestService } from './a-service.ts'
 
 const email = {
@@ -297,7 +298,9 @@ test('who has seen the end and comes back is told that there is no more', async 
   const events = (headers: Record<string, string>) =>
     service.request('GET', `/tasks/${task_id}/events`, { token, headers })
 
-  assert.match(await (await events({})).text(), /^event: snapshot\n.*"status":"completed".*\nid: end\n\n$/s)
+  const snapshotAndEnd =
+    /^event: snapshot\ndata: .*"status":"completed".*\nid: 1\n\nevent: end\ndata: .*"status":"completed".*\nid: end\n\n$/
+  assert.match(await (await events({})).text(), snapshotAndEnd)
   assert.equal((await events({ 'Last-Event-ID': 'end' })).status, 204)
 })
 
@@ -342,6 +345,13 @@ test('a record keeps its result after its job is gone', async (t) => {
   await service.errand.job(task_id).remove()
 
   assert.deepEqual(await read(service, token, task_id), done)
+})
+
+test('progress has at most one decimal', () => {
+  for (let done = 0; done <= 1_000; done += 1) {
+    assert.equal(percentOf({ done: done / 10, of: 100 }), done / 10)
+    assert.match(String(percentOf({ done, of: 7_001 })), /^\d+(\.\d)?$/)
+  }
 })
 
 test('a record is brought up to date without anyone reading it', async (t) => {
