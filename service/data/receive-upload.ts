@@ -10,7 +10,8 @@ import { pipeline } from 'node:stream/promises'
 import { Busboy, type BusboyHeaders } from '@fastify/busboy'
 import { Problem } from '../http/problem.ts'
 import { InvalidUploadError } from './errors.ts'
-import { sniffedBytes, uploadKind, type UploadKind } from './upload-kind.ts'
+import { checkedUploadKind } from './upload-check.ts'
+import { sniffedBytes, type UploadKind } from './upload-kind.ts'
 
 export interface ReceivedFile {
   /** What the sender calls it: data, never a path. */
@@ -33,6 +34,7 @@ export interface Receiving {
 
 interface FilePart {
   readonly name: string | undefined
+  readonly contentType: string | undefined
   readonly stream: Readable
   /** Settles when the whole body has been read. */
   readonly rest: Promise<void>
@@ -61,7 +63,7 @@ async function filePart(receiving: Receiving): Promise<FilePart> {
   const type = (receiving.headers['content-type'] ?? '').toLowerCase()
   if (type.startsWith('multipart/form-data')) return multipartFile(receiving)
   if (/^(text\/(csv|plain)|application\/(json|x-ndjson|jsonl|octet-stream))\s*(;|$)/.test(type)) {
-    return { name: cleanName(receiving.name), stream: receiving.body, rest: Promise.resolve() }
+    return { name: cleanName(receiving.name), contentType: type, stream: receiving.body, rest: Promise.resolve() }
   }
   throw new Problem(
     'unsupported-type',
@@ -79,11 +81,11 @@ function multipartFile({ body, headers, maxBytes }: Receiving): Promise<FilePart
     })
     rest.then(() => reject(noFile('The form has no file.')), reject)
 
-    form.on('file', (_field, stream, name) => {
+    form.on('file', (_field, stream, name, _encoding, contentType) => {
       // A part that is cut short reports it once, whether or not anybody reads yet, and never ends.
       stream.on('error', (error) => stream.destroy(error))
       rest.catch((error: Error) => stream.destroy(error))
-      resolve({ name: cleanName(name), stream, rest })
+      resolve({ name: cleanName(name), contentType, stream, rest })
     })
   })
 }
@@ -115,7 +117,7 @@ function cleanName(name: string | undefined): string | undefined {
 }
 
 async function write(
-  { name, stream }: FilePart,
+  { name, contentType, stream }: FilePart,
   { partPath, maxBytes }: Receiving,
 ): Promise<Omit<ReceivedFile, 'name'>> {
   await using file = await open(partPath, 'wx', 0o600)
@@ -124,6 +126,7 @@ async function write(
   let headBytes = 0
   let bytes = 0
   let kind: UploadKind | undefined
+  const kindOf = (whole: boolean) => checkedUploadKind({ bytes: Buffer.concat(head), whole, name, contentType })
 
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     bytes += chunk.length
@@ -133,11 +136,11 @@ async function write(
     if (kind === undefined) {
       head.push(chunk)
       headBytes += chunk.length
-      if (headBytes >= sniffedBytes) kind = uploadKind(Buffer.concat(head), name)
+      if (headBytes >= sniffedBytes) kind = await kindOf(false)
     }
     await file.writeFile(chunk)
   }
-  kind ??= uploadKind(Buffer.concat(head), name)
+  kind ??= await kindOf(true)
   await file.sync()
 
   return { kind, bytes, sha256: hash.digest('hex') }

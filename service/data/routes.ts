@@ -82,7 +82,8 @@ const upload = createRoute({
   ...common,
   method: 'post',
   path: '/data/sources',
-  description: 'A file of up to 1 GB: CSV, JSON (an array of objects) or NDJSON. As a form, or as the body itself.',
+  description:
+    'A file of up to 1 GB: CSV, JSON (an array of objects) or NDJSON. As a form, or as the body itself. The content tells which; what is declared as JSON or NDJSON has to be that.',
   request: {
     query: z.object({
       name: z.string().max(200).optional().openapi({ description: 'For a body that is the file itself' }),
@@ -92,6 +93,7 @@ const upload = createRoute({
       content: {
         'multipart/form-data': { schema: z.object({ file }) },
         'text/csv': { schema: z.string() },
+        'application/json': { schema: z.array(z.record(z.string(), z.unknown())) },
         'application/x-ndjson': { schema: z.string() },
       },
     },

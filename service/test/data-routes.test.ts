@@ -59,7 +59,9 @@ test('a file can be the body itself, as CSV, JSON or NDJSON', async (t) => {
   for (const [type, body] of [
     ['text/csv', csv],
     ['application/json', '[{"a":1}]'],
+    ['application/json', JSON.stringify(Array.from({ length: 9_000 }, (_, id) => ({ id, name: 'ä' })))],
     ['application/x-ndjson', '{"a":1}\n{"a":2}\n'],
+    ['application/jsonl', '{"a":1}'],
     ['application/octet-stream', csv],
   ]) {
     kinds.push(
@@ -67,7 +69,7 @@ test('a file can be the body itself, as CSV, JSON or NDJSON', async (t) => {
     )
   }
 
-  assert.deepEqual(kinds, ['csv', 'json', 'ndjson', 'csv'])
+  assert.deepEqual(kinds, ['csv', 'json', 'json', 'ndjson', 'ndjson', 'csv'])
 })
 
 test('two uploads of one name are two sources, listed newest first', async (t) => {
@@ -126,7 +128,7 @@ test('a file at the limit is taken, one byte more is refused, and nothing of it 
 })
 
 test('what is no data, no file or no form is refused, and nothing of it stays', async (t) => {
-  const service = await aService(t, { worker: false })
+  const service = await aService(t, { worker: false, limits: { uploads: { burst: 100, refillMs: 1 } } })
   const token = await service.signIn()
   const multipart = (boundary: string) => ({ 'Content-Type': `multipart/form-data${boundary}` })
   const png = new Blob([Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')])
@@ -143,6 +145,17 @@ test('what is no data, no file or no form is refused, and nothing of it stays', 
     [422, { body: `${part}\r\na,b`, headers: multipart('; boundary=x') }],
     [422, { body: `${part}Content-Disposition`, headers: multipart('; boundary=x') }],
     [422, { body: `--x\r\n${'A: b\r\n'.repeat(5_000)}\r\n`, headers: multipart('; boundary=x') }],
+    [422, form('', 'a.csv')],
+    [422, form(' \n', 'a.csv')],
+    [422, form('[{"a":1},{"a":}]', 'a.json')],
+    [422, { body: '', headers: { 'Content-Type': 'text/csv' } }],
+    [422, { body: 'a,b\n1,2\n', headers: { 'Content-Type': 'application/json' } }],
+    [422, { body: '{"a":1', headers: { 'Content-Type': 'application/json' } }],
+    [422, { body: '[1,2]', headers: { 'Content-Type': 'application/json' } }],
+    [422, { body: `[{"a":1},oops${' '.repeat(100_000)}]`, headers: { 'Content-Type': 'application/json' } }],
+    [422, { body: '{"a":1}\n{"a":2}\n', headers: { 'Content-Type': 'application/json; charset=utf-8' } }],
+    [422, { body: '[{"a":1}]', headers: { 'Content-Type': 'application/x-ndjson' } }],
+    [422, { body: csv, headers: { 'Content-Type': 'application/x-ndjson' } }],
     [415, { body: '<a/>', headers: { 'Content-Type': 'application/xml' } }],
     [415, { body: csv, headers: { 'Content-Type': 'application/x-www-form-urlencoded' } }],
   ]
