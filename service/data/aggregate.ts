@@ -10,7 +10,10 @@ export type Aggregate =
       readonly total_count: number
       /** `by_status` is there when any record has a `status`; those without one, or with null, count as "unknown". */
       readonly groups: { by_status?: { [status: string]: number } }
-      /** There when any field holds numbers. Booleans are no numbers, and ids (`id`, `user_id`, `userId`) are names. */
+      /**
+       * There when any field is numeric: all its values are numbers, apart from null. Booleans are no numbers, texts
+       * neither, and ids (`id`, `user_id`, `userId`) are names.
+       */
       readonly numeric_aggregates?: { [field: string]: NumericAggregate }
     }
 
@@ -24,24 +27,25 @@ export type NumericAggregate = {
 
 /** A field with more different statuses than this is no status; the further ones count together as "(other)". */
 export const mostGroups = 1_000
-const mostNumericFields = 10_000
+const mostFields = 10_000
 const longestGroupName = 200
 
 export async function aggregateRecords(records: AsyncIterable<DataRecord>): Promise<Aggregate> {
   const statuses = new GroupCount()
-  const numbers = new Map<string, NumberTally>()
+  const fields = new Map<string, NumberTally | 'not numeric'>()
   let total = 0
   for await (const record of records) {
     total += 1
     statuses.see(fieldOf(record, 'status'))
-    for (const field of Object.keys(record)) tallyNumber(numbers, field, record[field]!)
+    for (const field of Object.keys(record)) tally(fields, field, record[field]!)
   }
   if (total === 0) return { error: 'No data to aggregate' }
+  const numbers = [...fields].flatMap(([field, tally]) => (tally === 'not numeric' ? [] : [[field, tally.aggregate()]]))
 
   return {
     total_count: total,
     groups: statuses.met ? { by_status: statuses.counts() } : {},
-    ...(numbers.size > 0 ? { numeric_aggregates: numericAggregates(numbers) } : {}),
+    ...(numbers.length > 0 ? { numeric_aggregates: Object.fromEntries(numbers) } : {}),
   }
 }
 
@@ -49,19 +53,15 @@ export function isIdField(field: string): boolean {
   return /(?:^|[_\s-])id$/i.test(field) || /[a-z0-9]Id$/.test(field)
 }
 
-function tallyNumber(numbers: Map<string, NumberTally>, field: string, value: JsonValue): void {
-  if (typeof value !== 'number') return
-  const known = numbers.get(field)
-  if (known !== undefined) return known.add(value)
-  if (isIdField(field)) return
-  if (numbers.size === mostNumericFields) {
-    throw new InvalidUploadError(`The records have more than ${mostNumericFields} different numeric fields.`)
+/** One value that is no number, wherever it stands, makes the field no numeric one. */
+function tally(fields: Map<string, NumberTally | 'not numeric'>, field: string, value: JsonValue): void {
+  const known = fields.get(field)
+  if (value === null || known === 'not numeric') return
+  if (known !== undefined) return typeof value === 'number' ? known.add(value) : void fields.set(field, 'not numeric')
+  if (fields.size === mostFields) {
+    throw new InvalidUploadError(`The records have more than ${mostFields} different fields, the most to aggregate.`)
   }
-  numbers.set(field, new NumberTally(value))
-}
-
-function numericAggregates(numbers: ReadonlyMap<string, NumberTally>): { [field: string]: NumericAggregate } {
-  return Object.fromEntries([...numbers].map(([field, tally]) => [field, tally.aggregate()]))
+  fields.set(field, typeof value === 'number' && !isIdField(field) ? new NumberTally(value) : 'not numeric')
 }
 
 class GroupCount {

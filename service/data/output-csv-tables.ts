@@ -6,20 +6,17 @@ import type { Formulas } from './neutralise.ts'
 import { csvCells, csvForm } from './output-csv.ts'
 import type { JsonValue } from './record.ts'
 
-/** An analysis as a table: a row for each field. */
+/** An analysis as a table: a row for each entry of `field_types`. A field that is null everywhere has none. */
 export function csvOfAnalysis(analysis: Analysis, formulas: Formulas): string {
   if ('error' in analysis) return csvTable([['error'], [analysis.error]], formulas)
-  const rows = analysis.fields.map((field) => {
-    const entry = Object.hasOwn(analysis.field_types, field) ? analysis.field_types[field] : undefined
-    return [
-      field,
-      entry?.type ?? null,
-      entry?.unique_values ?? 0,
-      entry?.unique_values_at_least ?? false,
-      entry?.null_count ?? analysis.total_records,
-      analysis.total_records,
-    ]
-  })
+  const rows = Object.entries(analysis.field_types).map(([field, entry]) => [
+    field,
+    entry.type,
+    entry.unique_values,
+    entry.unique_values_at_least ?? false,
+    entry.null_count,
+    analysis.total_records,
+  ])
   const header = ['field', 'type', 'unique_values', 'unique_values_at_least', 'null_count', 'total_records']
 
   return csvTable([header, ...rows], formulas)

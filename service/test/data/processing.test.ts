@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { aggregateRecords, mostGroups } from '../../data/aggregate.ts'
 import { analyzeRecords } from '../../data/analyze.ts'
 import { cleanRecord, cleanRecords } from '../../data/clean.ts'
+import { processData } from '../../data/process.ts'
 import { recordFilter } from '../../data/filters.ts'
 import type { Filters } from '../../data/filters.ts'
 import type { DataRecord } from '../../data/record.ts'
 import { sampleSource } from '../../data/sources.ts'
 import { transformRecord } from '../../data/transform.ts'
-import { all, streamOf } from './scene.ts'
+import { all, folderFor, streamOf } from './scene.ts'
 
 function kept(filters: Filters | null | undefined, ...records: DataRecord[]): DataRecord[] {
   return records.filter(recordFilter(filters))
@@ -118,6 +120,34 @@ test('an aggregate counts statuses and sums numbers, but neither booleans nor id
     },
   })
   assert.deepEqual(await aggregateRecords(sampleSource('users')), { total_count: 3, groups: {} })
+})
+
+test('a field is numeric only if all its values are numbers, apart from null', async () => {
+  const records = [
+    { note: 'late', amount: null, mixed: 1, flag: 1 },
+    { note: -2, amount: 2, mixed: 'two', flag: true },
+    { note: null, amount: 4, mixed: 3, flag: 1 },
+  ]
+  const aggregate = await aggregateRecords(streamOf<DataRecord>(records))
+
+  assert.ok(!('error' in aggregate))
+  assert.deepEqual(aggregate.numeric_aggregates, { amount: { sum: 6, avg: 3, min: 2, max: 4, count: 2 } })
+})
+
+test('a field that is null everywhere is named, and has no entry in any form', async (t) => {
+  const records = [{ id: 1, empty: null }, { id: 2 }]
+  const folder = await folderFor(t)
+  const analyzed = async (outputFormat: 'json' | 'csv' | 'xml') => {
+    const outputPath = join(folder, outputFormat)
+    return (
+      await processData({ records: streamOf<DataRecord>(records), processingType: 'analyze', outputFormat, outputPath })
+    ).data!
+  }
+
+  const json = JSON.parse(await analyzed('json')) as { fields: string[]; field_types: object }
+  assert.deepEqual([json.fields, Object.keys(json.field_types)], [['id', 'empty'], ['id']])
+  assert.ok(!(await analyzed('csv')).includes('empty'))
+  assert.ok(!(await analyzed('xml')).includes('<empty'))
 })
 
 test('records without a status count as unknown where others have one', async () => {
