@@ -19,6 +19,7 @@ import { TokenBuckets } from '../http/token-buckets.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import type { Accounts } from './accounts.ts'
 import { notSignedIn } from './guard.ts'
+import { isCommonPassword } from './common-passwords.ts'
 import { LogInThrottle } from './log-in-throttle.ts'
 import { normalAddress } from '../email/address.ts'
 import { resetPage } from './reset-page.ts'
@@ -45,7 +46,8 @@ const noControls = (text: string) => !/\p{Cc}/u.test(text)
 const passwordField = z
   .string()
   .min(8, 'expected at least 8 characters')
-  .max(128, 'expected at most 128 characters')
+  .max(128, { error: 'expected at most 128 characters', abort: true })
+  .refine((text) => !isCommonPassword(text), 'is among the passwords that are tried first: choose another')
   .openapi({ example: 'correct horse battery' })
 /** The name goes into greetings and subjects. */
 const nameField = z
@@ -54,6 +56,7 @@ const nameField = z
   .min(1)
   .max(100)
   .refine(noControls, 'line breaks and control characters are not allowed')
+  .refine((text) => text.isWellFormed(), 'half a character (a lone surrogate) is not allowed')
 
 const registration = z
   .strictObject({ email: emailField, password: passwordField, name: nameField.optional() })

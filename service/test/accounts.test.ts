@@ -280,6 +280,8 @@ test("registering refuses fields that are wrong, missing or the service's own", 
   assert.deepEqual(await refusal(t, {}), ['/email', '/password'])
   assert.deepEqual(await refusal(t, { email: 'x', password: 'short' }), ['/email', '/password'])
   assert.deepEqual(await refusal(t, { email: ann, password: 'x'.repeat(129) }), ['/password'])
+  assert.deepEqual(await refusal(t, { email: ann, password: 'Password1' }), ['/password'])
+  assert.deepEqual(await refusal(t, { email: ann, password, name: 'half \ud83d' }), ['/name'])
   assert.deepEqual(await refusal(t, { email: ann, password, name: 'a\r\nBcc: x@example.com' }), ['/name'])
   assert.deepEqual(await refusal(t, { email: ann, password, active: 1, id: 1, password_hash: 'x' }), [
     '/active',

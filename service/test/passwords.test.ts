@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isCommonPassword } from '../auth/common-passwords.ts'
 import { BoundedQueue, Passwords, parsePhc, phc } from '../auth/passwords.ts'
 
 test('a password is kept as Argon2id with at least what OWASP recommends', async () => {
@@ -7,6 +8,13 @@ test('a password is kept as Argon2id with at least what OWASP recommends', async
 
   assert.match(hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/)
   assert.equal(phc(parsePhc(hash)), hash)
+})
+
+test('what is tried first is no password, however it is written', () => {
+  for (const common of ['password', 'PASSWORD', 'Password123!', '12345678', 'qwertyuiop', 'iloveyou', 'zzzzzzzzzz'])
+    assert.ok(isCommonPassword(common), common)
+  for (const good of ['correct horse battery', 'password of the old sailor', '7f3a91bc'])
+    assert.ok(!isCommonPassword(good), good)
 })
 
 test('only the right password fits, to the last of its 128 characters', async () => {
