@@ -51,7 +51,7 @@ const wholeNumber = (least: number, most: number) =>
     .transform(Number)
     .refine((value) => value >= least && value <= most, `expected a whole number from ${least} to ${most}`)
 
-const schema = z.object({
+const settingsSchema = z.object({
   HOST: optional(
     z
       .string()
@@ -82,6 +82,17 @@ const schema = z.object({
   LOG_LEVEL: optional(
     z.enum(['debug', 'info', 'warn', 'error', 'silent'], 'expected debug, info, warn, error or silent').default('info'),
   ),
+})
+
+const schema = settingsSchema.superRefine(({ SMTP_USERNAME, SMTP_PASSWORD }, context) => {
+  if ((SMTP_USERNAME === undefined) === (SMTP_PASSWORD === undefined)) return
+  const [missing, given] =
+    SMTP_PASSWORD === undefined ? ['SMTP_PASSWORD', 'SMTP_USERNAME'] : ['SMTP_USERNAME', 'SMTP_PASSWORD']
+  context.addIssue({
+    code: 'custom',
+    path: [missing],
+    message: `is missing, but ${given} is set. Set both or neither.`,
+  })
 })
 
 /**

@@ -78,6 +78,18 @@ test('every bad setting is named, in a line of its own', () => {
   )
 })
 
+test('a user name for the mail server goes with a password', () => {
+  for (const [given, missing] of [
+    ['SMTP_USERNAME', 'SMTP_PASSWORD'],
+    ['SMTP_PASSWORD', 'SMTP_USERNAME'],
+  ] as const) {
+    assert.throws(() => readSettings({ SMTP_SERVER: 'mail.example.com', [given]: 'x' }), {
+      name: 'SettingsError',
+      message: `${missing}: is missing, but ${given} is set. Set both or neither.`,
+    })
+  }
+})
+
 test('an empty setting means the same as none', () => {
   assert.equal(readSettings({ PORT: '', SMTP_SERVER: '' }).port, 8000)
 })

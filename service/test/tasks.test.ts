@@ -185,7 +185,9 @@ test('lists and bodies have limits, and unknown fields are refused', async (t) =
   ]) {
     assert.equal(await status('POST', '/tasks/data/process', { ...data, ...wrong }), 422, JSON.stringify(wrong))
   }
-  assert.equal(await status('POST', '/tasks/email/send', { ...email, priority: 'asap' }), 422)
+  for (const wrong of [{ priority: 'asap' }, { subject: '  ' }, { subject: 'half \ud83d' }, { body: '\udc00' }]) {
+    assert.equal(await status('POST', '/tasks/email/send', { ...email, ...wrong }), 422, JSON.stringify(wrong))
+  }
   assert.equal(await status('POST', '/tasks/email/send', { ...email, body: 'x'.repeat(600_000) }), 422)
   assert.equal(await status('POST', '/tasks/email/send', { ...email, body: 'x'.repeat(1_100_000) }), 413)
 })
