@@ -81,6 +81,17 @@ test('the page shows what strangers wrote as text', async (t) => {
 
 const paths = ['/mailbox', '/mailbox/messages', '/mailbox/messages/1']
 
+test('the mailbox is a page for browsers and JSON for who asks for it', async (t) => {
+  const service = await aService(t)
+  await service.signIn('ann@example.com')
+  const typeFor = async (accept: string) =>
+    (await service.request('GET', '/mailbox', { headers: { Accept: accept } })).headers.get('Content-Type')
+
+  assert.match((await typeFor('application/json'))!, /^application\/json/)
+  for (const accept of ['*/*', 'text/html,application/xhtml+xml,*/*;q=0.8', 'text/html, application/json;q=0.5'])
+    assert.match((await typeFor(accept))!, /^text\/html/, accept)
+})
+
 test('with a mail server set there is no mailbox', async (t) => {
   const service = await aService(t, { withoutMailbox: true, worker: false })
 

@@ -2,13 +2,73 @@
  * The development mailbox as a page and as JSON. It needs no token, so that it can be read before there is one;
  * therefore it answers only on this machine, and only while no real mail server is set.
  */
+import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { accepts } from 'hono/accepts'
 import { html } from 'hono/html'
 import { page } from '../../http/page.ts'
 import { Problem } from '../../http/problem.ts'
-import { makeRouter, type Router } from '../../http/router.ts'
+import { jsonAnswer, makeRouter, problems, type Router } from '../../http/router.ts'
 import { isLoopback } from '../../settings.ts'
 import type { Mailbox, ReceivedMessage } from './mailbox.ts'
+
+const mail = z
+  .object({
+    id: z.string(),
+    received_at: z.iso.datetime(),
+    from: z.string(),
+    to: z.array(z.string()),
+    subject: z.string(),
+    text: z.string(),
+    message_id: z.string().nullable(),
+  })
+  .openapi('Mail')
+
+/** Written down for the OpenAPI page only. */
+const common = {
+  method: 'get' as const,
+  tags: ['mailbox'],
+  description: 'Only on this machine, and only while no mail server is set.',
+}
+const request = { query: z.object({ to: z.string().optional() }) }
+const described = {
+  page: createRoute({
+    ...common,
+    path: '/mailbox',
+    operationId: 'showMailbox',
+    summary: 'See the e-mails as a page, or as JSON for who accepts that',
+    request,
+    responses: {
+      200: {
+        description: 'The e-mails, newest first',
+        content: { 'text/html': { schema: z.string() }, 'application/json': { schema: z.array(mail) } },
+      },
+      ...problems(404),
+    },
+  }),
+  list: createRoute({
+    ...common,
+    path: '/mailbox/messages',
+    operationId: 'listMail',
+    summary: 'List the e-mails in the mailbox',
+    request,
+    responses: { 200: jsonAnswer(z.array(mail), 'The e-mails, newest first'), ...problems(404) },
+  }),
+  read: createRoute({
+    ...common,
+    path: '/mailbox/messages/{id}',
+    operationId: 'readMail',
+    summary: 'Read one e-mail with its headers',
+    request: { params: z.object({ id: z.string() }) },
+    responses: {
+      200: jsonAnswer(
+        mail.extend({ headers: z.array(z.object({ name: z.string(), value: z.string() })) }),
+        'The e-mail',
+      ),
+      ...problems(404),
+    },
+  }),
+}
 
 export interface MailboxParts {
   /** Left out while a mail server is set, or when the service is reachable from outside. */
@@ -24,23 +84,35 @@ export function mailboxRoutes({ mailbox, addressOf }: MailboxParts): Router {
     return mailbox
   }
 
-  router.get('/mailbox', async (c) => mailboxPage(c, await open(c).messages()))
-  router.get('/mailbox/messages', async (c) => {
+  const asked = async (c: Context) => {
     const messages = await open(c).messages()
     const to = c.req.query('to')?.toLowerCase()
-    const asked =
-      to === undefined ? messages : messages.filter((each) => each.to.some((address) => address.toLowerCase() === to))
 
-    return c.json(asked.map(summary))
+    return to === undefined
+      ? messages
+      : messages.filter((each) => each.to.some((address) => address.toLowerCase() === to))
+  }
+  for (const route of Object.values(described)) router.openAPIRegistry.registerPath(route)
+
+  router.get('/mailbox', async (c) => {
+    const messages = await asked(c)
+    c.header('Vary', 'Accept')
+
+    return wantsJson(c) ? c.json(messages.map(summary)) : mailboxPage(c, messages)
   })
+  router.get('/mailbox/messages', async (c) => c.json((await asked(c)).map(summary)))
   router.get('/mailbox/messages/:id', async (c) => {
     const message = (await open(c).messages()).find(({ id }) => id === c.req.param('id'))
     if (!message) throw new Problem('not-found', 'There is no such message.')
 
-    return c.json({ ...summary(message), headers: message.headers })
+    return c.json({ ...summary(mail), headers: message.headers })
   })
   return router
 }
+
+const wantsJson = (c: Context) =>
+  accepts(c, { header: 'Accept', supports: ['text/html', 'application/json'], default: 'text/html' }) ===
+  'application/json'
 
 const isLocal = (address: string) => isLoopback(address.replace(/^::ffff:/, ''))
 
