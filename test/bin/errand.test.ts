@@ -22,7 +22,10 @@ function aPackage(t: TestContext, { oldestNode = '20.0', checkout = false } = {}
     ['dist/main.js', 'build'],
   ] as const) {
     mkdirSync(join(folder, name, '..'))
-    writeFileSync(join(folder, name), `console.log('from the ${from}:', ...process.argv.slice(2))`)
+    writeFileSync(
+      join(folder, name),
+      `export async function main(args) { console.log('from the ${from}:', ...args); return 7 }`,
+    )
   }
   if (checkout) writeFileSync(join(folder, 'tsconfig.build.json'), '{}')
 
@@ -44,16 +47,16 @@ test('an older Node is told in one line which one is needed', (t) => {
   assert.match(stderr, /^Errand needs Node 99\.3 or newer, this is \d+\.\d+\.\d+ \(.+\)\.\n$/)
 })
 
-test('the published package runs its build', (t) => {
+test('the published package runs its build, and ends with the code that it gives', (t) => {
   const { status, stdout } = errand(aPackage(t), 'jobs', 'list')
 
-  assert.deepEqual([status, stdout], [0, 'from the build: jobs list\n'])
+  assert.deepEqual([status, stdout], [7, 'from the build: jobs list\n'])
 })
 
 test('a checkout runs its sources, even where there is a build', (t) => {
   const { status, stdout, stderr } = errand(aPackage(t, { checkout: true }), 'jobs', 'list')
 
-  assert.deepEqual([status, stdout, stderr], [0, 'from the sources: jobs list\n', ''])
+  assert.deepEqual([status, stdout, stderr], [7, 'from the sources: jobs list\n', ''])
 })
 
 test('a checkout whose sources do not load fails, and does not start again for ever', (t) => {
