@@ -13,6 +13,23 @@ test('ids are UUIDv7 that begin with their millisecond', () => {
   assert.ok(isUuid(id))
 })
 
+test('a UUID is told from what only looks like one', () => {
+  const id = '0199aaaa-0000-7000-8000-0123456789ab'
+
+  assert.ok(isUuid(id))
+  for (const other of [
+    '',
+    id.slice(1),
+    `${id}0`,
+    id.toUpperCase(),
+    id.replace('-', '0'),
+    id.replace('b', 'g'),
+    id.replace('0', '-'),
+  ]) {
+    assert.equal(isUuid(other), false, other)
+  }
+})
+
 test('each id is greater than the one before, within a millisecond and when the clock goes back', () => {
   let now = 1_700_000_000_000
   const next = makeIds(

@@ -21,6 +21,8 @@ import { Wakeup } from './wakeup.ts'
 const heartbeatMs = 1000
 /** What is due may be for others to take, or not to be had yet: a worker does not spin on it. */
 const shortestSleepMs = 10
+/** A reason of its own: the default one is an error with a stack, made each time. */
+const awake = 'awake'
 const longestTroubleMs = 5000
 /** A signalled handler has this long to end before its job is given back without it. */
 const abandonMs = 500
@@ -284,7 +286,7 @@ export class Worker {
     const ms = Math.min(heartbeatMs, this.options.leaseMs / 5, Math.max(shortestSleepMs, nextDueMs))
 
     const why = await Promise.race([this.#wakeup.woken, this.#store.wait(this.#incarnation, queues, ms, asleep.signal)])
-    asleep.abort()
+    if (why === undefined) asleep.abort(awake)
     // What ends together wakes one by one; work that has come to the store is all there.
     if (why !== 'work') await this.#yield()
   }

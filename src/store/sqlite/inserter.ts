@@ -2,9 +2,11 @@
  * Group commit: calls that arrive within one turn of the event loop share a transaction.
  *
  * Nothing waits for a timer. A transaction takes so many jobs and no more; the loop gets a
- * breath between two of them.
+ * breath between two of them. Callers are told when their jobs are on the disk; workers see them
+ * at once, so a job may run a moment before `enqueue` resolves.
  */
 import type { Env } from '../../env.ts'
+import { UnknownOutcomeError } from '../../errors.ts'
 import type { InsertOutcome, NewJob } from '../store.ts'
 import { insertCall } from './insert.ts'
 import type { Step } from './step.ts'
@@ -24,12 +26,16 @@ export const bytesPerTransaction = 1_048_576
 export class Inserter {
   readonly #env: Env
   readonly #write: Write
+  readonly #durable: () => Promise<void>
+  readonly #telling = new Set<Promise<void>>()
   #calls: Call[] = []
   #flushing: Promise<void> | undefined
 
-  constructor(env: Env, write: Write) {
+  /** `write` commits lightly; `durable` resolves when what has been committed is as safe as was promised. */
+  constructor(env: Env, write: Write, durable: () => Promise<void>) {
     this.#env = env
     this.#write = write
+    this.#durable = durable
   }
 
   insert(calls: readonly (readonly NewJob[])[]): Promise<InsertOutcome[][]> {
@@ -42,9 +48,10 @@ export class Inserter {
     return Promise.all(outcomes)
   }
 
-  /** Resolves when all that was asked for so far is written. */
+  /** Resolves when all that was asked for so far is written and told. */
   async idle(): Promise<void> {
     while (this.#flushing) await this.#flushing
+    await Promise.all(this.#telling)
   }
 
   async #flush(): Promise<void> {
@@ -70,13 +77,31 @@ export class Inserter {
   async #writeTogether(calls: readonly Call[]): Promise<void> {
     try {
       const outcomes = await this.#write((step) => calls.map(({ jobs }) => insertWhole(step, jobs)))
-      calls.forEach(({ done }, index) => done(outcomes[index]!))
+      this.#tellWhenDurable(calls, outcomes)
     } catch (error) {
       if (calls.length === 1 || isOfTheStore(error)) return calls.forEach(({ failed }) => failed(error))
       for (const call of calls) await this.#writeTogether([call])
     }
   }
+
+  /** The next transaction need not wait for it. */
+  #tellWhenDurable(calls: readonly Call[], outcomes: readonly InsertOutcome[][]): void {
+    const told = this.#durable()
+      .then(
+        () => calls.forEach(({ done }, index) => done(outcomes[index]!)),
+        (error: unknown) => calls.forEach(({ jobs, failed }) => failed(unknown(jobs, error))),
+      )
+      .finally(() => this.#telling.delete(told))
+    this.#telling.add(told)
+  }
 }
+
+const unknown = (jobs: readonly NewJob[], error: unknown) =>
+  new UnknownOutcomeError(
+    'an insert',
+    jobs.map(({ id }) => id),
+    error,
+  )
 
 function insertWhole(step: Step, jobs: readonly NewJob[]): InsertOutcome[] {
   const outcomes = insertCall(step, jobs)

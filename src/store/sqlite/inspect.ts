@@ -35,6 +35,7 @@ function file(connection: Connection): Inspection {
 }
 
 function durability(connection: Connection, wanted: Synchronous): Inspection {
+  connection.commitLightly(false)
   const safe = connection.pragma('journal_mode') === 'wal' && Number(connection.pragma('synchronous')) === 2
   if (safe)
     return { subject: 'durability', verdict: 'good', detail: 'WAL with synchronous=FULL: jobs survive a power cut.' }

@@ -50,14 +50,21 @@ export class News {
     this.#seen.delete(incarnation)
   }
 
+  /** Whether this process has brought something to these queues since the incarnation's last turn. */
+  hasHeard(incarnation: string, queues: readonly string[]): boolean {
+    const seen = this.#seen.get(incarnation)
+    if (!seen || seen.arrivals === this.#arrivals) return false
+
+    return queues.some((name) => {
+      const queue = this.#connection.names.findQueue(name)
+      return queue !== undefined && (this.#arrivedAt.get(queue) ?? 0) > seen.arrivals
+    })
+  }
+
   /** Whether something may have come to these queues since the incarnation's last turn. */
   hasArrivals(incarnation: string, queues: readonly string[]): boolean {
     const seen = this.#seen.get(incarnation)
-    const arrived = (name: string) => {
-      const queue = this.#connection.names.findQueue(name)
-      return queue !== undefined && (this.#arrivedAt.get(queue) ?? 0) > seen!.arrivals
-    }
-    if (seen && queues.some(arrived)) return true
+    if (this.hasHeard(incarnation, queues)) return true
     if (seen && seen.version === this.#lookout.version()) return false
     return hasWork(this.#reading(), queues)
   }

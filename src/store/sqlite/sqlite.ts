@@ -12,6 +12,7 @@ import { Ballast } from './ballast.ts'
 import { cancel, change, release, remove, retry } from './commands.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { Connection, type Synchronous } from './connection.ts'
+import { Disk } from './disk.ts'
 import { Events } from './events.ts'
 import { fileSystemType, type FileSystemType } from './file-system.ts'
 import { find } from './find.ts'
@@ -79,8 +80,10 @@ export class SqliteStore implements Store {
 
   turn: Store['turn'] = async (asked) => {
     const { news } = this.#open
+    const expectsWork = asked.room.some(({ queues }) => news.hasHeard(asked.incarnation, queues))
     news.noteTurn(asked.incarnation)
-    const idle = this.#read((reading) => idleTurn(reading, asked))
+    // What this process itself has brought need not be looked for before it is taken.
+    const idle = expectsWork ? undefined : this.#read((reading) => idleTurn(reading, asked))
     const light = asked.settled.length === 0
     const answer = idle ?? (await this.#open.writer.write('turn', (step) => turn(step, asked), light))
     if (answer.gone) news.forget(asked.incarnation)
@@ -214,6 +217,7 @@ export class SqliteStore implements Store {
     opened.lookout.close()
     opened.checkpoints.run('truncate')
     opened.connection.close()
+    opened.disk.close()
   }
 
   get #open(): Opened {
@@ -242,8 +246,24 @@ export class SqliteStore implements Store {
       },
     })
     const events = new Events(env, connection, lookout, (name, body) => writer.write(name, body))
-    const inserter = new Inserter(env, (body) => writer.write('insert', body))
-    return { connection, lookout, news, events, writer, inserter, checkpoints, ballast }
+    const disk = new Disk(connection.path)
+    const inserter = new Inserter(
+      env,
+      (body) => writer.write('insert', body, true),
+      () => this.#onDisk(disk),
+    )
+    return { connection, lookout, news, events, writer, inserter, checkpoints, ballast, disk }
+  }
+
+  /** What could not be synced must not be synced again: nobody knows what has reached the disk. */
+  async #onDisk(disk: Disk): Promise<void> {
+    if (this.#options.synchronous === 'normal') return
+    try {
+      await disk.sync()
+    } catch (error) {
+      this.#letGo()
+      throw error
+    }
   }
 
   /** One transaction that only reads, so that all it reads is of one moment. */
@@ -281,6 +301,7 @@ interface Opened {
   readonly inserter: Inserter
   readonly checkpoints: Checkpoints
   readonly ballast: Ballast
+  readonly disk: Disk
 }
 
 /** Opens the store at the first `next`. */

@@ -9,6 +9,7 @@ export const placeQueries = {
   standAmong: `insert into errand_ready select j.queue, j.rank, j.seq, j.seq, 0 from json_each(?) s cross join errand_job j on j.seq = s.value`,
   stand: `insert into errand_ready values (?, ?, ?, ?, ?)`,
   leaveReady: `delete from errand_ready where line = ? and rank = ? and place = ?`,
+  hasReadyAt: `select 1 from errand_ready where line = ? and rank = ? limit 1`,
   hasReady: `select 1 from errand_ready where line = ? limit 1`,
   isReady: `select 1 from errand_ready where line = ? and rank = ? and place = ?`,
 
