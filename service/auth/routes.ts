@@ -102,6 +102,8 @@ const routes = {
   register: createRoute({
     method: 'post',
     path: '/register',
+    operationId: 'register',
+    summary: 'Make an account',
     tags: ['accounts'],
     description:
       'Makes an account. The answer is the same if the address has one already; its owner is told by e-mail.',
@@ -111,6 +113,8 @@ const routes = {
   refresh: createRoute({
     method: 'post',
     path: '/token/refresh',
+    operationId: 'refreshTokens',
+    summary: 'Trade a refresh token for new tokens',
     tags: ['accounts'],
     description: 'Trades a refresh token for new tokens. Each is good once; a second use ends the session.',
     request: { body: jsonBody(z.strictObject({ refresh_token: z.string().max(200) })) },
@@ -119,6 +123,8 @@ const routes = {
   logOut: createRoute({
     method: 'post',
     path: '/logout',
+    operationId: 'signOut',
+    summary: 'End the session',
     tags: ['accounts'],
     security: signedIn,
     responses: { 204: { description: 'The session has ended, and its tokens with it' }, ...problems(401) },
@@ -126,6 +132,8 @@ const routes = {
   me: createRoute({
     method: 'get',
     path: '/users/me',
+    operationId: 'readOwnAccount',
+    summary: 'Read your account',
     tags: ['accounts'],
     security: signedIn,
     responses: { 200: jsonAnswer(user, 'The account of the token'), ...problems(401) },
@@ -133,6 +141,8 @@ const routes = {
   forgot: createRoute({
     method: 'post',
     path: '/password/forgot',
+    operationId: 'forgotPassword',
+    summary: 'Ask for a link to a new password',
     tags: ['accounts'],
     description: 'Sends a link for a new password, if the address has an account. The answer does not tell.',
     request: { body: jsonBody(z.strictObject({ email: emailField })) },
@@ -189,6 +199,8 @@ function tokenRoute(router: Router, parts: AuthParts, throttle: LogInThrottle): 
   const route = createRoute({
     method: 'post',
     path: '/token',
+    operationId: 'signIn',
+    summary: 'Sign in',
     tags: ['accounts'],
     description: 'Signs in: `username` is the e-mail address. As an OAuth2 form, or as JSON.',
     request: { body: formOrJson(tokenRequest) },
@@ -255,6 +267,8 @@ function resetRoutes(router: Router, parts: AuthParts, throttle: LogInThrottle):
   const route = createRoute({
     method: 'post',
     path: '/password/reset',
+    operationId: 'resetPassword',
+    summary: 'Set a new password',
     tags: ['accounts'],
     description: 'Sets a new password with the token of the e-mail, and ends every session of the account.',
     request: { body: formOrJson(newPassword) },

@@ -50,6 +50,8 @@ const routes = {
     ...common,
     method: 'get',
     path: '/data/sources',
+    operationId: 'listSources',
+    summary: 'List your uploads',
     request: {
       query: z.object({
         skip: z.coerce.number().int().min(0).max(1_000_000_000).default(0),
@@ -62,6 +64,8 @@ const routes = {
     ...common,
     method: 'delete',
     path: '/data/sources/{source_id}',
+    operationId: 'deleteSource',
+    summary: 'Delete an upload',
     request: { params: sourceParams },
     responses: { 204: { description: 'Deleted, with its file' }, ...problems(401, 404) },
   }),
@@ -69,6 +73,8 @@ const routes = {
     ...common,
     method: 'get',
     path: '/tasks/{task_id}/result',
+    operationId: 'downloadResult',
+    summary: 'Download the result of a data task',
     description: 'The result of a data task, as a file.',
     request: { params: z.object({ task_id: z.string().max(100) }) },
     responses: {
@@ -82,6 +88,8 @@ const upload = createRoute({
   ...common,
   method: 'post',
   path: '/data/sources',
+  operationId: 'uploadSource',
+  summary: 'Upload data',
   description:
     'A file of up to 1 GB: CSV, JSON (an array of objects) or NDJSON. As a form, or as the body itself. The content tells which; what is declared as JSON or NDJSON has to be that.',
   request: {

@@ -17,6 +17,7 @@ const docsFiles: Record<string, { readonly path: URL | string; readonly type: st
   'swagger-ui.css': { path: swaggerFile('swagger-ui.css'), type: 'text/css; charset=utf-8' },
   'swagger-ui-bundle.js': { path: swaggerFile('swagger-ui-bundle.js'), type: 'text/javascript; charset=utf-8' },
   'favicon-32x32.png': { path: swaggerFile('favicon-32x32.png'), type: 'image/png' },
+  'docs.css': { path: ownFile('./docs.css'), type: 'text/css; charset=utf-8' },
   'open.js': { path: ownFile('./open.js'), type: 'text/javascript; charset=utf-8' },
 }
 const assets: typeof docsFiles = {
@@ -70,6 +71,7 @@ const docsPage = html`<!doctype html>
       <title>Errand service</title>
       <link rel="icon" href="/docs/favicon-32x32.png" />
       <link rel="stylesheet" href="/docs/swagger-ui.css" />
+      <link rel="stylesheet" href="/docs/docs.css" />
     </head>
     <body>
       <div id="docs"></div>

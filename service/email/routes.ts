@@ -19,6 +19,8 @@ const sentEmail = z
 const route = createRoute({
   method: 'get',
   path: '/emails/sent',
+  operationId: 'listSentEmails',
+  summary: 'List the e-mails you sent',
   tags: ['e-mail'],
   description: 'What this account has sent, newest first. Of each text the first 100 characters are kept.',
   security: signedIn,

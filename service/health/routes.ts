@@ -1,6 +1,7 @@
 /** Whether the process lives, and whether it can do its work. Both are open to everybody and tell nothing else. */
+import { createRoute, z } from '@hono/zod-openapi'
 import type { Errand } from 'errand'
-import { makeRouter, type Router } from '../http/router.ts'
+import { jsonAnswer, makeRouter, type Router } from '../http/router.ts'
 import { sql } from 'kysely'
 import type { Database } from '../database/database.ts'
 
@@ -13,6 +14,29 @@ export interface HealthParts {
 
 type Check = readonly [name: string, good: () => Promise<boolean>]
 
+const readiness = z
+  .object({ status: z.enum(['ready', 'not ready']), checks: z.record(z.string(), z.enum(['good', 'bad'])) })
+  .openapi('Readiness')
+/** Written down for the OpenAPI page only. */
+const described = [
+  createRoute({
+    method: 'get',
+    path: '/livez',
+    operationId: 'isAlive',
+    summary: 'Whether the process lives',
+    tags: ['health'],
+    responses: { 200: jsonAnswer(z.object({ status: z.literal('alive') }), 'It does') },
+  }),
+  createRoute({
+    method: 'get',
+    path: '/readyz',
+    operationId: 'isReady',
+    summary: 'Whether it can do its work',
+    tags: ['health'],
+    responses: { 200: jsonAnswer(readiness, 'It can'), 503: jsonAnswer(readiness, 'Not yet, or no longer') },
+  }),
+]
+
 const longestMs = 2_000
 
 export function healthRoutes({ database, errand, closing }: HealthParts): Router {
@@ -23,6 +47,8 @@ export function healthRoutes({ database, errand, closing }: HealthParts): Router
     ['store', async () => (await errand.queues()) instanceof Array],
     ['worker', async () => (await errand.workers()).some(({ leaseLeftMs }) => leaseLeftMs > 0)],
   ]
+
+  for (const route of described) router.openAPIRegistry.registerPath(route)
 
   router.get('/livez', (c) => c.json({ status: 'alive' }))
   router.get('/readyz', async (c) => {

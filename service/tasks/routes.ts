@@ -62,6 +62,13 @@ const dataRequest = z
   })
   .openapi('DataProcessingTaskRequest')
 
+const processDescription = [
+  '`clean`: field names in lower case with `_` for spaces, texts trimmed.',
+  '`analyze`: the fields of the first record, and for each its type, its different values and its nulls; a field that is null everywhere has no entry.',
+  '`transform`: `record_id` from `id`, `name` from `name` or `title` (in exactly these letters: clean first if yours differ), the rest under `details`.',
+  '`aggregate`: how many records there are in all and by `status`, and sum, average, least, greatest and count of every numeric field. A field is numeric if all its values are numbers, apart from null; ids are not.',
+].join('\n\n')
+
 const idempotencyHeader = z.object({
   'idempotency-key': z
     .string()
@@ -84,6 +91,8 @@ const routes = {
     ...common,
     method: 'get',
     path: '/tasks',
+    operationId: 'listTasks',
+    summary: 'List your tasks',
     hide: true,
     description: 'Newest first. `X-Total-Count` says how many there are in all.',
     request: { query: listQuery },
@@ -93,6 +102,8 @@ const routes = {
     ...common,
     method: 'get',
     path: '/tasks/{task_id}',
+    operationId: 'readTask',
+    summary: 'Read a task',
     request: { params: taskParams },
     responses: { 200: jsonAnswer(taskRecord, 'The task'), ...problems(401, 404) },
   }),
@@ -100,6 +111,8 @@ const routes = {
     ...common,
     method: 'delete',
     path: '/tasks/{task_id}',
+    operationId: 'cancelTask',
+    summary: 'Cancel a task',
     description:
       'A pending task is cancelled at once. A running one is told to stop, and ends cancelled within moments.',
     request: { params: taskParams },
@@ -113,8 +126,10 @@ const routes = {
     ...common,
     method: 'get',
     path: '/tasks/{task_id}/events',
+    operationId: 'watchTask',
+    summary: 'Watch a task until it ends',
     description:
-      'Server-sent events: `snapshot`, then `update` with each change, then `end`. Each carries the whole record.',
+      'Server-sent events: `snapshot`, then `update` with each change, then `end`; of a task that has ended, `snapshot` and `end`. Each carries the whole record.',
     request: { params: taskParams },
     responses: {
       200: { description: 'The stream', content: { 'text/event-stream': { schema: z.string() } } },
@@ -206,6 +221,8 @@ function creating(router: Router, parts: TaskParts): void {
       ...common,
       method: 'post',
       path: '/tasks/email/send',
+      operationId: 'sendEmail',
+      summary: 'Send an e-mail',
       middleware: [emails, idempotent(parts)] as const,
       request: { headers: idempotencyHeader, body: jsonBody(emailRequest) },
       responses: created,
@@ -234,6 +251,9 @@ function creating(router: Router, parts: TaskParts): void {
       ...common,
       method: 'post',
       path: '/tasks/data/process',
+      operationId: 'processData',
+      summary: 'Process data',
+      description: processDescription,
       middleware: [idempotent(parts)] as const,
       request: { headers: idempotencyHeader, body: jsonBody(dataRequest) },
       responses: created,

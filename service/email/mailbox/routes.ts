@@ -105,7 +105,7 @@ export function mailboxRoutes({ mailbox, addressOf }: MailboxParts): Router {
     const message = (await open(c).messages()).find(({ id }) => id === c.req.param('id'))
     if (!message) throw new Problem('not-found', 'There is no such message.')
 
-    return c.json({ ...summary(mail), headers: message.headers })
+    return c.json({ ...summary(message), headers: message.headers })
   })
   return router
 }
