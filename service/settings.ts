@@ -28,6 +28,8 @@ export interface Settings {
   /** Left out: the development mailbox receives all mail. */
   readonly smtp: SmtpSettings | undefined
   readonly fromEmail: string
+  /** For how long a worker may be silent before its tasks are taken over. */
+  readonly workerLeaseSeconds: number
   readonly logLevel: string
 }
 
@@ -79,6 +81,7 @@ const settingsSchema = z.object({
   SMTP_USERNAME: optional(z.string().optional()),
   SMTP_PASSWORD: optional(z.string().optional()),
   FROM_EMAIL: optional(z.string().refine(isAddress, 'expected an e-mail address').default('noreply@example.com')),
+  WORKER_LEASE_SECONDS: optional(wholeNumber(1, 3_600).default(8)),
   LOG_LEVEL: optional(
     z.enum(['debug', 'info', 'warn', 'error', 'silent'], 'expected debug, info, warn, error or silent').default('info'),
   ),
@@ -120,6 +123,7 @@ export function readSettings(variables: Readonly<Record<string, string | undefin
       ? { host: given.SMTP_SERVER, port: given.SMTP_PORT, username: given.SMTP_USERNAME, password: given.SMTP_PASSWORD }
       : undefined,
     fromEmail: given.FROM_EMAIL,
+    workerLeaseSeconds: given.WORKER_LEASE_SECONDS,
     logLevel: given.LOG_LEVEL,
   }
 }

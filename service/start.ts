@@ -54,10 +54,10 @@ async function start(): Promise<Running> {
     addressOf: (c) => getConnInfo(c).remote.address ?? 'unknown',
   })
   await service.start()
-  const { dataDir, storeUrl, fromEmail, logLevel } = settings
+  const { dataDir, storeUrl, fromEmail, workerLeaseSeconds, logLevel } = settings
   const supervisor = new Supervisor({
     log,
-    settings: { dataDir, storeUrl, baseUrl, secretKey, smtp, fromEmail, logLevel },
+    settings: { dataDir, storeUrl, baseUrl, secretKey, smtp, fromEmail, workerLeaseSeconds, logLevel },
   })
 
   serve(service)

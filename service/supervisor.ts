@@ -13,6 +13,7 @@ export interface WorkerSettings {
   readonly secretKey: string
   readonly smtp: SmtpSettings
   readonly fromEmail: string
+  readonly workerLeaseSeconds: number
   readonly logLevel: string
 }
 

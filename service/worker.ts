@@ -38,7 +38,11 @@ async function run(settings: WorkerSettings): Promise<void> {
     baseUrl: settings.baseUrl,
   })
   handleDataTasks(jobs, folders)
-  const worker = jobs.errand.worker({ queues: workerSlots, grace: graceMs })
+  const worker = jobs.errand.worker({
+    queues: workerSlots,
+    grace: graceMs,
+    lease: settings.workerLeaseSeconds * 1_000,
+  })
   await worker.start()
   setInterval(() => void removeOldResults(folders).catch(() => {}), cleanUpMs).unref()
   const pidFile = join(settings.dataDir, 'worker.pid')

@@ -1,11 +1,15 @@
 /** The service as people start it: start.cjs in a process of its own, with its worker, in a temporary folder. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { password } from './a-service.ts'
 
 const startFile = fileURLToPath(new URL('../start.cjs', import.meta.url))
+
+/** Whatever it is that starts a service: a test, or a whole file. It calls these when it is over. */
+export interface Ending {
+  after(end: () => Promise<void>): void
+}
 
 export interface StartedService {
   readonly process: ChildProcess
@@ -23,8 +27,11 @@ export interface StartedService {
   signIn(email?: string): Promise<string>
 }
 
+/** How soon the tasks of a dead worker are taken over, for tests that wait for that. */
+export const shortLease = { WORKER_LEASE_SECONDS: '2' }
+
 /** Starts it on a free port and gives what can be told without waiting. */
-export function launched(t: TestContext, dataDir: string, variables: Record<string, string> = {}) {
+export function launched(t: Ending, dataDir: string, variables: Record<string, string> = {}) {
   const child = spawn(process.execPath, ['--conditions=errand-source', startFile], {
     cwd: dataDir,
     env: { PATH: process.env['PATH'], DATA_DIR: dataDir, PORT: '0', ...variables },
@@ -43,7 +50,7 @@ export function launched(t: TestContext, dataDir: string, variables: Record<stri
 }
 
 export async function aStartedService(
-  t: TestContext,
+  t: Ending,
   dataDir: string,
   variables: Record<string, string> = {},
 ): Promise<StartedService> {

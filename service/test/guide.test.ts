@@ -5,14 +5,14 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from './a-service.ts'
-import { aStartedService } from './a-started-service.ts'
+import { aStartedService, shortLease } from './a-started-service.ts'
 
 const guide = readFileSync(new URL('../../docs/guide/service.md', import.meta.url), 'utf8')
 
 test('the commands of the guide do what it says', { timeout: 120_000 }, async (t) => {
   const folder = temporaryFolder(t)
   mkdirSync(join(folder, 'data'))
-  const service = await aStartedService(t, join(folder, 'data'))
+  const service = await aStartedService(t, join(folder, 'data'), shortLease)
   const blocks = [...guide.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block]) => block!)
   const script = blocks.join('echo\necho ---\n').replace('http://127.0.0.1:8000', service.url)
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventually, temporaryFolder } from './a-service.ts'
-import { aStartedService, isRunning } from './a-started-service.ts'
+import { aStartedService, isRunning, shortLease } from './a-started-service.ts'
 import { anSmtpServer } from './an-smtp-server.ts'
 
 test('the worker ends when the process above it is killed', async (t) => {
@@ -16,7 +16,11 @@ test('the worker ends when the process above it is killed', async (t) => {
 test('a worker that is killed at work is started again, and nothing is lost', { timeout: 60_000 }, async (t) => {
   const server = await anSmtpServer(t)
   const { port } = server.settings
-  const service = await aStartedService(t, temporaryFolder(t), { SMTP_SERVER: '127.0.0.1', SMTP_PORT: String(port) })
+  const service = await aStartedService(t, temporaryFolder(t), {
+    ...shortLease,
+    SMTP_SERVER: '127.0.0.1',
+    SMTP_PORT: String(port),
+  })
   const token = await service.signIn()
   const ids: string[] = []
   const [worker] = service.children()
@@ -46,7 +50,7 @@ test(
   async (t) => {
     const server = await anSmtpServer(t)
     const dataDir = temporaryFolder(t)
-    const variables = { SMTP_SERVER: '127.0.0.1', SMTP_PORT: String(server.settings.port) }
+    const variables = { ...shortLease, SMTP_SERVER: '127.0.0.1', SMTP_PORT: String(server.settings.port) }
     const first = await aStartedService(t, dataDir, variables)
     const token = await first.signIn()
     const acknowledged: string[] = []

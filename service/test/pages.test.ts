@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
-import { test } from 'node:test'
-import { chromium, type Page } from 'playwright-core'
-import { password, temporaryFolder } from './a-service.ts'
-import { aStartedService } from './a-started-service.ts'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test, type TestContext } from 'node:test'
+import { chromium, type Browser, type Page } from 'playwright-core'
+import { password } from './a-service.ts'
+import { aStartedService, type StartedService } from './a-started-service.ts'
 
 const places = [
   process.env['CHROMIUM_PATH'],
@@ -15,18 +17,34 @@ const executablePath = places.find((path) => path && existsSync(path))
 const skip = executablePath ? false : 'no Chromium here: install one, or set CHROMIUM_PATH'
 if (skip) console.error(`Pages are not tested: ${skip}.`)
 
-async function opened(t: Parameters<typeof temporaryFolder>[0]) {
-  const service = await aStartedService(t, temporaryFolder(t))
-  const browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
-  t.after(() => browser.close())
+/** One service and one browser for all: both take long to start, and each test has an account of its own. */
+let service: StartedService
+let browser: Browser
+let folder: string
+const ends: (() => Promise<void>)[] = []
+
+before(async () => {
+  if (skip) return
+  folder = mkdtempSync(join(tmpdir(), 'errand-pages-'))
+  service = await aStartedService({ after: (end) => void ends.push(end) }, folder)
+  browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
+})
+after(async () => {
+  await browser?.close()
+  for (const end of ends) await end()
+  if (folder) rmSync(folder, { recursive: true, force: true })
+})
+
+async function opened(t: TestContext) {
   const page = await browser.newPage()
+  t.after(() => page.close())
   const trouble: string[] = []
   page.on('console', (message) => {
     if (message.type() === 'error') trouble.push(message.text())
   })
   page.on('pageerror', (error) => trouble.push(error.message))
 
-  return { service, page, trouble }
+  return { page, trouble }
 }
 
 const isWiderThanWindow = (page: Page) => page.evaluate('document.documentElement.scrollWidth > window.innerWidth')
@@ -35,7 +53,7 @@ test(
   'the docs page signs in with its Authorize button, and then its requests are allowed',
   { skip, timeout: 60_000 },
   async (t) => {
-    const { service, page, trouble } = await opened(t)
+    const { page, trouble } = await opened(t)
     page.setDefaultTimeout(10_000)
     await service.signIn('ann@example.com')
 
@@ -59,8 +77,8 @@ test(
 )
 
 test('the mailbox is readable on a phone and a desktop, by day and by night', { skip, timeout: 60_000 }, async (t) => {
-  const { service, page, trouble } = await opened(t)
-  const token = await service.signIn('ann@example.com')
+  const { page, trouble } = await opened(t)
+  const token = await service.signIn('bea@example.com')
   const json = {
     to_email: 'bob@example.com',
     subject: 'A very long subject without any end, '.repeat(8),
@@ -91,9 +109,9 @@ test('the mailbox is readable on a phone and a desktop, by day and by night', { 
 })
 
 test('a new password is chosen on the page behind the link', { skip, timeout: 60_000 }, async (t) => {
-  const { service, page } = await opened(t)
-  await service.signIn('ann@example.com')
-  await service.request('POST', '/password/forgot', { json: { email: 'ann@example.com' } })
+  const { page } = await opened(t)
+  await service.signIn('cleo@example.com')
+  await service.request('POST', '/password/forgot', { json: { email: 'cleo@example.com' } })
   let link: string | undefined
   while (!link) {
     const messages = (await (await service.request('GET', '/mailbox/messages')).json()) as { text: string }[]
@@ -107,7 +125,7 @@ test('a new password is chosen on the page behind the link', { skip, timeout: 60
 
   assert.equal((await answered).status(), 200)
   const answer = await service.request('POST', '/token', {
-    json: { username: 'ann@example.com', password: 'another fine password' },
+    json: { username: 'cleo@example.com', password: 'another fine password' },
   })
   assert.equal(answer.status, 200)
 })

@@ -52,8 +52,8 @@ test('without settings, the service is for this machine and keeps all in ./data'
   const settings = readSettings({})
 
   assert.deepEqual(
-    [settings.host, settings.port, settings.accessTokenMinutes, settings.fromEmail],
-    ['127.0.0.1', 8000, 30, 'noreply@example.com'],
+    [settings.host, settings.port, settings.accessTokenMinutes, settings.fromEmail, settings.workerLeaseSeconds],
+    ['127.0.0.1', 8000, 30, 'noreply@example.com', 8],
   )
   assert.ok(settings.dataDir.endsWith('/data'))
   assert.equal(settings.storeUrl, `sqlite:${join(settings.dataDir, 'errand.db')}`)

@@ -3,12 +3,14 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { test } from 'node:test'
-import { temporaryFolder } from './a-service.ts'
+import { test, type TestContext } from 'node:test'
+import { password, temporaryFolder } from './a-service.ts'
 import { aStartedService, isRunning, launched, type StartedService } from './a-started-service.ts'
 
-test('started, it says where it answers and what to try next, and keeps its secret to itself', async (t) => {
+test('started, it says where it answers and what to try next, and keeps its secret to itself; settings come from .env too', async (t) => {
   const dataDir = temporaryFolder(t)
+  // The environment, which has a PORT, wins.
+  writeFileSync(join(dataDir, '.env'), 'ACCESS_TOKEN_EXPIRE_MINUTES=5\nPORT=nonsense\n')
   const service = await aStartedService(t, dataDir)
 
   const lines = service
@@ -16,11 +18,15 @@ test('started, it says where it answers and what to try next, and keeps its secr
     .split('\n')
     .filter((line) => !line.startsWith('{') && !line.startsWith('[worker]'))
   const ready = await service.request('GET', '/readyz')
+  await service.signIn()
+  const json = { username: 'ann@example.com', password }
+  const signedIn = await service.request('POST', '/token', { json })
 
   assert.match(lines[0]!, /^ready http:\/\/127\.0\.0\.1:\d+$/)
   assert.match(lines[1]!, /^ {2}curl .*\/register/)
   assert.match(lines[2]!, /^ {2}curl .*\/token/)
   assert.equal(ready.status, 200, await ready.text())
+  assert.equal(((await signedIn.json()) as { expires_in: number }).expires_in, 300)
   assert.equal(statSync(join(dataDir, 'secret.key')).mode & 0o777, 0o600)
 })
 
@@ -79,11 +85,7 @@ async function quickestOf(times: number, start: () => Promise<StartedService>) {
 }
 
 /** Starts what cannot be started; gives the exit code and what was said. */
-async function refusedStart(
-  t: Parameters<typeof launched>[0],
-  variables: Record<string, string>,
-  dataDir = temporaryFolder(t),
-) {
+async function refusedStart(t: TestContext, variables: Record<string, string>, dataDir = temporaryFolder(t)) {
   const { exited, output } = launched(t, dataDir, variables)
 
   return { code: await exited, said: () => output() }
@@ -139,10 +141,18 @@ test('a second service on one folder is refused in one line, and a folder left b
   assert.equal(existsSync(join(dataDir, 'service.pid')), false)
 })
 
+test('settings that cannot be used are each refused in one line', async (t) => {
+  const { code, said } = await refusedStart(t, {
+    PORT: 'eighty',
+    SECRET_KEY: 'your-secret-key',
+    BASE_URL: 'example.com',
+  })
+
+  assert.equal(code, 1)
+  assert.match(said(), /^PORT: [^\n]+\nBASE_URL: [^\n]+\nSECRET_KEY: [^\n]+\n$/)
+})
+
 for (const [name, value] of [
-  ['PORT', 'eighty'],
-  ['SECRET_KEY', 'your-secret-key'],
-  ['BASE_URL', 'example.com'],
   ['STORE_URL', 'nosuch://x'],
   ['STORE_URL', 'memory:'],
 ] as const) {
@@ -154,16 +164,3 @@ for (const [name, value] of [
     assert.ok(said().includes(value === 'nosuch://x' ? 'names no store' : name))
   })
 }
-
-test('settings are read from a .env file, and the environment wins', async (t) => {
-  const dataDir = temporaryFolder(t)
-  writeFileSync(join(dataDir, '.env'), 'ACCESS_TOKEN_EXPIRE_MINUTES=5\nPORT=nonsense\n')
-
-  const service = await aStartedService(t, dataDir)
-  await service.signIn()
-  const answer = await service.request('POST', '/token', {
-    json: { username: 'ann@example.com', password: 'correct horse battery' },
-  })
-
-  assert.equal(((await answer.json()) as { expires_in: number }).expires_in, 300)
-})
