@@ -1,6 +1,7 @@
 /** The folder that everything is kept in: made where it is missing, and used by one service at a time. */
-import { accessSync, constants, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 
 /** The folder cannot be used. The message is one line that says why. */
 export class DataFolderError extends Error {
@@ -28,74 +29,24 @@ function makeFolder(path: string): void {
   mkdirSync(path, { mode: 0o700 })
 }
 
+/** Held for as long as the process lives; a lock that nothing refers to would be let go. */
+let lock: DatabaseSync | undefined
+
 /**
- * Takes the folder for this process until the function it gives is called, or the process is gone. Two services in
- * one folder would each start a worker, remove what the other is writing and speak with a mailbox the other never sees.
+ * Takes the folder for this process until it ends, however it ends: the lock is the system's, and the number in the
+ * file only serves the message. Two services in one folder would each start a worker, remove what the other is
+ * writing and speak with a mailbox the other never sees.
  */
-export function takeDataFolder(dataDir: string): () => void {
+export function takeDataFolder(dataDir: string): void {
   const path = join(dataDir, 'service.pid')
-  const aside = `${path}.${process.pid}`
-  writeFileSync(aside, `${process.pid} ${startOf(process.pid) ?? ''}\n`, { mode: 0o600 })
   try {
-    while (!linked(aside, path)) removeStale(path, dataDir)
-  } finally {
-    rmSync(aside, { force: true })
-  }
-
-  return () => rmSync(path, { force: true })
-}
-
-function linked(aside: string, path: string): boolean {
-  try {
-    linkSync(aside, path)
-    return true
+    lock = new DatabaseSync(join(dataDir, 'service.lock'), { timeout: 0 })
+    lock.exec('BEGIN EXCLUSIVE')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
+    if (!(error as Error).message.includes('locked')) throw error
+    const holder = existsSync(path) ? ` (pid ${readFileSync(path, 'utf8').trim()})` : ''
+    throw new DataFolderError(`Another service${holder} uses DATA_DIR ${dataDir}. Stop it, or set another DATA_DIR.`)
   }
-}
-
-function removeStale(path: string, dataDir: string): void {
-  const [pid, start] = contentOf(path).trim().split(' ')
-  if (isAlive(Number(pid), start)) {
-    throw new DataFolderError(
-      `Another service (pid ${pid}) uses DATA_DIR ${dataDir}. Stop it, or set another DATA_DIR.`,
-    )
-  }
-  rmSync(path, { force: true })
-}
-
-/** Nothing where the other process has just removed it. */
-function contentOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-    throw error
-  }
-}
-
-/** Whether the process that wrote the file still runs. After a restart of the machine its number may be another's. */
-function isAlive(pid: number, start: string | undefined): boolean {
-  if (!Number.isSafeInteger(pid) || pid < 1 || pid === process.pid) return false
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
-  }
-
-  return start === undefined || start === startOf(pid)
-}
-
-/** When a process started, in the system's own ticks; nothing where the system does not tell. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name of the program comes second, in brackets, and may hold anything.
-    const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-
-    return state === 'Z' ? undefined : rest[18]
-  } catch {
-    return undefined
-  }
+  writeFileSync(path, `${process.pid}\n`)
+  process.on('exit', () => rmSync(path, { force: true }))
 }

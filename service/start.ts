@@ -34,7 +34,7 @@ async function start(): Promise<Running> {
     )
   }
   prepareDataFolder(settings.dataDir)
-  process.on('exit', takeDataFolder(settings.dataDir))
+  takeDataFolder(settings.dataDir)
   const secretKey = settings.secretKey ?? keptSecretKey(settings.dataDir)
   const log = pino({ level: settings.logLevel, base: null }, process.stderr)
   const { server, serve } = await listening(settings)

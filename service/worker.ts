@@ -2,7 +2,7 @@
  * The worker process: runs the tasks of the service. Started and watched by start.ts, which tells it by message when
  * to stop. It never outlives its parent: when the line between them breaks, it ends.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deriveKeys } from './auth/keys.ts'
 import { removeOldResults, removeUnfinished } from './data/old-files.ts'
@@ -54,7 +54,8 @@ async function run(settings: WorkerSettings): Promise<void> {
   await worker.stop({ abandon: true })
   await jobs.errand.close()
   await database.destroy()
-  rmSync(pidFile, { force: true })
+  // Another worker may have been started in the meantime.
+  if (existsSync(pidFile) && readFileSync(pidFile, 'utf8').trim() === String(process.pid)) rmSync(pidFile)
 }
 
 function stopAsked(): Promise<void> {

@@ -4,13 +4,16 @@ import { eventually, temporaryFolder } from './a-service.ts'
 import { aStartedService, isRunning, shortLease } from './a-started-service.ts'
 import { anSmtpServer } from './an-smtp-server.ts'
 
-test('the worker ends when the process above it is killed', async (t) => {
+test('the worker ends when it is told to, and when the process above it is killed', async (t) => {
   const service = await aStartedService(t, temporaryFolder(t))
-  const [worker] = service.children()
+  const [first] = service.children()
+  process.kill(first!, 'SIGTERM')
+  await eventually(async () => (isRunning(first!) ? undefined : true))
+  const worker = await eventually(async () => service.children()[0])
 
   await service.end('SIGKILL')
 
-  await eventually(async () => (isRunning(worker!) ? undefined : true))
+  await eventually(async () => (isRunning(worker) ? undefined : true))
 })
 
 test('a worker that is killed at work is started again, and nothing is lost', { timeout: 60_000 }, async (t) => {
