@@ -41,7 +41,7 @@ export function takeDataFolder(dataDir: string): void {
   const path = join(dataDir, 'service.pid')
   try {
     lock = new DatabaseSync(join(dataDir, 'service.lock'), { timeout: 0 })
-    lock.exec('BEGIN EXCLUSIVE')
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     if (!(error as Error).message.includes('locked')) throw error
     const holder = existsSync(path) ? ` (pid ${readFileSync(path, 'utf8').trim()})` : ''

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -138,7 +138,10 @@ test('a second service on one folder is refused in one line, and a folder left b
   assert.equal(second.code, 1)
   assert.match(second.said(), new RegExp(`^Another service \\(pid ${first.process.pid}\\) uses DATA_DIR [^\\n]*\\n$`))
   assert.equal(pidAfter, worker)
-  assert.equal(existsSync(join(dataDir, 'service.pid')), false)
+  assert.deepEqual(
+    readdirSync(dataDir).filter((name) => name.endsWith('.pid') || name.includes('journal')),
+    [],
+  )
 })
 
 test('settings that cannot be used are each refused in one line', async (t) => {
