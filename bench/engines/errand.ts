@@ -6,7 +6,7 @@ import type { Client, ClientOptions, Engine } from './engine.ts'
 /** On SQLite as anyone gets it: nothing is turned off, and only the concurrency is not a default. */
 export const errandEngine: Engine = {
   settings:
-    'node:sqlite, WAL, synchronous=FULL, concurrency 100, enqueueMany in 1,000s, results kept, every feature on',
+    'node:sqlite, WAL, power-safe (enqueueing synced by fdatasync, settling at synchronous=FULL), concurrency 100, enqueueMany in 1,000s, results kept, every feature on',
 
   async open({ store, loaded }: ClientOptions): Promise<Client> {
     const errand = new Errand({ store: `sqlite:${path.join(store, 'errand.db')}` })

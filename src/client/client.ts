@@ -21,7 +21,7 @@ import { newJob } from './new-job.ts'
 /** Inserts with an unknown outcome are repeated, with the same ids, this often. */
 const repeats = 3
 /** Jobs are made for this long at a stretch, looking at the clock now and then; then the event loop has its turn. */
-const stretchMs = 8
+const stretchMs = 4
 const jobsPerLook = 64
 
 export class Client {

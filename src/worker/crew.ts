@@ -13,7 +13,7 @@ import { tellEnd } from './tell.ts'
 /** Jobs that waited longer for a slot go back to the store, where others may take them. */
 const lateMs = 1000
 /** Jobs are started for this long at a stretch; then the event loop has its turn. */
-const stretchMs = 8
+const stretchMs = 4
 
 export interface CrewLinks {
   readonly store: () => Store
