@@ -13,7 +13,7 @@ const bin = join(root, 'bin', 'errand.cjs')
 /** As a stranger's terminal has it: nothing of the test runner's. */
 const cleanEnv = {
   ...Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|FORCE_COLOR|ERRAND_|CI$)/i.test(name)),
+    Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|FORCE_COLOR|NO_COLOR|ERRAND_|CI$)/i.test(name)),
   ),
   // The compiled code of projects that live for one test.
   XDG_CACHE_HOME: join(root, '.cache'),
