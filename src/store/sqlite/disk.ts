@@ -4,15 +4,18 @@
  * A light commit leaves its frames in the system's memory; syncing the WAL afterwards makes them as safe as
  * `synchronous=FULL` would have, which syncs the same file but holds the loop meanwhile. A checkpoint in
  * between has synced them itself. One sync serves all commits before it began: whoever comes while one is under way
- * shares the next.
+ * shares the next. After a sync that failed nobody knows what is on the disk, and another one that succeeds would not
+ * tell: from then on all fail.
  */
 import { closeSync, fdatasync, openSync } from 'node:fs'
+import { StoreClosedError } from '../../errors.ts'
 
 export class Disk {
   readonly #path: string
   #file: number | undefined
   #syncing: Promise<void> | undefined
   #next: Promise<void> | undefined
+  #over: { readonly error: unknown } | undefined
 
   /** `path` is the database's; its WAL must be there when `sync` is first called. */
   constructor(path: string) {
@@ -32,10 +35,17 @@ export class Disk {
     return this.#next
   }
 
-  /** Nobody may be waiting any more. Locks are not lost by it: SQLite keeps none on the WAL. */
+  /**
+   * Whoever still waits for a sync that has not begun is told that it will not come. The file is closed after the one
+   * under way: its number could be another file's by then. Locks are not lost by it, SQLite keeps none on the WAL.
+   */
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file)
+    this.#over ??= { error: new StoreClosedError() }
+    const file = this.#file
     this.#file = undefined
+    if (file === undefined) return
+    if (this.#syncing) void this.#syncing.catch(() => {}).then(() => closeSync(file))
+    else closeSync(file)
   }
 
   #begin(): Promise<void> {
@@ -45,8 +55,13 @@ export class Disk {
   }
 
   async #syncNow(): Promise<void> {
-    const file = (this.#file ??= openSync(this.#path, 'r+'))
-
-    await new Promise<void>((resolve, reject) => fdatasync(file, (error) => (error ? reject(error) : resolve())))
+    if (this.#over) throw this.#over.error
+    try {
+      const file = (this.#file ??= openSync(this.#path, 'r+'))
+      await new Promise<void>((resolve, reject) => fdatasync(file, (error) => (error ? reject(error) : resolve())))
+    } catch (error) {
+      this.#over ??= { error }
+      throw error
+    }
   }
 }

@@ -261,7 +261,8 @@ export class SqliteStore implements Store {
     try {
       await disk.sync()
     } catch (error) {
-      this.#letGo()
+      // Others that shared the sync come here too, when the file may be open anew already.
+      if (this.#opened?.disk === disk) this.#letGo()
       throw error
     }
   }
