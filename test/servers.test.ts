@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { test } from 'node:test'
-import { findProgram, findRedis, startRedis } from './servers.ts'
+import { findPostgres, findProgram, findRedis, startPostgres, startRedis } from './servers.ts'
 
 const redis = await findRedis()
+const postgres = await findPostgres()
 
 const unheardOf = {
   what: 'A nonesuch',
@@ -46,10 +48,28 @@ test(
   },
 )
 
+test(
+  'a PostgreSQL server takes connections once it has started, also after a restart, and is gone once it has stopped',
+  { skip: !postgres && 'no PostgreSQL server' },
+  async () => {
+    const server = await startPostgres(postgres!, ['fsync=off'])
+    const askForTls = '\0\0\0\x08\x04\xd2\x16\x2f'
+
+    const first = await say(server.url, askForTls)
+    await server.restart()
+    const again = await say(server.url, askForTls)
+    await server.stop()
+
+    assert.deepEqual([first, again], ['N', 'N'])
+    await assert.rejects(say(server.url, askForTls), { code: 'ECONNREFUSED' })
+    assert.equal(existsSync(server.folder), false)
+  },
+)
+
 async function say(url: string, words: string): Promise<string> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   await once(socket, 'connect')
-  socket.write(words)
+  socket.write(words, 'latin1')
 
   const [answer] = (await once(socket, 'data')) as [Buffer]
   socket.destroy()

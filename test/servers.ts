@@ -8,12 +8,12 @@
  * Ask at the top of a test file (`const redis = await findRedis()`): an installation may
  * take longer than one test is allowed.
  */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { accessSync, chownSync, constants, existsSync, globSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 /** A program that tests need, and the ways to come by it. */
@@ -24,6 +24,8 @@ export interface Wanted {
   /** What the file may be called on the PATH. */
   names: readonly string[]
   debianPackage: string
+  /** Where else it may lie, as patterns: Debian keeps some programs off the PATH. */
+  folders?: readonly string[]
 }
 
 export interface Server {
@@ -45,6 +47,17 @@ export function findRedis(): Promise<string | undefined> {
   return findProgram({ what: 'A Redis server', variable: 'REDIS_SERVER', names, debianPackage: 'redis-server' })
 }
 
+/** The PostgreSQL server's program, with `initdb` beside it; start it with `startPostgres`. */
+export function findPostgres(): Promise<string | undefined> {
+  return findProgram({
+    what: 'A PostgreSQL server',
+    variable: 'POSTGRES_SERVER',
+    names: ['postgres'],
+    debianPackage: 'postgresql',
+    folders: ['/usr/lib/postgresql/*/bin'],
+  })
+}
+
 export async function findProgram(wanted: Wanted): Promise<string | undefined> {
   const program = present(wanted) ?? (mayInstall() && install(wanted.debianPackage) ? present(wanted) : undefined)
   if (program !== undefined) return program
@@ -56,11 +69,16 @@ export async function findProgram(wanted: Wanted): Promise<string | undefined> {
   return undefined
 }
 
-function present({ variable, names }: Wanted): string | undefined {
+function present({ variable, names, folders: others = [] }: Wanted): string | undefined {
   const named = process.env[variable]
   if (named !== undefined && named !== '') return named
 
-  const folders = (process.env.PATH ?? '').split(delimiter)
+  const folders = [
+    ...(process.env.PATH ?? '').split(delimiter),
+    ...globSync([...others])
+      .toSorted()
+      .toReversed(),
+  ]
   return folders.flatMap((folder) => names.map((name) => join(folder, name))).find(isExecutable)
 }
 
@@ -109,6 +127,90 @@ export async function startRedis(program: string): Promise<Server> {
   }
 }
 
+/** A running PostgreSQL: its URL names the database `postgres` and its superuser. */
+export interface PostgresServer extends Server {
+  readonly folder: string
+  readonly port: number
+  /** The server's process: for tests that kill it. */
+  readonly pid: number
+  /** Lines of postgresql.conf given on the command line stay; the data stays too. */
+  restart(signal?: NodeJS.Signals): Promise<void>
+}
+
+/**
+ * Starts a PostgreSQL with a database of its own on a free port, in a folder that goes when it stops.
+ * Making the database takes seconds, so start one per test file and give each store a schema of its own.
+ *
+ * @param settings lines of postgresql.conf, such as `fsync=off`
+ */
+export async function startPostgres(program: string, settings: readonly string[] = []): Promise<PostgresServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'errand-postgres-'))
+  const owner = postgresOwner()
+  if (owner) chownSync(folder, owner.uid, owner.gid)
+  await makeDatabase(program, folder, owner)
+
+  const port = await freePort()
+  const place = ['-D', folder, '-h', '127.0.0.1', '-p', String(port), '-k', '']
+  const args = [...place, ...settings.flatMap((setting) => ['-c', setting])]
+  let child = await startedPostgres(program, args, owner)
+  const killAtExit = () => void child.kill('SIGQUIT')
+  process.once('exit', killAtExit)
+
+  return {
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    folder,
+    port,
+    get pid() {
+      return child.pid!
+    },
+    async restart(signal = 'SIGINT') {
+      await ended(child, signal)
+      child = await startedPostgres(program, args, owner)
+    },
+    async stop() {
+      // Stops without waiting for its clients, and with nothing to keep.
+      await ended(child, 'SIGQUIT')
+      process.off('exit', killAtExit)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+interface Owner {
+  uid: number
+  gid: number
+}
+
+/** It refuses to run as root: it then runs as its own user, or as nobody. */
+function postgresOwner(): Owner | undefined {
+  if (process.getuid?.() !== 0) return undefined
+
+  const idOf = (flag: string, user: string) => {
+    const { status, stdout } = spawnSync('id', [flag, user], { encoding: 'utf8' })
+    return status === 0 ? Number(stdout) : undefined
+  }
+  const user = idOf('-u', 'postgres') === undefined ? 'nobody' : 'postgres'
+  return { uid: idOf('-u', user) ?? 65_534, gid: idOf('-g', user) ?? 65_534 }
+}
+
+async function makeDatabase(program: string, folder: string, owner: Owner | undefined): Promise<void> {
+  const places = [dirname(program), dirname(realpathSync(program))]
+  const initdb = places.map((place) => join(place, 'initdb')).find(isExecutable) ?? 'initdb'
+  const settings = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions']
+
+  await new Promise<void>((resolve, reject) => {
+    execFile(initdb, ['-D', folder, ...settings], { ...owner, cwd: folder }, (error) =>
+      error ? reject(error) : resolve(),
+    )
+  })
+}
+
+async function startedPostgres(program: string, args: readonly string[], owner: Owner | undefined) {
+  const child = spawn(program, args, { ...owner, cwd: tmpdir(), stdio: ['ignore', 'inherit', 'pipe'] })
+  await printed(child, 'ready to accept connections', child.stderr)
+  return child
+}
+
 /** A port that was free a moment ago: for programs that cannot pick one and tell. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -121,12 +223,12 @@ export async function freePort(): Promise<number> {
 }
 
 /** Resolves when the child has printed a line with this text, and fails if it ends before. */
-export async function printed(child: ChildProcess, text: string): Promise<void> {
-  if (child.stdout === null) throw new Error('The child needs a pipe as its standard output.')
+export async function printed(child: ChildProcess, text: string, output = child.stdout): Promise<void> {
+  if (output === null) throw new Error('The child needs a pipe as its standard output.')
   const said: string[] = []
 
   // Reading goes on after the line was found, so that the child never waits for room in its pipe.
-  const lines = createInterface({ input: child.stdout })
+  const lines = createInterface({ input: output })
   await new Promise<void>((resolve, reject) => {
     lines.on('line', (line) => {
       said.push(line)
