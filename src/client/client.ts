@@ -138,7 +138,7 @@ export class Client {
     return this.#handles(jobs, outcomes!)
   }
 
-  #sendWith(transaction: unknown, jobs: readonly NewJob[]): JobHandle<any>[] {
+  #sendWith(transaction: unknown, jobs: readonly NewJob[]): JobHandle<any>[] | Promise<JobHandle<any>[]> {
     const store = this.#runtime.store
     if (!store)
       throw new StoreOpenError(
@@ -148,9 +148,11 @@ export class Client {
       throw new TransactionError(
         `The ${store.engine} store cannot enqueue inside a transaction of yours. Leave \`tx\` out.`,
       )
-    const [outcomes] = store.insertWith(transaction, [jobs])
+    const inserted = store.insertWith(transaction, [jobs])
 
-    return this.#handles(jobs, outcomes!)
+    return inserted instanceof Promise
+      ? inserted.then(([outcomes]) => this.#handles(jobs, outcomes!))
+      : this.#handles(jobs, inserted[0]!)
   }
 
   #handles(jobs: readonly NewJob[], outcomes: readonly InsertOutcome[]): JobHandle<any>[] {

@@ -112,19 +112,25 @@ export class StoredJob implements JobHandle<any> {
     checkOptions(change, ['priority', 'delay', 'at', 'input'], 'the change')
     const due = dueOf(change, 'the change')
     if (change.priority !== undefined) checkOneOf(change.priority, priorities, '`priority` of the change')
-    if (change.input !== undefined) await this.#checkInput(change.input)
+    const version = change.input === undefined ? undefined : await this.#versionFor(change.input)
 
     return this.#change({
       ...(change.priority !== undefined && { rank: rankOf(change.priority) }),
       ...(due && { due }),
       ...(change.input !== undefined && { input: encodeWithin(this.#runtime, change.input, 'the new input') }),
+      ...(version !== undefined && version !== 1 && { version }),
     })
   }
 
-  /** Against its task's schema, where this process knows the task. */
-  async #checkInput(input: unknown): Promise<void> {
-    const task = this.#runtime.registry.find(this.#task ?? (await this.#record()).task)
-    if (task) await parseInput(task, input)
+  /** Checks a new input against its task's schema, where this process knows the task; elsewhere the job keeps its version. */
+  async #versionFor(input: unknown): Promise<number | undefined> {
+    const known = this.#task === undefined ? undefined : this.#runtime.registry.find(this.#task)
+    const record = known ? undefined : await this.#record()
+    const task = known ?? this.#runtime.registry.find(record!.task)
+    if (!task) return record!.version
+
+    await parseInput(task, input)
+    return task.version
   }
 
   async #change(change: JobChange): Promise<ChangeAnswer> {

@@ -39,10 +39,10 @@ export interface Store {
   turn(turn: Turn): Promise<TurnResult>
 
   /**
-   * After a turn with an unknown outcome: what this incarnation holds. Turns sent before it and not
-   * yet carried out act no more.
+   * After a turn with an unknown outcome: what this incarnation holds, and the latest message of each kind
+   * that was ever left for it, told or not. Turns sent before it and not yet carried out act no more.
    */
-  resync(incarnation: IncarnationId): Promise<{ held: ClaimedJob[] } | 'gone'>
+  resync(incarnation: IncarnationId): Promise<Resynced | 'gone'>
 
   /** Ends a life in good order. What it still holds is given back untouched. */
   leave(incarnation: IncarnationId): Promise<void>
@@ -112,7 +112,7 @@ export interface Store {
   /** Incarnations believed alive. */
   workers(): Promise<WorkerRecord[]>
 
-  /** Leaves a message for one incarnation, or for 'all'; each finds it in its next turn. */
+  /** Leaves a message for one incarnation, or for 'all'; each finds it in its next turn. The latest of a kind replaces those before it. */
   send(to: IncarnationId, message: ControlMessage): Promise<void>
 
   /**
@@ -122,8 +122,24 @@ export interface Store {
    */
   events(filter: EventFilter, signal: AbortSignal): AsyncIterable<StoreEvent>
 
-  /** Enqueues inside a transaction of the caller's. Throws at once what `insert` would reject with. */
-  insertWith?(transaction: unknown, calls: readonly (readonly NewJob[])[]): InsertOutcome[][]
+  /**
+   * Enqueues inside a transaction of the caller's: the jobs exist if and only if it is committed. Engines
+   * whose connections are synchronous insert before they return, and throw at once.
+   */
+  insertWith?(
+    transaction: unknown,
+    calls: readonly (readonly NewJob[])[],
+  ): InsertOutcome[][] | Promise<InsertOutcome[][]>
+
+  /**
+   * Settles one job inside a transaction of the caller's, so that its effects and its outcome are one commit.
+   * Fenced like a settlement of a turn: 'stale' says that nothing was written.
+   */
+  settleWith?(
+    transaction: unknown,
+    incarnation: IncarnationId,
+    settlement: Settlement,
+  ): 'settled' | 'stale' | Promise<'settled' | 'stale'>
 
   /** What this engine knows about its own health and settings, for `doctor`. */
   inspect(): Promise<Inspection[]>
@@ -143,8 +159,11 @@ export interface StoreLimits {
 }
 
 export interface Capabilities {
-  /** What an acknowledged job survives: nothing, the end of the process, or a power cut. */
-  readonly durability: 'none' | 'process' | 'power'
+  /**
+   * What an acknowledged job survives: nothing, the end of every process of ours, a power cut but for the
+   * last second, a power cut, or also the loss of the server that held it.
+   */
+  readonly durability: 'none' | 'process' | 'second' | 'power' | 'replicated'
   readonly insertWith: boolean
   /** Whether other processes can open the same store. */
   readonly shared: boolean
@@ -312,6 +331,11 @@ export type TurnResult =
       readonly nextDueMs?: number
     }
 
+export interface Resynced {
+  readonly held: ClaimedJob[]
+  readonly messages: readonly ControlMessage[]
+}
+
 export interface ClaimedJob extends Claim {
   readonly task: string
   readonly queue: string
@@ -365,6 +389,8 @@ export interface JobChange {
   /** In the past or at once: ready now, at the end of its line. */
   readonly due?: Due
   readonly input?: string
+  /** Version of the task whose input this is. A new input without one has none. */
+  readonly version?: number
 }
 
 export type ChangeAnswer = 'changed' | 'running' | 'final' | 'unknown'

@@ -321,7 +321,10 @@ export class Worker {
   async #resync(): Promise<void> {
     const held = await this.#store.resync(this.#incarnation)
     if (held === 'gone') await this.#beginAgain()
-    else this.#crew.resynced(held.held)
+    else {
+      this.#crew.resynced(held.held)
+      for (const message of held.messages) this.#obey(message)
+    }
     this.#unsure = false
   }
 }

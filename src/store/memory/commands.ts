@@ -9,12 +9,15 @@ import { finish, reopen } from './finish.ts'
 import { freeKey } from './keys.ts'
 import { freeSlot, lineUp, restand, schedule, withdraw } from './lines.ts'
 
-export function change(data: Data, id: string, { rank, due, input }: JobChange): ChangeAnswer {
+export function change(data: Data, id: string, { rank, due, input, version }: JobChange): ChangeAnswer {
   const entry = data.jobs.get(id)
   if (!entry) return 'unknown'
   if (!entry.waiting) return entry.final ? 'final' : 'running'
 
-  if (input !== undefined) entry.input = input
+  if (input !== undefined) {
+    entry.input = input
+    entry.version = version
+  }
   if (rank !== undefined) changeRank(data, entry, rank)
   if (due) changeDue(data, entry, due)
   data.news.tell('changed', entry)

@@ -89,7 +89,8 @@ export interface Incarnation {
   deadline: number
   readonly held: Map<string, Entry>
   cancels: Claim[]
-  messages: ControlMessage[]
+  /** The latest of each kind. */
+  messages: { readonly message: ControlMessage; told: boolean }[]
   /** Arrivals by queue as they were at its last turn. */
   readonly seen: Map<string, number>
 }

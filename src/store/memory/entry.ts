@@ -31,6 +31,7 @@ export class Entry {
   state: JobState = 'blocked'
   rank: Rank
   input: string
+  version: number | undefined
   /** Its number in the ready line; kept over a give-back and a rescue. */
   place = 0
   attempts = 0
@@ -76,6 +77,7 @@ export class Entry {
     this.createdAt = createdAt
     this.rank = job.rank
     this.input = job.input
+    this.version = job.version
     this.held = job.held ?? false
   }
 
@@ -131,7 +133,7 @@ export function recordOf(entry: Entry): JobRecord {
     tags: job.tags,
     metadata: job.metadata,
     unique: job.unique?.key,
-    version: job.version,
+    version: entry.version,
     redact: job.redact,
     because: entry.because,
     pending: blocked ? entry.pending : undefined,
@@ -152,7 +154,7 @@ export function claimedOf(entry: Entry): ClaimedJob {
     input: entry.input,
     attempt: entry.attempts + 1,
     crashes: entry.crashes,
-    version: job.version,
+    version: entry.version,
     metadata: job.metadata,
     redact: job.redact,
     cancelRequested: entry.cancelRequestedAt === undefined ? undefined : true,

@@ -44,7 +44,8 @@ export function isStale(data: Data, { deadline, worker }: Incarnation): boolean 
 export function send(data: Data, to: IncarnationId, message: ControlMessage): void {
   for (const life of data.incarnations.values()) {
     if (to !== 'all' && to !== life.id) continue
-    life.messages.push(message)
+    life.messages = life.messages.filter((earlier) => earlier.message.kind !== message.kind)
+    life.messages.push({ message, told: false })
     data.news.control(life.id)
   }
 }

@@ -53,7 +53,10 @@ export class MemoryStore implements Store {
   resync: Store['resync'] = async (incarnation) => {
     const life = this.#open.incarnations.get(incarnation)
     if (!life) return 'gone'
-    return { held: [...life.held.values()].map(claimedWithMembers) }
+    return {
+      held: [...life.held.values()].map(claimedWithMembers),
+      messages: life.messages.map(({ message }) => message),
+    }
   }
 
   leave: Store['leave'] = async (incarnation) => {
@@ -67,7 +70,7 @@ export class MemoryStore implements Store {
     const data = this.#open
     const life = data.incarnations.get(incarnation)
     if (signal.aborted) return 'time'
-    if (!life || life.cancels.length > 0 || life.messages.length > 0) return 'control'
+    if (!life || life.cancels.length > 0 || life.messages.some(({ told }) => !told)) return 'control'
     if (hasArrivals(data, life, queues)) return 'work'
     return data.news.sleep(incarnation, queues, ms, signal)
   }

@@ -54,8 +54,8 @@ export function nextDueMs(data: Data): number | undefined {
 /** Each cancel request and each message is told once. A job that has ended since needs no cancelling. */
 function handOver(life: Incarnation) {
   const cancels: Claim[] = life.cancels.filter(({ id, claim }) => life.held.get(id)?.claim === claim)
-  const { messages } = life
+  const untold = life.messages.filter(({ told }) => !told)
   life.cancels = []
-  life.messages = []
-  return { cancels, messages }
+  for (const each of untold) each.told = true
+  return { cancels, messages: untold.map(({ message }) => message) }
 }

@@ -1,7 +1,7 @@
 /** What people ask of jobs: change, cancel, retry, remove, release. Each answers per job. */
 import type { CancelAnswer, ChangeAnswer, Due, JobChange, ReleaseAnswer, RemoveAnswer, RetryAnswer } from '../store.ts'
 import { dropExpiry, end } from './ending.ts'
-import { flag, idValue, moment, type FinalRow, type JobRow } from './job-row.ts'
+import { flag, idValue, moment, optionsWith, type FinalRow, type JobRow } from './job-row.ts'
 import { enterLine, leaveLine, stand } from './line.ts'
 import { erase } from './prune.ts'
 import type { Step } from './step.ts'
@@ -15,7 +15,7 @@ export function change(step: Step, id: string, wanted: JobChange): ChangeAnswer 
   if (!isWaiting(where.state)) return where.state === 'running' ? 'running' : 'final'
 
   const { sql } = step
-  if (wanted.input !== undefined) sql.setInput.run(wanted.input, job.seq)
+  if (wanted.input !== undefined) sql.setInput.run(wanted.input, optionsWith(job.options, wanted.version), job.seq)
   const ranked = wanted.rank === undefined ? job : changeRank(step, job, where, wanted.rank)
   const state = wanted.due ? changeDue(step, ranked, where, wanted.due) : where.state
   if (state !== where.state) step.move(job.queue, where.state, state)

@@ -134,6 +134,13 @@ export function optionsText({ tags, metadata, version, redact, onSucceeded, onFa
   })
 }
 
+/** A new input takes its own version with it, or has none. */
+export function optionsWith(text: string | null, version: number | undefined): string | null {
+  const { version: _, ...rest } = storedOptions(text)
+  const options = { ...rest, ...(version !== undefined && { version }) }
+  return Object.keys(options).length === 0 ? null : JSON.stringify(options)
+}
+
 /** Its own fields alone, should somebody pass a whole job. */
 function template(followUp: FollowUp | undefined): FollowUp | undefined {
   if (!followUp) return undefined

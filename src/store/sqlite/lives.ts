@@ -152,9 +152,14 @@ export function send(step: Step, to: string, message: ControlMessage): void {
   const { sql, called } = step
   for (const { id, n } of sql.liveIncarnations.all() as LifeRow[]) {
     if (to !== 'all' && to !== id) continue
-    sql.addMessage.run(n, JSON.stringify(message))
+    sql.putMessage.run(n, message.kind, JSON.stringify(message))
     called.add(n)
   }
+}
+
+/** The latest of each kind, whether it was told or not. */
+export function messagesOf({ sql }: { sql: Statements }, n: number): ControlMessage[] {
+  return (sql.messages.all(n) as { body: string }[]).map(({ body }) => JSON.parse(body) as ControlMessage)
 }
 
 export function workers({ sql }: { sql: Statements }, monotonic: number): WorkerRecord[] {

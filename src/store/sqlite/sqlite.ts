@@ -21,7 +21,7 @@ import { claimedJob, type ClaimRow } from './claimed-job.ts'
 import { setLimit } from './limits.ts'
 import { insertWith } from './insert-with.ts'
 import { inspect } from './inspect.ts'
-import { join, leave, lifeOf, send, workers } from './lives.ts'
+import { join, leave, lifeOf, messagesOf, send, workers } from './lives.ts'
 import { Lookout } from './lookout.ts'
 import { News } from './news.ts'
 import { counts, get, history, members, settledNow, stats } from './read.ts'
@@ -93,7 +93,7 @@ export class SqliteStore implements Store {
   resync: Store['resync'] = async (incarnation) =>
     this.#read((reading) => {
       const life = lifeOf(reading, incarnation)
-      return life ? { held: heldJobs(reading, life.n) } : 'gone'
+      return life ? { held: heldJobs(reading, life.n), messages: messagesOf(reading, life.n) } : 'gone'
     })
 
   leave: Store['leave'] = async (incarnation) => {

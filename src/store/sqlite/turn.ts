@@ -69,9 +69,9 @@ function handOver({ sql }: Step, { n }: Life): { cancels: Claim[]; messages: Con
   if (!sql.hasSignal.get(n) && !sql.hasMessage.get(n)) return { cancels: [], messages: [] }
 
   const cancels = sql.signals.all(n) as { claim: number; id: Uint8Array | string }[]
-  const messages = sql.messages.all(n) as { body: string }[]
+  const messages = sql.newMessages.all(n) as { body: string }[]
   sql.deleteSignals.run(n)
-  sql.deleteMessages.run(n)
+  sql.markTold.run(n)
   return {
     cancels: cancels.map(({ id, claim }) => ({ id: idText(id), claim })),
     messages: messages.map(({ body }) => JSON.parse(body) as ControlMessage),

@@ -189,7 +189,7 @@ function change(dice: Dice): JobChange {
   return {
     ...(dice.chance(0.5) && { rank: dice.pick(ranks) }),
     ...(dice.chance(0.5) && { due: { inMs: dice.pick([-5, 0, 500, 3_000]) } }),
-    ...(dice.chance(0.2) && { input: '{"changed":true}' }),
+    ...(dice.chance(0.2) && { input: '{"changed":true}', ...(dice.chance(0.5) && { version: 3 }) }),
   }
 }
 

@@ -22,7 +22,7 @@ type Players<D extends Command['do']> = { [K in D]: (player: Player, command: Of
 const madeIds = /0{8}-0{4}-7000-8000-\d{12}/g
 
 /** Members that no script can call: a caller's transaction belongs to one kind of engine. */
-export const unscripted: readonly ['insertWith' & Member] = ['insertWith']
+export const unscripted: readonly ('insertWith' | 'settleWith')[] = ['insertWith', 'settleWith']
 
 /** One way to call each member of the contract; a member without one does not compile. */
 export const calls: Players<Exclude<Member, (typeof unscripted)[number]>> = {
@@ -69,7 +69,7 @@ export const calls: Players<Exclude<Member, (typeof unscripted)[number]>> = {
     if (answer === 'gone') return answer
     const held = answer.held.toSorted((a, b) => compare(a.id, b.id))
     player.hold(life, held)
-    return held
+    return { held, messages: answer.messages }
   },
   leave: ({ store, life }, { worker }) => store.leave(life(worker).id),
   wait: async (player, { worker, queues, ms }) => {

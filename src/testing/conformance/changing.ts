@@ -73,6 +73,22 @@ export function changing(harness: StoreHarness): void {
     assert.equal(await scene.state('b'), 'ready')
   })
 
+  test('a new input takes its own version with it, or has none', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.insert(aJob({ id: 'a', version: 1, tags: ['kept'] }), aJob({ id: 'b', version: 1 }))
+
+    await scene.store.change(['a'], { input: '{"n":2}', version: 2 })
+    await scene.store.change(['b'], { input: '{"n":2}' })
+
+    assert.deepEqual([(await scene.get('a')).version, (await scene.get('b')).version], [2, undefined])
+    assert.deepEqual((await scene.get('a')).tags, ['kept'])
+    const claimed = await scene.claim(await scene.join())
+    assert.deepEqual(
+      claimed.map(({ version }) => version),
+      [2, undefined],
+    )
+  })
+
   test('running, final and unknown jobs are not changed', async (t) => {
     const scene = await setScene(harness, t)
     const worker = await scene.join()

@@ -234,7 +234,7 @@ export function leases(harness: StoreHarness): void {
 
     const answer = await scene.store.resync(worker)
 
-    assert.deepEqual(answer, { held: [claimed[1]] })
+    assert.deepEqual(answer, { messages: [], held: [claimed[1]] })
   })
 
   test('resync hands over the steps that were reported under the very claim', async (t) => {

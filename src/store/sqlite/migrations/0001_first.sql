@@ -241,9 +241,11 @@ create index errand_signal_to on errand_signal (incarnation);
 create table errand_message (
   n           integer primary key autoincrement,
   incarnation integer not null,
-  body        text not null
+  kind        text not null,
+  body        text not null,
+  told        integer not null default 0,
+  unique (incarnation, kind)
 );
-create index errand_message_to on errand_message (incarnation);
 
 create table errand_paused (
   queue integer primary key

@@ -13,7 +13,7 @@ export const jobQueries = {
   seqOfUuid: `select seq from errand_job where id = unhex(?, '-')`,
   idOfSeq: `select id from errand_job where seq = ?`,
   setRank: `update errand_job set rank = ? where seq = ?`,
-  setInput: `update errand_job set input = ? where seq = ?`,
+  setInput: `update errand_job set input = ?, options = ? where seq = ?`,
   setFlags: `update errand_job set flags = ? where seq = ?`,
   dropExpiry: `update errand_job set expires = null where seq = ?`,
   deleteJob: `delete from errand_job where seq = ?`,

@@ -39,9 +39,12 @@ export const restQueries = {
     cross join errand_job j on j.seq = s.seq where s.incarnation = ? order by s.n`,
   hasSignal: `select 1 from errand_signal where incarnation = ? limit 1`,
   deleteSignals: `delete from errand_signal where incarnation = ?`,
-  addMessage: `insert into errand_message (incarnation, body) values (?, ?)`,
+  // Replacing gives it a new number, so that messages are told in the order of their sending.
+  putMessage: `insert or replace into errand_message (incarnation, kind, body) values (?, ?, ?)`,
   messages: `select body from errand_message where incarnation = ? order by n`,
-  hasMessage: `select 1 from errand_message where incarnation = ? limit 1`,
+  newMessages: `select body from errand_message where incarnation = ? and told = 0 order by n`,
+  markTold: `update errand_message set told = 1 where incarnation = ?`,
+  hasMessage: `select 1 from errand_message where incarnation = ? and told = 0 limit 1`,
   deleteMessages: `delete from errand_message where incarnation = ?`,
 
   pause: `insert into errand_paused values (?) on conflict do nothing`,
