@@ -133,13 +133,16 @@ export interface Store {
 
   /**
    * Settles one job inside a transaction of the caller's, so that its effects and its outcome are one commit.
-   * Fenced like a settlement of a turn: 'stale' says that nothing was written.
+   * Fenced like a settlement of a turn: 'stale' says that nothing was written. So does 'cancelling': once a cancel was
+   * asked for, a job can only end cancelled, and effects that are undone are the better end. `reports` are written before it,
+   * since none is heard once the job has ended.
    */
   settleWith?(
     transaction: unknown,
     incarnation: IncarnationId,
     settlement: Settlement,
-  ): 'settled' | 'stale' | Promise<'settled' | 'stale'>
+    reports?: readonly Report[],
+  ): SettledWith | Promise<SettledWith>
 
   /** What this engine knows about its own health and settings, for `doctor`. */
   inspect(): Promise<Inspection[]>
@@ -148,6 +151,9 @@ export interface Store {
 }
 
 export type IncarnationId = string
+
+/** What became of a settlement inside a transaction of the caller's. */
+export type SettledWith = 'settled' | 'stale' | 'cancelling'
 
 export interface StoreLimits {
   /** Jobs per call of `insert`, and outcomes or claims per turn. */

@@ -1,37 +1,9 @@
-/**
- * Enqueueing inside a transaction of the caller's, on the caller's own connection.
- *
- * The jobs exist if and only if that transaction is committed. Workers hear of it as they hear of any
- * commit of another connection.
- */
-import { realpathSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
+/** Enqueueing inside a transaction of the caller's: the jobs exist if and only if it is committed. */
 import type { Env } from '../../env.ts'
-import { shown, TransactionError } from '../../errors.ts'
 import type { InsertOutcome, NewJob } from '../store.ts'
-import { inodeOf } from './connection.ts'
+import { inTransactionOf } from './callers-transaction.ts'
 import { insertCall } from './insert.ts'
-import { Names } from './names.ts'
-import { isBusy } from './sqlite-errors.ts'
-import { prepareWhenUsed, type Query, type Statements } from './statements.ts'
-import { Step } from './step.ts'
 import { spread, spreadPerStep } from './waiting.ts'
-
-/** As much of better-sqlite3's connection as is used here. */
-interface BetterSqlite {
-  readonly inTransaction: boolean
-  prepare(sql: string): Query & { raw(on: boolean): Query }
-  exec(sql: string): unknown
-}
-
-interface Caller {
-  readonly inTransaction: boolean
-  readonly sql: Statements
-  exec(sql: string): unknown
-  pragma(name: string): Record<string, unknown>[]
-}
-
-const prepared = new WeakMap<object, Statements>()
 
 export function insertWith(
   env: Env,
@@ -39,105 +11,11 @@ export function insertWith(
   transaction: unknown,
   calls: readonly (readonly NewJob[])[],
 ): InsertOutcome[][] {
-  const caller = callerOf(transaction)
-  checkCaller(caller, path)
-
-  try {
-    caller.exec('savepoint errand')
-    const outcomes = carryOut(env, caller.sql, calls)
-    caller.exec('release errand')
-    return outcomes
-  } catch (error) {
-    if (caller.inTransaction) caller.exec('rollback to errand; release errand')
-    if (!isBusyFor(error)) throw error
-    throw new TransactionError(
-      `Another process is writing to ${path}, and this transaction cannot wait for it now. Nothing was enqueued. Start the ` +
-        `transaction with BEGIN IMMEDIATE, so that it has the write lock before it reads.`,
-      { cause: error },
-    )
-  }
-}
-
-function carryOut(env: Env, sql: Statements, calls: readonly (readonly NewJob[])[]): InsertOutcome[][] {
-  const listened = sql.otherListener.get('', env.monotonic()) !== undefined
-  // Numbers learned in a transaction that may be rolled back are not to be remembered.
-  const step = new Step({ env, sql, names: new Names(sql), listened, light: false })
-  const outcomes = calls.map((jobs) => {
-    const answers = insertCall(step, jobs)
-    spread(step, spreadPerStep)
-    return answers
-  })
-  step.finish()
-  if (step.events?.length) sql.addEvent.run(step.now, JSON.stringify(step.events))
-  return outcomes
-}
-
-function callerOf(transaction: unknown): Caller {
-  if (transaction instanceof DatabaseSync) return nodeCaller(transaction)
-  if (isBetterSqlite(transaction)) return betterCaller(transaction)
-
-  throw new TransactionError(
-    `Expected \`tx\` to be a node:sqlite DatabaseSync or a better-sqlite3 Database with an open transaction, got ${shown(transaction)}.`,
+  return inTransactionOf(env, path, transaction, (step) =>
+    calls.map((jobs) => {
+      const answers = insertCall(step, jobs)
+      spread(step, spreadPerStep)
+      return answers
+    }),
   )
 }
-
-function nodeCaller(db: DatabaseSync): Caller {
-  const arrays = (sql: string) => {
-    const statement = db.prepare(sql)
-    statement.setReturnArrays(true)
-    return statement
-  }
-  return {
-    inTransaction: db.isTransaction,
-    sql: statementsOf(db, { objects: (sql) => db.prepare(sql), arrays }),
-    exec: (sql) => db.exec(sql),
-    pragma: (name) => db.prepare(`pragma ${name}`).all() as Record<string, unknown>[],
-  }
-}
-
-function betterCaller(db: BetterSqlite): Caller {
-  return {
-    inTransaction: db.inTransaction,
-    sql: statementsOf(db, { objects: (sql) => db.prepare(sql), arrays: (sql) => db.prepare(sql).raw(true) }),
-    exec: (sql) => db.exec(sql),
-    pragma: (name) => db.prepare(`pragma ${name}`).all() as Record<string, unknown>[],
-  }
-}
-
-function statementsOf(db: object, preparer: Parameters<typeof prepareWhenUsed>[0]): Statements {
-  const sql = prepared.get(db) ?? prepareWhenUsed(preparer)
-  prepared.set(db, sql)
-  return sql
-}
-
-function isBetterSqlite(value: unknown): value is BetterSqlite {
-  return (
-    typeof value === 'object' && value !== null && 'inTransaction' in value && 'prepare' in value && 'exec' in value
-  )
-}
-
-function checkCaller(caller: Caller, path: string): void {
-  if (!caller.inTransaction) {
-    throw new TransactionError(
-      'The connection passed as `tx` has no open transaction. Run BEGIN IMMEDIATE on it first.',
-    )
-  }
-  const file = caller.pragma('database_list').find(({ name }) => name === 'main')?.file as string | undefined
-  if (!file || inodeOf(realpathSync(file)) !== inodeOf(path)) {
-    throw new TransactionError(
-      `The connection passed as \`tx\` is on ${file ? shown(file) : 'no file'}, and the store is ${shown(path)}. One transaction ` +
-        `cannot span two files: open the connection on the store's file, or enqueue without \`tx\`.`,
-    )
-  }
-  // NORMAL keeps the promise that the jobs exist exactly if the rest of the transaction does.
-  if (caller.pragma('synchronous')[0]!.synchronous === 0) {
-    throw new TransactionError(
-      'The connection passed as `tx` runs with synchronous=OFF, with which a power cut can damage the whole store. ' +
-        'Run `pragma synchronous = full` on it, or `normal`.',
-    )
-  }
-}
-
-/** better-sqlite3 names the code where node:sqlite numbers it. */
-const isBusyFor = (error: unknown) =>
-  isBusy(error) || String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')

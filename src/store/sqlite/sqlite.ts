@@ -27,6 +27,7 @@ import { News } from './news.ts'
 import { counts, get, history, members, settledNow, stats } from './read.ts'
 import { report } from './reports.ts'
 import { fire, listSchedules, putSchedules } from './schedules.ts'
+import { settleWith } from './settle-with.ts'
 import type { Step } from './step.ts'
 import { tidy } from './tidy.ts'
 import { idleTurn, isCalled, turn, type Reading } from './turn.ts'
@@ -192,6 +193,17 @@ export class SqliteStore implements Store {
     const { connection, ballast } = this.#open
     if (ballast.given) throw new StoreFullError(connection.path)
     return insertWith(this.#options.env, connection.path, transaction, calls)
+  }
+
+  /** In the caller's own transaction; what was set aside for a full disk serves only transactions of ours. */
+  settleWith(
+    transaction: unknown,
+    incarnation: contract.IncarnationId,
+    settlement: contract.Settlement,
+    reports: readonly contract.Report[] = [],
+  ): contract.SettledWith {
+    const { path } = this.#open.connection
+    return settleWith(this.#options.env, path, transaction, { incarnation, settlement, reports })
   }
 
   inspect: Store['inspect'] = async () => {
