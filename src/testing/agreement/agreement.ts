@@ -38,9 +38,15 @@ export function agreement(one: StoreHarness, other: StoreHarness, options: Agree
       test(`on the script ${name}`, async () => assert.equal(await disagreement(one, other, script), undefined))
     }
     for (let index = 0; index < scripts; index++) {
-      test(`on random script ${seed + index}`, () => agreeOn(one, other, generateScript(seed + index, length)))
+      test(`on random script ${seed + index}`, () => agreeOn(one, other, seededScript(seed + index, length)))
     }
   })
+}
+
+/** The same seed gives the same script. */
+export function seededScript(seed: number, length: number): Script {
+  const env = new ManualEnv({ seed })
+  return generateScript(() => env.random(), length)
 }
 
 /** Where two engines first answer differently; undefined if nowhere. */
@@ -76,7 +82,8 @@ async function answerOf(player: Player, command: Script[number]): Promise<string
   }
 }
 
-async function agreeOn(one: StoreHarness, other: StoreHarness, script: Script) {
+/** Fails with the shortest script it can find on which they disagree. */
+export async function agreeOn(one: StoreHarness, other: StoreHarness, script: Script): Promise<void> {
   if ((await disagreement(one, other, script)) === undefined) return
 
   const short = await shrink(script, async (candidate) => (await disagreement(one, other, candidate)) !== undefined)

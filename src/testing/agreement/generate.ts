@@ -2,16 +2,15 @@
 import type { Rank } from '../../job.ts'
 import type { Outcome } from '../../outcome.ts'
 import type { JobChange, JobQuery, NewJob, Room } from '../../store/store.ts'
-import { ManualEnv } from '../manual-env.ts'
 import type { Command, Pick, Script, ScriptedReport, ScriptedSettlement } from './script.ts'
 
 const workers = 4
 /** How far back a command looks for a job or a worker to speak of. */
 const recent = { jobs: 14, workers: 4 }
 
-/** The same seed gives the same script. */
-export function generateScript(seed: number, length: number): Script {
-  const dice = new Dice(seed)
+/** A script that depends on `chance` alone, which gives numbers from 0 up to 1. */
+export function generateScript(chance: () => number, length: number): Script {
+  const dice = new Dice(chance)
   const first: Command[] = [{ do: 'events' }, ...dice.list(workers, workers, () => join(dice))]
   const commands = Array.from({ length }, (_, index): Command => {
     if (index % 25 === 24) return { do: 'look' }
@@ -249,10 +248,10 @@ class Dice {
   workers = 0
   /** Whether the clock goes back in this script; how long a rate then holds is the engine's affair. */
   readonly jumps: boolean
-  readonly #env: ManualEnv
+  readonly #chance: () => number
 
-  constructor(seed: number) {
-    this.#env = new ManualEnv({ seed })
+  constructor(chance: () => number) {
+    this.#chance = chance
     this.jumps = this.chance(0.25)
   }
 
@@ -265,11 +264,11 @@ class Dice {
   }
 
   below(end: number): number {
-    return Math.floor(this.#env.random() * end)
+    return Math.floor(this.#chance() * end)
   }
 
   chance(part: number): boolean {
-    return this.#env.random() < part
+    return this.#chance() < part
   }
 
   pick<T>(items: readonly T[]): T {
@@ -287,7 +286,7 @@ class Dice {
   }
 
   weighted<T>(items: readonly (readonly [number, T])[]): T {
-    let left = this.#env.random() * items.reduce((sum, [weight]) => sum + weight, 0)
+    let left = this.#chance() * items.reduce((sum, [weight]) => sum + weight, 0)
     return items.find(([weight]) => (left -= weight) < 0)![1]
   }
 }
