@@ -311,10 +311,37 @@ export class Cancelled extends ErrandError {
 export class StoreBusyError extends ErrandError {
   readonly code = 'STORE_BUSY'
 
-  constructor(waitedMs: number) {
+  /** @param said the server's own words, where there is a server */
+  constructor(waitedMs: number, said?: string, options?: { cause?: unknown }) {
+    const advice = said === undefined ? 'try again, or let fewer processes write at once' : 'try again in a moment'
     super(
-      `The store was busy for ${Math.round(waitedMs)} ms. Nothing has happened; try again, or let fewer processes write at once.`,
+      `The store was busy for ${Math.round(waitedMs)} ms${said === undefined ? '' : ` ("${said}")`}. Nothing has happened; ${advice}.`,
+      options,
     )
+  }
+}
+
+/** The store's server could not be reached. Nothing has happened; repeat it when the server is back. */
+export class StoreAwayError extends ErrandError {
+  readonly code = 'STORE_AWAY'
+
+  /** @param where the server, without its password @param why the last failure to connect */
+  constructor(where: string, waitedMs: number, why: string, options?: { cause?: unknown }) {
+    super(
+      `Cannot reach the store at ${where}, tried for ${Math.round(waitedMs)} ms: ${why}. Nothing has happened; try again when the ` +
+        `server is back, or wait longer with \`waitForServer\`.`,
+      options,
+    )
+  }
+}
+
+/** The store's server refused what it was asked, and would again. Nothing has happened. */
+export class StoreRefusedError extends ErrandError {
+  readonly code = 'STORE_REFUSED'
+
+  /** @param said the server's own words */
+  constructor(where: string, said: string, advice: string, options?: { cause?: unknown }) {
+    super(`The store at ${where} refused: "${said}". Nothing has happened. ${advice}`, options)
   }
 }
 
