@@ -255,6 +255,42 @@ export class LeaseLostError extends ErrandError {
   }
 }
 
+/** `job.succeed` was called by a run that may not end its job any more. Nothing was written; roll the transaction back. */
+export class ClaimLostError extends ErrandError {
+  readonly code = 'CLAIM_LOST'
+
+  constructor(id: string) {
+    super(
+      `This run no longer holds the job ${shown(id)}: it has run out of its timeout, was given to another worker, or has ended already. ` +
+        `Nothing of it was written; roll your transaction back, so that what it did is undone as well.`,
+    )
+  }
+}
+
+/** The kept error of an attempt that called `job.succeed` in a transaction that was not committed. */
+export class RolledBackError extends ErrandError {
+  readonly code = 'ROLLED_BACK'
+
+  constructor(task: string) {
+    super(
+      `The handler of "${task}" called \`job.succeed\` in a transaction that was not committed before the handler ended, so the ` +
+        `job has not succeeded. Commit it, and await that, before the handler returns.`,
+    )
+  }
+}
+
+/** Said to a job after `job.succeed`, when nothing can be added to it. */
+export class AlreadySucceededError extends ErrandError {
+  readonly code = 'ALREADY_SUCCEEDED'
+
+  constructor(what: string) {
+    super(
+      `${what} came after \`job.succeed\`, which has ended the job as far as this run is concerned. Say it before: it is written in ` +
+        `the same transaction.`,
+    )
+  }
+}
+
 /** The worker is stopping and its grace time is over. The reason of `job.signal`. */
 export class WorkerStoppingError extends ErrandError {
   readonly code = 'WORKER_STOPPING'
@@ -420,7 +456,7 @@ export class PartlyEnqueuedError extends ErrandError {
   }
 }
 
-/** A caller's transaction that jobs cannot be enqueued in. */
+/** A caller's transaction that jobs cannot be enqueued or ended in. */
 export class TransactionError extends ErrandError {
   readonly code = 'TRANSACTION'
 }

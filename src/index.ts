@@ -11,7 +11,7 @@ export { taskDefaults } from './task/definition.ts'
 export { retryDefaults } from './retry.ts'
 export type { StandardSchema } from './task/schema.ts'
 export type { AnyTask, Declared, Handler, Task, TaskOptions } from './task/task.ts'
-export type { FollowUpOptions, JobContext, JobLog, ProgressOptions } from './task/context.ts'
+export type { FollowUpOptions, JobContext, JobLog, ProgressOptions, SucceedOptions } from './task/context.ts'
 export type { DraftJob, Middleware } from './task/middleware.ts'
 export type { RetryOptions } from './retry.ts'
 export type { Stored } from './task/stored.ts'
@@ -44,6 +44,8 @@ export type { Env } from './env.ts'
 // Errors: what handlers throw to say more than "failed", and what callers may meet.
 export { Cancelled, Fatal, RetryAfter } from './errors.ts'
 export {
+  AlreadySucceededError,
+  ClaimLostError,
   DuplicateTaskError,
   ErrandError,
   HandlerError,
@@ -63,6 +65,7 @@ export {
   PayloadTooLargeError,
   ResultGoneError,
   ResultTimeoutError,
+  RolledBackError,
   StoreAwayError,
   StoreBusyError,
   StoreClosedError,

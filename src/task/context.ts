@@ -13,6 +13,11 @@ export interface ProgressOptions {
   data?: unknown
 }
 
+export interface SucceedOptions {
+  /** An open transaction on the store's own database. See `tx` of `EnqueueOptions`. */
+  tx: unknown
+}
+
 /** Writes a line of the job's log. `data` is plain JSON. Lines beyond 1,000 in one run are dropped, and the last one says so. */
 export type JobLog = ((message: string, data?: unknown) => void) &
   Record<LogLevel, (message: string, data?: unknown) => void>
@@ -39,6 +44,18 @@ export interface JobContext {
   readonly log: JobLog
   /** A job that will exist if and only if this attempt succeeds: it is enqueued in the step that records the success. */
   followUp<I>(task: Task<I, unknown>, ...args: FollowUpArgs<I>): void
+  /**
+   * Ends the job as succeeded inside your own open transaction: what you write in it and the job's end are one commit,
+   * so that no crash can come between them. Call it last, await it, and commit before the handler ends; if the
+   * transaction is rolled back, the attempt has failed. Gives the result back, for the handler to return, whose own
+   * return value then counts for nothing.
+   *
+   * On SQLite it acts, and throws, at once. It may be called again once a transaction was rolled back.
+   *
+   * @throws ClaimLostError, Cancelled, TransactionError, InvalidResultError, NotStorableError, PayloadTooLargeError: nothing
+   * was written, so let it roll your transaction back
+   */
+  succeed<R>(result: R, options: SucceedOptions): Promise<R>
 }
 
 export type FollowUpOptions = Omit<EnqueueOptions, 'tx'>

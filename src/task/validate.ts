@@ -21,15 +21,21 @@ export function parseInput(task: TaskDefinition, input: unknown): unknown {
   return result instanceof Promise ? result.then((late) => outputOf(task, late)) : outputOf(task, result)
 }
 
+function resultOf(task: TaskDefinition, result: SchemaResult<unknown>): unknown {
+  if (result.issues) throw new InvalidResultError(task.name, plainIssues(result.issues))
+
+  return result.value
+}
+
 /**
- * What the output schema makes of a result; the result itself where there is none.
+ * What the output schema makes of a result; the result itself where there is none. Only a promise where the schema
+ * gives one.
  *
  * @throws InvalidResultError
  */
-export async function parseResult(task: TaskDefinition, result: unknown): Promise<unknown> {
+export function parseResult(task: TaskDefinition, result: unknown): unknown {
   if (!task.output) return result
-  const parsed = await task.output['~standard'].validate(result)
-  if (parsed.issues) throw new InvalidResultError(task.name, plainIssues(parsed.issues))
+  const parsed = task.output['~standard'].validate(result)
 
-  return parsed.value
+  return parsed instanceof Promise ? parsed.then((late) => resultOf(task, late)) : resultOf(task, parsed)
 }

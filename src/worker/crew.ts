@@ -95,8 +95,14 @@ export class Crew {
   recorded(stale: readonly Claim[]): void {
     const refused = stale.length > 0 ? new Set(stale.map(({ id }) => id)) : undefined
 
-    for (const claim of stale) this.#runtime.bus.emit('stale', { claim })
-    for (const ended of this.#outbox.heard()) if (!refused?.has(ended.run.id)) tellEnd(this.#runtime, ended)
+    for (const ended of this.#outbox.heard()) {
+      if (!refused?.has(ended.run.id)) tellEnd(this.#runtime, ended)
+      else if (ended.run.completed) {
+        refused.delete(ended.run.id)
+        tellEnd(this.#runtime, { ...ended, end: ended.run.completed })
+      }
+    }
+    for (const claim of stale) if (refused!.has(claim.id)) this.#runtime.bus.emit('stale', { claim })
   }
 
   /** After an unknown outcome: sends again what is still held, takes up what it did not know of. */
@@ -104,8 +110,11 @@ export class Crew {
     const claims = new Map(held.map((job) => [job.id, job]))
     const isHeld = (claim: Claim) => claims.get(claim.id)?.claim === claim.claim
 
-    for (const recorded of this.#outbox.sort(isHeld)) tellEnd(this.#runtime, recorded)
-    for (const run of this.#runs.values()) if (!isHeld(run.claimed)) this.#lose(run)
+    for (const recorded of this.#outbox.sort(isHeld)) {
+      // What one recorded that called `succeed` hangs on a transaction nobody here has heard of.
+      if (!recorded.run.completed) tellEnd(this.#runtime, recorded)
+    }
+    for (const run of this.#runs.values()) if (!isHeld(run.claimed) && !run.completed) this.#lose(run)
     // The answer that got lost may have been the one that told of a cancel.
     for (const job of held) if (job.cancelRequested) this.cancel(job)
     this.take(held.filter((job) => !this.#knows(job)))
@@ -149,7 +158,9 @@ export class Crew {
 
   /** Gives up recording what has ended. */
   forgetEnded(): void {
-    for (const { run } of this.#outbox.clear()) this.#runtime.bus.emit('stale', { claim: run.claimed })
+    // What ended in a transaction of its own is as final as that.
+    for (const { run } of this.#outbox.clear())
+      if (!run.completed) this.#runtime.bus.emit('stale', { claim: run.claimed })
     for (const slots of this.#slots) slots.clear()
   }
 

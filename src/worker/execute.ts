@@ -8,6 +8,7 @@ import {
   JobTimeoutError,
   NotStorableError,
   PayloadTooLargeError,
+  RolledBackError,
 } from '../errors.ts'
 import type { Outcome } from '../outcome.ts'
 import { isTriedAgain, retryDelayMs } from '../retry.ts'
@@ -44,7 +45,7 @@ export function failure(run: Run, thrown: unknown, random: () => number): Outcom
   const { retry } = run.definition
   const error = describe(thrown, (text) => run.mask(text))
   // What a handler throws may be of another job's input, and pass.
-  const hopeless = !run.handling && isHopeless(thrown)
+  const hopeless = (!run.handling || thrown === run.unfit) && isHopeless(thrown)
   if (hopeless || !isTriedAgain(run.attempt, retry, thrown)) return { kind: 'failed', error }
 
   return { kind: 'retry', error, delayMs: retryDelayMs(run.attempt, retry, thrown, random) }
@@ -81,6 +82,8 @@ function withFields(context: Run, fields: object): Run {
 async function succeeded(run: Run, runtime: Runtime, returned: unknown): Promise<RunEnd> {
   // The store would record no other end.
   if (run.ending === 'cancelled') return cancelled
+  // Refused if its transaction was committed: the job is final then.
+  if (run.completed) return failed(run, runtime, new RolledBackError(run.task))
   const { definition } = run
   const result = definition.output ? await parseResult(definition, returned) : returned
   const encoded = definition.keepResult ? encodeWithin(runtime, result, `the result of "${definition.name}"`) : null

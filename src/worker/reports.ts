@@ -4,8 +4,9 @@
  * the run's outcome is.
  */
 import type { Env, Timer } from '../env.ts'
+import { TransactionError } from '../errors.ts'
 import type { LogLine, Progress } from '../job.ts'
-import type { Report, Store } from '../store/store.ts'
+import type { Report, SettledWith, Settlement, Store } from '../store/store.ts'
 import type { Run } from './run.ts'
 
 const gatherMs = 100
@@ -14,6 +15,9 @@ interface Said {
   readonly run: Run
   readonly report: Report
 }
+
+/** What a run says after `succeed` waits for its end: it is worth writing only if the transaction was rolled back. */
+const isHeldBack = ({ run }: { readonly run: Run }) => run.completed !== undefined && !run.over
 
 export class Reports {
   readonly #env: Env
@@ -66,6 +70,42 @@ export class Reports {
     return this.#flushing
   }
 
+  /** Ends the run's job in a transaction of its handler's, together with what the run has said and was not written yet. */
+  settleWith(run: Run, transaction: unknown, settlement: Settlement): SettledWith | Promise<SettledWith> {
+    const store = this.#store()
+    if (!store.settleWith) {
+      throw new TransactionError(
+        `The ${store.engine} store cannot end a job inside a transaction of yours. Return the result instead.`,
+      )
+    }
+    const said = this.#gathered().filter((each) => each.run === run)
+
+    return store.settleWith(
+      transaction,
+      this.#incarnation(),
+      settlement,
+      said.map(({ report }) => report),
+    )
+  }
+
+  #gathered(): Said[] {
+    const lines = this.#lines.map(({ run, line }) => ({
+      run,
+      report: { kind: 'log', claim: run.claimed, line } as const,
+    }))
+    const progress = [...this.#progress].map(([run, said]) => ({
+      run,
+      report: { kind: 'progress', claim: run.claimed, progress: said } as const,
+    }))
+
+    return [...lines, ...progress]
+  }
+
+  /** One that has ended in its own transaction has nothing more to say, and may still be tidying up. */
+  #lose(run: Run): void {
+    if (!run.completed) run.end('lost')
+  }
+
   #schedule(): void {
     if (this.#timer) return
     const waitMs = Math.max(0, gatherMs - (this.#env.monotonic() - this.#flushedAt))
@@ -75,17 +115,9 @@ export class Reports {
   async #write(): Promise<void> {
     if (!this.pending) return
     this.#flushedAt = this.#env.monotonic()
-    const lines = this.#lines.map(({ run, line }) => ({
-      run,
-      report: { kind: 'log', claim: run.claimed, line } as const,
-    }))
-    const progress = [...this.#progress].map(([run, said]) => ({
-      run,
-      report: { kind: 'progress', claim: run.claimed, progress: said } as const,
-    }))
-    this.#lines = []
-    this.#progress = new Map()
-    const all: Said[] = [...lines, ...progress]
+    const all = this.#gathered().filter((said) => !isHeldBack(said))
+    this.#lines = this.#lines.filter(isHeldBack)
+    this.#progress = new Map([...this.#progress].filter(([run]) => isHeldBack({ run })))
     const { jobsPerCall } = this.#store().limits
 
     for (let from = 0; from < all.length; from += jobsPerCall) await this.#send(all.slice(from, from + jobsPerCall))
@@ -97,7 +129,7 @@ export class Reports {
         this.#incarnation(),
         said.map(({ report }) => report),
       )
-      answers.forEach((answer, index) => answer === 'stale' && said[index]!.run.end('lost'))
+      answers.forEach((answer, index) => answer === 'stale' && this.#lose(said[index]!.run))
     } catch (error) {
       this.#failed(error)
     }

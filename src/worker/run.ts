@@ -1,19 +1,27 @@
 /** One run of one job: what its handler is handed, and how the worker reaches it. Nothing is made before it is asked for. */
-import { throughMiddleware } from '../client/drafts.ts'
-import { encodeWithin, newJob } from '../client/new-job.ts'
-import { Cancelled, InvalidOptionError, JobTimeoutError, LeaseLostError, WorkerStoppingError } from '../errors.ts'
+import { encodeWithin } from '../client/new-job.ts'
+import {
+  AlreadySucceededError,
+  Cancelled,
+  InvalidOptionError,
+  JobTimeoutError,
+  LeaseLostError,
+  WorkerStoppingError,
+} from '../errors.ts'
 import type { LogLevel, LogLine, Progress } from '../job.ts'
 import { checkOptions } from '../options.ts'
 import { mask as hidden, maskTexts, redacted, textRedactor } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ClaimedJob, NewJob } from '../store/store.ts'
-import type { JobContext, JobLog, ProgressOptions } from '../task/context.ts'
+import type { JobContext, JobLog, ProgressOptions, SucceedOptions } from '../task/context.ts'
 import type { TaskDefinition } from '../task/definition.ts'
 import type { Task } from '../task/task.ts'
-import { parseInput } from '../task/validate.ts'
 import { describe } from './describe.ts'
+import type { OutcomeEnd } from './execute.ts'
+import { FollowUps } from './follow-ups.ts'
 import type { Reports } from './reports.ts'
 import type { Slots } from './slots.ts'
+import { succeedWith } from './succeed.ts'
 
 /** Why a run was told to end. */
 export type Ending = 'cancelled' | 'timeout' | 'lost' | 'stopping'
@@ -36,6 +44,10 @@ export class Run implements JobContext {
   /** Its handler has ended. */
   over = false
   deadline = 0
+  /** How it has ended if the transaction that `succeed` was called in is committed. Only the store knows. */
+  completed: OutcomeEnd | undefined
+  /** What was wrong with the result given to `succeed`: running again would meet it again. */
+  unfit: unknown
   readonly #runtime: Runtime
   readonly #reports: Reports
   #controller: AbortController | undefined
@@ -44,7 +56,7 @@ export class Run implements JobContext {
   #logLines = 0
   #added: Set<string> | undefined
   #mask: ((text: string) => string) | undefined
-  #followUps: Promise<NewJob>[] | undefined
+  #followUps: FollowUps | undefined
 
   constructor(claimed: ClaimedJob, definition: TaskDefinition, slots: Slots, runtime: Runtime, reports: Reports) {
     this.claimed = claimed
@@ -110,18 +122,24 @@ export class Run implements JobContext {
   }
 
   followUp(task: Task<any, unknown>, input?: unknown, options?: object): void {
-    const definition = this.#runtime.registry.get(task.name)
-    const make = async () => newJob(this.#runtime, definition, input, await parseInput(definition, input), options)
-    const made = make().then((job) => throughMiddleware(this.#runtime, [job], ([drafted]) => drafted!))
-
-    // Its failure is the attempt's: `followUps` throws it when the handler has ended.
-    made.catch(() => {})
-    ;(this.#followUps ??= []).push(made)
+    if (this.completed) throw new AlreadySucceededError('A follow-up')
+    ;(this.#followUps ??= new FollowUps(this.#runtime)).add(task.name, input, options)
   }
 
   /** The follow-ups asked for, once their inputs are checked. */
   async followUps(): Promise<NewJob[] | undefined> {
-    return this.#followUps && Promise.all(this.#followUps)
+    return this.#followUps?.all()
+  }
+
+  /** The same for a transaction that cannot wait. */
+  followUpsAtOnce(): NewJob[] | undefined {
+    return this.#followUps?.atOnce()
+  }
+
+  succeed<R>(result: R, options: SucceedOptions): Promise<R> {
+    checkOptions(options, ['tx'], 'the options of `succeed`')
+
+    return succeedWith(this, this.#runtime, this.#reports, result, options.tx)
   }
 
   get hasFollowUps(): boolean {
@@ -198,6 +216,7 @@ export class Run implements JobContext {
 
   async #say(done: number, options: ProgressOptions): Promise<void> {
     if (this.closed) return
+    if (this.completed) throw new AlreadySucceededError('Progress')
     checkOptions(options, ['of', 'note', 'data'], 'the options of `progress`')
     const { of, note, data } = options
     const progress: Progress = {
