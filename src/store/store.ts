@@ -15,6 +15,7 @@
  */
 import type { JobError, JobState, FinalState, LogLine, Progress, Rank } from '../job.ts'
 import type { Outcome } from '../outcome.ts'
+import type { MovingStore } from './moving.ts'
 
 export interface Store {
   /** Names the engine: 'memory', 'sqlite', … For messages; nothing may branch on it. */
@@ -108,6 +109,9 @@ export interface Store {
   upkeep(limits?: Partial<UpkeepLimits>): Promise<UpkeepResult>
 
   readonly schedules: ScheduleStore
+
+  /** How jobs and schedules leave this store for another, and arrive in it: see moving.ts. */
+  readonly moving?: MovingStore
 
   /** Incarnations believed alive. */
   workers(): Promise<WorkerRecord[]>
