@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { conformance } from '../../src/testing/conformance/conformance.ts'
 import { SqliteStore } from '../../src/store/sqlite/sqlite.ts'
 
@@ -12,6 +13,7 @@ conformance({
   name: 'sqlite',
   open: async (env) => opened(join(folder, `${++files}.db`), env),
   again: async (store, env) => opened(paths.get(store)!, env),
+  transaction: async (store) => begun(paths.get(store)!),
   cleanup: async () => rmSync(folder, { recursive: true }),
 })
 
@@ -19,4 +21,15 @@ function opened(path: string, env: ConstructorParameters<typeof SqliteStore>[0][
   const store = new SqliteStore({ path, ...(env && { env }) })
   paths.set(store, path)
   return store
+}
+
+async function begun(path: string) {
+  const tx = new DatabaseSync(path, { timeout: 5_000 })
+  tx.exec('begin immediate')
+  const end = (how: 'commit' | 'rollback') => async () => {
+    tx.exec(how)
+    tx.close()
+  }
+
+  return { tx, commit: end('commit'), rollback: end('rollback') }
 }

@@ -1,4 +1,5 @@
 import { after, describe } from 'node:test'
+import { callersTransactions } from './callers-transactions.ts'
 import { cancelling } from './cancelling.ts'
 import { cascades } from './cascades.ts'
 import { changing } from './changing.ts'
@@ -60,6 +61,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   waiting,
   'waiting for results': settled,
   messages,
+  "callers' transactions": callersTransactions,
   sharing,
   closing,
 }

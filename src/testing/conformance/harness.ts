@@ -8,6 +8,15 @@ export interface StoreHarness {
   open(env: Env): Promise<Store>
   /** Opens another handle on the data of a store that `open` gave, which may be closed by now. For engines that are shared. */
   again?(store: Store, env: Env): Promise<Store>
+  /** Begins a transaction of an application's own on the data of a store. For engines with `insertWith` and `settleWith`. */
+  transaction?(store: Store): Promise<CallersTransaction>
   /** Called once, when all tests are over. */
   cleanup?(): Promise<void>
+}
+
+export interface CallersTransaction {
+  /** What goes to the store as its `transaction`. */
+  readonly tx: unknown
+  commit(): Promise<void>
+  rollback(): Promise<void>
 }
