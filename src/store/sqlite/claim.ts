@@ -6,10 +6,10 @@
  * range: read, moved and deleted by three statements however many they are.
  */
 import type { ClaimedJob, Room } from '../store.ts'
-import { claimedJob, type ClaimRow } from './claimed-job.ts'
+import { claimedJob, flagsOf, queueOf, rankOf, raresOf, type ClaimRow } from './claimed-job.ts'
 import { end } from './ending.ts'
 import { flag, ready, running, type JobRow } from './job-row.ts'
-import { leaveLine, leaveThrottled, nextToken } from './line.ts'
+import { leaveLine, leaveThrottled, never, nextToken } from './line.ts'
 import { outcomes, type Step } from './step.ts'
 
 const ranks = [0, 1, 2, 3]
@@ -44,17 +44,22 @@ export class Claiming {
 
   /** A job that may be what kills its workers is held one at a time, so that it convicts itself alone. */
   #claimSuspect(queues: readonly number[]): void {
-    const { sql, now } = this.#step
+    const { sql } = this.#step
     for (const queue of queues) {
       if (!sql.hasReady.get(-queue)) continue
       if (sql.holdsSuspect.get(this.#incarnation)) return
 
       const rows = sql.claimableSuspects.all(-queue, 100) as ClaimRow[]
-      const row = rows.find(([, , , , , , , , , , , rate]) => rate === null || nextToken(this.#step, rate) <= now)
+      const row = rows.find((each) => this.#hasToken(each))
       if (!row) continue
-      sql.leaveReady.run(-queue, row[6], row[1])
+      sql.leaveReady.run(-queue, rankOf(row), row[1])
       return this.#claimOne(row)
     }
+  }
+
+  #hasToken(row: ClaimRow): boolean {
+    const [, , rate] = raresOf(row)
+    return rate === null || nextToken(this.#step, rate) <= this.#step.now
   }
 
   #take(queue: number, rank: number, end: number): void {
@@ -113,24 +118,25 @@ export class Claiming {
     const row = this.#step.sql.claimableThrottled.get(rate, queue, rank, place) as ClaimRow
     if (this.#expireOverdue([row])) return
 
-    leaveThrottled(this.#step, { queue, rank: row[6], place }, rate)
+    leaveThrottled(this.#step, { queue, rank: rankOf(row), place }, rate)
     this.#claimOne(row)
   }
 
   #claimOne(row: ClaimRow): void {
-    const [seq, place, , , , queue, , , , , , rate] = row
+    const [seq, place] = row
+    const [, , rate] = raresOf(row)
     const { sql, now } = this.#step
     sql.claimOne.run(seq, this.#incarnation, this.#step.claim(), place, now)
     if (rate !== null) sql.addStart.run(rate, now, seq, this.#step.claim())
-    this.#step.move(queue, 'ready', 'running')
+    this.#step.move(queueOf(row), 'ready', 'running')
     this.#handOut(row)
   }
 
   #handOut(row: ClaimRow): void {
     const step = this.#step
     // Whoever must not run twice must not be found unclaimed after a power cut.
-    if (row[12] & flag.once) step.mustLast()
-    if (row[12] & flag.keyWaiting) step.sql.freeKey.run(row[4], row[13], row[0])
+    if (flagsOf(row) & flag.once) step.mustLast()
+    if (flagsOf(row) & flag.keyWaiting) step.sql.freeKey.run(row[2], raresOf(row)[3], row[0])
     const job = claimedJob(step, row, step.claim(), step.now)
     this.claimed.push(job)
     if (step.events) step.tell('started', step.sql.jobBySeq.get(row[0]) as JobRow, 'running', job.attempt)
@@ -138,7 +144,7 @@ export class Claiming {
 
   #expireOverdue(rows: readonly ClaimRow[]): boolean {
     const { now, sql } = this.#step
-    const overdue = rows.filter(([, , , , , , , , , expires]) => expires !== null && expires <= now)
+    const overdue = rows.filter((row) => row[7] !== null && (raresOf(row)[0] ?? never) <= now)
     for (const [seq] of overdue) {
       const job = sql.jobBySeq.get(seq) as JobRow
       leaveLine(this.#step, job)

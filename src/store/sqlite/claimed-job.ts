@@ -14,22 +14,33 @@ export interface Reader {
 export type ClaimRow = readonly [
   seq: number,
   place: number,
-  noted: number,
+  task: number,
+  /** Queue and rank. */
+  line: number,
+  /** Retention class, whether it has a row in `course`, and flags. */
+  bits: number,
+  created: number,
   /** A UUID as 32 digits, or another id after a colon. */
   id: string,
-  task: number,
-  queue: number,
-  rank: Rank,
-  created: number,
-  keep: number,
-  expires: number | null,
-  lane: number | null,
-  rate: number | null,
-  flags: number,
-  key: string | null,
+  /** `Rare` as JSON, where one of them is there. */
+  rare: string | null,
   options: string | null,
   input: string,
 ]
+
+/** What few jobs have. */
+type Rare = readonly [expires: number | null, lane: number | null, rate: number | null, key: string | null]
+
+const noRares: Rare = [null, null, null, null]
+const noted = 1024
+const flagBits = noted - 1
+
+export const queueOf = (row: ClaimRow): number => row[3] >> 2
+export const rankOf = (row: ClaimRow): Rank => (row[3] & 3) as Rank
+export const flagsOf = (row: ClaimRow): number => row[4] & flagBits
+export const isNoted = (row: ClaimRow): boolean => (row[4] & noted) !== 0
+export const keepOf = (row: ClaimRow): number => Math.floor(row[4] / (2 * noted))
+export const raresOf = (row: ClaimRow): Rare => (row[7] === null ? noRares : (JSON.parse(row[7]) as Rare))
 
 class Same {
   constructor(object: object) {
@@ -60,8 +71,9 @@ export class Held extends Same {
   }
 }
 
-function idOf(text: string): string {
-  if (text.charCodeAt(0) === 58) return text.slice(1)
+function idOf(hex: string): string {
+  if (hex.charCodeAt(0) === 58) return hex.slice(1)
+  const text = hex.toLowerCase()
   return `${text.slice(0, 8)}-${text.slice(8, 12)}-${text.slice(12, 16)}-${text.slice(16, 20)}-${text.slice(20)}`
 }
 
@@ -74,27 +86,27 @@ export function claimedJob(
   claim: number,
   since: number,
 ): ClaimedJob {
-  const [seq, , noted, id, task, queue, rank, createdAt, , , , , flags, , options, input] = row
+  const [seq, , task, , , createdAt, id, , options, input] = row
   const { names, sql } = reader
   const job: { -readonly [K in keyof ClaimedJob]: ClaimedJob[K] } = {
     id: idOf(id),
     claim,
     task: names.name(task),
-    queue: names.name(queue),
-    rank,
+    queue: names.name(queueOf(row)),
+    rank: rankOf(row),
     input,
     attempt: 1,
     crashes: 0,
     createdAt,
   }
-  if (noted) {
+  if (isNoted(row)) {
     const course = sql.getCourse.get(seq) as Pick<JobRow, 'failures' | 'crashes'>
     job.attempt = course.failures + 1
     job.crashes = course.crashes
   }
   if (reader.anySteps) addSteps(reader, job, seq)
   if (options !== null) addOptions(job, options)
-  if (flags & flag.members) addMembers(reader, job, seq)
+  if (flagsOf(row) & flag.members) addMembers(reader, job, seq)
   new Held(job, row, since)
   return job
 }

@@ -1,56 +1,25 @@
 /** Recording how runs ended, and taking back jobs that were not started. */
 import type { Outcome } from '../../outcome.ts'
 import type { Claim, NewJob, Settlement, Turn } from '../store.ts'
-import { Held, type ClaimRow } from './claimed-job.ts'
+import { flagsOf, Held, isNoted, keepOf, queueOf, rankOf, raresOf, type ClaimRow } from './claimed-job.ts'
 import { dropExpiry, end } from './ending.ts'
-import { errorText, flag, idValue, running, stateCode, type JobRow } from './job-row.ts'
+import { errorText, idValue, type JobRow } from './job-row.ts'
 import { enterLine, freeSlot, returnToken, stand } from './line.ts'
+import { plainStretch, settlePlainly } from './settle-plainly.ts'
 import { outcomes, type Step } from './step.ts'
 import { waitMore } from './waiting.ts'
 import { atTheEnd, note, type ClaimedPlace } from './where.ts'
 
-/** What makes the end of a job more than a row in `final`. */
-const more = flag.keyWaiting | flag.keyActive | flag.onSucceeded | flag.members
-
 /** Answers the claims that were stale; nothing is written for them. */
 export function settle(step: Step, incarnation: number, settled: readonly Settlement[]): Claim[] {
-  const { sql, now } = step
   const stale: Claim[] = []
-
-  for (const settlement of settled) {
-    const { claim, outcome, ranMs } = settlement
-    const row = Held.row(claim)
-    if (!row || !isSimple(row, settlement) || step.events !== undefined) {
-      if (!settleWhole(step, incarnation, settlement)) stale.push(claim)
-    } else if (sql.settleClaim.run(row[0], incarnation, claim.claim).changes === 0) {
-      // Stale, or a cancel was asked for.
-      if (!settleWhole(step, incarnation, settlement)) stale.push(claim)
-    } else {
-      const [seq, , , , task, queue, , , keep] = row
-      const until = step.keepUntil(keep, true)
-      sql.addFinal.run(seq, Held.since(claim), now, until, (outcome as { result: string | null }).result)
-      if (step.anySteps) sql.deleteSteps.run(seq)
-      step.pruneAt(until, seq)
-      step.count(queue, running, -1)
-      step.count(queue, stateCode.succeeded, 1)
-      step.record(task, 0, ranMs)
-      step.telling.push(seq)
-      step.ended.push(seq)
-    }
+  for (let at = 0; at < settled.length;) {
+    const stretch = step.events ? [] : plainStretch(settled, at)
+    const others = stretch.length > 0 ? settlePlainly(step, incarnation, stretch) : [settled[at]!]
+    for (const other of others) if (!settleWhole(step, incarnation, other)) stale.push(other.claim)
+    at += Math.max(1, stretch.length)
   }
   return stale
-}
-
-function isSimple(row: ClaimRow, { outcome, followUps }: Settlement): boolean {
-  const [, , noted, , , , , , , expires, lane, , flags] = row
-  return (
-    outcome.kind === 'succeeded' &&
-    noted === 0 &&
-    expires === null &&
-    lane === null &&
-    (flags & more) === 0 &&
-    !followUps?.length
-  )
 }
 
 function settleWhole(step: Step, incarnation: number, { claim, outcome, ranMs, followUps }: Settlement): boolean {
@@ -77,14 +46,16 @@ export function heldJob({ sql }: Pick<Step, 'sql'>, incarnation: number, claim: 
   const seq = row?.[0] ?? (sql.seqOfId.get(idValue(claim.id)) as { seq: number } | undefined)?.seq
   const place = seq === undefined ? undefined : (sql.getClaimed.get(seq) as ClaimedPlace | undefined)
   if (!place || place.incarnation !== incarnation || place.claim !== claim.claim) return undefined
-  return { job: row && !row[2] ? jobOf(claim, row) : (sql.jobBySeq.get(seq!) as JobRow), place }
+  return { job: row && !isNoted(row) ? jobOf(claim, row) : (sql.jobBySeq.get(seq!) as JobRow), place }
 }
 
 /** As it was claimed; nothing of it changes while it runs. */
 function jobOf({ id }: Claim, row: ClaimRow): JobRow {
-  const [seq, place, noted, , task, queue, rank, created, keep, expires, lane, rate, flags, key, options, input] = row
+  const [seq, place, task, , , created, , , options, input] = row
+  const [expires, lane, rate, key] = raresOf(row)
+  const [queue, rank, keep, flags] = [queueOf(row), rankOf(row), keepOf(row), flagsOf(row)]
   const job = { seq, id, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, options, input }
-  return { ...job, noted, place, failures: 0, crashes: 0, started: null, error: null }
+  return { ...job, noted: 0, place, failures: 0, crashes: 0, started: null, error: null }
 }
 
 /** Once a cancel was asked for, a job can only end cancelled, whatever its handler did. */

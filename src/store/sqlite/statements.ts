@@ -1,6 +1,7 @@
 /** Every statement, prepared once per connection. */
 import { arrayQueries, placeQueries } from './queries/places.ts'
 import { jobQueries } from './queries/jobs.ts'
+import { manyQueries } from './queries/many.ts'
 import { restQueries } from './queries/rest.ts'
 
 export type Value = null | number | bigint | string | Uint8Array
@@ -12,8 +13,9 @@ export interface Query {
   all(...values: Value[]): unknown[]
 }
 
-export const objectQueries: typeof jobQueries & typeof placeQueries & typeof restQueries = {
+export const objectQueries: typeof jobQueries & typeof manyQueries & typeof placeQueries & typeof restQueries = {
   ...jobQueries,
+  ...manyQueries,
   ...placeQueries,
   ...restQueries,
 }

@@ -1,8 +1,10 @@
 /** Places: the lines jobs stand in, lanes and rates, and what waits for what. The hot statements are here. */
 
+// Each column costs as much as a step of the search, so small numbers share one, and what few jobs have has another.
 // Ids as text: making a buffer for each costs more than all else here.
-const claimable = `r.seq, r.place, r.course, iif(typeof(j.id) = 'blob', lower(hex(j.id)), ':' || j.id), j.task, j.queue, j.rank, j.created, j.keep, j.expires, j.lane, j.rate, j.flags,
-  j.unique_key, j.options, j.input`
+const claimable = `r.seq, r.place, j.task, (j.queue << 2) | j.rank, (j.keep << 11) | (r.course << 10) | j.flags, j.created,
+  iif(typeof(j.id) = 'blob', hex(j.id), ':' || j.id), iif(coalesce(j.expires, j.lane, j.rate, j.unique_key) is null, null,
+  json_array(j.expires, j.lane, j.rate, j.unique_key)), j.options, j.input`
 
 export const placeQueries = {
   standInRange: `insert into errand_ready select queue, rank, seq, seq, 0 from errand_job where seq between ? and ?`,
@@ -18,6 +20,8 @@ export const placeQueries = {
   leaveRange: `delete from errand_ready where line = ? and rank = ? and place <= ?`,
   claimOne: `insert into errand_claimed values (?, ?, ?, ?, ?, null)`,
 
+  heldInRange: `select count(*) as n from errand_claimed where seq between ? and ? and incarnation = ? and claim = ? and cancel_at is null`,
+  settleRange: `delete from errand_claimed where seq between ? and ? and incarnation = ? and claim = ? and cancel_at is null`,
   settleClaim: `delete from errand_claimed where seq = ? and incarnation = ? and claim = ? and cancel_at is null`,
   getClaimed: `select incarnation, claim, place, since, cancel_at from errand_claimed where seq = ?`,
   leaveClaimed: `delete from errand_claimed where seq = ?`,
