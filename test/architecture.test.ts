@@ -43,6 +43,7 @@ const allowedAsTypes: Record<string, readonly string[]> = {
 const packages: Record<string, readonly string[]> = {
   commander: ['cli'],
   croner: ['schedule/cron'],
+  ioredis: ['store/redis'],
 }
 
 /** Where real time and chance come from, and the one door that is a process of its own. */

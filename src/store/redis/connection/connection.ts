@@ -6,6 +6,8 @@
  * `UnknownOutcomeError`. Nothing is ever sent twice by the connection itself.
  */
 
+import type { Capabilities, Inspection } from '../../store.ts'
+
 /** A Lua script with all its parts, run by its hash and sent whole where the server does not know it. */
 export interface Script {
   /** For messages: 'insert', 'turn', … */
@@ -21,6 +23,10 @@ export interface CallOptions {
   readonly ids?: readonly string[]
   /** Which of the connections to use where there are several: what enqueues must not wait behind turns. @default 'turn' */
   readonly line?: 'insert' | 'turn'
+  /** Resolves only when as many replicas have it as the option `wait` says. For what the caller is told to be safe. */
+  readonly acknowledge?: boolean
+  /** It changes nothing, so it is asked again when its answer was lost. */
+  readonly repeat?: boolean
 }
 
 /** Told in order, once the subscription stands. Nothing published since is missed, unless `onReconnect` says so. */
@@ -29,9 +35,17 @@ export type Listener = (channel: string, message: string) => void
 export interface RedisConnection {
   /** The server, without its password, for messages. */
   readonly where: string
+  /** What all keys begin with, as a hash tag: `{prefix}:…` */
+  readonly prefix: string
+  /** What the server's settings, and the option `wait`, make of an acknowledged job. */
+  readonly durability: Capabilities['durability']
+
+  /** What the server says of its settings at this moment. */
+  inspect(): Promise<Inspection[]>
 
   /**
-   * EVALSHA with this one key, by which a cluster finds the node; all others are made from it.
+   * EVALSHA with this one key, by which a cluster finds the node; all others are made from it and share its hash tag.
+   * Scripts must not count their keys: in a cluster another one comes with it.
    *
    * @throws UnknownOutcomeError, StoreBusyError, StoreAwayError, StoreRefusedError, StoreFullError, StoreClosedError
    */

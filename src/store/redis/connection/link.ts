@@ -1,0 +1,157 @@
+/**
+ * A connection that comes back: one session after another, for as long as the store is open.
+ *
+ * It connects when it is first used, and from then on by itself: whoever waits at the server must hear again without being
+ * asked. The pause between two tries grows to a second, and is spread so that many processes do not come back at once.
+ */
+import type { Env, Timer } from '../../../env.ts'
+import { StoreAwayError, StoreBusyError, StoreClosedError, StoreRefusedError } from '../../../errors.ts'
+import { adviceOn, isSignInRefusal, refusalOf } from './refusals.ts'
+import type { Session } from './session.ts'
+
+const longestPauseMs = 1000
+/** One that ends sooner was not worth its name: the pauses go on growing. */
+const shortestLifeMs = 1000
+
+interface Waiter {
+  readonly began: number
+  readonly resolve: (session: Session) => void
+  readonly reject: (error: Error) => void
+  readonly timer: Timer
+}
+
+export interface LinkOptions {
+  readonly env: Env
+  /** The server, for messages. */
+  readonly where: string
+  /** Connects once. A session is only offered when this has resolved. */
+  readonly open: () => Promise<Session>
+  /** Each session but the first, once it is offered. */
+  readonly reopened?: () => void
+}
+
+export class Link {
+  readonly #options: LinkOptions
+  readonly #waiters = new Set<Waiter>()
+  #session: Session | undefined
+  #failure: Error | undefined
+  #opened = false
+  #running = false
+  #closed = false
+  #pause: Timer | undefined
+
+  constructor(options: LinkOptions) {
+    this.#options = options
+  }
+
+  /** The session there is at this moment. */
+  get current(): Session | undefined {
+    return this.#session?.over ? undefined : this.#session
+  }
+
+  /**
+   * A session, waited for until `ms` from now.
+   *
+   * @throws StoreAwayError, StoreBusyError, StoreRefusedError, StoreClosedError
+   */
+  session(ms: number): Promise<Session> | Session {
+    const { current } = this
+    if (current) return current
+    if (this.#closed) return Promise.reject(new StoreClosedError())
+    const { env } = this.#options
+    if (!this.#running) void this.#run()
+
+    return new Promise((resolve, reject) => {
+      const began = env.monotonic()
+      const waiter: Waiter = {
+        began,
+        resolve,
+        reject,
+        timer: env.after(ms, () => this.#giveUp(waiter), { hold: true }),
+      }
+      this.#waiters.add(waiter)
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#pause?.cancel()
+    for (const waiter of this.#waiters) this.#fail(waiter, new StoreClosedError())
+    this.#session?.end(new StoreClosedError())
+  }
+
+  /** Never rejects. */
+  async #run(): Promise<void> {
+    const { env, open } = this.#options
+    this.#running = true
+    for (let failures = 0; !this.#closed; failures++) {
+      const began = env.monotonic()
+      try {
+        const session = await open()
+        this.#offer(session)
+        this.#failure = await session.ended
+      } catch (error) {
+        this.#failure = error as Error
+        this.#tellRefusal(error as Error)
+      }
+      if (env.monotonic() - began > shortestLifeMs) failures = 0
+      if (!this.#closed) await this.#rest(failures)
+    }
+  }
+
+  #offer(session: Session): void {
+    if (this.#closed) return session.end(new StoreClosedError())
+    this.#session = session
+    for (const waiter of this.#waiters) {
+      this.#forget(waiter)
+      waiter.resolve(session)
+    }
+    if (this.#opened) this.#options.reopened?.()
+    this.#opened = true
+  }
+
+  #rest(failures: number): Promise<void> {
+    const { env } = this.#options
+    const longest = Math.min(longestPauseMs, 25 * 2 ** failures)
+
+    return new Promise((resolve) => (this.#pause = env.after(longest * (0.5 + env.random() / 2), resolve)))
+  }
+
+  /** Who could never sign in need not wait to be told. */
+  #tellRefusal(error: Error): void {
+    if (this.#opened || !isSignInRefusal(error.message)) return
+    const refused = new StoreRefusedError(this.#options.where, error.message, adviceOn(error.message), { cause: error })
+
+    for (const waiter of this.#waiters) this.#fail(waiter, refused)
+  }
+
+  #giveUp(waiter: Waiter): void {
+    const { env, where } = this.#options
+    const waitedMs = env.monotonic() - waiter.began
+    const cause = this.#failure
+    const why = cause === undefined ? 'no answer yet' : reasonOf(cause)
+    const busy = cause?.name === 'ReplyError' && refusalOf(cause.message) === 'busy'
+
+    this.#fail(
+      waiter,
+      busy ? new StoreBusyError(waitedMs, why, { cause }) : new StoreAwayError(where, waitedMs, why, { cause }),
+    )
+  }
+
+  #fail(waiter: Waiter, error: Error): void {
+    this.#forget(waiter)
+    waiter.reject(error)
+  }
+
+  #forget(waiter: Waiter): void {
+    waiter.timer.cancel()
+    this.#waiters.delete(waiter)
+  }
+}
+
+/** Where a name has several addresses, Node gives an error without words for all of them together. */
+function reasonOf(error: Error): string {
+  const [first] = error instanceof AggregateError ? (error.errors as Error[]) : [error]
+
+  return first?.message || (first as { code?: string } | undefined)?.code || error.name
+}

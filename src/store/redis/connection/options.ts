@@ -1,0 +1,111 @@
+/** What a Redis store takes: said in the URL, or in an object. */
+import { durationMs, type Duration } from '../../../duration.ts'
+import { InvalidOptionError } from '../../../errors.ts'
+import { checkOptions } from '../../../options.ts'
+import { readUrl, type Place } from './place.ts'
+import type { RedisClient } from './peer.ts'
+
+export interface RedisOptions {
+  /** Where it is: `redis://`, `rediss://`, Sentinels (`?sentinel=name`) or a Cluster (`?cluster`). Or give `client`. */
+  url?: string
+  /**
+   * A client of ioredis, or its `Cluster`: the store connects as it was told to, with connections of its own, and leaves the
+   * client itself alone.
+   */
+  client?: RedisClient
+  /** What the names of all its keys begin with, so that several stores can share a server. @default 'errand' */
+  prefix?: string
+  /** How long one try to connect may take. @default '2s' */
+  connectTimeout?: Duration
+  /** How long the answer to a call may take; then the connection is given up. @default '3s' */
+  commandTimeout?: Duration
+  /** How long a call waits for a server that is away or busy, also the first one of all, before it fails. @default '5s' */
+  waitForServer?: Duration
+  /** How many replicas must have a job before enqueueing resolves. @default 0 */
+  wait?: number
+  /** Use the server even where it evicts keys when its memory is full, and with them jobs. @default false */
+  force?: boolean
+}
+
+export const redisDefaults = {
+  prefix: 'errand',
+  connectTimeout: '2s',
+  commandTimeout: '3s',
+  waitForServer: '5s',
+  wait: 0,
+  force: false,
+} as const
+
+const optionNames = [
+  'prefix',
+  'connectTimeout',
+  'commandTimeout',
+  'waitForServer',
+  'wait',
+  'force',
+] as const satisfies readonly (keyof RedisOptions)[]
+
+export interface ResolvedRedisOptions {
+  readonly from: Place | RedisClient
+  readonly prefix: string
+  readonly connectMs: number
+  readonly answerMs: number
+  readonly waitForServerMs: number
+  readonly replicas: number
+  readonly force: boolean
+}
+
+/** What the options say goes before what the URL says. @throws InvalidOptionError, UnknownOptionError, StoreOpenError */
+export function resolveOptions(options: RedisOptions): ResolvedRedisOptions {
+  checkOptions(options, ['url', 'client', ...optionNames], 'the options of a Redis store')
+  const { url, client } = options
+  if ((url === undefined) === (client === undefined)) {
+    throw new InvalidOptionError('`url` of a Redis store', url, 'given, or else `client`, and not both')
+  }
+  const read = url === undefined ? undefined : readUrl(url, optionNames)
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const all = { ...redisDefaults, ...read?.options, ...given }
+  const ms = (name: 'connectTimeout' | 'commandTimeout' | 'waitForServer') =>
+    durationMs(number(all[name]), `\`${name}\``)
+
+  return {
+    from: read?.place ?? checkClient(client),
+    prefix: checkPrefix(all.prefix),
+    connectMs: ms('connectTimeout'),
+    answerMs: ms('commandTimeout'),
+    waitForServerMs: ms('waitForServer'),
+    replicas: checkReplicas(number(all.wait)),
+    force: checkForce(all.force),
+  }
+}
+
+/** In a URL all is text: `250` means a number there. */
+const number = <T>(value: T): T | number => (typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value)
+
+/** It becomes the hash tag that keeps a store's keys in one slot. */
+function checkPrefix(prefix: unknown): string {
+  if (typeof prefix === 'string' && /^[\w.:-]{1,64}$/.test(prefix)) return prefix
+
+  throw new InvalidOptionError('`prefix`', prefix, 'letters, digits and . _ : - only, at most 64, such as "shop"')
+}
+
+function checkReplicas(wait: unknown): number {
+  if (Number.isInteger(wait) && (wait as number) >= 0) return wait as number
+
+  throw new InvalidOptionError('`wait`', wait, 'a whole number: how many replicas must have a job')
+}
+
+function checkForce(force: unknown): boolean {
+  if (typeof force === 'boolean') return force
+  if (force === '' || force === 'true') return true
+  if (force === 'false') return false
+
+  throw new InvalidOptionError('`force`', force, 'true or false')
+}
+
+function checkClient(client: unknown): RedisClient {
+  const { options, connect } = (client ?? {}) as Partial<RedisClient>
+  if (typeof options === 'object' && typeof connect === 'function') return client as RedisClient
+
+  throw new InvalidOptionError('`client`', client, 'a client of ioredis: `new Redis(…)` or `new Cluster(…)`')
+}

@@ -1,0 +1,35 @@
+/** What is used of `ioredis`, which is loaded when a Redis store is first opened and may be missing. */
+import type { Socket } from 'node:net'
+import { StoreOpenError } from '../../../errors.ts'
+
+/** A client of ioredis, as narrow as it is used. One of these serves one connection and is then thrown away. */
+export interface RedisClient {
+  readonly status: string
+  readonly options: object
+  readonly stream?: Socket
+  connect(): Promise<void>
+  call(command: string, args: readonly Argument[]): Promise<unknown>
+  disconnect(): void
+  on(event: 'close' | 'end', listener: () => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'message', listener: (channel: string, message: string) => void): unknown
+}
+
+export type Argument = string | number
+
+/** Makes a client that is not connected yet. */
+export type MakeClient = (options: Readonly<Record<string, unknown>>) => RedisClient
+
+/** @throws StoreOpenError when ioredis is not installed */
+export async function loadPeer(): Promise<MakeClient> {
+  try {
+    const { Redis } = await import('ioredis')
+    return (options) => new Redis(options) as unknown as RedisClient
+  } catch (cause) {
+    if ((cause as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw cause
+    throw new StoreOpenError(
+      'A store on Redis needs the package "ioredis", which is not installed. Install it beside errand: `npm install ioredis`.',
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,53 @@
+/** What a server's refusal means: whether anything has happened, and whether repeating helps. */
+
+/**
+ * `busy`: not now, nothing has happened. `moved`: not here, nothing has happened; the place must be looked up anew.
+ * `unloaded`: the script must be sent along. `full`: no memory for new data. `failed`: a script stopped on its way, so that
+ * what it had written by then stays. `refused`: not ever.
+ */
+export type Refusal = 'busy' | 'moved' | 'unloaded' | 'full' | 'failed' | 'refused'
+
+const codes: Readonly<Record<string, Refusal>> = {
+  LOADING: 'busy',
+  BUSY: 'busy',
+  TRYAGAIN: 'busy',
+  // A slot on its way to another node. Following it there would split a step in two.
+  ASK: 'busy',
+  CLUSTERDOWN: 'busy',
+  NOREPLICAS: 'busy',
+  MASTERDOWN: 'moved',
+  READONLY: 'moved',
+  MOVED: 'moved',
+  // Those who wait at a server that is no longer the master are sent away.
+  UNBLOCKED: 'moved',
+  NOSCRIPT: 'unloaded',
+  OOM: 'full',
+}
+
+/** Redis 7 names the script behind what was refused to it, Redis 6 before that. */
+const insideScript = /user_script/
+const codeInside = /@user_script: ?\d+: -?([A-Z]+)\b/
+
+export function refusalOf(message: string): Refusal {
+  const code = (codeInside.exec(message) ?? /^-?([A-Z]+)/.exec(message))?.[1] ?? ''
+  const known = codes[code]
+  // These stop a script at its first write at the latest, so nothing has happened then either.
+  if (known !== undefined) return known
+
+  return insideScript.test(message) ? 'failed' : 'refused'
+}
+
+/** Of those who cannot sign in, and will not be able to in a moment. */
+export const isSignInRefusal = (message: string): boolean =>
+  /^(WRONGPASS|NOAUTH|NOPERM|ERR (AUTH|invalid password|Client sent AUTH|DB index|SELECT))/i.test(message)
+
+/** What to do about a refusal that repeating does not change. */
+export function adviceOn(message: string): string {
+  if (/^(WRONGPASS|NOAUTH|ERR (AUTH|invalid password))/i.test(message))
+    return 'Correct the user and password in the URL.'
+  if (message.startsWith('NOPERM')) return 'Give the user the right to it: see "Rights" in docs/guide/redis.md.'
+  if (message.startsWith('MISCONF')) return 'The server cannot write to its disk: free space there, or see its log.'
+  if (message.startsWith('WRONGTYPE')) return 'A key of another program has this name: choose another `prefix`.'
+  if (/DB index|SELECT/.test(message)) return 'Choose a database that the server has, and in a Cluster none.'
+  return 'See what the server says, and its log.'
+}
