@@ -44,6 +44,7 @@ const packages: Record<string, readonly string[]> = {
   commander: ['cli'],
   croner: ['schedule/cron'],
   ioredis: ['store/redis'],
+  pg: ['store/postgres'],
 }
 
 /** Where real time and chance come from, and the one door that is a process of its own. */
