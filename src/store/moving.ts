@@ -35,13 +35,13 @@ export interface MovingStore {
    * may be short, even empty, and still carry a cursor; the page without one comes to the end of this look.
    *
    * - Stays: what runs; what waits for a job that stays; a final job whose end has not been told to all its waiters.
-   * - First what stands ready, in the order of each line (out of the lane and parked alike), then by due time what is
-   *   scheduled, then blocked and at last final jobs, both in order of insertion. Before each job, the members it
-   *   waits for or has waited for, if they have not left already.
+   * - First what stands ready or parked, each line and each lane in its order, then by due time what is scheduled,
+   *   then blocked and at last final jobs, both in order of insertion. Before each job, the members it waits for or
+   *   has waited for, if they have not left already.
    * - A leaving job gives up its place and its slot; `stay` has it back in its place. It no longer falls due, expires
    *   or is pruned. `get`, `find`, `history`, `members` and `counts` show it as it was. `change`, `cancel`, `retry`,
-   *   `remove` and `release` answer 'unknown'. An insert of its id answers `exists`; of its unique key, `kept`, also
-   *   where it asks to replace. A job may be inserted that waits for it.
+   *   `remove` and `release` answer 'unknown'. An insert finds its id there, as ever; of its unique key, it answers
+   *   `kept`, also where it asks to replace. A job may be inserted that waits for it.
    */
   take(room: MoveRoom, cursor?: string): Promise<{ jobs: MovingJob[]; cursor?: string }>
 

@@ -10,7 +10,7 @@ import { freeKey } from './keys.ts'
 import { freeSlot, lineUp, restand, schedule, withdraw } from './lines.ts'
 
 export function change(data: Data, id: string, { rank, due, input, version }: JobChange): ChangeAnswer {
-  const entry = data.jobs.get(id)
+  const entry = stayingJob(data, id)
   if (!entry) return 'unknown'
   if (!entry.waiting) return entry.final ? 'final' : 'running'
 
@@ -25,7 +25,7 @@ export function change(data: Data, id: string, { rank, due, input, version }: Jo
 }
 
 export function cancel(data: Data, id: string): CancelAnswer {
-  const entry = data.jobs.get(id)
+  const entry = stayingJob(data, id)
   if (!entry) return 'unknown'
   if (entry.final) return 'final'
   if (entry.state === 'running') return requestCancel(data, entry)
@@ -36,7 +36,7 @@ export function cancel(data: Data, id: string): CancelAnswer {
 }
 
 export function retry(data: Data, id: string): RetryAnswer {
-  const entry = data.jobs.get(id)
+  const entry = stayingJob(data, id)
   if (!entry) return 'unknown'
   if (!entry.final) return 'not final'
 
@@ -48,7 +48,7 @@ export function retry(data: Data, id: string): RetryAnswer {
 }
 
 export function remove(data: Data, id: string): RemoveAnswer {
-  const entry = data.jobs.get(id)
+  const entry = stayingJob(data, id)
   if (!entry) return 'unknown'
   if (entry.state === 'running') return 'running'
 
@@ -62,13 +62,19 @@ export function remove(data: Data, id: string): RemoveAnswer {
 }
 
 export function release(data: Data, id: string, result: string | null): ReleaseAnswer {
-  const entry = data.jobs.get(id)
+  const entry = stayingJob(data, id)
   if (!entry) return 'unknown'
   if (entry.state !== 'blocked' || !entry.held) return 'not held'
 
   end(data, entry, { state: 'succeeded', result })
   spread(data)
   return 'released'
+}
+
+/** A job on its way to another store is as good as there. */
+function stayingJob(data: Data, id: string): Entry | undefined {
+  const entry = data.jobs.get(id)
+  return entry?.leaving ? undefined : entry
 }
 
 function requestCancel(data: Data, entry: Entry): CancelAnswer {

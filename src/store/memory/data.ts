@@ -1,6 +1,7 @@
 /** All that the memory engine holds. The other files of this folder are functions over it. */
 import type { Env } from '../../env.ts'
 import type { JobState } from '../../job.ts'
+import type { MoveTarget } from '../moving.ts'
 import type { Claim, ControlMessage, Due, IncarnationId, NewWorker, ScheduleRecord, StatRow } from '../store.ts'
 import type { Edge, Entry } from './entry.ts'
 import { Line } from './line.ts'
@@ -28,6 +29,7 @@ export interface Data {
   readonly stats: Map<string, Stat>
   /** Ids of pruned jobs, and when that was. */
   readonly pruned: Map<string, number>
+  readonly moving: Moving
   places: number
   sequence: number
   claims: number
@@ -35,6 +37,21 @@ export interface Data {
   endings: number
   /** When upkeep last ran, on the monotonic clock. */
   stampedAt: number
+}
+
+/** What this store knows of moves, from here and to here. */
+export interface Moving {
+  /** Made when first asked for. */
+  identity: string | undefined
+  to: MoveTarget | undefined
+  /** Jobs on their way, the first taken first. */
+  readonly leaving: Map<string, Entry>
+  /** Jobs that were moved from here, and when. */
+  readonly departed: Map<string, { readonly entry: Entry; readonly at: number }>
+  /** Tickets under which jobs have come here, by their ids. */
+  readonly arrived: Map<string, { readonly ticket: string; readonly at: number }>
+  /** Schedules that fire elsewhere; without a record once they are there. */
+  readonly schedules: Map<string, Schedule | undefined>
 }
 
 export interface Queue {
@@ -117,6 +134,14 @@ export function emptyData(env: Env): Data {
     schedules: new Map(),
     stats: new Map(),
     pruned: new Map(),
+    moving: {
+      identity: undefined,
+      to: undefined,
+      leaving: new Map(),
+      departed: new Map(),
+      arrived: new Map(),
+      schedules: new Map(),
+    },
     places: 0,
     sequence: 0,
     claims: 0,

@@ -16,20 +16,25 @@ const membersPerPage = 500
 
 /** Makes a new job wait. Returns the first member that cancels it at once, if one does. */
 export function waitFor(data: Data, entry: Entry, { on, otherwise }: Dependencies): string | undefined {
-  for (const id of new Set(on)) addEdge(data, entry, data.jobs.get(id)!, otherwise)
+  for (const id of new Set(on)) addEdge(entry, memberOf(data, id)!, otherwise)
   return cancellingMember(entry)
 }
 
 /** Makes a running job wait for jobs it has started, whatever becomes of them. Unknown ones are ignored. */
 export function waitMore(data: Data, entry: Entry, on: readonly string[]): void {
   for (const id of new Set(on)) {
-    const member = data.jobs.get(id)
+    const member = memberOf(data, id)
     if (!member || member === entry) continue
 
     const edge = entry.waitsFor.find((known) => known.member === member)
     if (edge) openAgain(edge, member)
-    else addEdge(data, entry, member, 'run')
+    else addEdge(entry, member, 'run')
   }
+}
+
+/** Also one that was moved: those that wait for it follow it. */
+export function memberOf(data: Data, id: string): Entry | undefined {
+  return data.jobs.get(id) ?? data.moving.departed.get(id)?.entry
 }
 
 /** Lets a blocked job with nothing left to wait for go on: to its time, its lane or its line. */
@@ -104,15 +109,25 @@ function membersOf(entry: Entry, from: number): Member[] {
     .map(({ member, index }) => ({ index, ...settledOf(member) }) as Member)
 }
 
-function addEdge(data: Data, waiter: Entry, member: Entry, otherwise: Edge['otherwise']) {
-  const edge: Edge = { waiter, member, index: waiter.waitsFor.length, otherwise, open: !member.final }
+function addEdge(waiter: Entry, member: Entry, otherwise: Edge['otherwise']) {
+  const index = (waiter.waitsFor.at(-1)?.index ?? -1) + 1
+  addEdgeAt(waiter, member, { index, otherwise, open: canEnd(member) })
+}
+
+/** Of a job that was moved nobody here knows whether it has ended. */
+export function canEnd(member: Entry): boolean {
+  return member.departed || !member.final
+}
+
+export function addEdgeAt(waiter: Entry, member: Entry, about: Pick<Edge, 'index' | 'otherwise' | 'open'>): void {
+  const edge: Edge = { waiter, member, ...about }
   waiter.waitsFor.push(edge)
   member.waiters.add(edge)
   if (edge.open) waiter.pending++
 }
 
 function openAgain(edge: Edge, member: Entry) {
-  if (edge.open || member.final) return
+  if (edge.open || !canEnd(member)) return
   edge.open = true
   edge.otherwise = 'run'
   edge.waiter.pending++
@@ -120,7 +135,7 @@ function openAgain(edge: Edge, member: Entry) {
 
 /** False where it leads nowhere: since it was marked the member was retried, the waiter removed, or the edge counted. */
 function follow(data: Data, { kind, edge, succeeded }: Cascade): boolean {
-  if (edge.waiter.erased || edge.member.final !== (kind === 'ended')) return false
+  if (edge.waiter.erased || edge.waiter.leaving || edge.member.final !== (kind === 'ended')) return false
   if (kind === 'reopened') return blockAgain(data, edge)
   if (!edge.open) return false
 
@@ -136,7 +151,7 @@ function settleEdge(data: Data, { waiter, member, otherwise }: Edge, succeeded: 
   else finish(data, waiter, { state: 'cancelled', because: member.id })
 }
 
-function blockAgain(data: Data, { waiter, member }: Edge): boolean {
+export function blockAgain(data: Data, { waiter, member }: Edge): boolean {
   if (waiter.state !== 'cancelled' || waiter.because !== member.id) return false
 
   const other = cancellingMember(waiter)
@@ -153,12 +168,12 @@ function blockAgain(data: Data, { waiter, member }: Edge): boolean {
 }
 
 function openEdges(waiter: Entry) {
-  for (const edge of waiter.waitsFor) edge.open = !edge.member.final
+  for (const edge of waiter.waitsFor) edge.open = canEnd(edge.member)
   waiter.pending = waiter.waitsFor.filter(({ open }) => open).length
 }
 
 /** The first member whose end forbids this job to run. */
-function cancellingMember(entry: Entry): string | undefined {
+export function cancellingMember(entry: Entry): string | undefined {
   return entry.waitsFor.find(
     ({ member, otherwise }) => otherwise === 'cancel' && !member.erased && member.final && member.state !== 'succeeded',
   )?.member.id

@@ -15,7 +15,7 @@ import type { Spot } from './line.ts'
 export interface Edge {
   readonly waiter: Entry
   /** May have been erased since. */
-  readonly member: Entry
+  member: Entry
   readonly index: number
   otherwise: 'cancel' | 'run'
   /** Counted in the waiter's `pending`. */
@@ -61,8 +61,12 @@ export class Entry {
   keptUntil = 0
   /** Past its retention, and needed by a job that waits for it. */
   pinned = false
-  /** Pruned or removed. */
+  /** Pruned, removed, or moved. */
   erased = false
+  /** On its way to another store: nothing here may change it. */
+  leaving: { readonly ticket: string; aside: boolean } | undefined
+  /** Gone to another store, where its end will be known. */
+  departed = false
 
   readonly waitsFor: Edge[] = []
   /** Edges of the jobs that wait for this one. */

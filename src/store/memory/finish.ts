@@ -79,7 +79,8 @@ function record(data: Data, entry: Entry, { state, result, error, because }: End
   if (state === 'succeeded') entry.steps = undefined
 }
 
-function keep(data: Data, entry: Entry) {
+/** Lists a final job for the end of its retention. */
+export function keep(data: Data, entry: Entry): void {
   const { keepSucceededMs, keepFailedMs } = entry.job
   const ms = entry.state === 'succeeded' ? keepSucceededMs : keepFailedMs
   entry.keptUntil = entry.finishedAt! + Math.ceil(ms / 60_000) * 60_000

@@ -4,7 +4,7 @@
  */
 import type { InsertOutcome, NewJob } from '../store.ts'
 import { momentOf, queueOf, type Data } from './data.ts'
-import { spread, waitFor } from './dependencies.ts'
+import { memberOf, spread, waitFor } from './dependencies.ts'
 import { Entry } from './entry.ts'
 import { finish, watchExpiry } from './finish.ts'
 import { keyName, liveKey, takeKey } from './keys.ts'
@@ -42,13 +42,14 @@ function refuseAll(jobs: readonly NewJob[], culprit: number, refusal: InsertOutc
 }
 
 function planJob(data: Data, plan: Plan, job: NewJob): InsertOutcome {
+  if (data.moving.departed.has(job.id)) return { kind: 'exists' }
   const there = plan.jobs.get(job.id)?.job ?? storedAs(data, job.id)
   if (there) {
     const same = there.task === job.task && there.input === job.input
     return same ? { kind: 'exists' } : { kind: 'refused', reason: 'conflict', other: job.id }
   }
 
-  const unknown = job.after?.on.find((id) => !plan.jobs.has(id) && !data.jobs.has(id))
+  const unknown = job.after?.on.find((id) => !plan.jobs.has(id) && !memberOf(data, id))
   if (unknown !== undefined) return { kind: 'refused', reason: 'unknown', other: unknown }
 
   const outcome = planKey(data, plan, job)
@@ -89,7 +90,8 @@ function storedAs(data: Data, id: string): { task: string; input: string } | und
 
 function holderOf(data: Data, name: string): Holder | undefined {
   const row = liveKey(data, name)
-  return row && { id: row.id, replaceable: data.jobs.get(row.id)?.waiting ?? false }
+  const entry = row && data.jobs.get(row.id)
+  return row && { id: row.id, replaceable: entry !== undefined && entry.waiting && !entry.leaving }
 }
 
 function carryOut(data: Data, job: NewJob, outcome: InsertOutcome) {

@@ -27,6 +27,12 @@ export function lineUpAgain(data: Data, entry: Entry): void {
   stand(data, entry)
 }
 
+/** Puts a job that had given up its place where it stood, on either side of its lane. */
+export function parkAgain(data: Data, entry: Entry): void {
+  park(data, entry)
+  admit(data, entry.job.lane!.name)
+}
+
 /** Makes a job wait for its time. */
 export function schedule(data: Data, entry: Entry, dueAt: number): void {
   entry.dueAt = dueAt

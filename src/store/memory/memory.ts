@@ -7,6 +7,7 @@
  */
 import { systemEnv, type Env } from '../../env.ts'
 import { StoreClosedError } from '../../errors.ts'
+import type { MovingStore } from '../moving.ts'
 import type * as contract from '../store.ts'
 import { cancel, change, release, remove, retry } from './commands.ts'
 import { emptyData, queueOf, type Data } from './data.ts'
@@ -15,6 +16,7 @@ import { listen } from './events.ts'
 import { insertCall } from './insert.ts'
 import { setLimit } from './lines.ts'
 import { hasArrivals, join, leave, send, workers } from './lives.ts'
+import { movingStore } from './moving.ts'
 import { counts, find, get, history, settledNow, stats } from './read.ts'
 import { report } from './reports.ts'
 import { fire, listSchedules, pauseSchedule, putSchedule } from './schedules.ts'
@@ -120,6 +122,8 @@ export class MemoryStore implements Store {
     list: async () => listSchedules(this.#open),
     fire: async (ticks) => this.#step('insert', (data) => ticks.map((tick) => fire(data, tick))),
   }
+
+  readonly moving: MovingStore = movingStore((body) => body(this.#open))
 
   workers: Store['workers'] = async () => workers(this.#open)
   send: Store['send'] = async (to, message) => send(this.#open, to, message)

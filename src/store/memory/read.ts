@@ -11,13 +11,17 @@ const largestLimit = 500
 
 export function get(data: Data, id: string): JobRecord | 'gone' | undefined {
   const entry = data.jobs.get(id)
-  return entry ? recordOf(entry) : data.pruned.has(id) ? 'gone' : undefined
+  return entry ? recordOf(entry) : isGone(data, id) ? 'gone' : undefined
 }
 
 export function settledNow(data: Data, id: string): SettledJob | undefined {
   const entry = data.jobs.get(id)
-  if (!entry) return { id, state: data.pruned.has(id) ? 'gone' : 'unknown' }
+  if (!entry) return { id, state: isGone(data, id) ? 'gone' : 'unknown' }
   return entry.final ? settledOf(entry) : undefined
+}
+
+function isGone(data: Data, id: string): boolean {
+  return data.pruned.has(id) || data.moving.departed.has(id)
 }
 
 export function history(data: Data, id: string): JobHistory | undefined {

@@ -8,6 +8,7 @@ import { compareText } from './read.ts'
 type Declared = Parameters<ScheduleStore['put']>[0][number]
 
 export function putSchedule(data: Data, { name, rule, nextAt }: Declared): void {
+  if (data.moving.schedules.has(name)) return
   const known = data.schedules.get(name)
   const declaredAt = data.env.now()
 

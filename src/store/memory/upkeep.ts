@@ -15,6 +15,7 @@ import type { Entry } from './entry.ts'
 import { erase } from './erase.ts'
 import { dropExpiry, finish, letGo } from './finish.ts'
 import { forgetOldKeys } from './keys.ts'
+import { forgetMoves } from './leaving.ts'
 import { lineUp, lineUpAgain, withdraw } from './lines.ts'
 import { markGone, renew } from './lives.ts'
 import { forgetOldStarts } from './rates.ts'
@@ -144,6 +145,7 @@ function forget(data: Data) {
   const now = data.env.now()
   forgetOldKeys(data)
   forgetOldStarts(data)
+  forgetMoves(data)
   for (const [id, at] of data.pruned) if (at + goneMs <= now) data.pruned.delete(id)
   for (const [key, { at }] of data.stats) if (at + statsMs <= now) data.stats.delete(key)
 }

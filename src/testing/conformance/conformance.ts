@@ -16,6 +16,9 @@ import { inserting } from './inserting.ts'
 import { lanes } from './lanes.ts'
 import { leases } from './leases.ts'
 import { messages } from './messages.ts'
+import { moving } from './moving.ts'
+import { movingDependencies } from './moving-dependencies.ts'
+import { movingSchedules } from './moving-schedules.ts'
 import { pausing } from './pausing.ts'
 import { priorities } from './priorities.ts'
 import { rates } from './rates.ts'
@@ -63,6 +66,9 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   messages,
   "callers' transactions": callersTransactions,
   sharing,
+  moving,
+  'moving dependencies': movingDependencies,
+  'moving schedules': movingSchedules,
   closing,
 }
 
