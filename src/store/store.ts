@@ -525,6 +525,8 @@ export interface ScheduleStore {
   pause(name: string, paused: boolean): Promise<boolean>
   remove(names: readonly string[]): Promise<number>
   list(): Promise<ScheduleRecord[]>
+  /** Those whose time has come and that are not paused, earliest first, and how long until the next falls due. Costs as much as it gives. */
+  due(limit: number): Promise<{ due: ScheduleRecord[]; nextDueMs?: number }>
   /** Compares `at` with the schedule's next time, moves it on and inserts the job: one step, so a tick fires at most once. */
   fire(ticks: readonly Tick[]): Promise<('fired' | 'stale')[]>
 }

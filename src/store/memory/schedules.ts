@@ -29,6 +29,17 @@ export function listSchedules(data: Data): ScheduleRecord[] {
     .toSorted((a, b) => compareText(a.name, b.name))
 }
 
+export function dueSchedules(data: Data, limit: number): { due: ScheduleRecord[]; nextDueMs?: number } {
+  const now = data.env.now()
+  const waiting = listSchedules(data)
+    .filter(({ nextAt, paused }) => nextAt !== null && !paused)
+    .toSorted((a, b) => a.nextAt! - b.nextAt!)
+  const due = waiting.filter(({ nextAt }) => nextAt! <= now).slice(0, limit)
+  const next = waiting[due.length]
+
+  return { due, ...(next && { nextDueMs: Math.max(0, next.nextAt! - now) }) }
+}
+
 /** The comparison of times is what makes a tick fire at most once, however many fire it. */
 export function fire(data: Data, { name, at, nextAt, job }: Tick): 'fired' | 'stale' {
   const schedule = data.schedules.get(name)

@@ -18,14 +18,29 @@ export function putSchedules({ sql, now }: Step, schedules: Parameters<ScheduleS
 }
 
 export function listSchedules({ sql }: { sql: Statements }): ScheduleRecord[] {
-  return (sql.schedules.all() as ScheduleRow[]).map((row) => ({
+  return (sql.schedules.all() as ScheduleRow[]).map(recordOf)
+}
+
+export function dueSchedules(
+  { sql, now }: { sql: Statements; now: number },
+  limit: number,
+): { due: ScheduleRecord[]; nextDueMs?: number } {
+  const rows = sql.nextSchedules.all(limit + 1) as (ScheduleRow & { next: number })[]
+  const due = rows.slice(0, limit).filter(({ next }) => next <= now)
+  const following = rows[due.length]
+
+  return { due: due.map(recordOf), ...(following && { nextDueMs: Math.max(0, following.next - now) }) }
+}
+
+function recordOf(row: ScheduleRow): ScheduleRecord {
+  return {
     name: row.name,
     rule: row.rule,
     nextAt: row.next,
     paused: row.paused === 1,
     ...(row.last_job !== null && { lastJob: row.last_job }),
     declaredAt: row.declared,
-  }))
+  }
 }
 
 /** The comparison of times is what makes a tick fire at most once, however many fire it. */

@@ -26,7 +26,7 @@ import { Lookout } from './lookout.ts'
 import { News } from './news.ts'
 import { counts, get, history, members, settledNow, stats } from './read.ts'
 import { report } from './reports.ts'
-import { fire, listSchedules, putSchedules } from './schedules.ts'
+import { dueSchedules, fire, listSchedules, putSchedules } from './schedules.ts'
 import { settleWith } from './settle-with.ts'
 import type { Step } from './step.ts'
 import { tidy } from './tidy.ts'
@@ -173,6 +173,7 @@ export class SqliteStore implements Store {
         ({ sql }) => names.filter((name) => Number(sql.deleteSchedule.run(name).changes) > 0).length,
       ),
     list: async () => this.#read(listSchedules),
+    due: async (limit) => this.#read((reading) => dueSchedules(reading, limit)),
     fire: async (ticks) =>
       this.#write('insert', (step) =>
         ticks.map((tick) => {

@@ -57,6 +57,7 @@ export type Call =
   | { do: 'release'; held: readonly { readonly id: string; readonly result: string | null }[] }
   | { do: 'history' | 'members'; id: string }
   | { do: 'find'; query: JobQuery }
+  | { do: 'schedules.due'; limit: number }
   | { do: 'counts' | 'workers' | 'inspect' | 'schedules.list' | 'events' | 'close' }
   | { do: 'stats'; minutes: number }
   | { do: 'pause'; queue: string; paused: boolean }

@@ -272,7 +272,11 @@ export function moving(harness: StoreHarness): void {
     assert.deepEqual(await to.insert(aJob({ id: 'x', unique: unique('hour') })), [{ kind: 'inserted' }])
     const worker = await to.join()
     const claimed = await to.claim(worker)
-    await to.settle(worker, claimed.find(({ id }) => id === 'a')!, succeeded)
+    await to.settle(
+      worker,
+      claimed.find(({ id }) => id === 'a')!,
+      succeeded,
+    )
     assert.deepEqual(await to.insert(aJob({ id: 'y', unique: unique('free') })), [{ kind: 'inserted' }])
   })
 

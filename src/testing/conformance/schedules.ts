@@ -57,6 +57,37 @@ export function schedules(harness: StoreHarness): void {
     assert.deepEqual(await scene.find(), [])
   })
 
+  test('what is due comes earliest first, and with it the time until the next', async (t) => {
+    const scene = await setScene(harness, t)
+    const now = scene.env.now()
+    const names = ['late', 'later', 'now', 'soon', 'never', 'paused']
+    const times = [now - 2_000, now - 1_000, now, now + 500, null, now - 5_000]
+    await scene.store.schedules.put(names.map((name, index) => ({ name, rule: 'r', nextAt: times[index]! })))
+    await scene.store.schedules.pause('paused', true)
+
+    const all = await scene.store.schedules.due(10)
+    const two = await scene.store.schedules.due(2)
+
+    assert.deepEqual(
+      all.due.map(({ name }) => name),
+      ['late', 'later', 'now'],
+    )
+    assert.equal(all.nextDueMs, 500)
+    assert.deepEqual(
+      two.due.map(({ name }) => name),
+      ['late', 'later'],
+    )
+    assert.equal(two.nextDueMs, 0)
+    assert.deepEqual(all.due[0], { name: 'late', rule: 'r', nextAt: now - 2_000, paused: false, declaredAt: now })
+  })
+
+  test('where nothing will ever fall due, nothing is said of it', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.store.schedules.put([{ name: 'never', rule: 'r', nextAt: null }])
+
+    assert.deepEqual(await scene.store.schedules.due(10), { due: [] })
+  })
+
   test('a schedule declared again with the same rule keeps its time', async (t) => {
     const scene = await setScene(harness, t)
     await scene.store.schedules.put([{ name: 's', rule: 'r', nextAt: at }])

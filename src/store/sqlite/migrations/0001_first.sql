@@ -259,6 +259,7 @@ create table errand_schedule (
   last_job text,
   declared integer not null
 ) without rowid;
+create index errand_schedule_next on errand_schedule (next, name) where paused = 0 and next is not null;
 
 -- Which final jobs may be deleted when: one row per step and minute.
 create table errand_prune (

@@ -57,6 +57,8 @@ export const restQueries = {
   pauseSchedule: `update errand_schedule set paused = ? where name = ?`,
   deleteSchedule: `delete from errand_schedule where name = ?`,
   schedules: `select name, rule, next, paused, last_job, declared from errand_schedule order by name`,
+  nextSchedules: `select name, rule, next, paused, last_job, declared from errand_schedule
+    where paused = 0 and next is not null order by next, name limit ?`,
   advanceSchedule: `update errand_schedule set next = ? where name = ? and next = ? and paused = 0`,
   setLastJob: `update errand_schedule set last_job = ? where name = ?`,
 

@@ -1,0 +1,97 @@
+/**
+ * A schedule's rule: all that a tick needs, stored with the schedule.
+ *
+ * It carries the whole job but for its id, so any process may fire any schedule, one that knows none of its
+ * tasks too. The store never reads it.
+ */
+import { durationMs, type Duration } from '../duration.ts'
+import { InvalidOptionError } from '../errors.ts'
+import { checkOneOf, checkOptions } from '../options.ts'
+import type { NewJob } from '../store/store.ts'
+import { momentOf, storedWhen, type Span, type StoredWhen, type When } from './when.ts'
+
+export interface ScheduleOptions {
+  /** Each tick's job starts up to this much later, by chance, so that what is due together does not start together. @default 0 */
+  jitter?: Duration
+  /** No ticks before. */
+  from?: Date | number
+  /** No ticks after. */
+  until?: Date | number
+  /**
+   * What becomes of ticks that nobody was there to fire. `once`: one job for all of them, that of the latest. `skip`: none.
+   * `{ atMost }`: one each, for the latest so many. A tick is missed when the one after it is due, or a minute has passed. @default 'once'
+   */
+  missed?: 'once' | 'skip' | { atMost: number }
+  /**
+   * What becomes of a tick whose predecessor's job is not final. `allow`: both run. `skip`: this one does not.
+   * `queue`: it waits for the other to end. @default 'allow'
+   */
+  overlap?: 'allow' | 'skip' | 'queue'
+}
+
+/** When a schedule fires, and how. */
+export type ScheduleRule = When & ScheduleOptions
+
+export interface StoredRule extends Span {
+  readonly when: StoredWhen
+  readonly jitterMs: number
+  /** Jobs for missed ticks. */
+  readonly catchUp: number
+  readonly overlap: 'allow' | 'skip' | 'queue'
+  /** Made at run time: no process will declare it again, so it is never an orphan. */
+  readonly kept: boolean
+  readonly job: Omit<NewJob, 'id'>
+}
+
+const names = ['cron', 'zone', 'every', 'at', 'jitter', 'from', 'until', 'missed', 'overlap']
+const mostCatchUp = 1_000
+
+/** @throws InvalidOptionError, UnknownOptionError */
+export function storedRule(
+  name: string,
+  rule: ScheduleRule,
+  job: Omit<NewJob, 'id'>,
+  kept: boolean,
+  now: number,
+): StoredRule {
+  const where = `the schedule "${name}"`
+  checkOptions(rule, names, where)
+  const { jitter = 0, from, until, missed = 'once', overlap = 'allow' } = rule
+  checkOneOf(overlap, ['allow', 'skip', 'queue'], `\`overlap\` of ${where}`)
+  if (overlap === 'skip' && job.unique) {
+    throw new InvalidOptionError(
+      `\`overlap\` of ${where}`,
+      overlap,
+      'left out where the job has a unique key of its own',
+    )
+  }
+
+  return {
+    when: storedWhen(rule, now, where),
+    jitterMs: durationMs(jitter, `\`jitter\` of ${where}`),
+    ...(from !== undefined && { from: momentOf(from, `\`from\` of ${where}`) }),
+    ...(until !== undefined && { until: momentOf(until, `\`until\` of ${where}`) }),
+    catchUp: catchUpOf(missed, `\`missed\` of ${where}`),
+    overlap,
+    kept,
+    job: overlap === 'skip' ? { ...job, unique: oneAtATime(name) } : job,
+  }
+}
+
+export function readRule(text: string): StoredRule {
+  return JSON.parse(text) as StoredRule
+}
+
+/** The engine itself then keeps a second one out, however many processes fire. */
+function oneAtATime(name: string): NonNullable<NewJob['unique']> {
+  return { key: `schedule:${name}`, scope: 'active', onConflict: 'keep' }
+}
+
+function catchUpOf(missed: NonNullable<ScheduleOptions['missed']>, where: string): number {
+  if (missed === 'once') return 1
+  if (missed === 'skip') return 0
+  const atMost = typeof missed === 'object' && missed !== null ? missed.atMost : Number.NaN
+  if (Number.isInteger(atMost) && atMost >= 1 && atMost <= mostCatchUp) return atMost
+
+  throw new InvalidOptionError(where, missed, `'once', 'skip' or { atMost: 1 to ${mostCatchUp} }`)
+}
