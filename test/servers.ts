@@ -106,25 +106,58 @@ function install(debianPackage: string): boolean {
   return get() || (apt('update', '-qq').status === 0 && get())
 }
 
-/** Starts a Redis without persistence on a free port, in a folder that goes when it stops. */
-export async function startRedis(program: string): Promise<Server> {
+/** A running Redis. */
+export interface RedisServer extends Server {
+  readonly folder: string
+  readonly port: number
+  /** The server's process: for tests that freeze or kill it. */
+  readonly pid: number
+  /** Ends it. Port and folder stay its own. */
+  down(signal?: NodeJS.Signals): Promise<void>
+  /** Starts it again, on the same port and folder. */
+  up(): Promise<void>
+}
+
+/**
+ * Starts a Redis on a free port, in a folder that goes when it stops. Without settings it keeps nothing on disk.
+ *
+ * @param settings what stands in its command line: `['--appendonly', 'yes']`
+ */
+export async function startRedis(program: string, settings: readonly string[] = []): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'errand-redis-'))
   const port = await freePort()
   const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder]
-
-  const child = spawn(program, [...place, '--save', '', '--appendonly', 'no'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  // By default a replica waits five seconds for others to copy together with.
+  const quick = ['--repl-diskless-sync-delay', '0']
+  const args = [...place, '--save', '', '--appendonly', 'no', ...quick, ...settings]
+  let child = await startedRedis(program, args)
   const killAtExit = () => child.kill('SIGKILL')
   process.once('exit', killAtExit)
-  await printed(child, 'Ready to accept connections')
 
   return {
     url: `redis://127.0.0.1:${port}`,
+    folder,
+    port,
+    get pid() {
+      return child.pid!
+    },
+    down: (signal) => ended(child, signal),
+    async up() {
+      child = await startedRedis(program, args)
+    },
     async stop() {
-      await ended(child)
+      // One that is frozen would not hear of its end, and there is nothing to keep.
+      await ended(child, 'SIGKILL')
       process.off('exit', killAtExit)
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+async function startedRedis(program: string, args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  await printed(child, 'Ready to accept connections')
+  return child
 }
 
 /** A running PostgreSQL: its URL names the database `postgres` and its superuser. */
