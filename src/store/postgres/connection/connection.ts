@@ -1,16 +1,32 @@
 /** What the engine needs from its connections; how they are made, watched and mended is this folder's affair. */
-import type { Pool, PoolClient, PoolConfig } from 'pg'
-import { StoreOpenError } from '../../../errors.ts'
+import { systemEnv, type Env } from '../../../env.ts'
+import { Listener } from './listener.ts'
+import { resolveOptions, type PostgresOptions, type ResolvedPostgresOptions } from './options.ts'
+import { loadPeer, type Peer, type PgConfig, type PgPool } from './peer.ts'
+import { Pooled } from './pooled.ts'
+
+export interface QueryOptions {
+  /** Prepares the statement under this name, once per connection. */
+  readonly name?: string
+  /** Jobs that the statement is about, for an error that says that its outcome is unknown. */
+  readonly ids?: readonly string[]
+}
+
+export type Query = <Row>(text: string, values?: readonly unknown[], options?: QueryOptions) => Promise<Row[]>
 
 export interface Connection {
+  /** The server, without its password, for messages. */
+  readonly where: string
+  /** False behind a pooler: nothing is told, and who waits must look. */
+  readonly listens: boolean
   /**
-   * Runs one statement, which is a transaction of its own, and gives its rows.
-   * Rejects with an error of errors.ts: refused, `StoreBusyError` (nothing has happened), or one whose `outcome` is
-   * 'unknown'. An error that the statement raised itself is passed on with its SQLSTATE as `sqlState`.
-   *
-   * @param options.name prepares the statement under this name, once per connection
+   * Runs one statement, which is a transaction of its own, and gives its rows. What the server undid because of others is
+   * done again. Rejects with an error of errors.ts that says that nothing has happened (busy, away, refused, full, closed),
+   * or one whose `outcome` is 'unknown'. An error that the statement raised itself is a `RaisedError` with its SQLSTATE as `sqlState`.
    */
-  query<Row>(text: string, values?: readonly unknown[], options?: { name?: string }): Promise<Row[]>
+  readonly query: Query
+  /** Several statements in one transaction on one connection, without any time limit: for migrations. */
+  transaction<T>(body: (query: Query) => Promise<T>): Promise<T>
   /** Calls back with the payload of every notification on the channel, from when this resolves. */
   listen(channel: string, heard: (payload: string) => void): Promise<void>
   /** Calls back when listening goes on after it was broken: what was told meanwhile is lost. */
@@ -18,46 +34,57 @@ export interface Connection {
   close(): Promise<void>
 }
 
-export interface ConnectionOptions {
-  readonly url?: string
-  readonly pool?: Pool
+/**
+ * @param env the real world, also where the store's own clock is a test's: a server takes real time to answer
+ * @throws StoreOpenError when `pg` is missing, InvalidOptionError, UnknownOptionError
+ */
+export async function openConnection(options: PostgresOptions, env: Env = systemEnv()): Promise<Connection> {
+  const resolved = resolveOptions(options)
+  const peer = await loadPeer()
+  const pooled = new Pooled(env, resolved, peer, poolOf(resolved, peer))
+  const listener = hearsSomething(resolved)
+    ? new Listener(env, resolved, () => peer.client(listeningConfig(resolved)))
+    : undefined
+
+  return {
+    where: resolved.where,
+    listens: listener !== undefined,
+    query: (text, values, more) => pooled.query(text, values, more),
+    transaction: (body) => pooled.transaction(body),
+    listen: async (channel, heard) => listener?.listen(channel, heard),
+    onReconnect: (callback) => listener?.onReconnect(callback),
+    close: async () => {
+      await Promise.all([listener?.close(), pooled.close()])
+    },
+  }
 }
 
-export async function openConnection({ url, pool }: ConnectionOptions): Promise<Connection> {
-  const { default: pg } = await import('pg').catch(() => {
-    throw new StoreOpenError('The package "pg" is missing. Install it beside "errand" to use PostgreSQL.')
+const hearsSomething = ({ pooler, listenUrl }: ResolvedPostgresOptions) => !pooler || listenUrl !== undefined
+
+/** A pooler refuses parameters of a session that it does not know, and forgets settings between transactions. */
+function poolOf({ from, connections, connectMs, commandMs, pooler }: ResolvedPostgresOptions, peer: Peer): PgPool {
+  if (typeof from !== 'string') return from
+
+  return peer.pool({
+    ...clientConfig(from),
+    max: connections,
+    connectionTimeoutMillis: connectMs,
+    idleTimeoutMillis: 30_000,
+    allowExitOnIdle: true,
+    ...(!pooler && { statement_timeout: commandMs }),
   })
-  const config: PoolConfig = { connectionString: url, max: 10 }
-  return new PooledConnection(pool ?? new pg.Pool(config), pool === undefined)
 }
 
-class PooledConnection implements Connection {
-  readonly #pool: Pool
-  readonly #owned: boolean
-  #listener: PoolClient | undefined
+const clientConfig = (url: string) => ({
+  connectionString: url,
+  ...(!url.includes('application_name=') && { application_name: 'errand' }),
+  keepAlive: true,
+  keepAliveInitialDelayMillis: 10_000,
+})
 
-  constructor(pool: Pool, owned: boolean) {
-    this.#pool = pool
-    this.#owned = owned
-  }
+function listeningConfig({ from, listenUrl, connectMs }: ResolvedPostgresOptions): PgConfig {
+  const url = listenUrl ?? from
 
-  async query<Row>(text: string, values: readonly unknown[] = [], options: { name?: string } = {}): Promise<Row[]> {
-    const { rows } = await this.#pool.query({ text, values: [...values], ...options })
-    return rows as Row[]
-  }
-
-  async listen(channel: string, heard: (payload: string) => void): Promise<void> {
-    this.#listener ??= await this.#pool.connect()
-    this.#listener.on('notification', (told) => {
-      if (told.channel === channel) heard(told.payload ?? '')
-    })
-    await this.#listener.query(`listen "${channel.replaceAll('"', '""')}"`)
-  }
-
-  onReconnect(): void {}
-
-  async close(): Promise<void> {
-    this.#listener?.release(true)
-    if (this.#owned) await this.#pool.end()
-  }
+  // A pool's options hide the password from copying, so they are handed on whole.
+  return typeof url === 'string' ? { ...clientConfig(url), connectionTimeoutMillis: connectMs } : url.options
 }

@@ -1,0 +1,101 @@
+/** What a failure means: whether anything has happened, and whether repeating helps. */
+import {
+  StoreAwayError,
+  StoreBusyError,
+  StoreFullError,
+  StoreRefusedError,
+  UnknownOutcomeError,
+} from '../../../errors.ts'
+
+/** A statement raised an error of its own: it has done nothing, and what it means is the engine's to say. */
+export class RaisedError extends Error {
+  readonly sqlState: string
+
+  constructor(message: string, sqlState: string, cause: unknown) {
+    super(message, { cause })
+    this.sqlState = sqlState
+  }
+}
+
+interface Said {
+  readonly code: string
+  readonly severity: string
+  readonly message: string
+}
+
+/** An error that the server sent, in its own words. */
+export function saidByServer(error: unknown): Said | undefined {
+  const { code, severity } = (error ?? {}) as Partial<Said>
+
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && typeof severity === 'string'
+    ? (error as Said)
+    : undefined
+}
+
+/** Undone by the server because of others, and bound to work when it is done again. */
+export const isConflict = (error: unknown): boolean => ['40001', '40P01'].includes(saidByServer(error)?.code ?? '')
+
+const busy = new Set([
+  '40001',
+  '40P01',
+  // A lock that another transaction keeps, and a statement that took too long.
+  '55P03',
+  '57014',
+  // Too many connections, starting or stopping, out of memory, and a server that is no longer the first.
+  '53300',
+  '57P03',
+  '57P01',
+  '57P02',
+  '53200',
+  '25006',
+])
+const full = new Set(['53100'])
+/** Objects or rights that are missing: the schema was changed under a running store, or never was for this user. */
+const refused = new Set(['42501', '42P01', '42883', '42703', '3F000', '3D000', '28P01', '28000', '0A000'])
+
+/** While connecting: nothing has happened, whatever it was. */
+export function whileConnecting(error: unknown, where: string, waitedMs: number): Error {
+  const said = saidByServer(error)
+  const cause = { cause: error }
+  if (!said) return new StoreAwayError(where, waitedMs, reasonOf(error), cause)
+  if (busy.has(said.code)) return new StoreBusyError(waitedMs, said.message, cause)
+
+  return new StoreRefusedError(where, said.message, adviceOn(said.code), cause)
+}
+
+/** Trying again would meet the same. */
+export const isFinalRefusal = (error: unknown): boolean => {
+  const said = saidByServer(error)
+
+  return said !== undefined && !busy.has(said.code)
+}
+
+/** Once a statement was sent. Only an answer from a connection that lives on says that nothing has happened. */
+export function afterSending(error: unknown, where: string, ranMs: number, ids: readonly string[]): Error {
+  const said = saidByServer(error)
+  const cause = { cause: error }
+  if (said?.severity !== 'ERROR') return new UnknownOutcomeError(`a call to ${where}`, ids, error)
+  if (busy.has(said.code)) return new StoreBusyError(ranMs, said.message, cause)
+  if (full.has(said.code)) return new StoreFullError(where)
+  if (refused.has(said.code)) return new StoreRefusedError(where, said.message, adviceOn(said.code), cause)
+
+  return new RaisedError(said.message, said.code, error)
+}
+
+function adviceOn(code: string): string {
+  if (code.startsWith('28')) return 'Correct the user and password in the URL, or see pg_hba.conf on the server.'
+  if (code === '3D000') return 'Create the database, or correct its name in the URL.'
+  if (code === '42501') return 'Give the user the right to it: see "Rights" in docs/guide/postgres.md.'
+  if (code.startsWith('42') || code === '3F000')
+    return 'The schema was changed or removed while in use: restart this process, with the version that the schema is of.'
+
+  return 'See what the server says, and its log.'
+}
+
+/** Where a name has several addresses, Node gives an error without words for all of them together. */
+export function reasonOf(error: unknown): string {
+  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error]
+  const { message, code } = (first ?? {}) as { message?: string; code?: string }
+
+  return message || code || String(first)
+}

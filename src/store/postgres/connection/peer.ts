@@ -1,0 +1,84 @@
+/** What is used of `pg`, which is loaded when a PostgreSQL store is first opened and may be missing. */
+import { StoreOpenError } from '../../../errors.ts'
+import { columnTypes } from './column-types.ts'
+
+export interface PgResult {
+  readonly rows: unknown[]
+}
+
+/** One statement, as `pg` takes it. */
+export interface PgStatement {
+  readonly text: string
+  readonly values?: unknown[]
+  readonly name?: string
+  readonly types?: PgTypes
+}
+
+export interface PgTypes {
+  getTypeParser(oid: number, format?: string): (text: never) => unknown
+}
+
+export interface PgClient {
+  query(statement: PgStatement): Promise<PgResult>
+  on(event: 'error', listener: (error: Error) => void): unknown
+}
+
+export interface PooledClient extends PgClient {
+  /** With an error: the connection is closed instead of being used again. */
+  release(error?: Error | boolean): void
+}
+
+export interface ListeningClient extends PgClient {
+  connect(): Promise<unknown>
+  end(): Promise<void>
+  unref(): void
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'end', listener: () => void): unknown
+  on(event: 'notification', listener: (told: { channel: string; payload?: string | undefined }) => void): unknown
+  readonly connection: { readonly stream: { destroy(): unknown } }
+}
+
+/** A `Pool` of `pg`, as narrow as it is used. */
+export interface PgPool {
+  readonly options: object
+  readonly totalCount: number
+  readonly idleCount: number
+  connect(): Promise<PooledClient>
+  end(): Promise<void>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  off(event: 'error', listener: (error: Error) => void): unknown
+}
+
+export type PgConfig = object
+
+/** Not as the package's types describe it. */
+interface ArrayParser {
+  create(text: string, transform: (text: string) => unknown): { parse(): unknown }
+}
+
+export interface Peer {
+  pool(config: PgConfig): PgPool
+  client(config: PgConfig): ListeningClient
+  readonly types: PgTypes
+}
+
+/** @throws StoreOpenError when pg is not installed */
+export async function loadPeer(): Promise<Peer> {
+  try {
+    const { default: pg } = await import('pg')
+
+    return {
+      pool: (config) => new pg.Pool(config) as unknown as PgPool,
+      client: (config) => new pg.Client(config) as unknown as ListeningClient,
+      types: columnTypes((text, transform) =>
+        (pg.types.arrayParser as unknown as ArrayParser).create(text, transform).parse(),
+      ),
+    }
+  } catch (cause) {
+    if ((cause as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw cause
+    throw new StoreOpenError(
+      'A store on PostgreSQL needs the package "pg", which is not installed. Install it beside errand: `npm install pg`.',
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Statements over a pool of connections, each with a way to end: an answer, a refusal, or the certainty that there is none.
+ *
+ * The server breaks off what takes too long, and then nothing has happened. A connection that says nothing even after
+ * that is given up, because a socket that is silent once is silent until the system notices, minutes later.
+ */
+import { sleep, type Env } from '../../../env.ts'
+import { StoreBusyError, StoreClosedError, UnknownOutcomeError } from '../../../errors.ts'
+import type { Query, QueryOptions } from './connection.ts'
+import { afterSending, isConflict, isFinalRefusal, saidByServer, whileConnecting } from './failures.ts'
+import type { ResolvedPostgresOptions } from './options.ts'
+import type { Peer, PgPool, PgStatement, PooledClient } from './peer.ts'
+
+/** How much longer than the server's own limit an answer may take. */
+const graceMs = 3_000
+const longestPauseMs = 1_000
+/** Statements that the server undid because of others are done again this often. */
+const conflictsMs = [2, 10, 50]
+
+export class Pooled {
+  readonly #env: Env
+  readonly #options: ResolvedPostgresOptions
+  readonly #peer: Peer
+  readonly #pool: PgPool
+  readonly #known = new WeakSet<PooledClient>()
+  readonly #closing = new AbortController()
+  /** Connections that are in use: closing waits for their answers. */
+  readonly #busy = new Set<Promise<unknown>>()
+
+  constructor(env: Env, options: ResolvedPostgresOptions, peer: Peer, pool: PgPool) {
+    this.#env = env
+    this.#options = options
+    this.#peer = peer
+    this.#pool = pool
+    pool.on('error', ignore)
+  }
+
+  async query<Row>(text: string, values: readonly unknown[] = [], options: QueryOptions = {}): Promise<Row[]> {
+    for (let tried = 0; ; tried++) {
+      try {
+        return await this.#withClient((client) => this.#run<Row>(client, text, values, options))
+      } catch (error) {
+        const pauseMs = conflictsMs[tried]
+        if (pauseMs === undefined || !isConflict((error as Error).cause)) throw error
+        await sleep(this.#env, pauseMs * (0.5 + this.#env.random()))
+      }
+    }
+  }
+
+  /** In a transaction settings hold for itself alone, also through a pooler. */
+  transaction<T>(body: (query: Query) => Promise<T>): Promise<T> {
+    return this.#withClient(async (client) => {
+      const query: Query = (text, values = []) => this.#run(client, text, values, {}, Infinity)
+      await query('begin')
+      try {
+        await query('set local statement_timeout = 0')
+        const answer = await body(query)
+        await query('commit')
+        return answer
+      } catch (error) {
+        await query('rollback').catch(ignore)
+        throw error
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort(new StoreClosedError())
+    await Promise.allSettled(this.#busy)
+    this.#pool.off('error', ignore)
+    if (typeof this.#options.from === 'string') await this.#pool.end()
+  }
+
+  #withClient<T>(body: (client: PooledClient) => Promise<T>): Promise<T> {
+    const use = async () => {
+      const client = await this.#acquire()
+      try {
+        const answer = await body(client)
+        client.release()
+        return answer
+      } catch (error) {
+        client.release(error instanceof UnknownOutcomeError ? error : undefined)
+        throw error
+      }
+    }
+    const used = use()
+    const settled: Promise<unknown> = used.then(ignore, ignore).then(() => this.#busy.delete(settled))
+    this.#busy.add(settled)
+
+    return used
+  }
+
+  /** @throws what `afterSending` makes of a failure */
+  async #run<Row>(
+    client: PooledClient,
+    text: string,
+    values: readonly unknown[],
+    { name, ids = [] }: QueryOptions,
+    limitMs: number = this.#options.commandMs + graceMs,
+  ): Promise<Row[]> {
+    const { where, pooler } = this.#options
+    const began = this.#env.monotonic()
+    const statement: PgStatement = {
+      text,
+      types: this.#peer.types,
+      ...(values.length > 0 && { values: [...values] }),
+      ...(name !== undefined && !pooler && { name }),
+    }
+    try {
+      const { rows } = await this.#within(limitMs, client.query(statement), 'no answer')
+      return rows as Row[]
+    } catch (error) {
+      throw afterSending(error, where, this.#env.monotonic() - began, ids)
+    }
+  }
+
+  /** A connection, waited for as long as the options say. @throws what `whileConnecting` makes of a failure */
+  async #acquire(): Promise<PooledClient> {
+    const { waitForServerMs, where } = this.#options
+    const began = this.#env.monotonic()
+    for (let failures = 0; ; failures++) {
+      this.#closing.signal.throwIfAborted()
+      try {
+        return await this.#connect()
+      } catch (error) {
+        const waitedMs = this.#env.monotonic() - began
+        const isOver = isFinalRefusal(error) || waitedMs >= waitForServerMs
+        if (isOver && this.#isFull) throw new StoreBusyError(waitedMs, 'all connections are in use', { cause: error })
+        if (isOver) throw whileConnecting(error, where, waitedMs)
+        const pauseMs = Math.min(longestPauseMs, 25 * 2 ** failures, waitForServerMs - waitedMs)
+        await sleep(this.#env, pauseMs * (0.5 + this.#env.random() / 2), this.#closing.signal)
+      }
+    }
+  }
+
+  get #isFull(): boolean {
+    const { totalCount, idleCount } = this.#pool
+
+    return idleCount === 0 && totalCount >= ((this.#pool.options as { max?: number }).max ?? 10)
+  }
+
+  async #connect(): Promise<PooledClient> {
+    const connecting = this.#pool.connect()
+    try {
+      const client = await this.#within(this.#options.connectMs, connecting, 'no connection')
+      this.#tame(client)
+      return client
+    } catch (error) {
+      // One that comes after all goes back to the pool.
+      if (!saidByServer(error)) connecting.then((late) => late.release(), ignore)
+      throw error
+    }
+  }
+
+  /** A connection that breaks tells whoever uses it; told to nobody as well, it would end the process. */
+  #tame(client: PooledClient): void {
+    if (this.#known.has(client)) return
+    this.#known.add(client)
+    client.on('error', ignore)
+  }
+
+  async #within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
+    if (ms === Infinity) return promise
+    let tooLate!: (error: Error) => void
+    const late = new Promise<never>((_, reject) => (tooLate = reject))
+    const timer = this.#env.after(ms, () => tooLate(new Error(`${what} within ${ms} ms`)), { hold: true })
+    try {
+      return await Promise.race([promise, late])
+    } finally {
+      timer.cancel()
+    }
+  }
+}
+
+const ignore = (): void => {}
