@@ -8,7 +8,7 @@ import { aFolder } from './sqlite-files.ts'
 
 /**
  * Allowed to read a whole table, each because that table is small by nature: what runs at this moment,
- * workers and listeners that are alive, queues, schedules, limits in use.
+ * workers and listeners that are alive, queues, schedules, limits in use, jobs on their way.
  */
 const smallTables = new Set([
   'claimedBy',
@@ -29,9 +29,12 @@ const smallTables = new Set([
   'someOpenRates',
   'forgetEvents',
   'messages',
+  'leavingCount',
+  'leavingSchedules',
+  'asideAndFree',
   'newMessages',
 ])
-/** Reads a table to its first row or from its end. */
+/** Reads a table to its first rows or from its end. */
 const firstRow = new Set([
   'anyStep',
   'anyEdge',
@@ -44,6 +47,13 @@ const firstRow = new Set([
   'firstReopening',
   'lastEvent',
   'dataVersion',
+  'anyLeaving',
+  'anyDeparted',
+  'leavingInOrder',
+  'readyToLeave',
+  'throttledToLeave',
+  'parkedToLeave',
+  'delayedToLeave',
 ])
 
 test('no hot statement reads a whole table or sorts', (t) => {

@@ -84,7 +84,9 @@ export function release(
 
 function jobOf(step: Step, id: string): JobRow | undefined {
   step.flushReady()
-  return step.sql.jobById.get(idValue(id)) as JobRow | undefined
+  const job = step.sql.jobById.get(idValue(id)) as JobRow | undefined
+  // A job on its way to another store is as good as there.
+  return job && step.sql.getLeaving.get(job.seq) ? undefined : job
 }
 
 function endWaiting(step: Step, job: JobRow, where: Where): void {

@@ -37,7 +37,7 @@ export function find(
 ): { jobs: JobRecord[]; cursor?: string } {
   const limit = Math.min(query.limit ?? defaultLimit, largestLimit)
   const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : seqAt(cursor)
-  const source = sourceOf(query)
+  const source = sourceOf(query, reader.sql.anyLeaving.get() !== undefined)
   const look = source ? lookAmong(source, before) : lookAtAll(db, before)
 
   const { sql, values } = conditionsOf(reader, query)
@@ -81,9 +81,11 @@ function nextSlice(
 const atCursor = ({ values }: Condition, before: number) => values.map((value) => value ?? before)
 
 /** Numbers of the jobs to look at, the newest before the cursor, where few are named. A null value stands for the cursor. */
-function sourceOf({ tag, states }: JobQuery): Condition | undefined {
+function sourceOf({ tag, states }: JobQuery, anyLeaving: boolean): Condition | undefined {
   if (tag !== undefined) return slice('errand_tag where tag = ? and', [tag])
 
+  // Those on their way have left their place.
+  if (anyLeaving && states?.includes('scheduled')) return undefined
   const parts = states?.map((state) => placeOf[state])
   if (!parts?.length || parts.includes(undefined)) return undefined
   const slices = [...new Set(parts)].map((part) => slice(part!, []))
@@ -146,9 +148,10 @@ function conditionsOf({ names }: Reader, query: JobQuery): { sql: string; values
 function stateCondition(state: JobState): string {
   const at = (place: string) => `exists (select 1 from errand_${place} p where p.seq = j.seq)`
   if (state === 'running') return at('claimed')
-  if (state === 'scheduled') return at('delayed')
+  const leaving = `exists (select 1 from errand_leaving p where p.seq = j.seq and p.state = ${stateCode.scheduled})`
+  if (state === 'scheduled') return `(${at('delayed')} or ${leaving})`
   if (state === 'blocked') return at('blocked')
-  if (state === 'ready') return `not (${['final', 'claimed', 'delayed', 'blocked'].map(at).join(' or ')})`
+  if (state === 'ready') return `not (${['final', 'claimed', 'delayed', 'blocked'].map(at).join(' or ')} or ${leaving})`
   return `exists (select 1 from errand_final f where f.seq = j.seq and f.state = ${stateCode[state]})`
 }
 

@@ -55,9 +55,11 @@ function insertPlain(step: Step, call: readonly NewJob[]): InsertOutcome[] | und
 const isKnown = ({ names }: Step, { queue, task }: NewJob) =>
   names.findQueue(queue) !== undefined && names.findTask(task) !== undefined
 
-/** False if its id was there before. */
-function writePlain({ sql, names, now }: Step, job: NewJob, seq: number): boolean {
+/** False if its id was there before, or was moved from here. */
+function writePlain(step: Step, job: NewJob, seq: number): boolean {
+  const { sql, names, now } = step
   const { id, task, queue, rank, input } = job
+  if (step.hasDeparted(id)) return false
   const keep = names.keep(job.keepSucceededMs, job.keepFailedMs)
   const insert = isUuid(id) ? sql.insertUuidJob : sql.insertJob
   const [flags, options] = [flagsOf(job), optionsText(job)]

@@ -20,12 +20,13 @@ export class Plan {
   }
 
   add(job: NewJob): InsertOutcome {
+    if (this.#step.hasDeparted(job.id)) return { kind: 'exists' }
     const there = this.#jobs.get(job.id)?.job ?? this.#stored(job.id)
     if (there) {
       const same = there.task === job.task && there.input === job.input
       return same ? { kind: 'exists' } : { kind: 'refused', reason: 'conflict', other: job.id }
     }
-    const unknown = job.after?.on.find((id) => !this.#jobs.has(id) && !this.#step.sql.seqOfId.get(idValue(id)))
+    const unknown = job.after?.on.find((id) => !this.#jobs.has(id) && !this.#step.sql.seqOfMember.get(idValue(id)))
     if (unknown !== undefined) return { kind: 'refused', reason: 'unknown', other: unknown }
 
     const outcome = this.#keyOutcome(job)
@@ -55,7 +56,11 @@ export class Plan {
       | undefined
     if (!row || (row.until !== null && row.until <= now)) return undefined
     const holder = sql.jobBySeq.get(row.seq) as JobRow | undefined
-    return { id: idText(row.id), replaceable: holder !== undefined && isWaiting(whereIs(this.#step, holder).state) }
+    return { id: idText(row.id), replaceable: holder !== undefined && this.#isReplaceable(holder) }
+  }
+
+  #isReplaceable(holder: JobRow): boolean {
+    return isWaiting(whereIs(this.#step, holder).state) && !this.#step.sql.getLeaving.get(holder.seq)
   }
 
   #expect(job: NewJob): void {
@@ -72,7 +77,7 @@ export class Plan {
     if (planned) return planned.cancelled
 
     const { sql } = this.#step
-    const { seq } = sql.seqOfId.get(idValue(id)) as { seq: number }
+    const { seq } = sql.seqOfMember.get(idValue(id)) as { seq: number }
     const final = sql.getFinal.get(seq) as FinalRow | undefined
     return final !== undefined && final.state !== stateCode.succeeded
   }

@@ -28,7 +28,8 @@ export function prune(step: Step, limit: number): number {
 function pruneJob(step: Step, seq: number): boolean {
   const { sql, now } = step
   const final = sql.getFinal.get(seq) as FinalRow | undefined
-  if (!final) return false
+  // A job on its way to another store is listed again should it stay.
+  if (!final || sql.getLeaving.get(seq)) return false
   if (final.until > now) {
     // Ended anew since it was listed, or the clock has gone back.
     step.pruneAt(final.until, seq)
@@ -44,8 +45,8 @@ function pruneJob(step: Step, seq: number): boolean {
   return true
 }
 
-/** Deletes a final job and all it has. */
-export function erase(step: Step, job: JobRow, final: FinalRow): void {
+/** Deletes a job that stands nowhere, or is final, and all it has. */
+export function erase(step: Step, job: JobRow, final: Pick<FinalRow, 'state'>): void {
   const { sql } = step
   const { seq } = job
   sql.deleteFinal.run(seq)

@@ -9,7 +9,12 @@ import { isWaiting, whereIs } from './where.ts'
 export function get(reader: Reader, id: string): JobRecord | 'gone' | undefined {
   const value = idValue(id)
   const job = reader.sql.jobById.get(value) as JobRow | undefined
-  return job ? recordOf(reader, job) : reader.sql.isGone.get(value) ? 'gone' : undefined
+  return job ? recordOf(reader, job) : isGone(reader, value) ? 'gone' : undefined
+}
+
+/** Pruned lately, or moved. */
+function isGone({ sql }: Pick<Reader, 'sql'>, id: Uint8Array | string): boolean {
+  return (sql.isGone.get(id) ?? sql.departedSeq.get(id)) !== undefined
 }
 
 export function recordOf(reader: Reader, job: JobRow): JobRecord {
@@ -62,25 +67,27 @@ function finalFields(final: FinalRow): { [K in keyof JobRecord]?: JobRecord[K] |
 }
 
 /** Leaves out what is undefined, so that "absent" has one form. */
-function present<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
+export function present<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T
 }
 
 export function settledNow({ sql }: Reader, id: string): SettledJob | undefined {
   const value = idValue(id)
   const job = sql.seqOfId.get(value) as { seq: number } | undefined
-  if (!job) return { id, state: sql.isGone.get(value) ? 'gone' : 'unknown' }
+  if (!job) return { id, state: isGone({ sql }, value) ? 'gone' : 'unknown' }
 
   const final = sql.getFinal.get(job.seq) as FinalRow | undefined
   return final && ended({ ...final, id: value })
 }
 
-export function history({ sql }: Reader, id: string): JobHistory | undefined {
+export function history({ sql }: Pick<Reader, 'sql'>, id: string): JobHistory | undefined {
   const job = sql.seqOfId.get(idValue(id)) as { seq: number } | undefined
-  if (!job) return undefined
+  return job && historyOf({ sql }, job.seq)
+}
 
-  const attempts = sql.attempts.all(job.seq) as { attempt: number; at: number; error: string }[]
-  const log = sql.logs.all(job.seq) as { line: string }[]
+export function historyOf({ sql }: Pick<Reader, 'sql'>, seq: number): JobHistory {
+  const attempts = sql.attempts.all(seq) as { attempt: number; at: number; error: string }[]
+  const log = sql.logs.all(seq) as { line: string }[]
   return {
     attempts: attempts.map(({ attempt, at, error }): AttemptRecord => ({ attempt, at, error: errorValue(error) })),
     log: log.map(({ line }) => JSON.parse(line) as LogLine),

@@ -14,7 +14,9 @@ interface ScheduleRow {
 }
 
 export function putSchedules({ sql, now }: Step, schedules: Parameters<ScheduleStore['put']>[0]): void {
-  for (const { name, rule, nextAt } of schedules) sql.putSchedule.run(name, rule, nextAt, now)
+  for (const { name, rule, nextAt } of schedules) {
+    if (!sql.hasLeftSchedule.get(name)) sql.putSchedule.run(name, rule, nextAt, now)
+  }
 }
 
 export function listSchedules({ sql }: { sql: Statements }): ScheduleRecord[] {

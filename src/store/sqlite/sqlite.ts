@@ -7,6 +7,7 @@
  */
 import { systemEnv, type Env } from '../../env.ts'
 import { StoreClosedError, StoreFullError } from '../../errors.ts'
+import type { MovingStore } from '../moving.ts'
 import type * as contract from '../store.ts'
 import { Ballast } from './ballast.ts'
 import { cancel, change, release, remove, retry } from './commands.ts'
@@ -24,6 +25,7 @@ import { inspect } from './inspect.ts'
 import { join, leave, lifeOf, messagesOf, send, workers } from './lives.ts'
 import { Lookout } from './lookout.ts'
 import { News } from './news.ts'
+import { movingStore } from './moving.ts'
 import { counts, get, history, members, settledNow, stats } from './read.ts'
 import { report } from './reports.ts'
 import { dueSchedules, fire, listSchedules, putSchedules } from './schedules.ts'
@@ -183,6 +185,8 @@ export class SqliteStore implements Store {
         }),
       ),
   }
+
+  readonly moving: MovingStore = movingStore((name, body) => this.#write(name, body))
 
   workers: Store['workers'] = async () => this.#read((reading) => workers(reading, reading.monotonic))
   send: Store['send'] = async (to, message) => this.#write('report', (step) => send(step, to, message))

@@ -1,5 +1,6 @@
 /** Every statement, prepared once per connection. */
 import { arrayQueries, placeQueries } from './queries/places.ts'
+import { movingQueries } from './queries/moving.ts'
 import { jobQueries } from './queries/jobs.ts'
 import { manyQueries } from './queries/many.ts'
 import { restQueries } from './queries/rest.ts'
@@ -13,11 +14,16 @@ export interface Query {
   all(...values: Value[]): unknown[]
 }
 
-export const objectQueries: typeof jobQueries & typeof manyQueries & typeof placeQueries & typeof restQueries = {
+export const objectQueries: typeof jobQueries &
+  typeof manyQueries &
+  typeof placeQueries &
+  typeof restQueries &
+  typeof movingQueries = {
   ...jobQueries,
   ...manyQueries,
   ...placeQueries,
   ...restQueries,
+  ...movingQueries,
 }
 
 export type Statements = Readonly<Record<keyof typeof objectQueries | keyof typeof arrayQueries, Query>>

@@ -7,7 +7,7 @@
 import type { Env } from '../../env.ts'
 import type { JobError, JobState, LogLine, Progress } from '../../job.ts'
 import type { JobEvent, JobEventKind } from '../store.ts'
-import { idText, stateCode, storedOptions, type JobRow } from './job-row.ts'
+import { idText, idValue, stateCode, storedOptions, type JobRow } from './job-row.ts'
 import type { Names } from './names.ts'
 import type { Statements } from './statements.ts'
 
@@ -51,6 +51,7 @@ export class Step {
   readonly #prunes = new Map<number, number[]>()
   #seq: number | undefined
   #anySteps: boolean | undefined
+  #anyDeparted: boolean | undefined
   #claim: number | undefined
   #standing: number[] = []
 
@@ -100,6 +101,12 @@ export class Step {
   /** Whether any job at all has step results; few stores do. */
   get anySteps(): boolean {
     return (this.#anySteps ??= this.sql.anyStep.get() !== undefined)
+  }
+
+  /** Whether this job was moved to another store. */
+  hasDeparted(id: string): boolean {
+    this.#anyDeparted ??= this.sql.anyDeparted.get() !== undefined
+    return this.#anyDeparted && this.sql.departedSeq.get(idValue(id)) !== undefined
   }
 
   count(queue: number, state: number, n: number): void {

@@ -13,6 +13,8 @@ export const upkeepDefaults: UpkeepLimits = { promote: 200, rescue: 200, expire:
 
 /** How long the ids of pruned jobs are remembered. */
 const goneMs = 2 * 24 * 3_600_000
+/** How long moved jobs and the tickets of arrived ones are remembered. */
+const movesMs = 7 * 24 * 3_600_000
 /** How long statistics are kept. */
 const statsMs = 14 * 24 * 3_600_000
 /** How long events wait for a process that listens. */
@@ -89,6 +91,8 @@ function forget({ sql, now, env }: Step): void {
   sql.forgetStats.run(now - statsMs)
   sql.forgetEvents.run(now - eventsMs)
   sql.forgetListeners.run(env.monotonic())
+  sql.forgetDeparted.run(now - movesMs, sweptPerCall)
+  sql.forgetArrived.run(now - movesMs, sweptPerCall)
   const oldest = sql.oldestGone.get() as { at: number } | undefined
   if (oldest && oldest.at <= now - goneMs) sql.forgetGone.run(sweptPerCall, now - goneMs)
 }

@@ -19,7 +19,7 @@ export function waitFor(step: Step, waiter: JobRow, on: readonly string[], runs:
   let position = (last.position ?? -1) + 1
 
   for (const id of new Set(on)) {
-    const member = sql.seqOfId.get(idValue(id)) as { seq: number }
+    const member = sql.seqOfMember.get(idValue(id)) as { seq: number }
     sql.addEdge.run(waiter.seq, position++, member.seq, runs ? 1 : 0, isFinal(step, member.seq) ? 0 : 1)
   }
 }
@@ -28,7 +28,7 @@ export function waitFor(step: Step, waiter: JobRow, on: readonly string[], runs:
 export function waitMore(step: Step, waiter: JobRow, on: readonly string[]): number {
   const { sql } = step
   for (const id of new Set(on)) {
-    const member = sql.seqOfId.get(idValue(id)) as { seq: number } | undefined
+    const member = sql.seqOfMember.get(idValue(id)) as { seq: number } | undefined
     if (!member || member.seq === waiter.seq) continue
 
     const edge = sql.edgeBetween.get(waiter.seq, member.seq) as { position: number; open: number } | undefined
@@ -128,9 +128,10 @@ export function blockWaitersAgain(step: Step, member: JobRow): void {
   }
 }
 
-function blockAgain(step: Step, seq: number, member: JobRow): JobRow | undefined {
+export function blockAgain(step: Step, seq: number, member: JobRow): JobRow | undefined {
   const { sql } = step
   const final = sql.getFinal.get(seq) as FinalRow | undefined
+  if (sql.getLeaving.get(seq)) return undefined
   if (final?.state !== stateCode.cancelled || final.because === null || !isSame(final.because, member.id))
     return undefined
 

@@ -1,6 +1,6 @@
 /** Where a job stands, which is its state; leaving that place; and standing somewhere else. */
 import type { JobState } from '../../job.ts'
-import { finalState, type FinalRow, type JobRow } from './job-row.ts'
+import { finalState, stateCode, type FinalRow, type JobRow } from './job-row.ts'
 import { enterLine, leaveLine } from './line.ts'
 import type { Step } from './step.ts'
 import type { Statements } from './statements.ts'
@@ -32,7 +32,10 @@ export function whereIs({ sql }: { sql: Statements }, { seq }: { seq: number }):
   if (delayed) return { state: 'scheduled', due: delayed.due }
 
   const blocked = sql.getBlocked.get(seq) as { pending: number; held: number; due: number | null } | undefined
-  return blocked ? { state: 'blocked', ...blocked } : { state: 'ready' }
+  if (blocked) return { state: 'blocked', ...blocked }
+
+  const leaving = sql.getLeaving.get(seq) as { state: number; due: number } | undefined
+  return leaving?.state === stateCode.scheduled ? { state: 'scheduled', due: leaving.due } : { state: 'ready' }
 }
 
 export const isWaiting = (state: JobState): boolean => state === 'scheduled' || state === 'blocked' || state === 'ready'

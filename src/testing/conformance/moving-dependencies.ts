@@ -234,7 +234,9 @@ export function movingDependencies(harness: StoreHarness): void {
     }
     await from.run(await from.join(), failed)
 
-    while ((await crossing.carry()).length > 0) await from.store.upkeep()
+    await crossing.carry()
+    await from.upkeep()
+    await crossing.carry()
 
     const found = await to.find()
     assert.equal(found.filter(({ state }: JobRecord) => state === 'cancelled').length, 700)

@@ -93,8 +93,10 @@ export const placeQueries = {
   closeEdge: `update errand_edge set open = 0 where n = ?`,
   closeEdgesOf: `update errand_edge set open = 0 where waiter = ?`,
   deleteEdges: `delete from errand_edge where waiter = ?`,
-  reopenEdgesOf: `update errand_edge set open = exists (select 1 from errand_job j where j.seq = errand_edge.member)
-    and not exists (select 1 from errand_final f where f.seq = errand_edge.member) where waiter = ?`,
+  // Of a member that was moved nobody here knows whether it has ended.
+  reopenEdgesOf: `update errand_edge set open = (exists (select 1 from errand_job j where j.seq = errand_edge.member)
+    and not exists (select 1 from errand_final f where f.seq = errand_edge.member))
+    or exists (select 1 from errand_departed d where d.seq = errand_edge.member) where waiter = ?`,
   openCount: `select count(*) as n from errand_edge where waiter = ? and open = 1`,
   // The first member whose end forbids the waiter to run.
   cancellingMember: `select j.id from errand_edge e cross join errand_final f on f.seq = e.member cross join errand_job j on j.seq = e.member
