@@ -10,9 +10,6 @@ import { adviceOn, isSignInRefusal, refusalOf } from './refusals.ts'
 import type { Session } from './session.ts'
 
 const longestPauseMs = 1000
-/** One that ends sooner was not worth its name: the pauses go on growing. */
-const shortestLifeMs = 1000
-
 interface Waiter {
   readonly began: number
   readonly resolve: (session: Session) => void
@@ -82,19 +79,20 @@ export class Link {
 
   /** Never rejects. */
   async #run(): Promise<void> {
-    const { env, open } = this.#options
+    const { open } = this.#options
     this.#running = true
     for (let failures = 0; !this.#closed; failures++) {
-      const began = env.monotonic()
       try {
         const session = await open()
+        const greetings = session.answered
         this.#offer(session)
         this.#failure = await session.ended
+        // One that was of no use counts as a try that failed.
+        if (session.answered > greetings) failures = 0
       } catch (error) {
         this.#failure = error as Error
         this.#tellRefusal(error as Error)
       }
-      if (env.monotonic() - began > shortestLifeMs) failures = 0
       if (!this.#closed) await this.#rest(failures)
     }
   }

@@ -3,7 +3,7 @@ import { durationMs, type Duration } from '../../../duration.ts'
 import { InvalidOptionError } from '../../../errors.ts'
 import { checkOptions } from '../../../options.ts'
 import { readUrl, type Place } from './place.ts'
-import type { RedisClient } from './peer.ts'
+import type { UserClient } from './peer.ts'
 
 export interface RedisOptions {
   /** Where it is: `redis://`, `rediss://`, Sentinels (`?sentinel=name`) or a Cluster (`?cluster`). Or give `client`. */
@@ -12,7 +12,7 @@ export interface RedisOptions {
    * A client of ioredis, or its `Cluster`: the store connects as it was told to, with connections of its own, and leaves the
    * client itself alone.
    */
-  client?: RedisClient
+  client?: UserClient
   /** What the names of all its keys begin with, so that several stores can share a server. @default 'errand' */
   prefix?: string
   /** How long one try to connect may take. @default '2s' */
@@ -46,7 +46,7 @@ const optionNames = [
 ] as const satisfies readonly (keyof RedisOptions)[]
 
 export interface ResolvedRedisOptions {
-  readonly from: Place | RedisClient
+  readonly from: Place | UserClient
   readonly prefix: string
   readonly connectMs: number
   readonly answerMs: number
@@ -103,9 +103,9 @@ function checkForce(force: unknown): boolean {
   throw new InvalidOptionError('`force`', force, 'true or false')
 }
 
-function checkClient(client: unknown): RedisClient {
-  const { options, connect } = (client ?? {}) as Partial<RedisClient>
-  if (typeof options === 'object' && typeof connect === 'function') return client as RedisClient
+function checkClient(client: unknown): UserClient {
+  const { options, connect } = (client ?? {}) as Partial<UserClient>
+  if (typeof options === 'object' && typeof connect === 'function') return client as UserClient
 
   throw new InvalidOptionError('`client`', client, 'a client of ioredis: `new Redis(…)` or `new Cluster(…)`')
 }

@@ -15,6 +15,13 @@ export interface RedisClient {
   on(event: 'message', listener: (channel: string, message: string) => void): unknown
 }
 
+/** A client of the user's own: a `Redis` or a `Cluster` of ioredis, whatever its settings. */
+export interface UserClient {
+  readonly status: string
+  readonly options: object
+  connect(): Promise<void>
+}
+
 export type Argument = string | number
 
 /** Makes a client that is not connected yet. */

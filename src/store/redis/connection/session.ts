@@ -28,6 +28,7 @@ export class Session {
   readonly #env: Env
   readonly #inFlight = new Set<Call>()
   #over = false
+  #answered = 0
   #end!: (why: Error) => void
   #lastError: Error | undefined
 
@@ -73,6 +74,11 @@ export class Session {
     return this.#inFlight.size
   }
 
+  /** How many calls have been answered. */
+  get answered(): number {
+    return this.#answered
+  }
+
   get over(): boolean {
     return this.#over
   }
@@ -83,9 +89,8 @@ export class Session {
    * @throws NotSentError, NoAnswerError, and the server's refusal as ioredis made it
    */
   send(command: string, args: readonly Argument[], ms: number): Promise<unknown> {
-    if (this.#over || this.#client.status !== 'ready') {
-      return Promise.reject(new NotSentError('the connection has ended'))
-    }
+    if (this.#client.status !== 'ready') this.end(this.#lastError ?? new Error('the connection was closed'))
+    if (this.#over) return Promise.reject(new NotSentError('the connection has ended'))
     return new Promise((resolve, reject) => {
       const call: Call = { reject }
       const timer = this.#env.after(ms, () => this.end(new Error(`no answer within ${ms} ms`)))
@@ -98,11 +103,14 @@ export class Session {
       this.#inFlight.add(call)
       this.#client.call(command, args).then(
         (answer) => {
+          this.#answered++
           over()
           resolve(answer)
         },
         (error: Error) => {
           over()
+          // Only an answer leaves the connection as good as it was.
+          if (!isAnswer(error)) this.end(error)
           reject(isAnswer(error) ? error : isNotSent(error) ? new NotSentError(error.message) : lost(error))
         },
       )

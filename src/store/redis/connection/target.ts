@@ -1,6 +1,6 @@
 /** How clients are made: from the place that a URL names, or from the settings of a client that the user has. */
 import type { Host, Place } from './place.ts'
-import { loadPeer, type MakeClient, type RedisClient } from './peer.ts'
+import { loadPeer, type MakeClient, type RedisClient, type UserClient } from './peer.ts'
 
 export interface Target {
   readonly place: Pick<Place, 'kind' | 'hosts' | 'sentinelName' | 'tls' | 'db'>
@@ -26,7 +26,7 @@ export async function targetAt(place: Place): Promise<Target> {
   }
 }
 
-/** What a user's client, or Cluster, was made with. The client itself is left alone. */
+/** What a user's client, or Cluster, was made with. */
 interface UserOptions {
   readonly host?: string
   readonly port?: number
@@ -46,59 +46,50 @@ interface UserOptions {
 type NatMap = Readonly<Record<string, Host>> | ((key: string) => Host | null)
 type Node = string | number | Partial<Host>
 
-export async function targetOf(client: RedisClient): Promise<Target> {
+/** The client itself is left alone: it is copied, with its own copy of ioredis, which need not lie where ours would be found. */
+export async function targetOf(client: UserClient): Promise<Target> {
+  if ((client as { isCluster?: boolean }).isCluster) return targetOfCluster(client)
+  const { duplicate } = client as unknown as { duplicate(settings: object): RedisClient }
+  const make: MakeClient = (settings) => duplicate.call(client, settings)
   const options = client.options as UserOptions
-  const cluster = client as unknown as { isCluster?: boolean; startupNodes?: readonly Node[] }
-  const reached = natOf(options.natMap)
-  if (cluster.isCluster) {
-    const server = { ...options.redisOptions }
-    const hosts = (cluster.startupNodes ?? []).map(hostOf)
-    return {
-      place: { kind: 'cluster', hosts, tls: Boolean(server.tls) },
-      make: await loadPeer(),
-      server,
-      sentinel: {},
-      reached,
-    }
-  }
-
-  // The user's own copy of ioredis, which need not lie where ours would be found.
-  const Client = client.constructor as new (options: object) => RedisClient
-  const make: MakeClient = (settings) => new Client(settings)
   const { tls, sentinels, name, db } = options
+  const common = { tls: Boolean(tls), ...(db ? { db } : {}) }
   if (!sentinels) {
     const host = { host: options.path ?? options.host ?? '127.0.0.1', port: options.port ?? 6379 }
-    return {
-      place: { kind: 'server', hosts: [host], tls: Boolean(tls), ...(db ? { db } : {}) },
-      make,
-      server: { ...options },
-      sentinel: {},
-      reached,
-    }
+    return { place: { kind: 'server', hosts: [host], ...common }, make, server: {}, sentinel: {}, reached: natOf(null) }
   }
+  const hosts = sentinels.map((each) => hostOf(each, 26_379))
   const { sentinelUsername: username, sentinelPassword: password, sentinelTLS, enableTLSForSentinelMode } = options
   return {
-    place: {
-      kind: 'sentinel',
-      hosts: sentinels.map(hostOf),
-      sentinelName: name ?? '',
-      tls: Boolean(tls),
-      ...(db ? { db } : {}),
-    },
+    place: { kind: 'sentinel', hosts, sentinelName: name ?? '', ...common },
     make,
-    server: { ...options, sentinels: null, tls: enableTLSForSentinelMode ? tls : undefined },
-    sentinel: { username, password, tls: sentinelTLS },
-    reached,
+    server: { sentinels: null, tls: enableTLSForSentinelMode ? tls : undefined },
+    // What was meant for the server must not be told to its Sentinels.
+    sentinel: { sentinels: null, username: username ?? null, password: password ?? null, tls: sentinelTLS, db: 0 },
+    reached: natOf(options.natMap),
+  }
+}
+
+async function targetOfCluster(client: UserClient): Promise<Target> {
+  const { redisOptions, natMap } = client.options as UserOptions
+  const nodes = (client as { startupNodes?: readonly Node[] }).startupNodes ?? []
+
+  return {
+    place: { kind: 'cluster', hosts: nodes.map((node) => hostOf(node, 6379)), tls: Boolean(redisOptions?.tls) },
+    make: await loadPeer(),
+    server: { ...redisOptions },
+    sentinel: {},
+    reached: natOf(natMap),
   }
 }
 
 /** A node as ioredis lets it be written: a port, a URL, `host:port`, or an object. */
-function hostOf(node: Node): Host {
+function hostOf(node: Node, defaultPort: number): Host {
   if (typeof node === 'number') return { host: '127.0.0.1', port: node }
-  if (typeof node !== 'string') return { host: node.host ?? '127.0.0.1', port: Number(node.port ?? 6379) }
+  if (typeof node !== 'string') return { host: node.host ?? '127.0.0.1', port: Number(node.port ?? defaultPort) }
   const { hostname, port } = new URL(node.includes('//') ? node : `redis://${node}`)
 
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 6379) }
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || defaultPort) }
 }
 
 function natOf(map: NatMap | null | undefined): (host: Host) => Host {

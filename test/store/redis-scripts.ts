@@ -1,0 +1,20 @@
+/** Scripts small enough to see from their answers how often they ran. */
+import { createHash } from 'node:crypto'
+import type { Script } from '../../src/store/redis/connection/connection.ts'
+import { command } from '../redis-servers.ts'
+
+export function script(name: string, source: string): Script {
+  return { name, source, sha1: createHash('sha1').update(source).digest('hex') }
+}
+
+/** Counts its runs. */
+export const count = script('count', `#!lua\nreturn redis.call('incrby', KEYS[1], ARGV[1])`)
+
+/** Gives back what it is given. */
+export const heard = script('heard', `#!lua flags=no-writes\nreturn ARGV[1]`)
+
+/** Ends every connection to the server but the one that says so. */
+export async function killAll(port: number): Promise<void> {
+  await command(port, 'client', 'kill', 'type', 'normal')
+  await command(port, 'client', 'kill', 'type', 'pubsub')
+}
