@@ -7,11 +7,12 @@
  *
  * - A taken job is *leaving*: it stands in the source as it was, and nothing there can claim, change or end it.
  *   It stays so, over restarts too, until it is dropped; `leaving` tells a new mover what an older one had taken.
- * - It is alive in the destination from `place` on. Each taking has a ticket; the destination keeps it, and what has
+ * - It is alive in the destination from `place` on. Each call of `take` gives its jobs a ticket; the destination keeps it, and what has
  *   arrived under a ticket arrives no second time, whatever has become of it since.
  * - So it can run in one of the stores at every moment, and never in both.
  *
- * Dependencies. Members leave before those that wait for them, so nothing arrives before what it waits for. A waiter
+ * Dependencies. Members leave before those that wait for them, so nothing arrives before what it waits for: in one
+ * page they go before it, and what was taken with another is known to have arrived once it is dropped. A waiter
  * that is still in the source goes on waiting for a member that has left unfinished, until it follows; a final member
  * stays readable for it. Whether a member has ended meanwhile is found out where both have arrived.
  */
@@ -34,7 +35,8 @@ export interface MovingStore {
    * Marks jobs as leaving, each once, and hands them out whole, in the order in which they are to be placed. A page
    * may be short, even empty, and still carry a cursor; the page without one comes to the end of this look.
    *
-   * - Stays: what runs; what waits for a job that stays; a final job whose end has not been told to all its waiters.
+   * - Stays: what runs; what waits for, or has waited for, a job that stays, or one that was taken in another call and
+   *   is not dropped or put aside yet; a final job whose end has not been told to all its waiters.
    * - First what stands ready or parked, each line and each lane in its order, then by due time what is scheduled,
    *   then blocked and at last final jobs, both in order of insertion. Before each job, the members it waits for or
    *   has waited for, if they have not left already.
@@ -125,7 +127,7 @@ export interface MoveRoom {
 
 export interface MoveTicket {
   readonly id: string
-  /** One taking of one job; never used again. */
+  /** Made by the call of `take` that took it; never used again. */
   readonly ticket: string
 }
 

@@ -23,7 +23,7 @@ export function take(data: Data, room: MoveRoom, cursor?: string): { jobs: Movin
   const ticket = data.env.id()
   for (const entry of inOrderOfLeaving(data)) {
     if (page.full) break
-    takeAfterMembers(page, entry, (each) => markLeaving(data, each, ticket))
+    takeAfterMembers(data, page, entry, ticket)
   }
   return page.full ? { jobs: page.jobs, cursor: 'more' } : { jobs: page.jobs }
 }
@@ -92,25 +92,30 @@ class Page {
 }
 
 /** Its members first, and theirs before them, however long the chain; up to one that stays. */
-function takeAfterMembers(page: Page, entry: Entry, mark: (entry: Entry) => void) {
+function takeAfterMembers(data: Data, page: Page, entry: Entry, ticket: string) {
   const path = [entry]
   const onPath = new Set(path)
   while (path.length > 0 && !page.full) {
     const last = path.at(-1)!
     if (!mayLeave(last)) return
 
-    const member = last.waitsFor.find(({ member: each }) => !each.erased && !each.leaving)?.member
+    const member = last.waitsFor.find((edge) => !isAhead(edge.member, ticket))?.member
     // Jobs that wait for each other for ever have nowhere to go.
     if (member && onPath.has(member)) return
     if (member) {
       path.push(member)
       onPath.add(member)
     } else {
-      mark(last)
+      markLeaving(data, last, ticket)
       page.add(last)
       path.pop()
     }
   }
+}
+
+/** It has arrived, or will be placed before those that are taken after it. */
+function isAhead({ erased, leaving: taken }: Entry, ticket: string): boolean {
+  return erased || (taken !== undefined && (taken.aside || taken.ticket === ticket))
 }
 
 /** The end of a final job must have been told here, where its waiters are. */

@@ -141,7 +141,7 @@ function takeAfterMembers(step: Step, page: Page, seq: number, ticket: string): 
     const last = path.at(-1)!
     if (sql.mustStay.get(last)) return
 
-    const member = (sql.stayingMember.get(last) as { member: number } | undefined)?.member
+    const member = (sql.stayingMember.get(last, ticket) as { member: number } | undefined)?.member
     // Jobs that wait for each other for ever have nowhere to go.
     if (member !== undefined && path.includes(member)) return
     if (member !== undefined) path.push(member)

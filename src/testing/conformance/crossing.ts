@@ -52,9 +52,15 @@ async function takeAll(source: MovingStore): Promise<MovingJob[]> {
 }
 
 async function carry(source: MovingStore, destination: MovingStore): Promise<string[]> {
-  const taken = await takeAll(source)
-  const answers = await destination.place(taken)
-  assert.ok(!answers.includes('conflict'), 'every job finds its place')
-  await source.drop(taken)
-  return taken.map(({ id }) => id)
+  const carried: string[] = []
+  let cursor: string | undefined
+  do {
+    const page = await source.take(room, cursor)
+    const answers = await destination.place(page.jobs)
+    assert.ok(!answers.includes('conflict'), 'every job finds its place')
+    await source.drop(page.jobs)
+    carried.push(...page.jobs.map(({ id }) => id))
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  return carried
 }

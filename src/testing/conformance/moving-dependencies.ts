@@ -98,6 +98,20 @@ export function movingDependencies(harness: StoreHarness): void {
     })
   }
 
+  test('what waits for a job that was taken before goes when that one is dropped', async (t) => {
+    const crossing = await setCrossing(harness, t)
+    if (!crossing) return
+    const { from, source, destination } = crossing
+    await from.insert(aJob({ id: 'member' }), aJob({ id: 'waiter', ...after(['member']) }))
+    const { jobs: taken } = await source.take({ jobs: 1, bytes: 1 << 20 })
+
+    assert.deepEqual(await crossing.take(), [])
+    await destination.place(taken)
+    await source.drop(taken)
+
+    assert.deepEqual(await crossing.carry(), ['waiter'])
+  })
+
   test('a job that is inserted after one that has left waits, and follows it', async (t) => {
     const crossing = await setCrossing(harness, t)
     if (!crossing) return
