@@ -79,21 +79,29 @@ function withFields(context: Run, fields: object): Run {
   return Object.assign(context, fields)
 }
 
-async function succeeded(run: Run, runtime: Runtime, returned: unknown): Promise<RunEnd> {
+function succeeded(run: Run, runtime: Runtime, returned: unknown): RunEnd | Promise<RunEnd> {
   // The store would record no other end.
   if (run.ending === 'cancelled') return cancelled
   // Refused if its transaction was committed: the job is final then.
   if (run.completed) return failed(run, runtime, new RolledBackError(run.task))
   const { definition } = run
-  const result = definition.output ? await parseResult(definition, returned) : returned
-  const encoded = definition.keepResult ? encodeWithin(runtime, result, `the result of "${definition.name}"`) : null
+  if (!definition.output && !run.hasFollowUps) return success(run, runtime, returned, undefined)
 
-  return {
-    kind: 'outcome',
-    outcome: { kind: 'succeeded', result: encoded },
-    followUps: run.hasFollowUps ? await run.followUps() : undefined,
-    result,
-  }
+  return parsedSuccess(run, runtime, returned)
+}
+
+async function parsedSuccess(run: Run, runtime: Runtime, returned: unknown): Promise<RunEnd> {
+  const result = await parseResult(run.definition, returned)
+  const end = success(run, runtime, result, undefined)
+
+  return run.hasFollowUps ? { ...end, followUps: await run.followUps() } : end
+}
+
+function success(run: Run, runtime: Runtime, result: unknown, followUps: undefined): OutcomeEnd {
+  const { keepResult, name } = run.definition
+  const encoded = keepResult ? encodeWithin(runtime, result, `the result of "${name}"`) : null
+
+  return { kind: 'outcome', outcome: { kind: 'succeeded', result: encoded }, followUps, result, thrown: undefined }
 }
 
 function ended(run: Run, runtime: Runtime, thrown: unknown): RunEnd {
@@ -128,22 +136,53 @@ export function timedOut(run: Run, runtime: Runtime): RunEnd {
 }
 
 /** Query builders and others of their kind are no promises and are awaited like them. */
-const isThenable = (value: unknown) =>
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 
-/** Never rejects. */
-export async function execute(run: Run, runtime: Runtime): Promise<RunEnd> {
+/**
+ * Runs a job and tells `done` how it ended, which is before this returns where nothing had to be waited for.
+ * Never throws or rejects.
+ */
+export function execute(run: Run, runtime: Runtime, done: (run: Run, end: RunEnd) => void): void {
+  let end: RunEnd | Promise<RunEnd>
   try {
     const decoded = upgraded(run, runtime.codec.decode(run.claimed.input))
     const parsed = run.definition.input ? parseInput(run.definition, decoded) : decoded
-    run.input = parsed instanceof Promise ? await parsed : parsed
-    run.handling = true
-    const returned = runningJob.run(run, callHandler, run, runtime)
-    const result = isThenable(returned) ? await returned : returned
-    run.handling = false
-
-    return await succeeded(run, runtime, result)
+    end = parsed instanceof Promise ? handleLate(run, runtime, parsed) : handle(run, runtime, parsed)
   } catch (thrown) {
-    return ended(run, runtime, thrown)
+    end = ended(run, runtime, thrown)
   }
+  if (end instanceof Promise) void finish(run, runtime, end, done)
+  else done(run, end)
+}
+
+async function finish(run: Run, runtime: Runtime, late: Promise<RunEnd>, done: (run: Run, end: RunEnd) => void) {
+  let end: RunEnd
+  try {
+    end = await late
+  } catch (thrown) {
+    end = ended(run, runtime, thrown)
+  }
+  done(run, end)
+}
+
+async function handleLate(run: Run, runtime: Runtime, input: Promise<unknown>): Promise<RunEnd> {
+  return handle(run, runtime, await input)
+}
+
+function handle(run: Run, runtime: Runtime, input: unknown): RunEnd | Promise<RunEnd> {
+  run.input = input
+  run.handling = true
+  const returned = runningJob.run(run, callHandler, run, runtime)
+  if (isThenable(returned)) return returnedLate(run, runtime, returned)
+  run.handling = false
+
+  return succeeded(run, runtime, returned)
+}
+
+async function returnedLate(run: Run, runtime: Runtime, returned: PromiseLike<unknown>): Promise<RunEnd> {
+  const result = await returned
+  run.handling = false
+
+  return succeeded(run, runtime, result)
 }

@@ -24,9 +24,9 @@ export class Lease {
     this.#tell = tell
   }
 
-  /** The store has answered a turn that was sent at `sentAt`. */
+  /** The store has answered a turn that was sent at `sentAt`; answers may come in another order. */
   renewed(sentAt: number): void {
-    this.#renewedAt = sentAt
+    this.#renewedAt = Math.max(this.#renewedAt, sentAt)
     if (!this.#timer) this.#watch()
   }
 

@@ -1,8 +1,15 @@
 /** What the store is to be told: how runs ended, and jobs that are given back. Kept until it is known to have been heard. */
-import type { Claim, StoreLimits, Turn } from '../store/store.ts'
+import type { Claim, Settlement, StoreLimits, Turn } from '../store/store.ts'
 import type { Ended } from './tell.ts'
 
 export type GivenBack = Turn['givenBack'][number]
+
+/** What one turn carries. Each end and each job given back is in one parcel at a time. */
+export interface Parcel {
+  readonly ended: readonly Ended[]
+  readonly settled: readonly Settlement[]
+  readonly givenBack: readonly GivenBack[]
+}
 
 /** How many of those that have ended fit in one call: one at least. */
 function fitting(ended: readonly Ended[], { jobsPerCall, bytesPerCall }: StoreLimits): number {
@@ -17,15 +24,24 @@ function fitting(ended: readonly Ended[], { jobsPerCall, bytesPerCall }: StoreLi
   return most
 }
 
+/** The first `count`, and the rest. Mostly all are taken. */
+function cut<T>(all: T[], count: number): [T[], T[]] {
+  return count >= all.length ? [all, []] : [all.slice(0, count), all.slice(count)]
+}
+
 export class Outbox {
   #ended: Ended[] = []
   #givenBack: GivenBack[] = []
-  /** What the turn under way carries. */
-  #sentEnded: Ended[] = []
-  #sentGivenBack: GivenBack[] = []
+  /** What the turns under way carry, or carried whose answer never came. */
+  readonly #sent = new Set<Parcel>()
 
   get isEmpty(): boolean {
     return this.#ended.length === 0 && this.#givenBack.length === 0
+  }
+
+  /** How many ends wait to be sent. */
+  get ends(): number {
+    return this.#ended.length
   }
 
   add(ended: Ended): void {
@@ -37,31 +53,28 @@ export class Outbox {
   }
 
   /** What the next turn is to carry, as much as a call may; kept until `heard`, `sort` or `clear`. */
-  send(limits: StoreLimits): Pick<Turn, 'settled' | 'givenBack'> {
-    const count = fitting(this.#ended, limits)
-    const ended = this.#ended.slice(0, count)
-    const givenBack = this.#givenBack.slice(0, limits.jobsPerCall)
-    this.#ended = this.#ended.slice(count)
-    this.#givenBack = this.#givenBack.slice(limits.jobsPerCall)
-    this.#sentEnded = ended
-    this.#sentGivenBack = givenBack
+  send(limits: StoreLimits): Parcel {
+    const [ended, later] = cut(this.#ended, fitting(this.#ended, limits))
+    const [givenBack, laterBack] = cut(this.#givenBack, limits.jobsPerCall)
+    this.#ended = later
+    this.#givenBack = laterBack
+    const parcel = { ended, settled: ended.map(({ settlement }) => settlement), givenBack }
+    if (ended.length + givenBack.length > 0) this.#sent.add(parcel)
 
-    return { settled: ended.map(({ settlement }) => settlement), givenBack }
+    return parcel
   }
 
-  /** The turn was answered. Gives the ends it carried. */
-  heard(): readonly Ended[] {
-    const ended = this.#sentEnded
-    this.#sentEnded = []
-    this.#sentGivenBack = []
-
-    return ended
+  /** Its turn was answered. */
+  heard(parcel: Parcel): void {
+    this.#sent.delete(parcel)
   }
 
-  /** The turn was not answered: what is still held is sent again. Gives the ends that were recorded after all. */
+  /** Turns were not answered: what is still held is sent again. Gives the ends that were recorded after all. */
   sort(isHeld: (claim: Claim) => boolean): readonly Ended[] {
-    const givenBack = this.#sentGivenBack
-    const ended = this.heard()
+    const sent = [...this.#sent]
+    const ended = sent.flatMap((parcel) => parcel.ended)
+    const givenBack = sent.flatMap((parcel) => parcel.givenBack)
+    this.#sent.clear()
     this.#ended = [...ended.filter(({ settlement }) => isHeld(settlement.claim)), ...this.#ended]
     this.#givenBack = [...givenBack.filter(({ claim }) => isHeld(claim)), ...this.#givenBack]
 
@@ -78,7 +91,8 @@ export class Outbox {
 
   /** Nothing of this will be told any more. Gives the ends that were not, as far as is known. */
   clear(): readonly Ended[] {
-    const ended = [...this.heard(), ...this.#ended]
+    const ended = [...[...this.#sent].flatMap((parcel) => parcel.ended), ...this.#ended]
+    this.#sent.clear()
     this.#ended = []
     this.#givenBack = []
 

@@ -6,29 +6,37 @@ import { Pace } from './pace.ts'
 /** One job in this many is taken from the bottom of the priorities, so that the lowest never starve. */
 const bottomUpShare = 0.1
 
-const takenBeforeDropping = 256
-
-export interface WaitingJob {
-  readonly job: ClaimedJob
+/** What was claimed together. */
+interface Batch {
+  /** What has been started is let go of. */
+  readonly jobs: (ClaimedJob | undefined)[]
   readonly claimedAt: number
+  /** Where the next one to start stands. */
+  next: number
 }
 
 export class Slots {
   readonly group: SlotGroup
   readonly pace: Pace = new Pace()
-  /** Claimed, not yet started; the next one is at `#next`, and what stands before it is dropped now and then. */
-  #waiting: WaitingJob[] = []
-  #next = 0
+  /** Claimed, not yet started; the earliest first. */
+  #batches: Batch[] = []
   #rotation = 0
   #bottomUpDue = 0
   #size: number
+  #measuredAt: number
+  waiting = 0
   running = 0
   /** Of those running, how many go on past their end and only keep their slot. */
   zombies = 0
+  /** How many have ended since the pace was last measured. */
+  ended = 0
+  /** How many were asked for by turns that are under way. */
+  asked = 0
 
-  constructor(group: SlotGroup) {
+  constructor(group: SlotGroup, now: number) {
     this.group = group
     this.#size = group.slots
+    this.#measuredAt = now
   }
 
   get free(): number {
@@ -45,62 +53,83 @@ export class Slots {
   }
 
   holds(id: string): boolean {
-    return this.#waiting.some(({ job }, at) => at >= this.#next && job.id === id)
-  }
-
-  get waiting(): number {
-    return this.#waiting.length - this.#next
+    return this.#batches.some(({ jobs }) => jobs.some((job) => job?.id === id))
   }
 
   has(queue: string): boolean {
     return this.group.queues.includes(queue)
   }
 
-  add(job: ClaimedJob, claimedAt: number): void {
-    this.#waiting.push({ job, claimedAt })
+  add(jobs: readonly ClaimedJob[], claimedAt: number): void {
+    this.#batches.push({ jobs: [...jobs], claimedAt, next: 0 })
+    this.waiting += jobs.length
   }
 
-  /** The next job to start, if there is one and a slot for it. */
-  take(): ClaimedJob | undefined {
-    if (this.free === 0 || this.#next === this.#waiting.length) return undefined
-    const { job } = this.#waiting[this.#next++]!
-    if (this.#next === this.#waiting.length) this.clear()
-    else if (this.#next === takenBeforeDropping) this.#waiting.splice(0, takenBeforeDropping)
-    this.#next %= takenBeforeDropping
+  /** The next job to start. Ask only while some wait. */
+  take(): ClaimedJob {
+    const batch = this.#batches[0]!
+    const job = batch.jobs[batch.next]!
+    batch.jobs[batch.next++] = undefined
+    if (batch.next === batch.jobs.length) this.#batches.shift()
+    this.waiting--
 
     return job
   }
 
   /** Removes and gives those claimed before `moment`. */
-  takeLate(moment: number): WaitingJob[] {
-    const waiting = this.#waiting.slice(this.#next)
-    if (waiting.length === 0 || waiting[0]!.claimedAt >= moment) return []
-    this.#waiting = waiting.filter(({ claimedAt }) => claimedAt >= moment)
-    this.#next = 0
+  takeLate(moment: number): ClaimedJob[] {
+    const late: Batch[] = []
+    while (this.#batches.length > 0 && this.#batches[0]!.claimedAt < moment) late.push(this.#batches.shift()!)
 
-    return waiting.filter(({ claimedAt }) => claimedAt < moment)
+    return this.#removed(late)
   }
 
   /** Removes and gives all that wait. */
-  clear(): WaitingJob[] {
-    const waiting = this.#waiting.slice(this.#next)
-    this.#waiting = []
-    this.#next = 0
+  clear(): ClaimedJob[] {
+    const all = this.#batches
+    this.#batches = []
 
-    return waiting
+    return this.#removed(all)
+  }
+
+  #removed(batches: readonly Batch[]): ClaimedJob[] {
+    const jobs = batches.flatMap(({ jobs: all }) => all.filter((job) => job !== undefined))
+    this.waiting -= jobs.length
+
+    return jobs
   }
 
   /** Removes one that waits, by id. */
   drop(id: string): ClaimedJob | undefined {
-    const index = this.#waiting.findIndex(({ job }, at) => at >= this.#next && job.id === id)
+    for (const [index, { jobs, next }] of this.#batches.entries()) {
+      const at = jobs.findIndex((job) => job?.id === id)
+      if (at < 0) continue
 
-    return index < 0 ? undefined : this.#waiting.splice(index, 1)[0]!.job
+      const [dropped] = jobs.splice(at, 1)
+      if (next === jobs.length) this.#batches.splice(index, 1)
+      this.waiting--
+      return dropped
+    }
+    return undefined
   }
 
-  /** What can be claimed now, at most `limit`. */
-  room(limit: number): Room | undefined {
-    const jobs = Math.min(limit, this.free + this.pace.ahead(limit)) - this.waiting
-    if (jobs <= 0) return undefined
+  measure(now: number): void {
+    this.pace.record(this.ended, now - this.#measuredAt)
+    this.ended = 0
+    this.#measuredAt = now
+  }
+
+  /** How many more can be claimed now, at most `limit`, while the store has up to `turns` calls under way. */
+  space(limit: number, turns: number): number {
+    const most = limit * turns
+    const held = Math.min(most, this.free + this.pace.ahead(most))
+
+    return Math.max(0, Math.min(limit, held - this.waiting - this.asked))
+  }
+
+  room(limit: number, turns: number): Room | undefined {
+    const jobs = this.space(limit, turns)
+    if (jobs === 0) return undefined
     this.#bottomUpDue += jobs * bottomUpShare
     const bottomUp = Math.floor(this.#bottomUpDue)
     this.#bottomUpDue -= bottomUp

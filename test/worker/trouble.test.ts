@@ -207,3 +207,30 @@ test('a worker can be stopped although its store never answers again, and closes
 
   assert.equal(closed, true)
 })
+
+test('a worker that is stopped while it rests after trouble rests no longer', async (t) => {
+  const env = systemEnv()
+  // Of the timers that keep a process alive none ever fires, so only being stopped ends the rest.
+  const restless = {
+    ...env,
+    after: (...[ms, call, options]: Parameters<typeof env.after>) =>
+      options?.hold ? { cancel() {} } : env.after(ms, call),
+  }
+  let away = false
+  const errand = new Errand({
+    store: unreliable(new MemoryStore({ env }), 'turn', () => (away ? 'before' : 'none')),
+    env: restless,
+  })
+  t.after(() => errand.close())
+  const troubled = Promise.withResolvers<void>()
+  errand.on('error', () => troubled.resolve())
+  errand.task('task', () => {})
+  const worker = await errand.worker().start()
+
+  away = true
+  await troubled.promise
+  away = false
+  await worker.stop()
+
+  await worker.finished
+})

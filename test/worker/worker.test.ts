@@ -305,14 +305,18 @@ test('a busy queue leaves a queue with slots of its own its share of every call'
 test('jobs that have been started are let go of, however long others wait', async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
-  const slots = new Slots({ queues: ['default'], slots: 1, rotate: false })
+  const slots = new Slots({ queues: ['default'], slots: 1, rotate: false }, 0)
   const job = () => ({ id: '', claim: 1, task: 'task', queue: 'default' }) as ClaimedJob
-  const add = (count: number) =>
-    Array.from({ length: count }, job).map((each) => (slots.add(each, 0), new WeakRef(each)))
+  const add = (count: number) => {
+    const jobs = Array.from({ length: count }, job)
+    slots.add(jobs, 0)
+
+    return jobs.map((each) => new WeakRef(each))
+  }
 
   const first = add(500)
   for (let taken = 0; taken < 2000; taken++) {
-    slots.add(job(), 0)
+    slots.add([job()], 0)
     slots.take()
   }
   await sleep(1)
