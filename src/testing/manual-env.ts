@@ -35,6 +35,8 @@ export class ManualEnv implements Env {
   readonly pid: number
   /** Called at every named point. Throwing from it is dying there. */
   onPoint: (name: Point) => void = () => {}
+  /** Resolves when all that is under way outside this process has arrived: set by who opens a store on a server. */
+  onIdle: (() => Promise<void>) | undefined
 
   #wall: number
   #monotonic = 1_000_000
@@ -116,6 +118,15 @@ export class ManualEnv implements Env {
 
   /** Lets everything run that can run without time passing. */
   async idle(): Promise<void> {
+    await this.#soonThrice()
+    // What arrives may be answered to, and that too is to be over.
+    for (let round = 0; this.onIdle && round < 3; round++) {
+      await this.onIdle()
+      await this.#soonThrice()
+    }
+  }
+
+  async #soonThrice() {
     for (let turn = 0; turn < 3; turn++) await new Promise<void>((resolve) => real.soon(resolve))
   }
 
