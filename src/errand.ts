@@ -27,7 +27,12 @@ import type { EventFilter, Inspection, StatRow, Store, WorkerRecord } from './st
 import type { Middleware } from './task/middleware.ts'
 import type { AnyTaskOptions, TaskDefinition } from './task/definition.ts'
 import { DefinedTask } from './client/defined-task.ts'
+import { Beat } from './schedule/beat.ts'
+import { DeclaredSchedules } from './schedule/declared.ts'
+import type { ScheduleRule } from './schedule/rule.ts'
+import { Schedules } from './schedule/schedules.ts'
 import { Registry } from './task/registry.ts'
+import type { Step } from './task/step.ts'
 import type { InputOf, OutputOf, StandardSchema } from './task/schema.ts'
 import type { Plain, Stored } from './task/stored.ts'
 import type { Declared, Handler, Task, TaskOptions } from './task/task.ts'
@@ -69,6 +74,10 @@ export class Errand<Context extends object = {}> {
   readonly #runtime: Runtime
   readonly #client: Client
   readonly #workers = new Set<Worker>()
+  readonly #beats = new Set<Beat>()
+  readonly #declared: DeclaredSchedules
+  /** Made at run time, looked at, paused, run now, removed. */
+  readonly schedules: Schedules
   #store: string | Store
   #storeUsed = false
 
@@ -100,6 +109,10 @@ export class Errand<Context extends object = {}> {
       },
     })
     this.#client = new Client(this.#runtime)
+    this.#declared = new DeclaredSchedules(this.#runtime)
+    this.schedules = new Schedules(this.#runtime, this.#declared, () => {
+      for (const beat of this.#beats) beat.look()
+    })
   }
 
   /**
@@ -262,6 +275,23 @@ export class Errand<Context extends object = {}> {
     return worker
   }
 
+  /**
+   * Declares a schedule: each tick enqueues `work`. It comes into the store when a worker or a beat of this app starts.
+   *
+   * @throws DuplicateScheduleError, InvalidOptionError, UnknownOptionError, UnknownTaskError
+   */
+  schedule(name: string, rule: ScheduleRule, work: Step<void, unknown>): void {
+    this.#declared.add(name, rule, work)
+  }
+
+  /** Fires schedules in this process, beside whatever else does. Workers do so by themselves. It does nothing before `start`. */
+  beat(): Beat {
+    const beat = new Beat(this.#runtime, this.#declared)
+    this.#beats.add(beat)
+
+    return beat
+  }
+
   /** Listens to what happens in this process, until the function it gives is called. */
   on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void {
     return this.#runtime.bus.on(name, listener)
@@ -303,7 +333,7 @@ export class Errand<Context extends object = {}> {
 
   /** Stops the workers made here, and closes the store. */
   async close(): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => worker.stop()))
+    await Promise.all([...this.#workers, ...this.#beats].map((each) => each.stop()))
     await this.#runtime.close()
   }
 

@@ -157,6 +157,31 @@ export class JobNotFoundError extends ErrandError {
   }
 }
 
+/** Code declares two schedules with the same name. */
+export class DuplicateScheduleError extends ErrandError {
+  readonly code = 'DUPLICATE_SCHEDULE'
+
+  constructor(name: string) {
+    super(
+      `A schedule named "${name}" is declared already. Its name is how the store knows it again, so give each its own.`,
+    )
+  }
+}
+
+/** No schedule of the store has this name. */
+export class ScheduleNotFoundError extends ErrandError {
+  readonly code = 'SCHEDULE_NOT_FOUND'
+
+  constructor(name: string, nearest: string | undefined) {
+    super(
+      `No schedule is named ${shown(name)}. ` +
+        (nearest
+          ? `Did you mean "${nearest}"?`
+          : 'Those that code declares come into the store when a worker or a beat starts.'),
+    )
+  }
+}
+
 /** The job ended and was deleted when its retention was over. */
 export class ResultGoneError extends ErrandError {
   readonly code = 'RESULT_GONE'

@@ -32,6 +32,13 @@ export { workerDefaults } from './worker/options.ts'
 export type { StopOptions, Worker, WorkerHealth } from './worker/worker.ts'
 export type { WorkerOptions } from './worker/options.ts'
 
+// Doing it again and again.
+export type { Beat } from './schedule/beat.ts'
+export type { ScheduleOptions, ScheduleRule } from './schedule/rule.ts'
+export type { ScheduleInfo, Schedules } from './schedule/schedules.ts'
+export type { When } from './schedule/when.ts'
+export type { Step } from './task/step.ts'
+
 // What happens.
 export type { EventName, Events, JobStep, Listener } from './events/events.ts'
 
@@ -46,6 +53,7 @@ export { Cancelled, Fatal, RetryAfter } from './errors.ts'
 export {
   AlreadySucceededError,
   ClaimLostError,
+  DuplicateScheduleError,
   DuplicateTaskError,
   ErrandError,
   HandlerError,
@@ -64,6 +72,7 @@ export {
   PartlyEnqueuedError,
   PayloadTooLargeError,
   ResultGoneError,
+  ScheduleNotFoundError,
   ResultTimeoutError,
   RolledBackError,
   StoreAwayError,

@@ -6,6 +6,7 @@ import { StoredJob } from './stored-job.ts'
 import { InvalidOptionError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { TaskDefinition } from '../task/definition.ts'
+import type { Step } from '../task/step.ts'
 import type { Task } from '../task/task.ts'
 
 export class DefinedTask implements Task<any, any> {
@@ -30,6 +31,10 @@ export class DefinedTask implements Task<any, any> {
     options?: Omit<EnqueueOptions, 'id' | 'unique'>,
   ): Promise<JobHandle<any>[]> {
     return this.#client.enqueueMany(this.#definition, inputs, options)
+  }
+
+  with(input?: unknown, options?: EnqueueOptions): Step<void, any> {
+    return { task: this.name, input, options }
   }
 
   job(id: string): JobHandle<any> {

@@ -26,9 +26,10 @@ export function nextCron(rule: CronRule, after: number): number | null {
 /** The latest moments up to this one, it included, latest first. */
 export function latestCrons(rule: CronRule, upTo: number, count: number): number[] {
   return cronOf(rule)
-    .previousRuns(count, new Date(upTo + 1000))
+    .previousRuns(count + 1, new Date(upTo + 1000))
     .map((date) => date.getTime())
     .filter((at) => at <= upTo)
+    .slice(0, count)
 }
 
 /** @throws InvalidOptionError when it is no rule, or one that never fires */

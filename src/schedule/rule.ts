@@ -46,25 +46,12 @@ export interface StoredRule extends Span {
 const names = ['cron', 'zone', 'every', 'at', 'jitter', 'from', 'until', 'missed', 'overlap']
 const mostCatchUp = 1_000
 
-/** @throws InvalidOptionError, UnknownOptionError */
-export function storedRule(
-  name: string,
-  rule: ScheduleRule,
-  job: Omit<NewJob, 'id'>,
-  kept: boolean,
-  now: number,
-): StoredRule {
+/** All of a rule but its job. @throws InvalidOptionError, UnknownOptionError */
+export function checkedRule(name: string, rule: ScheduleRule, kept: boolean, now: number): Omit<StoredRule, 'job'> {
   const where = `the schedule "${name}"`
   checkOptions(rule, names, where)
   const { jitter = 0, from, until, missed = 'once', overlap = 'allow' } = rule
   checkOneOf(overlap, ['allow', 'skip', 'queue'], `\`overlap\` of ${where}`)
-  if (overlap === 'skip' && job.unique) {
-    throw new InvalidOptionError(
-      `\`overlap\` of ${where}`,
-      overlap,
-      'left out where the job has a unique key of its own',
-    )
-  }
 
   return {
     when: storedWhen(rule, now, where),
@@ -74,8 +61,19 @@ export function storedRule(
     catchUp: catchUpOf(missed, `\`missed\` of ${where}`),
     overlap,
     kept,
-    job: overlap === 'skip' ? { ...job, unique: oneAtATime(name) } : job,
   }
+}
+
+/** @throws InvalidOptionError */
+export function ruleWithJob(name: string, rule: Omit<StoredRule, 'job'>, { id: _, ...job }: NewJob): StoredRule {
+  if (rule.overlap !== 'skip') return { ...rule, job }
+  if (!job.unique) return { ...rule, job: { ...job, unique: oneAtATime(name) } }
+
+  throw new InvalidOptionError(
+    `\`overlap\` of the schedule "${name}"`,
+    'skip',
+    'left out where the job has a unique key of its own',
+  )
 }
 
 export function readRule(text: string): StoredRule {

@@ -6,6 +6,7 @@ import type { FollowUpInput } from '../store/store.ts'
 import type { Priority } from '../job.ts'
 import type { RetryOptions } from '../retry.ts'
 import type { JobContext } from './context.ts'
+import type { Step } from './step.ts'
 import type { Awaitable } from './stored.ts'
 
 /** Options of a task. `Input` is what the schema parses to, or the handler's own parameter. */
@@ -58,6 +59,8 @@ export interface Task<Input, Result> {
    * for all, so `id` and `unique` are not among them.
    */
   enqueueMany(inputs: readonly Input[], options?: Omit<EnqueueOptions, 'id' | 'unique'>): Promise<JobHandle<Result>[]>
+  /** The task with its input given, to be enqueued by a schedule. */
+  with(...args: Args<Input>): Step<void, Result>
   /** The handle of a job of this task, by its id. Nothing is looked up. */
   job(id: string): JobHandle<Result>
   /**

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { Errand } from '../../src/index.ts'
+import type { ScheduleRule } from '../../src/schedule/rule.ts'
+import { MemoryStore } from '../../src/store/memory/memory.ts'
+import { ManualEnv } from '../../src/testing/manual-env.ts'
+
+const minute = 60_000
+const newYear = Date.UTC(2026, 0, 1)
+
+/** An app whose clock stands at the start of 2026 until it is told to move. */
+function world(t: TestContext) {
+  const env = new ManualEnv({ startAt: newYear })
+  const store = new MemoryStore({ env })
+  const app = () => {
+    const errand = new Errand({ store, env })
+    const digest = errand.task('digest', (_: { list: string }) => {})
+    t.after(() => errand.close())
+    return { errand, digest }
+  }
+  const jobs = async () => (await store.find({})).jobs.toReversed()
+  /** The ticks that have become jobs, as times of day. */
+  const ticks = async () =>
+    (await jobs()).map(({ metadata }) => (JSON.parse(metadata!) as { tick: string }).tick.slice(11, 19))
+
+  return { env, store, app, jobs, ticks }
+}
+
+async function beating(t: TestContext, rule: ScheduleRule) {
+  const scene = world(t)
+  const { errand, digest } = scene.app()
+  errand.schedule('digest', rule, digest.with({ list: 'all' }))
+  const beat = await errand.beat().start()
+
+  return { ...scene, errand, digest, beat }
+}
+
+test('each tick enqueues a job, which knows its schedule and its moment', async (t) => {
+  const { env, jobs, ticks } = await beating(t, { every: '1m' })
+
+  await env.advance(3 * minute)
+
+  assert.deepEqual(await ticks(), ['00:00:00', '00:01:00', '00:02:00', '00:03:00'])
+  const [first] = await jobs()
+  assert.equal(first!.input, '{"list":"all"}')
+  assert.deepEqual(JSON.parse(first!.metadata!), { schedule: 'digest', tick: '2026-01-01T00:00:00.000Z' })
+})
+
+test('a tick fires once, however many beats there are', async (t) => {
+  const { env, app, ticks } = await beating(t, { every: '1m' })
+  for (let count = 0; count < 4; count++) {
+    const other = app()
+    other.errand.schedule('digest', { every: '1m' }, other.digest.with({ list: 'all' }))
+    await other.errand.beat().start()
+  }
+
+  await env.advance(2 * minute)
+
+  assert.deepEqual(await ticks(), ['00:00:00', '00:01:00', '00:02:00'])
+})
+
+test('a beat that knows none of the tasks fires all schedules', async (t) => {
+  const { env, store, beat, ticks } = await beating(t, { every: '1m' })
+  await beat.stop()
+  const stranger = new Errand({ store, env })
+  t.after(() => stranger.close())
+
+  await stranger.beat().start()
+  await env.advance(minute)
+
+  assert.deepEqual(await ticks(), ['00:00:00', '00:01:00'])
+})
+
+test('a one-off schedule fires at its moment and never again', async (t) => {
+  const { env, errand, ticks } = await beating(t, { at: newYear + 5 * minute })
+
+  await env.advance(20 * minute)
+
+  assert.deepEqual(await ticks(), ['00:05:00'])
+  assert.equal((await errand.schedules.get('digest')).next, null)
+})
+
+test('there are no ticks before the start and after the end', async (t) => {
+  const { env, ticks } = await beating(t, { every: '1m', from: newYear + 2 * minute, until: newYear + 4 * minute })
+
+  await env.advance(10 * minute)
+
+  assert.deepEqual(await ticks(), ['00:02:00', '00:03:00', '00:04:00'])
+})
+
+test('ticks that nobody was there to fire become one job, that of the latest', async (t) => {
+  const { env, beat, app, ticks } = await beating(t, { every: '1m' })
+  await env.advance(1)
+  await beat.stop()
+
+  env.jump(10 * minute)
+  await app().errand.beat().start()
+  await env.advance(minute)
+
+  assert.deepEqual(await ticks(), ['00:00:00', '00:10:00', '00:11:00'])
+})
+
+test('missed ticks are skipped where the schedule says so', async (t) => {
+  const { env, beat, app, ticks } = await beating(t, { every: '1m', missed: 'skip' })
+  await env.advance(1)
+  await beat.stop()
+
+  env.jump(10 * minute)
+  await app().errand.beat().start()
+  await env.advance(minute)
+
+  assert.deepEqual(await ticks(), ['00:00:00', '00:11:00'])
+})
+
+test('missed ticks are made up for up to the bound, the latest of them', async (t) => {
+  const { env, beat, app, ticks } = await beating(t, { cron: '* * * * *', missed: { atMost: 3 } })
+  await env.advance(1)
+  await beat.stop()
+
+  env.jump(10 * minute)
+  await app().errand.beat().start()
+  await env.advance(minute)
+
+  assert.deepEqual(await ticks(), ['00:00:00', '00:08:00', '00:09:00', '00:10:00', '00:11:00'])
+})
+
+test('a tick that was not missed is not skipped for being a little late', async (t) => {
+  const { env, beat, app, ticks } = await beating(t, { every: '1h', missed: 'skip' })
+  await env.advance(1)
+  await beat.stop()
+
+  env.jump(60 * minute + 20_000)
+  await app().errand.beat().start()
+  await env.advance(1)
+
+  assert.deepEqual(await ticks(), ['00:00:00', '01:00:00'])
+})
+
+test('with overlap skipped, a tick whose predecessor is not final is none', async (t) => {
+  const { env, store, jobs, ticks } = await beating(t, { every: '1m', overlap: 'skip' })
+  await env.advance(2 * minute)
+  assert.deepEqual(await ticks(), ['00:00:00'])
+
+  await store.cancel([(await jobs())[0]!.id])
+  await env.advance(minute)
+
+  assert.deepEqual(await ticks(), ['00:00:00', '00:03:00'])
+})
+
+test('with overlap queued, a tick waits for the one before it to end', async (t) => {
+  const { env, store, jobs } = await beating(t, { every: '1m', overlap: 'queue' })
+  await env.advance(2 * minute)
+  assert.deepEqual(
+    (await jobs()).map(({ state }) => state),
+    ['ready', 'blocked', 'blocked'],
+  )
+
+  await store.cancel([(await jobs())[0]!.id])
+
+  assert.deepEqual(
+    (await jobs()).map(({ state }) => state),
+    ['cancelled', 'ready', 'blocked'],
+  )
+})
+
+test('with overlap queued, a predecessor that is gone holds nothing up', async (t) => {
+  const { env, store, jobs } = await beating(t, { every: '1m', overlap: 'queue' })
+  await env.advance(1)
+  await store.remove([(await jobs())[0]!.id])
+
+  await env.advance(minute)
+
+  assert.deepEqual(
+    (await jobs()).map(({ state }) => state),
+    ['ready'],
+  )
+})
+
+test('jitter starts a job later, and not beyond what it allows', async (t) => {
+  const { env, jobs } = await beating(t, { every: '1h', jitter: '10m' })
+
+  await env.advance(120 * minute)
+
+  const delays = (await jobs()).map(({ dueAt, createdAt }) => (dueAt ?? createdAt) - createdAt)
+  assert.equal(delays.length, 3)
+  assert.ok(delays.some((delay) => delay > 0) && delays.every((delay) => delay <= 10 * minute))
+})
+
+test('a paused schedule does not fire, and goes on when it is resumed', async (t) => {
+  const { env, errand, ticks } = await beating(t, { every: '1m', missed: 'skip' })
+  await env.advance(1)
+  await errand.schedules.pause('digest')
+  await env.advance(5 * minute)
+  assert.deepEqual(await ticks(), ['00:00:00'])
+
+  await errand.schedules.resume('digest')
+  await env.advance(minute)
+
+  assert.deepEqual(await ticks(), ['00:00:00', '00:06:00'])
+})
+
+test('a store that was away delays ticks and loses none', async (t) => {
+  const { env, store, errand, ticks } = await beating(t, { every: '1m', missed: { atMost: 10 } })
+  const due = store.schedules.due
+  const errors: string[] = []
+  errand.on('error', ({ during }) => errors.push(during))
+
+  Object.assign(store.schedules, { due: () => Promise.reject(new Error('away')) })
+  await env.advance(3 * minute)
+  Object.assign(store.schedules, { due })
+  await env.advance(minute + 5)
+
+  assert.ok(errors.includes('the beat'))
+  assert.deepEqual(await ticks(), ['00:00:00', '00:01:00', '00:02:00', '00:03:00', '00:04:00'])
+})
