@@ -16,6 +16,8 @@ export interface Proxy {
   readonly connections: number
   /** How many there have been. */
   readonly connected: number
+  /** New connections go to this port. */
+  target(port: number): void
   /** Whatever was asked for before is over: all passes, at once. Swallowed bytes stay lost, with their connections. */
   pass(): void
   /** Holds back for so long what comes from either side. */
@@ -56,6 +58,7 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   const traps = new Set<Trap>()
   const waiting = new Map<Socket, Promise<void>>()
   let mode: 'pass' | 'black hole' | 'refuse' = 'pass'
+  let target = targetPort
   let delayMs = 0
   let connected = 0
 
@@ -100,7 +103,7 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
 
   const server = createServer((client) => {
     if (mode === 'refuse') return client.destroy()
-    const pair: Pair = { client, server: connect(targetPort, '127.0.0.1'), deaf: mode === 'black hole' }
+    const pair: Pair = { client, server: connect(target, '127.0.0.1'), deaf: mode === 'black hole' }
     pairs.add(pair)
     connected++
     client.on('data', (bytes: Buffer) => onRequest(pair, bytes))
@@ -126,6 +129,9 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
     },
     get connected() {
       return connected
+    },
+    target(port) {
+      target = port
     },
     pass() {
       mode = 'pass'

@@ -120,6 +120,17 @@ export async function startCluster(program: string): Promise<RedisCluster> {
   }
 }
 
+/** A prefix for a store on each of the three masters, in their order. */
+export async function prefixesByMaster(cluster: RedisCluster): Promise<readonly string[]> {
+  const prefixes: string[] = []
+  for (let number = 0; prefixes.filter(Boolean).length < masters; number++) {
+    const prefix = `store${number}`
+    const { master } = await cluster.place(`{${prefix}}:place`)
+    prefixes[master] ??= prefix
+  }
+  return prefixes
+}
+
 async function startNode(program: string): Promise<{ node: RedisServer; busPort: number }> {
   const busPort = await freePort()
   const settings = ['--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--cluster-node-timeout', '1000']

@@ -10,6 +10,15 @@ export function script(name: string, source: string): Script {
 /** Counts its runs. */
 export const count = script('count', `#!lua\nreturn redis.call('incrby', KEYS[1], ARGV[1])`)
 
+/** Adds a member: like an insert, it may be repeated. 1 if it was not there. */
+export const add = script('add', `#!lua\nreturn redis.call('sadd', KEYS[1], ARGV[1])`)
+
+/** Writes two keys, the second made from the first. */
+export const both = script(
+  'both',
+  `#!lua\nlocal n = redis.call('incr', KEYS[1])\nreturn {n, redis.call('incr', KEYS[1] .. ':' .. ARGV[1])}`,
+)
+
 /** Gives back what it is given. */
 export const heard = script('heard', `#!lua flags=no-writes\nreturn ARGV[1]`)
 
