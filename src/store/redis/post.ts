@@ -1,0 +1,147 @@
+/**
+ * Who waits to hear, in this process: sleeping workers, callers that wait for a job's end, listeners of events.
+ *
+ * All hear through one subscription. What a script publishes to this handle is a letter and a name: 'w' or 'c' and
+ * an incarnation that has work or is called, 'f' and a job that is final. Messages may be lost with a connection, so
+ * when it stands again everybody looks for himself.
+ */
+import type { Env } from '../../env.ts'
+import type { WaitResult } from '../store.ts'
+import type { RedisConnection } from './connection/connection.ts'
+
+export class Post {
+  /** Names this handle to the scripts. */
+  readonly handle: string
+  readonly #env: Env
+  readonly #connect: () => Promise<RedisConnection>
+  readonly #sleepers = new Map<string, Set<(why: WaitResult) => void>>()
+  readonly #finals = new Map<string, Set<() => void>>()
+  #onEvents: (message: string) => void = () => {}
+  #onLost: () => void = () => {}
+  #subscribed: Promise<void> | undefined
+  #eventsSubscribed: Promise<void> | undefined
+
+  constructor(env: Env, connect: () => Promise<RedisConnection>) {
+    this.handle = env.id()
+    this.#env = env
+    this.#connect = connect
+  }
+
+  /** Resolves when what is sent to this handle arrives. */
+  ready(): Promise<void> {
+    this.#subscribed ??= this.#subscribe().catch((error: unknown) => {
+      this.#subscribed = undefined
+      throw error
+    })
+    return this.#subscribed
+  }
+
+  /** Resolves when all events of the store arrive. */
+  async hearEvents(onEvents: (message: string) => void, onLost: () => void): Promise<void> {
+    this.#onEvents = onEvents
+    this.#onLost = onLost
+    await this.ready()
+    this.#eventsSubscribed ??= this.#connect().then((connection) =>
+      connection.subscribe([`{${connection.prefix}}:events`], this.#hear),
+    )
+    try {
+      await this.#eventsSubscribed
+    } catch (error) {
+      this.#eventsSubscribed = undefined
+      throw error
+    }
+  }
+
+  async ignoreEvents(): Promise<void> {
+    this.#eventsSubscribed = undefined
+    const connection = await this.#connect()
+    await connection.unsubscribe([`{${connection.prefix}}:events`])
+  }
+
+  /** Sleeps from now on; what `begin` answers ends it at once. */
+  sleep(
+    incarnation: string,
+    ms: number,
+    signal: AbortSignal,
+    begin: () => Promise<WaitResult | undefined>,
+  ): Promise<WaitResult> {
+    return this.#until<WaitResult>(ms, signal, 'time', begin, (wake) => add(this.#sleepers, [incarnation], wake))
+  }
+
+  /** Waits until one of these jobs is final or removed. */
+  async someFinal(
+    ids: readonly string[],
+    ms: number,
+    signal: AbortSignal,
+    begin: () => Promise<boolean>,
+  ): Promise<void> {
+    const beginning = async () => ((await begin()) ? true : undefined)
+    await this.#until<boolean>(ms, signal, false, beginning, (wake) => add(this.#finals, ids, () => wake(true)))
+  }
+
+  close(): void {
+    this.#wakeAll('control')
+  }
+
+  async #subscribe(): Promise<void> {
+    const connection = await this.#connect()
+    await connection.subscribe([`{${connection.prefix}}:to:${this.handle}`], this.#hear)
+    connection.onReconnect(() => {
+      this.#wakeAll('work')
+      this.#onLost()
+    })
+  }
+
+  readonly #hear = (channel: string, message: string): void => {
+    if (channel.endsWith(':events')) return this.#onEvents(message)
+    const name = message.slice(1)
+    if (message[0] === 'f') for (const wake of this.#finals.get(name) ?? []) wake()
+    else for (const wake of this.#sleepers.get(name) ?? []) wake(message[0] === 'w' ? 'work' : 'control')
+  }
+
+  #wakeAll(why: WaitResult) {
+    for (const sleepers of this.#sleepers.values()) for (const wake of sleepers) wake(why)
+    for (const waiters of this.#finals.values()) for (const wake of waiters) wake()
+  }
+
+  #until<T>(
+    ms: number,
+    signal: AbortSignal,
+    otherwise: T,
+    begin: () => Promise<T | undefined>,
+    listen: (wake: (why: T) => void) => () => void,
+  ): Promise<T> {
+    if (signal.aborted) return Promise.resolve(otherwise)
+
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void) => {
+        timer?.cancel()
+        signal.removeEventListener('abort', onAbort)
+        forget()
+        settle()
+      }
+      const wake = (why: T) => end(() => resolve(why))
+      const onAbort = () => wake(otherwise)
+      const timer = ms > 0 ? this.#env.after(ms, onAbort) : undefined
+      const forget = listen(wake)
+      signal.addEventListener('abort', onAbort)
+      begin().then(
+        (why) => {
+          if (why !== undefined) wake(why)
+          else if (ms <= 0) onAbort()
+        },
+        (error: unknown) => end(() => reject(error as Error)),
+      )
+    })
+  }
+}
+
+function add<W>(waiters: Map<string, Set<W>>, names: readonly string[], waiter: W): () => void {
+  for (const name of names) waiters.set(name, (waiters.get(name) ?? new Set()).add(waiter))
+  return () => {
+    for (const name of names) {
+      waiters.get(name)?.delete(waiter)
+      if (waiters.get(name)?.size === 0) waiters.delete(name)
+    }
+  }
+}

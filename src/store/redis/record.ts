@@ -1,0 +1,201 @@
+/** Records of jobs, as the store keeps them (docs/design/redis.md), read into what the contract tells of them. */
+import type { FinalState, JobError, JobState, Progress, Rank } from '../../job.ts'
+import type { ClaimedJob, JobRecord, Member, SettledJob } from '../store.ts'
+import { escape, unescape } from './text.ts'
+import type { Extras } from './wanted.ts'
+
+const states: Readonly<Record<string, JobState>> = {
+  d: 'scheduled',
+  b: 'blocked',
+  r: 'ready',
+  u: 'running',
+  s: 'succeeded',
+  f: 'failed',
+  c: 'cancelled',
+  x: 'expired',
+}
+
+/** What changes in a job's life, under the short names that the scripts use. */
+interface Features {
+  readonly a?: number
+  readonly c?: number
+  readonly st?: number
+  readonly fi?: number
+  readonly cr?: number
+  readonly du?: string
+  readonly ex?: string
+  readonly u?: { readonly k: string }
+  readonly h?: number
+  readonly b?: string
+  readonly e?: string
+  readonly p?: string
+  readonly pn?: number
+  /** Of the input it was changed to; -1 for none. */
+  readonly v?: number
+}
+
+interface Parsed {
+  readonly kind: Kind
+  readonly input: string
+  readonly extras: Extras
+  readonly features: Features
+  readonly result?: string | null
+}
+
+interface Kind {
+  readonly queue: string
+  readonly task: string
+}
+
+const kinds = new Map<string, Kind>()
+const noExtras: Extras = {}
+const noFeatures: Features = {}
+
+export function stateOf(letter: string): JobState {
+  return states[letter]!
+}
+
+export function kindFrom(text: string): Kind {
+  const known = kinds.get(text)
+  if (known) return known
+
+  const [queue, task] = JSON.parse(text) as [string, string]
+  if (kinds.size >= 10_000) kinds.clear()
+  kinds.set(text, { queue, task })
+  return { queue, task }
+}
+
+/** A plain job that waits or runs: all there is to know without looking further. */
+export function plainClaim(id: string, claim: number, raw: string): ClaimedJob | undefined {
+  if (raw.charCodeAt(30) !== 45) return undefined
+  const one = raw.indexOf('\n', 31)
+  const two = raw.indexOf('\n', one + 1)
+  if (two !== raw.length - 1) return undefined
+
+  const { queue, task } = kindFrom(raw.slice(31, one))
+  const input = unescape(raw.slice(one + 1, two))
+  const rank = (raw.charCodeAt(29) - 48) as Rank
+  return { id, claim, task, queue, rank, input, attempt: 1, crashes: 0, createdAt: Number(raw.slice(1, 14)) }
+}
+
+function parse(raw: string): Parsed {
+  const [kind = '', input = '', extras = '', tail, result] = raw.slice(31).split('\n')
+  const begin = {
+    kind: kindFrom(kind),
+    input: unescape(input),
+    extras: extras === '' ? noExtras : (JSON.parse(extras) as Extras),
+  }
+  if (raw.charCodeAt(30) === 43) {
+    const features = JSON.parse(tail!) as Features
+    return { ...begin, features, ...(result !== undefined && { result: resultFrom(result) }) }
+  }
+  if (tail === undefined) return { ...begin, features: noFeatures }
+  const features = { st: Number(tail.slice(0, 13)), fi: Number(tail.slice(13, 26)), a: 1 }
+  return { ...begin, features, result: resultFrom(tail.slice(26)) }
+}
+
+/** '0' for null, '1' and the text otherwise. */
+export function resultFrom(text: string): string | null {
+  return text === '0' ? null : unescape(text.slice(1))
+}
+
+export function resultText(result: string | null): string {
+  return result === null ? '0' : `1${escape(result)}`
+}
+
+/** As the scripts show a job: id, record, and of a running one claim, incarnation and start. */
+export type Shown = readonly [id: string, raw?: string, claim?: string, incarnation?: string, startedAt?: string]
+
+export function recordFrom([id, raw, claim, incarnation, startedAt]: Shown): JobRecord {
+  const { kind, input, extras, features: f, result } = parse(raw!)
+  const state = claim === undefined ? stateOf(raw![0]!) : 'running'
+  const waiting = state === 'scheduled' || state === 'blocked' || state === 'ready'
+  const version = versionOf(f, extras)
+  const started = startedAt === undefined ? f.st : Number(startedAt)
+  const blocked = state === 'blocked'
+
+  return {
+    id,
+    task: kind.task,
+    queue: kind.queue,
+    rank: (raw!.charCodeAt(29) - 48) as Rank,
+    state,
+    input,
+    ...(result !== undefined && { result }),
+    ...(f.e !== undefined && { error: JSON.parse(f.e) as JobError }),
+    attempt: (f.a ?? 0) + (state === 'running' ? 1 : 0),
+    crashes: f.c ?? 0,
+    createdAt: Number(raw!.slice(1, 14)),
+    ...(state === 'scheduled' && { dueAt: Number(f.du) }),
+    ...(waiting && f.ex !== undefined && { expiresAt: Number(f.ex) }),
+    ...(started !== undefined && { startedAt: started }),
+    ...(f.fi !== undefined && { finishedAt: f.fi }),
+    ...(f.cr !== undefined && { cancelRequestedAt: f.cr }),
+    ...(incarnation !== undefined && { incarnation }),
+    ...(f.p !== undefined && { progress: JSON.parse(f.p) as Progress }),
+    ...(extras.t && { tags: extras.t }),
+    ...(extras.m !== undefined && { metadata: extras.m }),
+    ...(f.u && { unique: f.u.k }),
+    ...(version !== undefined && { version }),
+    ...(extras.r && { redact: extras.r }),
+    ...(f.b !== undefined && { because: f.b }),
+    ...(blocked && { pending: f.pn ?? 0 }),
+    ...(blocked && f.h === 1 && { held: true }),
+  }
+}
+
+export function settledFrom(shown: Shown): SettledJob {
+  const { id, state, result, error } = recordFrom(shown)
+  return { id, state: state as FinalState, ...(result !== undefined && { result }), ...(error && { error }) }
+}
+
+/** Members, where the next page begins ('' if they are all there), and steps as names and results in turn. */
+export type Beside = readonly [members: readonly RawMember[], rest: string | number, steps: readonly string[]]
+export type RawMember = readonly [index: number, id: string, state: string, result: string, error: string]
+
+export function memberFrom([index, id, state, result, error]: RawMember): Member {
+  return {
+    index,
+    id,
+    state: stateOf(state) as FinalState,
+    ...(result !== '' && { result: resultFrom(result) }),
+    ...(error !== '' && { error: JSON.parse(error) as JobError }),
+  }
+}
+
+export function claimFrom(id: string, claim: number, raw: string, beside?: Beside): ClaimedJob {
+  const plain = beside ? undefined : plainClaim(id, claim, raw)
+  if (plain) return plain
+
+  const { kind, input, extras, features: f } = parse(raw)
+  const version = versionOf(f, extras)
+  return {
+    id,
+    claim,
+    task: kind.task,
+    queue: kind.queue,
+    rank: (raw.charCodeAt(29) - 48) as Rank,
+    input,
+    attempt: (f.a ?? 0) + 1,
+    crashes: f.c ?? 0,
+    ...(version !== undefined && { version }),
+    ...(extras.m !== undefined && { metadata: extras.m }),
+    ...(extras.r && { redact: extras.r }),
+    ...(f.cr !== undefined && { cancelRequested: true }),
+    createdAt: Number(raw.slice(1, 14)),
+    ...(beside && beside[0].length > 0 && { members: beside[0].map(memberFrom) }),
+    ...(beside && beside[1] !== '' && { moreMembers: true }),
+    ...(beside && beside[2].length > 0 && { steps: stepsFrom(beside[2]) }),
+  }
+}
+
+function stepsFrom(flat: readonly string[]): Record<string, string> {
+  const steps: Record<string, string> = {}
+  for (let index = 0; index < flat.length; index += 2) steps[flat[index]!] = flat[index + 1]!
+  return steps
+}
+
+function versionOf({ v }: Features, extras: Extras): number | undefined {
+  if (v === undefined) return extras.v
+  return v === -1 ? undefined : v
+}

@@ -1,0 +1,323 @@
+/**
+ * The Redis engine: jobs in one hash, lines in lists, every step one Lua script.
+ *
+ * docs/design/redis.md says how it is laid out and what a step costs. This file turns the contract's calls
+ * into those of the scripts, and their answers back.
+ */
+import { systemEnv, type Env } from '../../env.ts'
+import { StoreClosedError, UnknownOutcomeError, WorkerLostError } from '../../errors.ts'
+import type * as contract from '../store.ts'
+import { Caller, type Clock } from './caller.ts'
+import type { RedisConnection } from './connection/connection.ts'
+import { openConnection } from './connection/open-connection.ts'
+import type { RedisOptions } from './connection/options.ts'
+import { countsFrom, statsFrom } from './counts.ts'
+import { Events } from './events.ts'
+import { fullArguments, outcomesFrom, plainArguments } from './insert.ts'
+import { Lives } from './lives.ts'
+import { cursorAt, defaultLimit, largestLimit, matches, positionAt } from './look.ts'
+import { Post } from './post.ts'
+import {
+  claimFrom,
+  memberFrom,
+  recordFrom,
+  resultText,
+  settledFrom,
+  type Beside,
+  type RawMember,
+  type Shown,
+} from './record.ts'
+import { scheduleStore } from './schedules.ts'
+import { escape } from './text.ts'
+import { turnArguments, turnResult, type TurnAnswer } from './turn.ts'
+
+type Store = contract.Store
+
+export interface RedisStoreOptions {
+  /** Timers, chance and ids. @default the real world */
+  env?: Env
+  /** In place of the server's clock, for tests. */
+  clock?: Clock
+}
+
+const upkeepDefaults: contract.UpkeepLimits = { promote: 200, rescue: 200, expire: 200, spread: 500, prune: 500 }
+
+/** Jobs that one call looks at, and one page. */
+const examinedPerCall = 200
+const examinedPerPage = 4_000
+
+const lostErrors = JSON.stringify(
+  [1, 2, 3].map((crashes) => {
+    const { name, message, code } = new WorkerLostError(crashes)
+    return JSON.stringify({ name, message, code })
+  }),
+)
+
+export class RedisStore implements Store {
+  readonly engine = 'redis'
+  readonly limits: contract.StoreLimits = {
+    jobsPerCall: 200,
+    bytesPerCall: 128 * 1024,
+    idsPerCall: 200,
+    turnsInFlight: 1,
+  }
+  readonly capabilities: contract.Capabilities
+  readonly #env: Env
+  readonly #caller: Caller
+  readonly #post: Post
+  readonly #events: Events
+  readonly #lives = new Lives()
+
+  /** @throws StoreOpenError, StoreAwayError, StoreUnsafeError, and others that say why it cannot be used */
+  static async open({ env, clock, ...options }: RedisOptions & RedisStoreOptions): Promise<RedisStore> {
+    return new RedisStore(await openConnection(options), { ...(env && { env }), ...(clock && { clock }) })
+  }
+
+  constructor(connection: RedisConnection, { env = systemEnv(), clock }: RedisStoreOptions = {}) {
+    this.#env = env
+    this.#caller = new Caller(connection, clock)
+    this.capabilities = { durability: connection.durability, insertWith: false, shared: true }
+    this.#post = new Post(env, async () => connection)
+    this.#events = new Events({
+      env,
+      post: this.#post,
+      listen: async (ms) => {
+        const [number, held] = await this.#caller.manage<[string, number]>('listen', this.#post.handle, ms)
+        return { number: Number(number), held: held === 1 }
+      },
+      unlisten: () => this.#caller.manage('unlisten', this.#post.handle),
+      snapshot: async (ids) => {
+        const [number, shown] = await this.#caller.look<[string, Shown[]]>('snapshot', ...ids)
+        return { number: Number(number), jobs: shown.filter(isThere).map(recordFrom) }
+      },
+    })
+    this.schedules = scheduleStore(this.#caller)
+  }
+
+  /** Resolves when everything that is under way, told ones too, has arrived. */
+  quiet(): Promise<void> {
+    return this.#caller.connection.quiet()
+  }
+
+  insert: Store['insert'] = (calls) => this.#step('insert', () => this.#insert(calls))
+
+  async #insert(calls: readonly (readonly contract.NewJob[])[]): Promise<contract.InsertOutcome[][]> {
+    const jobs = calls.length === 1 ? calls[0]! : calls.flat()
+    const options = { ids: jobs.map(({ id }) => id), line: 'insert', acknowledge: true } as const
+    const plain = plainArguments(jobs)
+    if (plain && (await this.#caller.call('insert-plain', plain, options)) === 'inserted') {
+      return calls.map((call) => call.map(() => ({ kind: 'inserted' })))
+    }
+    return (await this.#caller.call<string[][]>('insert', fullArguments(calls), options)).map(outcomesFrom)
+  }
+
+  join: Store['join'] = (worker) =>
+    this.#step('turn', async () => {
+      const id = this.#env.id()
+      await this.#caller.call('join', [id, worker.leaseMs, JSON.stringify(worker)])
+      this.#lives.joined(id)
+      return id
+    })
+
+  turn: Store['turn'] = (asked) => this.#step('turn', () => this.#turn(asked))
+
+  async #turn(asked: contract.Turn): Promise<contract.TurnResult> {
+    const { incarnation } = asked
+    const args = [incarnation, this.#lives.epochOf(incarnation), this.#env.id(), ...turnArguments(asked)]
+    const ids = asked.settled.map(({ claim }) => claim.id)
+    const answer = await this.#caller.call<TurnAnswer | ['gone'] | ['old']>('turn', args, { ids })
+    if (answer[0] === 'gone') {
+      this.#lives.gone(incarnation)
+      return { gone: true }
+    }
+    if (answer[0] === 'old') throw new UnknownOutcomeError('a turn that a resync has overtaken', ids, undefined)
+    this.#lives.turned(incarnation, answer[9])
+    return turnResult(asked, answer)
+  }
+
+  resync: Store['resync'] = async (incarnation) => {
+    type Held = [id: string, raw: string, claim: string, beside: Beside]
+    const answer = await this.#caller.call<'gone' | [string, Held[], string[]]>('resync', [incarnation], {
+      repeat: true,
+    })
+    if (answer === 'gone') return 'gone'
+    const [epoch, held, messages] = answer
+    this.#lives.resynced(incarnation, epoch)
+    return {
+      held: held.map(([id, raw, claim, beside]) => claimFrom(id, Number(claim), raw, beside)),
+      messages: messages.map((text) => JSON.parse(text) as contract.ControlMessage),
+    }
+  }
+
+  leave: Store['leave'] = (incarnation) =>
+    this.#step('turn', async () => {
+      await this.#caller.call('leave', [incarnation], { repeat: true })
+      this.#lives.gone(incarnation)
+    })
+
+  wait: Store['wait'] = async (incarnation, queues, ms, signal) => {
+    this.#refuseIfClosed()
+    if (signal.aborted) return 'time'
+    await this.#post.ready()
+    const waiting = [incarnation, this.#post.handle, this.#lives.seenBy(incarnation), JSON.stringify(queues)]
+    return this.#post.sleep(incarnation, ms, signal, async () => {
+      const answer = await this.#caller.call<'control' | 'work' | 'parked'>('park', waiting, { repeat: true })
+      return answer === 'parked' ? undefined : answer
+    })
+  }
+
+  report: Store['report'] = (incarnation, reports) =>
+    this.#step('report', () => this.#caller.call('report', [incarnation, ...reports.flatMap(reportArguments)]))
+
+  settled: Store['settled'] = async (ids, ms, signal) => {
+    this.#refuseIfClosed()
+    await this.#post.ready()
+    let answers: Shown[] = []
+    const look = async () => {
+      answers = await this.#caller.look<Shown[]>('settled', this.#post.handle, ...ids)
+      return answers.some(isOver)
+    }
+    if (ms <= 0) await look()
+    else await this.#post.someFinal(ids, ms, signal, look)
+    this.#refuseIfClosed()
+    if (!answers.some(isOver)) answers = await this.#caller.look<Shown[]>('get', ...ids)
+    return answers.filter(isOver).map(endFrom)
+  }
+
+  change: Store['change'] = (ids, change) => this.#caller.call('change', [changeText(change), ...ids])
+  cancel: Store['cancel'] = (ids) => this.#caller.call('cancel', ids)
+  retry: Store['retry'] = (ids) => this.#caller.call('retry', ids)
+  remove: Store['remove'] = (ids) => this.#caller.call('remove', ids)
+  release: Store['release'] = (held) =>
+    this.#caller.call('release', [this.#env.id(), ...held.flatMap(({ id, result }) => [id, resultText(result)])])
+
+  get: Store['get'] = async (ids) => {
+    const shown = await this.#caller.look<Shown[]>('get', ...ids)
+    return shown.map((each) => (isThere(each) ? recordFrom(each) : each.length === 1 ? undefined : 'gone'))
+  }
+
+  history: Store['history'] = async (id) => {
+    const found = await this.#caller.look<[string[], string[]] | null>('history', id)
+    if (!found) return undefined
+    const [attempts, log] = found.map((lines) => lines.map((line) => JSON.parse(line) as unknown))
+    return { attempts, log } as contract.JobHistory
+  }
+
+  members: Store['members'] = async (id, cursor) => {
+    const [members, rest] = await this.#caller.look<[RawMember[], string | number]>('members', id, cursor ?? '0')
+    return { members: members.map(memberFrom), ...(rest !== '' && { cursor: String(rest) }) }
+  }
+
+  find: Store['find'] = async (query, cursor) => {
+    const limit = Math.min(query.limit ?? defaultLimit, largestLimit)
+    let position = positionAt(cursor)
+    const jobs: contract.JobRecord[] = []
+    for (let examined = 0; examined < examinedPerPage; examined += examinedPerCall) {
+      const number = Math.min(examinedPerCall, Math.max(limit - jobs.length, 20))
+      const [rows, before, lastSeq] = await this.#caller.look<[[string, string, Shown][], string, string]>(
+        'find',
+        position.before,
+        number,
+        position.lastSeq,
+      )
+      for (const [at, seq, shown] of rows) {
+        const job = recordFrom(shown)
+        if (matches(job, query)) jobs.push(job)
+        if (jobs.length === limit && !(before === '0' && shown === rows.at(-1)![2])) {
+          return { jobs, cursor: cursorAt({ before: at, lastSeq: seq }) }
+        }
+      }
+      if (before === '0') return { jobs }
+      position = { before, lastSeq }
+    }
+    return { jobs, cursor: cursorAt(position) }
+  }
+
+  counts: Store['counts'] = async () => countsFrom(...(await this.#caller.look<[string[], string[]]>('counts')))
+
+  stats: Store['stats'] = async ({ fromAt, toAt }) => {
+    const minute = (at: number) => (Number.isFinite(at) ? Math.ceil(at / 60_000) : at < 0 ? '-inf' : '+inf')
+    const to = minute(toAt)
+    return statsFrom(await this.#caller.look('stats', minute(fromAt), typeof to === 'number' ? `(${to}` : to))
+  }
+
+  pause: Store['pause'] = async (queue, paused) => void (await this.#caller.manage('pause', queue, paused ? 1 : 0))
+
+  limit: Store['limit'] = async (name, { slots = '', tokens = '', perMs = '' }) =>
+    void (await this.#caller.manage('limit', name, slots, tokens, perMs))
+
+  upkeep: Store['upkeep'] = (limits) =>
+    this.#step('upkeep', async () => {
+      const { promote, rescue, expire, spread, prune } = { ...upkeepDefaults, ...limits }
+      const args = [promote, rescue, expire, spread, prune, this.#env.id(), lostErrors]
+      const [more, promoted, rescued, expired, followed, pruned, extended, nextDue] = await this.#caller.call<
+        [number, number, number, number, number, number, number, string]
+      >('upkeep', args)
+      const done = { promoted, rescued, expired, spread: followed, pruned }
+      const next = nextDue !== '' && { nextDueMs: Number(nextDue) }
+      return { more: more === 1, ...done, extended: extended === 1, ...next }
+    })
+
+  readonly schedules: contract.ScheduleStore
+
+  workers: Store['workers'] = async () => {
+    const rows = await this.#caller.look<[string, string, string, number][]>('workers')
+    return rows.map(([incarnation, text, left, running]) => {
+      const space = text.indexOf(' ')
+      const worker = JSON.parse(text.slice(space)) as contract.NewWorker
+      return { ...worker, incarnation, startedAt: Number(text.slice(0, space)), leaseLeftMs: Number(left), running }
+    })
+  }
+
+  send: Store['send'] = async (to, message) =>
+    void (await this.#caller.manage('send', to, message.kind, JSON.stringify(message)))
+
+  events: Store['events'] = (filter, signal) => {
+    this.#refuseIfClosed()
+    return this.#events.listen(filter, signal)
+  }
+
+  inspect: Store['inspect'] = () => this.#caller.connection.inspect()
+
+  close: Store['close'] = async () => {
+    if (this.#caller.closed) return
+    this.#caller.close()
+    this.#post.close()
+    this.#events.close()
+    await this.#caller.connection.close()
+  }
+
+  #refuseIfClosed() {
+    if (this.#caller.closed) throw new StoreClosedError()
+  }
+
+  /** A step that a process could die before or after, and never in the midst of. */
+  async #step<T>(name: 'insert' | 'turn' | 'report' | 'upkeep', body: () => Promise<T>): Promise<T> {
+    this.#env.point(`${name}.before-commit`)
+    const answer = await body()
+    this.#env.point(`${name}.after-commit`)
+    return answer
+  }
+}
+
+const isThere = (shown: Shown) => shown.length > 1 && shown[1] !== 'gone'
+
+function isOver(shown: Shown): boolean {
+  return !isThere(shown) || (shown.length === 2 && 'sfcx'.includes(shown[1]![0]!))
+}
+
+function endFrom(shown: Shown): contract.SettledJob {
+  if (isThere(shown)) return settledFrom(shown)
+  return { id: shown[0], state: shown.length === 1 ? 'unknown' : 'gone' }
+}
+
+function changeText({ rank, due, input, version }: contract.JobChange): string {
+  return JSON.stringify({ rank, due, input: input === undefined ? undefined : escape(input), version })
+}
+
+function reportArguments(report: contract.Report): (string | number)[] {
+  const { kind, claim } = report
+  if (kind === 'step') return [kind, claim.id, claim.claim, report.name, report.result]
+  const value = kind === 'progress' ? report.progress : report.line
+  return [kind, claim.id, claim.claim, '', JSON.stringify(value)]
+}

@@ -1,0 +1,47 @@
+/** Schedules as the Redis engine keeps them: JSON by name, and the times of those that fire in order. */
+import type { ScheduleRecord, ScheduleStore } from '../store.ts'
+import type { Caller } from './caller.ts'
+import { wantedOf } from './wanted.ts'
+
+type Kept = Omit<ScheduleRecord, 'name' | 'paused'> & { readonly paused?: boolean }
+
+export function scheduleStore(caller: Caller): ScheduleStore {
+  const call = <T>(what: string, given?: unknown) =>
+    caller.call<T>(what === 'fire' ? 'schedules-fire' : 'schedules', [
+      what,
+      ...(given === undefined ? [] : [JSON.stringify(given)]),
+    ])
+
+  return {
+    put: async (schedules) => void (await call('put', schedules)),
+    pause: async (name, paused) => (await call<number[]>('pause', [{ name, paused }]))[0] === 1,
+    remove: async (names) => (await call<number[]>('remove', names)).filter((removed) => removed === 1).length,
+    list: async () => {
+      const flat = await call<string[]>('list')
+      return pairs(flat)
+        .map(scheduleFrom)
+        .toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+    },
+    due: async (limit) => {
+      const [rows, next] = await call<[[string, string][], string]>('due', limit)
+      return { due: rows.map(scheduleFrom), ...(next !== '' && { nextDueMs: Number(next) }) }
+    },
+    fire: (ticks) =>
+      call(
+        'fire',
+        ticks.map(({ job, ...tick }) => ({ ...tick, ...(job && { job: wantedOf(job) }) })),
+      ),
+  }
+}
+
+function scheduleFrom([name, text]: readonly [string, string]): ScheduleRecord {
+  const { rule, nextAt, paused = false, lastJob, declaredAt } = JSON.parse(text) as Kept
+  return { name, rule, nextAt, paused, ...(lastJob !== undefined && { lastJob }), declaredAt }
+}
+
+/** Names and values in turn. */
+export function pairs(flat: readonly string[]): [string, string][] {
+  const found: [string, string][] = []
+  for (let index = 0; index < flat.length; index += 2) found.push([flat[index]!, flat[index + 1]!])
+  return found
+}

@@ -1,0 +1,231 @@
+-- Claiming: which ready jobs a worker gets, and how they are handed over.
+E.claimed, E.expired = {}, 0
+local mostDropped, mostExpired = 1000, 200
+
+-- What a worker is told of a job besides its record: members, where they break off, and steps.
+function E.handOver(job)
+  local members, rest = {}, ''
+  if job.f.w then members, rest = E.members(job, 0, 1000000, 16 * 1024 * 1024) end
+  local steps = job.f.sp and call('HGETALL', K .. 'steps:' .. job.seq) or {}
+  return { members, rest, steps }
+end
+
+-- Takes a job that has more to it than a plain one. True if it was claimed.
+local function takeCareful(job, turn)
+  job.out = true
+  if E.isOverdue(job) then
+    E.expire(job)
+    E.expired = E.expired + 1
+    return false
+  end
+  E.suspendExpiry(job)
+  E.freeKeyAtClaim(job)
+  E.recordStart(job, turn.claim)
+  if job.f.r then
+    if call('HINCRBY', K .. 'standing', job.f.r, -1) <= 0 then call('HDEL', K .. 'standing', job.f.r) end
+  end
+  if E.isSuspect(job) then call('SADD', K .. 'suspected:' .. turn.life, job.id) end
+  -- The record stays as it is: that the job runs stands in `running` alone.
+  E.count(job.queue, 'r', -1)
+  E.count(job.queue, 'u', 1)
+  job.state, job.claim, job.careful = 'u', turn.claim, true
+  E.running[job.id] = turn.claim .. '!'
+  E.tell('started', job)
+  return true
+end
+
+-- Looks at jobs of a line in their order: plain ones are only listed. Returns how many were looked at.
+local function takeIds(turn, ids, raws, queue)
+  local plain = 0
+  if E.listened then E.loadAll(ids) end
+  for index, id in ipairs(ids) do
+    local raw = raws[index]
+    if not E.jobs[id] and byte(raw, 31) == 45 then
+      turn.ids[#turn.ids + 1], turn.raws[#turn.raws + 1] = id, raw
+      plain = plain + 1
+    else
+      local job = E.load(id)
+      if takeCareful(job, turn) then
+        turn.ids[#turn.ids + 1], turn.raws[#turn.raws + 1] = id, job
+      end
+    end
+  end
+  if plain > 0 then
+    E.count(queue, 'r', -plain)
+    E.count(queue, 'u', plain)
+  end
+end
+
+-- From the head of a list of which all entries are good.
+local function takePlainly(turn, queue, rank, till)
+  local line = K .. 'line:' .. rank .. ':' .. queue
+  while #turn.ids < till and E.expired < mostExpired do
+    local ids = call('LPOP', line, till - #turn.ids)
+    if not ids or #ids == 0 then return end
+    takeIds(turn, ids, readAll(K .. 'jobs', ids), queue)
+  end
+end
+
+-- The first `number` of a list that are not dead, as pairs of number and id; and how many entries they span.
+local function headOf(line, tomb, number)
+  local found, skipped, from = {}, {}, 0
+  local dead = call('EXISTS', tomb) == 1
+  while #found < number and from < mostDropped do
+    local ids = call('LRANGE', line, from, from + number - 1)
+    if #ids == 0 then break end
+    local times, raws = dead and readAll(tomb, ids) or {}, readAll(K .. 'jobs', ids)
+    for index, id in ipairs(ids) do
+      local left = tonumber(times[index] or nil) or 0
+      if left > (skipped[id] or 0) then
+        skipped[id] = (skipped[id] or 0) + 1
+      elseif #found < number then
+        found[#found + 1] = { place = tonumber(E.jobs[id] and E.jobs[id].place or sub(raws[index], 15, 29)), id = id, at = from + index, raw = raws[index] }
+      end
+    end
+    from = from + #ids
+  end
+  return found, from
+end
+
+-- Entries of `line` up to `last` are gone; the dead among them need no more skipping.
+local function dropHead(line, tomb, last, taken)
+  if last == 0 then return end
+  local ids = call('LPOP', line, last)
+  if call('EXISTS', tomb) == 0 then return end
+  for _, id in ipairs(ids) do
+    if not taken[id] then
+      if call('HINCRBY', tomb, id, -1) <= 0 then call('HDEL', tomb, id) end
+    else
+      taken[id] = nil
+    end
+  end
+end
+
+local function addSorted(heads, key, number, kind, rate)
+  local raw = call('ZRANGE', key, 0, number - 1, 'WITHSCORES')
+  for index = 1, #raw, 2 do
+    heads[#heads + 1] = { id = raw[index], place = tonumber(raw[index + 1]), key = key, rate = rate, kind = kind }
+  end
+end
+
+local function ratedHeads(heads, queue, rank, number, tokens)
+  local index = K .. 'rates:' .. rank .. ':' .. queue
+  for _, rate in ipairs(call('SMEMBERS', index)) do
+    local key = K .. 'rated:' .. rank .. ':' .. queue .. '\n' .. rate
+    if call('EXISTS', key) == 0 then
+      call('SREM', index, rate)
+    else
+      tokens[rate] = E.freeTokens(rate)
+      if tokens[rate] > 0 then addSorted(heads, key, number, 'sorted', rate) end
+    end
+  end
+end
+
+-- The list, what came back to it and what has a rate with a token, merged by number.
+local function takeMerged(turn, queue, rank, till)
+  local spot = rank .. ':' .. queue
+  local line, tomb = K .. 'line:' .. spot, K .. 'tomb:' .. spot
+  while #turn.ids < till and E.expired < mostExpired do
+    local number, before = till - #turn.ids, E.expired
+    local heads, tokens, gone, last, listed = {}, {}, {}, 0, {}
+    local found, span = headOf(line, tomb, number)
+    turn.dropped = turn.dropped or span >= mostDropped
+    for _, each in ipairs(found) do heads[#heads + 1] = each end
+    addSorted(heads, K .. 'back:' .. spot, number, 'sorted')
+    ratedHeads(heads, queue, rank, number, tokens)
+    table.sort(heads, function(a, b) return a.place < b.place end)
+    local ids, raws = {}, {}
+    for _, head in ipairs(heads) do
+      if #ids >= number then break end
+      if not head.rate or tokens[head.rate] > 0 then
+        ids[#ids + 1] = head.id
+        if head.at then
+          last, listed[head.id] = head.at, true
+          raws[#ids] = head.raw
+        else
+          gone[head.key] = gone[head.key] or {}
+          table.insert(gone[head.key], head.id)
+        end
+        if head.rate then
+          local job = E.load(head.id)
+          if not E.isOverdue(job) then tokens[head.rate] = tokens[head.rate] - 1 end
+        end
+      end
+    end
+    -- Dead ones behind the last good one go with it.
+    if #found < number and last == (#found > 0 and found[#found].at or 0) then last = span end
+    dropHead(line, tomb, last, listed)
+    for key, members in pairs(gone) do call('ZREM', key, unpack(members)) end
+    local missing, at = {}, {}
+    for index, id in ipairs(ids) do
+      if not raws[index] then
+        missing[#missing + 1] = id
+        at[#at + 1] = index
+      end
+    end
+    for index, raw in ipairs(readAll(K .. 'jobs', missing)) do raws[at[index]] = raw end
+    for index, id in ipairs(ids) do takeIds(turn, { id }, { raws[index] }, queue) end
+    if #ids == 0 or (#ids < number and E.expired == before) then return end
+  end
+end
+
+local function take(turn, queue, rank, till)
+  if #turn.ids >= till then return end
+  if turn.odd[queue] or E.madeOdd[queue] then takeMerged(turn, queue, rank, till) else takePlainly(turn, queue, rank, till) end
+end
+
+-- A job that may be what kills its workers is held one at a time, so that it convicts itself alone.
+local function takeSuspect(turn, queues)
+  for _, queue in ipairs(queues) do
+    if (turn.odd[queue] or E.madeOdd[queue]) and call('EXISTS', K .. 'suspects:' .. queue) == 1 then
+      if call('SCARD', K .. 'suspected:' .. turn.life) > 0 then return end
+      for _, id in ipairs(call('ZRANGE', K .. 'suspects:' .. queue, 0, 199)) do
+        local job = E.load(id)
+        if not job.f.r or E.freeTokens(job.f.r) > 0 then
+          call('ZREM', K .. 'suspects:' .. queue, id)
+          -- A suspect has started before and can no longer expire.
+          takeCareful(job, turn)
+          turn.ids[#turn.ids + 1], turn.raws[#turn.raws + 1] = id, job
+          return
+        end
+      end
+    end
+  end
+end
+
+local function clearOdd(queue)
+  local keys = { K .. 'suspects:' .. queue }
+  for rank = 0, 3 do
+    for _, kind in ipairs({ 'back:', 'tomb:', 'rates:' }) do keys[#keys + 1] = K .. kind .. rank .. ':' .. queue end
+  end
+  if call('EXISTS', unpack(keys)) == 0 then
+    call('HDEL', K .. 'queues', 'o' .. queue)
+    E.madeOdd[queue] = nil
+  end
+end
+
+-- `room`: queues, jobs, bottomUp. True if there may be more to claim for it.
+function E.claimFor(turn, room)
+  if room[2] <= 0 then return false end
+  local open = {}
+  for _, queue in ipairs(room[1]) do
+    local known = turn.queues[queue]
+    if not known then
+      known = call('HMGET', K .. 'queues', 'p' .. queue, 'o' .. queue)
+      turn.queues[queue], turn.odd[queue] = known, known[2] or nil
+    end
+    if not known[1] then open[#open + 1] = queue end
+  end
+  local till = #turn.ids + room[2]
+  takeSuspect(turn, open)
+  for _, queue in ipairs(open) do
+    for rank = 0, 3 do take(turn, queue, rank, till - room[3]) end
+  end
+  for _, queue in ipairs(open) do
+    for rank = 3, 0, -1 do take(turn, queue, rank, till) end
+  end
+  for _, queue in ipairs(open) do
+    if turn.odd[queue] or E.madeOdd[queue] then clearOdd(queue) end
+  end
+  return #turn.ids >= till or turn.dropped == true
+end

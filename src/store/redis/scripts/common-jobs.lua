@@ -1,0 +1,158 @@
+-- Job records, read into tables and written back once at the end of the call. layout.md says how they look.
+local E = {}
+E.jobs, E.touched, E.erased, E.running = {}, {}, {}, {}
+E.kinds, E.claims = {}, {}
+
+function E.kind(kind)
+  local known = E.kinds[kind]
+  if not known then
+    local parts = cjson.decode(kind)
+    known = { queue = parts[1], task = parts[2], succeeded = parts[3], failed = parts[4] }
+    E.kinds[kind] = known
+  end
+  return known
+end
+
+function E.decode(id, raw)
+  local one = find(raw, '\n', 32, true)
+  local two = find(raw, '\n', one + 1, true)
+  local three = find(raw, '\n', two + 1, true)
+  local job = {
+    id = id, state = sub(raw, 1, 1), at = sub(raw, 2, 14), place = sub(raw, 15, 29),
+    rank = tonumber(sub(raw, 30, 30)), kind = sub(raw, 32, one - 1), input = sub(raw, one + 1, two - 1),
+    extras = sub(raw, two + 1, three and three - 1 or -1), f = {},
+  }
+  local kind = E.kind(job.kind)
+  job.queue, job.task, job.keep = kind.queue, kind.task, kind
+  if sub(raw, 31, 31) == '+' then
+    local four = find(raw, '\n', three + 1, true)
+    job.f = cjson.decode(sub(raw, three + 1, four and four - 1 or -1))
+    if four then job.result = sub(raw, four + 1) end
+  elseif three then
+    job.f = { st = tonumber(sub(raw, three + 1, three + 13)), fi = tonumber(sub(raw, three + 14, three + 26)), a = 1 }
+    job.result = sub(raw, three + 27)
+    job.listed = true
+  end
+  job.seq = job.f.q or job.place
+  return job
+end
+
+function E.encode(job)
+  local state = job.state == 'u' and 'r' or job.state
+  local head = state .. job.at .. job.place .. job.rank
+  local body = job.kind .. '\n' .. job.input .. '\n' .. job.extras
+  if state == 'r' and next(job.f) == nil and not job.result then return head .. '-' .. body end
+  local record = head .. '+' .. body .. '\n' .. cjson.encode(job.f)
+  return job.result and (record .. '\n' .. job.result) or record
+end
+
+local function keepLoaded(id, raw, run)
+  local job = E.decode(id, raw)
+  if run and job.state == 'r' then
+    job.state = 'u'
+    job.careful = sub(run, -1) == '!'
+    job.claim = job.careful and sub(run, 1, -2) or run
+  end
+  E.jobs[id] = job
+end
+
+-- Several at once, so that what follows finds them here.
+function E.loadAll(ids)
+  local missing = {}
+  for _, id in ipairs(ids) do
+    if E.jobs[id] == nil then
+      missing[#missing + 1] = id
+      E.jobs[id] = false
+    end
+  end
+  if #missing == 0 then return end
+  local raws, runs = readAll(K .. 'jobs', missing), readAll(K .. 'running', missing)
+  for index, id in ipairs(missing) do
+    if raws[index] then keepLoaded(id, raws[index], runs[index]) end
+  end
+end
+
+function E.load(id)
+  if E.jobs[id] == nil then E.loadAll({ id }) end
+  return E.jobs[id] or nil
+end
+
+-- The job of this number, not one that was given its id later.
+function E.same(id, seq)
+  local job = E.load(id)
+  return job and job.seq == seq and job or nil
+end
+
+function E.touch(job)
+  E.touched[job.id] = job
+  if job.state == 'u' and not job.careful then
+    job.careful = true
+    E.running[job.id] = job.claim .. '!'
+  end
+end
+
+function E.isFinal(job) return find('sfcx', job.state, 1, true) ~= nil end
+function E.isWaiting(job) return find('dbr', job.state, 1, true) ~= nil end
+
+-- Whose claim it is and since when; false where nothing is left of it.
+function E.claim(claim)
+  local known = E.claims[claim]
+  if known == nil then
+    local raw = call('HGET', K .. 'claims', claim)
+    if raw then
+      local one = find(raw, '\n', 1, true)
+      local two = find(raw, '\n', one + 1, true)
+      known = { life = sub(raw, 1, one - 1), at = sub(raw, one + 1, two - 1), ids = sub(raw, two + 1) }
+    else
+      known = false
+    end
+    E.claims[claim] = known
+  end
+  return known
+end
+
+-- `number` jobs of this claim run no more.
+function E.unclaim(claim, number)
+  if call('HINCRBY', K .. 'left', claim, -number) > 0 then return end
+  local known = E.claim(claim)
+  call('HDEL', K .. 'left', claim)
+  call('HDEL', K .. 'claims', claim)
+  if known then call('SREM', K .. 'held:' .. known.life, claim) end
+end
+
+-- What an incarnation holds, in the order in which it claimed.
+function E.heldBy(life)
+  local claims, held = call('SMEMBERS', K .. 'held:' .. life), {}
+  table.sort(claims, function(a, b) return tonumber(a) < tonumber(b) end)
+  for _, claim in ipairs(claims) do
+    local known = E.claim(claim)
+    local ids = known and cmsgpack.unpack(known.ids) or {}
+    E.loadAll(ids)
+    for _, id in ipairs(ids) do
+      local job = E.load(id)
+      if job and job.state == 'u' and job.claim == claim then held[#held + 1] = job end
+    end
+  end
+  return held
+end
+
+function E.flushJobs()
+  local writes, runs, ended = {}, {}, {}
+  for id, job in pairs(E.touched) do
+    writes[#writes + 1] = id
+    writes[#writes + 1] = E.encode(job)
+  end
+  for id, run in pairs(E.running) do
+    if run then
+      runs[#runs + 1] = id
+      runs[#runs + 1] = run
+    else
+      ended[#ended + 1] = id
+    end
+  end
+  forget(K .. 'jobs', E.erased)
+  forget(K .. 'running', ended)
+  setAll(K .. 'jobs', writes)
+  setAll(K .. 'running', runs)
+  E.touched, E.running, E.erased = {}, {}, {}
+end

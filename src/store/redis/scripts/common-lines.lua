@@ -1,0 +1,136 @@
+-- How a job comes to stand ready: through its lane, if it has one, into the line of its queue and rank.
+--
+-- The line of plain arrivals is a list, since their numbers only grow. What comes back with an older
+-- number stands in a sorted set beside it, what has a rate or is suspect in another; a queue with any of
+-- these is marked `odd`, and claiming from it merges them by number. A job that leaves the middle of the
+-- list stays in it and is counted in `tomb`, to be skipped as often as that.
+function E.newPlace()
+  if not E.base or E.index == 9999 then
+    E.base, E.index = format('%011d', call('HINCRBY', K .. 'meta', 'n', 1)), -1
+  end
+  E.index = E.index + 1
+  E.lastPlace = E.base .. format('%04d', E.index)
+  return E.lastPlace
+end
+
+-- By rank, then by number, in one score.
+local function score(job) return text(job.rank * 1e15 + tonumber(job.place)) end
+local function spot(job) return job.rank .. ':' .. job.queue end
+E.madeOdd = {}
+function E.odd(queue)
+  if E.madeOdd[queue] then return end
+  E.madeOdd[queue] = true
+  call('HSET', K .. 'queues', 'o' .. queue, 1)
+end
+function E.isSuspect(job) return (job.f.c or 0) >= 2 end
+function E.inLane(job) return job.f.l and call('SISMEMBER', K .. 'out:' .. job.f.l, job.id) == 0 end
+
+function E.stand(job)
+  job.out = nil
+  local rate = job.f.r
+  if rate then call('HINCRBY', K .. 'standing', rate, 1) end
+  if E.isSuspect(job) then
+    call('ZADD', K .. 'suspects:' .. job.queue, score(job), job.id)
+    E.odd(job.queue)
+  elseif rate then
+    call('ZADD', K .. 'rated:' .. spot(job) .. '\n' .. rate, job.place, job.id)
+    call('SADD', K .. 'rates:' .. spot(job), rate)
+    E.odd(job.queue)
+  elseif job.place == E.lastPlace then
+    call('RPUSH', K .. 'line:' .. spot(job), job.id)
+  else
+    call('ZADD', K .. 'back:' .. spot(job), job.place, job.id)
+    E.odd(job.queue)
+  end
+  E.arrived[job.queue] = (E.arrived[job.queue] or 0) + 1
+end
+
+local function unstand(job)
+  -- A claim has taken it out already.
+  if job.out then
+    job.out = nil
+    if job.f.r and call('HINCRBY', K .. 'standing', job.f.r, -1) <= 0 then call('HDEL', K .. 'standing', job.f.r) end
+    return
+  end
+  local rate = job.f.r
+  if rate then
+    if call('HINCRBY', K .. 'standing', rate, -1) <= 0 then call('HDEL', K .. 'standing', rate) end
+  end
+  if E.isSuspect(job) then return call('ZREM', K .. 'suspects:' .. job.queue, job.id) end
+  if rate then return call('ZREM', K .. 'rated:' .. spot(job) .. '\n' .. rate, job.id) end
+  if call('ZREM', K .. 'back:' .. spot(job), job.id) == 1 then return end
+  call('HINCRBY', K .. 'tomb:' .. spot(job), job.id, 1)
+  E.odd(job.queue)
+end
+
+local function park(job) call('ZADD', K .. 'lane:' .. job.f.l, score(job), job.id) end
+
+-- Lets jobs out of a lane while it has free slots.
+function E.admit(lane)
+  local slots = tonumber(call('HGET', K .. 'lanes', lane) or '0')
+  while call('SCARD', K .. 'out:' .. lane) < slots do
+    local id = call('ZPOPMIN', K .. 'lane:' .. lane)[1]
+    if not id then return end
+    call('SADD', K .. 'out:' .. lane, id)
+    E.stand(E.load(id))
+  end
+end
+
+-- Makes a job ready, at the end of its line; `place` is given where it has just taken one.
+function E.lineUp(job, place)
+  if not place then
+    job.f.q = job.seq
+    job.place = E.newPlace()
+  end
+  job.f.du = nil
+  E.setState(job, 'r')
+  if not E.inLane(job) then return E.stand(job) end
+  park(job)
+  E.admit(job.f.l)
+end
+
+-- Puts a job that was given back or rescued where it stood; it never went back into its lane.
+function E.lineUpAgain(job)
+  E.setState(job, 'r')
+  E.stand(job)
+end
+
+function E.schedule(job, due)
+  job.f.du = text(due)
+  call('ZADD', K .. 'due', job.f.du, job.seq .. job.id)
+  E.setState(job, 'd')
+end
+
+-- Takes a job out of wherever it waits.
+function E.withdraw(job)
+  if job.state == 'd' then call('ZREM', K .. 'due', job.seq .. job.id) end
+  if job.state ~= 'r' then return end
+  if E.inLane(job) then call('ZREM', K .. 'lane:' .. job.f.l, job.id) else unstand(job) end
+end
+
+-- A new rank keeps the number.
+function E.changeRank(job, rank)
+  if job.state ~= 'r' then
+    job.rank = rank
+    return
+  end
+  local parked = E.inLane(job)
+  E.withdraw(job)
+  job.rank = rank
+  if parked then park(job) else E.stand(job) end
+end
+
+function E.handInSlot(job)
+  if job.f.l then call('SREM', K .. 'out:' .. job.f.l, job.id) end
+end
+
+function E.freeSlot(job)
+  if not job.f.l then return end
+  E.handInSlot(job)
+  E.admit(job.f.l)
+end
+
+function E.setLane(lane, slots)
+  call('HSET', K .. 'lanes', lane, slots)
+  E.admit(lane)
+end

@@ -1,0 +1,29 @@
+-- `unpack` fails at some 8,000 values, in the middle of a script: long commands go in pieces.
+local function inPieces(values, width, send)
+  local count = #values
+  if count == 0 then return end
+  if count <= 4000 then return send(unpack(values)) end
+  local size = 4000 - 4000 % width
+  for from = 1, count, size do send(unpack(values, from, math.min(from + size - 1, count))) end
+end
+local function push(key, values)
+  inPieces(values, 1, function(...) call('RPUSH', key, ...) end)
+end
+local function setAll(key, pairs)
+  inPieces(pairs, 2, function(...) call('HSET', key, ...) end)
+end
+local function forget(key, fields)
+  inPieces(fields, 1, function(...) call('HDEL', key, ...) end)
+end
+local function readAll(key, fields)
+  local count = #fields
+  if count == 0 then return {} end
+  if count <= 4000 then return call('HMGET', key, unpack(fields)) end
+  local values = {}
+  for from = 1, count, 4000 do
+    local to = math.min(from + 3999, count)
+    local part = call('HMGET', key, unpack(fields, from, to))
+    for index = 1, to - from + 1 do values[from + index - 1] = part[index] end
+  end
+  return values
+end

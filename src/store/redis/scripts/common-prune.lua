@@ -1,0 +1,129 @@
+-- Deleting what is past its retention, and forgetting what is of no use any more.
+--
+-- Jobs that ended plainly stand in one list per retention class, in the order in which they ended; the rest
+-- in a sorted set by the time until which they are kept. A list's entry whose record is no longer that of a
+-- plain end is outdated.
+local dayMs = 86400000
+
+local function prune(job)
+  call('SADD', K .. 'gone:' .. text(math.floor(now / dayMs)), job.id)
+  E.erase(job)
+end
+
+local function pruneKept(limit)
+  local ids = call('ZRANGEBYSCORE', K .. 'kept', '-inf', nowText, 'LIMIT', 0, limit)
+  E.loadAll(ids)
+  local pruned = 0
+  for _, id in ipairs(ids) do
+    local job = E.load(id)
+    if not job or not E.isFinal(job) then
+      call('ZREM', K .. 'kept', id)
+    elseif E.neededByOthers(job) then
+      call('ZREM', K .. 'kept', id)
+      call('ZADD', K .. 'pinned', call('HINCRBY', K .. 'meta', 'n', 1), id)
+      job.f.pi = 1
+      E.touch(job)
+    else
+      prune(job)
+      pruned = pruned + 1
+    end
+  end
+  return pruned
+end
+
+-- Past their retention and needed by others when last looked at: some of them are looked at again.
+local function prunePinned(limit)
+  local pruned, ids = 0, call('ZRANGE', K .. 'pinned', 0, math.min(limit, 100) - 1)
+  E.loadAll(ids)
+  for _, id in ipairs(ids) do
+    local job = E.load(id)
+    if not job or not job.f.pi then
+      call('ZREM', K .. 'pinned', id)
+    elseif E.keptUntil(job) <= now and not E.neededByOthers(job) then
+      prune(job)
+      pruned = pruned + 1
+    else
+      call('ZADD', K .. 'pinned', call('HINCRBY', K .. 'meta', 'n', 1), id)
+    end
+  end
+  return pruned
+end
+
+local function pruneClass(class, limit)
+  local pruned, done, stay = 0, 0, {}
+  local ids = call('LRANGE', K .. 'class:' .. class, 0, limit - 1)
+  E.loadAll(ids)
+  for _, id in ipairs(ids) do
+    local job, waits = E.load(id), false
+    if job and job.listed then
+      if E.keptUntil(job) <= now then
+        prune(job)
+        pruned = pruned + 1
+      else
+        waits = true
+      end
+    elseif job and E.isFinal(job) and not job.f.pi then
+      call('ZADD', K .. 'kept', 'NX', text(E.keptUntil(job)), id)
+    end
+    if waits then stay[#stay + 1] = id else done = done + 1 end
+    if waits and #stay > 20 then break end
+  end
+  if done == 0 then return 0 end
+  call('LPOP', K .. 'class:' .. class, done + #stay)
+  for index = #stay, 1, -1 do call('LPUSH', K .. 'class:' .. class, stay[index]) end
+  if call('EXISTS', K .. 'class:' .. class) == 0 then call('HDEL', K .. 'classes', class) end
+  return pruned
+end
+
+function E.prune(limit)
+  local pruned = prunePinned(limit)
+  for _, class in ipairs(call('HKEYS', K .. 'classes')) do
+    if pruned < limit then pruned = pruned + pruneClass(class, limit - pruned) end
+  end
+  if pruned < limit then pruned = pruned + pruneKept(limit - pruned) end
+  return pruned
+end
+
+local function forgetKeys()
+  for _, name in ipairs(call('ZRANGEBYSCORE', K .. 'keys', '-inf', nowText, 'LIMIT', 0, 200)) do
+    local raw = call('HGET', K .. 'unique', name)
+    local till = raw and sub(raw, 1, find(raw, '\n', 1, true) - 1)
+    if raw and till ~= '' and tonumber(till) <= now then call('HDEL', K .. 'unique', name) end
+    call('ZREM', K .. 'keys', name)
+  end
+end
+
+local function forgetStarts()
+  local page = call('HSCAN', K .. 'rates', call('HGET', K .. 'meta', 'r') or '0', 'COUNT', 100)
+  call('HSET', K .. 'meta', 'r', page[1])
+  for index = 1, #page[2], 2 do
+    local _, perMs = E.rate(page[2][index])
+    call('ZREMRANGEBYSCORE', K .. 'starts:' .. page[2][index], '-inf', text(now - perMs))
+  end
+end
+
+-- The head of the order of insertion: what is gone is dropped, what lives long stands apart.
+local function trimOrder()
+  if call('LLEN', K .. 'order') <= 2 * call('HLEN', K .. 'jobs') + 64 then return end
+  local ids = call('LPOP', K .. 'order', 500)
+  local position = tonumber(call('HGET', K .. 'meta', 'o') or '0')
+  for index, raw in ipairs(readAll(K .. 'jobs', ids)) do
+    if raw then call('ZADD', K .. 'old', position + index, ids[index]) end
+  end
+  call('HSET', K .. 'meta', 'o', text(position + #ids))
+end
+
+function E.forget()
+  forgetKeys()
+  forgetStarts()
+  trimOrder()
+  for day = 3, 9 do call('DEL', K .. 'gone:' .. text(math.floor(now / dayMs) - day)) end
+  for _, minute in ipairs(call('ZRANGEBYSCORE', K .. 'minutes', '-inf', text(now / 60000 - 14 * 1440), 'LIMIT', 0, 20)) do
+    call('DEL', K .. 'minute:' .. minute)
+    call('ZREM', K .. 'minutes', minute)
+  end
+  local listeners = call('HGETALL', K .. 'listeners')
+  for index = 1, #listeners, 2 do
+    if tonumber(listeners[index + 1]) <= mono then call('HDEL', K .. 'listeners', listeners[index]) end
+  end
+end

@@ -1,0 +1,212 @@
+-- Who waits for whom. An edge is open until its member is final; a waiter with no open edge moves on.
+-- Edges and lists of waiters are named by the job's own number: ids may be used again.
+--   edges:<waiter>     index -> open(0/1), otherwise(c/r), member's number(15), member's id
+--   waiters:<member>   list of: waiter's number(15), index(6), waiter's id
+local atOnce = 500
+
+local function edgesOf(job)
+  if not job.f.w then return {} end
+  local values, fields = {}, {}
+  for index = 1, job.f.w do fields[index] = index - 1 end
+  local raws, ids = readAll(K .. 'edges:' .. job.seq, fields), {}
+  for index, raw in ipairs(raws) do
+    local edge = { index = index - 1, open = sub(raw, 1, 1) == '1', otherwise = sub(raw, 2, 2), seq = sub(raw, 3, 17), id = sub(raw, 18) }
+    values[index], ids[index] = edge, edge.id
+  end
+  E.loadAll(ids)
+  return values
+end
+
+local function write(job, edge)
+  call('HSET', K .. 'edges:' .. job.seq, edge.index, (edge.open and '1' or '0') .. edge.otherwise .. edge.seq .. edge.id)
+end
+
+local function addEdge(job, member, otherwise)
+  local edge = { index = job.f.w or 0, open = not E.isFinal(member), otherwise = otherwise, seq = member.seq, id = member.id }
+  write(job, edge)
+  job.f.w = edge.index + 1
+  call('RPUSH', K .. 'waiters:' .. member.seq, job.seq .. format('%06d', edge.index) .. job.id)
+  if not member.f.wt then
+    member.f.wt = 1
+    E.touch(member)
+  end
+  if edge.open then job.f.pn = (job.f.pn or 0) + 1 end
+  E.touch(job)
+end
+
+local function isThere(edge) return E.same(edge.id, edge.seq) end
+
+-- The first member whose end forbids this job to run.
+function E.cancellingMember(job)
+  for _, edge in ipairs(edgesOf(job)) do
+    local member = edge.otherwise == 'c' and isThere(edge)
+    if member and E.isFinal(member) and member.state ~= 's' then return edge.id end
+  end
+end
+
+-- Makes a new job wait. Returns the first member that cancels it at once, if one does.
+function E.waitFor(job, on, otherwise)
+  local seen, cancelledBy = {}, nil
+  E.loadAll(on)
+  for _, id in ipairs(on) do
+    if not seen[id] then
+      seen[id] = true
+      local member = E.load(id)
+      addEdge(job, member, otherwise)
+      if otherwise == 'c' and E.isFinal(member) and member.state ~= 's' then cancelledBy = cancelledBy or id end
+    end
+  end
+  return cancelledBy
+end
+
+-- Makes a running job wait for jobs it has started, whatever becomes of them. Unknown ones are ignored.
+function E.waitMore(job, on)
+  local known = {}
+  for _, edge in ipairs(edgesOf(job)) do known[edge.id .. edge.seq] = edge end
+  E.loadAll(on)
+  for _, id in ipairs(on) do
+    local member = E.load(id)
+    local edge = member and known[id .. member.seq]
+    if member and member ~= job and not edge then
+      addEdge(job, member, 'r')
+      known[id .. member.seq] = { open = true }
+    elseif edge and not edge.open and not E.isFinal(member) then
+      edge.open, edge.otherwise = true, 'r'
+      write(job, edge)
+      job.f.pn = (job.f.pn or 0) + 1
+    end
+  end
+end
+
+-- Lets a blocked job with nothing left to wait for go on: to its time, its lane or its line.
+function E.moveOn(job)
+  if job.state ~= 'b' or (job.f.pn or 0) > 0 or job.f.h then return end
+  local due = job.f.du and tonumber(job.f.du)
+  if due and due > now then return E.schedule(job, due) end
+  E.lineUp(job)
+  E.tell('ready', job)
+end
+
+local function mark(kind, member)
+  local last = call('LLEN', K .. 'waiters:' .. member.seq)
+  if last == 0 then return end
+  call('RPUSH', K .. 'cascades', kind .. member.seq .. format('%06d%06d', 0, last) .. member.id)
+  E.marked = true
+end
+
+function E.markWaiters(member, succeeded)
+  if member.f.wt then mark(succeeded and 's' or 'f', member) end
+end
+
+-- A final job goes on: those that were cancelled because of it wait for it again.
+function E.markReopened(member)
+  if member.f.wt then mark('o', member) end
+end
+
+-- The list of waiters of a job that is erased goes once all that was marked before has been followed.
+function E.forgetWaiters(member)
+  call('RPUSH', K .. 'cascades', 'x' .. member.seq .. format('%06d%06d', 0, 0) .. member.id)
+  E.marked = true
+end
+
+-- A job started again by hand waits for nothing more.
+function E.closeEdges(job)
+  for _, edge in ipairs(edgesOf(job)) do
+    if edge.open then
+      edge.open = false
+      write(job, edge)
+    end
+  end
+  job.f.pn = nil
+end
+
+local function blockAgain(job, memberId)
+  if job.state ~= 'c' or job.f.b ~= memberId then return false end
+  local other = E.cancellingMember(job)
+  E.touch(job)
+  if other then
+    job.f.b = other
+    return true
+  end
+  E.reopen(job)
+  E.setState(job, 'b')
+  job.f.pn = nil
+  for _, edge in ipairs(edgesOf(job)) do
+    local member = isThere(edge)
+    edge.open = member and not E.isFinal(member) or false
+    write(job, edge)
+    if edge.open then job.f.pn = (job.f.pn or 0) + 1 end
+  end
+  E.tell('blocked', job)
+  E.markReopened(job)
+  return true
+end
+
+-- False where it leads nowhere: since it was marked the member was retried, the waiter removed, or the edge counted.
+local function follow(kind, memberSeq, memberId, entry)
+  local job = E.same(sub(entry, 22), sub(entry, 1, 15))
+  local member = E.same(memberId, memberSeq)
+  if not job or (not member or E.isFinal(member)) == (kind == 'o') then return false end
+  if kind == 'o' then return blockAgain(job, memberId) end
+
+  local index = tonumber(sub(entry, 16, 21))
+  local raw = call('HGET', K .. 'edges:' .. job.seq, index)
+  if not raw or sub(raw, 1, 1) == '0' then return false end
+  call('HSET', K .. 'edges:' .. job.seq, index, '0' .. sub(raw, 2))
+  job.f.pn = job.f.pn > 1 and job.f.pn - 1 or nil
+  E.touch(job)
+  if job.state ~= 'b' then return true end
+  if kind == 's' or sub(raw, 2, 2) == 'r' then E.moveOn(job) else E.finish(job, 'c', { because = memberId }) end
+  return true
+end
+
+-- Follows at most `limit` edges that still lead somewhere, first in, first out.
+function E.spread(limit)
+  local followed = 0
+  limit = limit or atOnce
+  while followed < limit do
+    local raw = call('LPOP', K .. 'cascades')
+    if not raw then break end
+    local kind, seq, id = sub(raw, 1, 1), sub(raw, 2, 16), sub(raw, 29)
+    if kind == 'x' then call('DEL', K .. 'waiters:' .. seq) end
+    local from, last = tonumber(sub(raw, 17, 22)), tonumber(sub(raw, 23, 28))
+    local to = math.min(last, from + limit - followed)
+    local entries, ids = to > from and call('LRANGE', K .. 'waiters:' .. seq, from, to - 1) or {}, {}
+    for index, entry in ipairs(entries) do ids[index] = sub(entry, 22) end
+    E.loadAll(ids)
+    for _, entry in ipairs(entries) do
+      if follow(kind, seq, id, entry) then followed = followed + 1 end
+    end
+    if to < last then call('LPUSH', K .. 'cascades', kind .. seq .. format('%06d%06d', to, last) .. id) end
+  end
+  E.marked = false
+  return followed
+end
+
+-- What this call has marked, as far as one call goes.
+function E.spreadMarked()
+  if E.marked then E.spread() end
+end
+
+function E.neededByOthers(job)
+  if not job.f.wt then return false end
+  for _, entry in ipairs(call('LRANGE', K .. 'waiters:' .. job.seq, 0, -1)) do
+    local waiter = E.same(sub(entry, 22), sub(entry, 1, 15))
+    if waiter and not E.isFinal(waiter) then return true end
+  end
+  return false
+end
+
+-- Final members in index order, each as index, id, state, result, error; and where the next page begins.
+function E.members(job, from, limit, bytes)
+  local list, size = {}, 0
+  for _, edge in ipairs(edgesOf(job)) do
+    local member = edge.index >= from and isThere(edge)
+    if member and E.isFinal(member) then
+      size = size + #(member.result or '') + 100
+      if #list >= limit or size > bytes then return list, edge.index end
+      list[#list + 1] = { edge.index, edge.id, member.state, member.result or '', member.f.e or '' }
+    end
+  end
+  return list, ''
+end

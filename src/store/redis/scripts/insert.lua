@@ -1,0 +1,16 @@
+-- Calls of jobs that ask for more than to be run. ARGV: now, monotonic, calls as JSON: how many jobs each
+-- has; then id, rank, kind, input, extras, features (JSON or '') of each job.
+local answers, at = {}, 4
+for index, size in ipairs(cjson.decode(ARGV[3])) do
+  local jobs = {}
+  for job = 1, size do
+    jobs[job] = {
+      id = ARGV[at], rank = tonumber(ARGV[at + 1]), kind = ARGV[at + 2], input = ARGV[at + 3], extras = ARGV[at + 4],
+      features = ARGV[at + 5] == '' and {} or cjson.decode(ARGV[at + 5]),
+    }
+    at = at + 6
+  end
+  answers[index] = E.insertCall(jobs)
+end
+E.flush()
+return answers

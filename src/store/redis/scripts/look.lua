@@ -1,0 +1,118 @@
+-- Everything that only reads, and small things beside. ARGV: now, monotonic, what, and its own.
+local what = ARGV[3]
+
+-- A job as it is told to readers: id, record, and of a running one claim, incarnation and start.
+local function shown(id)
+  local job = E.load(id)
+  if not job then return { id } end
+  if job.state ~= 'u' then return { id, E.encode(job) } end
+  local known = E.claim(job.claim)
+  return { id, E.encode(job), job.claim, known.life, known.at }
+end
+
+local function wasPruned(id)
+  for day = math.floor(now / 86400000) - 2, math.floor(now / 86400000) do
+    if call('SISMEMBER', K .. 'gone:' .. text(day), id) == 1 then return true end
+  end
+  return false
+end
+
+local function shownOrGone(id)
+  local answer = shown(id)
+  if #answer == 1 and wasPruned(id) then answer = { id, 'gone' } end
+  return answer
+end
+
+local function showAll(from)
+  local ids, answers = {}, {}
+  for index = from, #ARGV do ids[#ids + 1] = ARGV[index] end
+  E.loadAll(ids)
+  for index, id in ipairs(ids) do answers[index] = shownOrGone(id) end
+  return answers
+end
+
+if what == 'get' then return showAll(4) end
+if what == 'snapshot' then return { call('HGET', K .. 'meta', 'e') or '0', showAll(4) } end
+
+-- Registers a waiter for the ends of these jobs, unless some have ended. ARGV[4]: its handle.
+if what == 'settled' then
+  local answers, open = showAll(5), {}
+  for _, answer in ipairs(answers) do
+    local job = E.load(answer[1])
+    if job and not E.isFinal(job) then open[#open + 1] = job.id end
+  end
+  for index, known in ipairs(readAll(K .. 'watch', open)) do
+    if not known or not find(' ' .. known .. ' ', ' ' .. ARGV[4] .. ' ', 1, true) then
+      call('HSET', K .. 'watch', open[index], known and (known .. ' ' .. ARGV[4]) or ARGV[4])
+    end
+  end
+  return answers
+end
+
+if what == 'history' then
+  local job = E.load(ARGV[4])
+  if not job then return false end
+  return { call('LRANGE', K .. 'attempts:' .. job.seq, 0, -1), call('LRANGE', K .. 'log:' .. job.seq, 0, -1) }
+end
+
+if what == 'members' then
+  local job = E.load(ARGV[4])
+  if not job then return { {}, '' } end
+  local members, rest = E.members(job, tonumber(ARGV[5]), 500, 4 * 1024 * 1024)
+  return { members, rest }
+end
+
+-- ARGV: before which position, how many to look at, number of the last job that was shown or ''. Answers the jobs and the position where it ended, 0 at the oldest.
+if what == 'find' then
+  local offset, number = tonumber(call('HGET', K .. 'meta', 'o') or '0'), tonumber(ARGV[5])
+  local last = offset + call('LLEN', K .. 'order')
+  local before = ARGV[4] == '' and last + 1 or math.min(tonumber(ARGV[4]), last + 1)
+  local ids, answers, position = {}, {}, before
+  if before - 1 > offset then
+    local from = math.max(0, before - 1 - offset - number)
+    local part = call('LRANGE', K .. 'order', from, before - 2 - offset)
+    for index = #part, 1, -1 do ids[#ids + 1] = { part[index], offset + from + index } end
+    position = offset + from + 1
+  else
+    local part = call('ZREVRANGEBYSCORE', K .. 'old', '(' .. text(before), '-inf', 'WITHSCORES', 'LIMIT', 0, number)
+    for index = 1, #part, 2 do ids[#ids + 1] = { part[index], tonumber(part[index + 1]) } end
+    position = #ids > 0 and ids[#ids][2] or 1
+  end
+  local names = {}
+  for index, each in ipairs(ids) do names[index] = each[1] end
+  E.loadAll(names)
+  -- Numbers fall from newest to oldest. One that rises is that of an id used again, which stands at its later place.
+  local lastSeq = ARGV[6] == '' and '999999999999999' or ARGV[6]
+  for _, each in ipairs(ids) do
+    local job = E.load(each[1])
+    if job and job.seq < lastSeq then
+      lastSeq = job.seq
+      answers[#answers + 1] = { text(each[2]), job.seq, shown(each[1]) }
+    end
+  end
+  local older = position > offset + 1 or (position > 1 and call('ZCOUNT', K .. 'old', '-inf', '(' .. text(position)) > 0)
+  return { answers, older and text(position) or '0', lastSeq }
+end
+
+if what == 'counts' then return { call('HGETALL', K .. 'counts'), call('HGETALL', K .. 'queues') } end
+
+if what == 'stats' then
+  local rows = {}
+  for _, minute in ipairs(call('ZRANGEBYSCORE', K .. 'minutes', ARGV[4], ARGV[5])) do
+    rows[#rows + 1] = { minute, call('HGETALL', K .. 'minute:' .. minute) }
+  end
+  return rows
+end
+
+if what == 'workers' then
+  local rows = {}
+  for index, life in ipairs(E.lives()) do
+    local running = 0
+    for _, claim in ipairs(call('SMEMBERS', K .. 'held:' .. life.id)) do
+      running = running + tonumber(call('HGET', K .. 'left', claim) or '0')
+    end
+    rows[index] = { life.id, call('HGET', K .. 'workers', life.id), format('%.17g', math.max(0, life.deadline - mono)), running }
+  end
+  return rows
+end
+return false

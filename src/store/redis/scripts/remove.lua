@@ -1,0 +1,24 @@
+-- ARGV: now, monotonic, then ids.
+local answers = {}
+for index = 3, #ARGV do
+  local job = E.load(ARGV[index])
+  local answer = 'removed'
+  if not job then
+    answer = 'unknown'
+  elseif job.state == 'u' then
+    answer = 'running'
+  else
+    if not E.isFinal(job) then E.finish(job, 'c') end
+    E.freeKey(job)
+    E.erase(job)
+    E.tell('removed', job)
+    E.ended[#E.ended + 1] = job.id
+    for day = math.floor(now / 86400000) - 2, math.floor(now / 86400000) do
+      call('SREM', K .. 'gone:' .. text(day), job.id)
+    end
+    E.spreadMarked()
+  end
+  answers[#answers + 1] = answer
+end
+E.flush()
+return answers

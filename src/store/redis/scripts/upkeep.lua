@@ -1,0 +1,91 @@
+-- What nobody asks for and time brings. ARGV: now, monotonic, promote, rescue, expire, spread, prune, a
+-- spare id, errors of jobs whose worker was lost, by crashes (JSON).
+local limits = {}
+for index = 1, 5 do limits[index] = tonumber(ARGV[2 + index]) end
+E.spareId = ARGV[8]
+local errors = cjson.decode(ARGV[9])
+
+-- Silence of the store is not silence of its workers: each lease by itself is extended instead of judged.
+local function extendAfterSilence()
+  local stamp = tonumber(call('HGET', K .. 'meta', 's') or nil)
+  local silence, extended = stamp and mono - stamp or math.huge, false
+  for _, life in ipairs(E.lives()) do
+    if silence < 0 or silence > math.max(life.lease, 8000) / 2 then
+      E.renew(life)
+      extended = true
+    end
+  end
+  return extended
+end
+
+local function promote(limit)
+  local due = call('ZRANGEBYSCORE', K .. 'due', '-inf', nowText, 'LIMIT', 0, limit)
+  local ids = {}
+  for index, member in ipairs(due) do ids[index] = sub(member, 16) end
+  E.loadAll(ids)
+  for _, id in ipairs(ids) do
+    local job = E.load(id)
+    E.withdraw(job)
+    E.lineUp(job)
+    E.tell('ready', job)
+  end
+  return #ids
+end
+
+local function expireOverdue(limit)
+  local members = call('ZRANGEBYSCORE', K .. 'expiries', '-inf', nowText, 'LIMIT', 0, limit)
+  for _, member in ipairs(members) do E.expire(E.load(sub(member, 16))) end
+  return #members
+end
+
+-- Marks the silent gone first, so that nothing they still send is accepted.
+local function loseSilent()
+  for _, life in ipairs(E.lives()) do
+    if life.deadline <= mono then
+      local held, entries = E.heldBy(life.id), {}
+      table.sort(held, function(a, b) return a.seq < b.seq end)
+      for index, job in ipairs(held) do entries[index] = job.claim .. ':' .. job.id end
+      push(K .. 'lost', entries)
+      E.markGone(life.id)
+    end
+  end
+end
+
+local function rescueJob(job)
+  E.tally(job.task, 'k', 0)
+  local known = E.claim(job.claim)
+  E.letGo(job)
+  E.dropExpiry(job)
+  job.f.c = (job.f.c or 0) + 1
+  if job.f.cr then return E.finish(job, 'c') end
+  if job.f.on or job.f.c > 2 then return E.finishWith(job, 'f', { error = errors[math.min(job.f.c, 3)] }) end
+  E.lineUpAgain(job)
+  E.tell('rescued', job)
+end
+
+local function rescue(limit)
+  local done = 0
+  while done < limit do
+    local entry = call('LPOP', K .. 'lost')
+    if not entry then break end
+    local colon = find(entry, ':', 1, true)
+    local claim, job = sub(entry, 1, colon - 1), E.load(sub(entry, colon + 1))
+    if job and job.state == 'u' and job.claim == claim then
+      rescueJob(job)
+      done = done + 1
+    end
+  end
+  return done
+end
+
+local extended = extendAfterSilence()
+local promoted, expired = promote(limits[1]), expireOverdue(limits[3])
+loseSilent()
+local rescued = rescue(limits[2])
+local spread = E.spread(limits[4])
+local pruned = E.prune(limits[5])
+E.forget()
+call('HSET', K .. 'meta', 's', format('%.17g', mono))
+E.flush()
+local more = promoted >= limits[1] or rescued >= limits[2] or expired >= limits[3] or spread >= limits[4] or pruned >= limits[5]
+return { more and 1 or 0, promoted, rescued, expired, spread, pruned, extended and 1 or 0, E.nextDue() }
