@@ -205,6 +205,7 @@ export class Crew {
   }
 
   #goesOn(run: Run): void {
+    run.goesOn = true
     this.#runs.set(run.id, run)
     this.#now = this.#runtime.env.monotonic()
     const { timeoutMs } = run.definition
@@ -263,6 +264,6 @@ export class Crew {
     run.closed = true
     if (goesOn) run.slots.zombies++
     if (run.deadline) this.#deadlines.remove(run, run.deadline)
-    if (this.#runs.get(run.id) === run) this.#runs.delete(run.id)
+    if (run.goesOn && this.#runs.get(run.id) === run) this.#runs.delete(run.id)
   }
 }

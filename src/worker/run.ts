@@ -43,6 +43,8 @@ export class Run implements JobContext {
   closed = false
   /** Its handler has ended. */
   over = false
+  /** Its handler has returned before it ended. */
+  goesOn = false
   deadline = 0
   /** How it has ended if the transaction that `succeed` was called in is committed. Only the store knows. */
   completed: OutcomeEnd | undefined
