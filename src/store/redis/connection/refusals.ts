@@ -22,6 +22,8 @@ const codes: Readonly<Record<string, Refusal>> = {
   UNBLOCKED: 'moved',
   NOSCRIPT: 'unloaded',
   OOM: 'full',
+  // It cannot write to its disk, and so takes no writes at all.
+  MISCONF: 'refused',
 }
 
 /** Redis 7 names the script behind what was refused to it, Redis 6 before that. */
