@@ -1,33 +1,42 @@
 /** What one child process is told to do, and how it and the process that started it talk. */
-import type { EngineName } from './engines/engine.ts'
+import type { SideName } from './sides/names.ts'
 
 export const stageNames = [
   'fill',
   'drain',
+  'drain-by',
+  'crew',
   'enqueue-many',
   'enqueue-single',
   'together',
   'consume',
   'produce',
   'latency',
+  'latency-p99',
   'latency-across',
+  'latency-across-p99',
   'trickle',
   'idle',
   'hold',
   'claims',
   'memory',
+  'server-enqueue',
+  'server-run',
+  'server-bytes',
 ] as const
 export type StageName = (typeof stageNames)[number]
 
 export interface Assignment {
   stage: StageName
-  engine: EngineName
-  /** A folder for engines on files, an address for those on Redis. */
+  side: SideName
+  /** A folder for engines on files, an address for those on servers. */
   store: string
   jobs: number
   loaded: boolean
   /** For jobs that are not to run during the measurement. */
   delayMs?: number
+  /** Over how many processes the work goes, where a stage starts several. */
+  workers?: number
 }
 
 /** A child's side of the talk. */

@@ -1,10 +1,13 @@
 /** Where and with what the figures were taken: without it they mean nothing. */
-import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { type EngineName, loadEngine } from './engines/engine.ts'
+import type { Contender } from './figures/figure.ts'
 import { median } from './order.ts'
+import { type Python, pythonSettings } from './python/python.ts'
+import { type EngineName, isPython, type SideName } from './sides/names.ts'
+import { loadSide } from './sides/side.ts'
+import type { Stores } from './stores/stores.ts'
 import { monotonicMs } from './work.ts'
 
 export interface Machine {
@@ -15,14 +18,25 @@ export interface Machine {
   settings: Record<string, string>
 }
 
-export async function describeMachine(
-  engines: readonly EngineName[],
-  folder: string,
-  redis: string | undefined,
-): Promise<Machine> {
+export interface Present {
+  contenders: readonly Contender[]
+  stores: Partial<Record<EngineName, Stores>>
+  folder: string
+  python: Python | undefined
+}
+
+/** What each side is made of, besides its own name where that is a package. */
+const packages: Partial<Record<SideName, readonly string[]>> = {
+  plainjob: ['plainjob', 'better-sqlite3'],
+  bullmq: ['bullmq', 'ioredis'],
+  'graphile-worker': ['graphile-worker', 'pg'],
+  'pg-boss': ['pg-boss', 'pg'],
+}
+
+export async function describeMachine({ contenders, stores, folder, python }: Present): Promise<Machine> {
   const cpus = os.cpus()
-  const settings: Record<string, string> = {}
-  for (const engine of engines) settings[engine] = (await loadEngine(engine)).settings
+  const engines = Object.entries(stores)
+  const sides = [...new Set(contenders.map(({ side }) => side))]
 
   return {
     machine: `${cpus.length} x ${cpus[0]?.model ?? 'unknown'}, ${Math.round(os.totalmem() / 2 ** 30)} GiB, ${os.type()} ${os.release()}`,
@@ -30,12 +44,25 @@ export async function describeMachine(
     disk: `a write of 4 KiB and fdatasync takes ${syncMs(folder).toFixed(2)} ms (median of 100)`,
     versions: {
       node: process.versions.node,
-      'node:sqlite': process.versions.sqlite ?? 'unknown',
-      ...(engines.includes('plainjob') && packageVersions(['plainjob', 'better-sqlite3'])),
-      ...(redis !== undefined && { ...packageVersions(['bullmq', 'ioredis']), redis: redisVersion(redis) }),
+      ...Object.fromEntries(engines.map(([engine, { version }]) => [engine, version])),
+      ...packageVersions(sides.flatMap((side) => packages[side] ?? [])),
+      ...(sides.some(isPython) && python?.versions),
     },
-    settings,
+    settings: {
+      ...Object.fromEntries(engines.map(([engine, { settings }]) => [engine, settings])),
+      ...(await settingsOf(contenders)),
+    },
   }
+}
+
+async function settingsOf(contenders: readonly Contender[]): Promise<Record<string, string>> {
+  const settings: Record<string, string> = {}
+  for (const { side, engine } of contenders) {
+    const text = isPython(side) ? pythonSettings[side] : (await loadSide(side)).settings[engine]
+    settings[side === 'errand' ? `errand, ${engine}` : side] = text ?? 'as it comes'
+  }
+
+  return settings
 }
 
 function packageVersions(names: readonly string[]): Record<string, string> {
@@ -47,10 +74,6 @@ function packageVersions(names: readonly string[]): Record<string, string> {
   }
 
   return Object.fromEntries(names.map((name) => [name, version(name)]))
-}
-
-function redisVersion(program: string): string {
-  return /v=(\S+)/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[1] ?? 'unknown'
 }
 
 function syncMs(folder: string): number {

@@ -3,33 +3,40 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { findRedis } from '../test/servers.ts'
-import { type EngineName, engineNames } from './engines/engine.ts'
-import { type Figure, figures, fullSizes, quickSizes } from './figures.ts'
+import { type Contender, type Figure, fullSizes, quickSizes } from './figures/figure.ts'
+import { figures } from './figures/figures.ts'
 import { describeMachine } from './machine.ts'
-import { measure, type Run } from './measure.ts'
+import { measure, presentIn, type Run } from './measure.ts'
+import { findPython } from './python/python.ts'
 import { machineText, rows, tableHead, tableText } from './report.ts'
+import { engineNames, isPython, sideNames } from './sides/names.ts'
+import { durabilities } from './stores/redis.ts'
+import { openStores, type StoreOptions } from './stores/stores.ts'
 
 const usage = `npm run bench -- [options] [figure ...]
 
 Measures the figures whose names begin with one of the words given, or all.
 
-  --quick          small sizes, fewer pairs: all within five minutes
-  --json           a line of JSON for each row; machine, versions and settings go to stderr
-  --pairs <n>      how often each side is measured (default 5, with --quick 2)
-  --sides <names>  only these, such as errand,bullmq (default errand,plainjob,bullmq)
-  --folder <path>  where the stores are (default bench/.stores)
-  --list           the names of the figures
+  --engine <names>     what Errand runs on (default ${engineNames.join(',')})
+  --quick              small sizes, fewer pairs
+  --json               a line of JSON for each row; machine, versions and settings go to stderr
+  --pairs <n>          how often each side is measured (default 5, with --quick 2)
+  --sides <names>      only these (default ${sideNames.join(',')})
+  --durability <name>  Redis's appendonly, for all sides: ${durabilities.join(', ')} (default no)
+  --folder <path>      where stores in files are (default bench/.stores)
+  --list               the names of the figures
 
 A row that misses its target says so; the exit code stays 0. It is 1 when a figure could not be measured.`
 
 const { values: options, positionals: words } = parseArgs({
   allowPositionals: true,
   options: {
+    engine: { type: 'string', default: engineNames.join(',') },
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     pairs: { type: 'string' },
-    sides: { type: 'string', default: engineNames.join(',') },
+    sides: { type: 'string', default: sideNames.join(',') },
+    durability: { type: 'string', default: 'no' },
     folder: { type: 'string', default: path.join(import.meta.dirname, '.stores') },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -38,36 +45,71 @@ const { values: options, positionals: words } = parseArgs({
 
 async function main(): Promise<void> {
   const sizes = options.quick ? quickSizes : fullSizes
-  const all = figures(sizes)
+  const all = figures(readNames('engine', options.engine, engineNames), sizes)
   const wanted = all.filter(({ name }) => words.length === 0 || words.some((word) => name.startsWith(word)))
-  const sides = readSides(options.sides)
-  const pairs = Number(options.pairs ?? (options.quick ? 2 : 5))
 
   if (options.help) return console.log(usage)
-  if (options.list) return console.log(all.map(({ name, says }) => `${name.padEnd(24)} ${says}`).join('\n'))
+  if (options.list) return console.log(all.map(listed).join('\n'))
   if (wanted.length === 0) throw new Error(`No figure begins with "${words.join('" or "')}". See --list.`)
-  if (!(Number.isInteger(pairs) && pairs > 0))
-    throw new Error(`Expected --pairs to be a whole number, got "${options.pairs}".`)
 
-  const redis = sides.includes('bullmq') ? await findRedis() : undefined
-  const engines = sides.filter((side) => side !== 'bullmq' || redis !== undefined)
+  await measureAll(wanted, sizes.backlog)
+}
 
+async function measureAll(wanted: readonly Figure[], backlogJobs: number): Promise<void> {
+  const pairs = readPairs()
+  const [durability] = readNames('durability', options.durability, durabilities)
+  const folder = makeFolder()
+  const { contenders, python } = await contendersOf(wanted)
+  const stores = await openStoresOf(contenders, { folder, durability: durability! })
+  const run: Run = { pairs, sides: new Set(contenders.map(({ side }) => side)), stores, backlogJobs, progress }
+
+  const machine = await describeMachine({ contenders, stores, folder, python })
+  const head = `${machineText(machine)}\nmedians of ${pairs} turns a side\n`
+  if (options.json) console.error(head)
+  else console.log(`${head}\n${tableHead}`)
+
+  for (const figure of wanted) await report(figure, run)
+  for (const each of Object.values(stores)) await each.close()
+  progress('')
+  warnOfLoad()
+}
+
+function listed({ engine, name, says }: Figure): string {
+  return `${engine.padEnd(9)} ${name.padEnd(28)} ${says}`
+}
+
+function makeFolder(): string {
   fs.mkdirSync(options.folder, { recursive: true })
   const folder = fs.mkdtempSync(path.join(options.folder, 'run-'))
   process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }))
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
 
-  const head = `${machineText(await describeMachine(engines, folder, redis))}\nmedians of ${pairs} turns a side\n`
-  if (options.json) console.error(head)
-  else console.log(`${head}\n${tableHead}`)
-
-  const run: Run = { folder, pairs, engines, redis, backlogJobs: sizes.backlog, progress }
-  for (const figure of wanted) await report(figure, run)
-  progress('')
-  warnOfLoad()
+  return folder
 }
 
-/** Two sides of unequal need suffer unequally: Redis and its worker want two cores, the others one. */
+/** Those that were asked for, without what cannot be had here. */
+async function contendersOf(wanted: readonly Figure[]) {
+  const asked = readNames('side', options.sides, sideNames)
+  const all = wanted.flatMap(({ ours, beside }) => [ours, ...beside.map(({ contender }) => contender)])
+  const contenders = all.filter(({ side }) => asked.includes(side))
+  const python = contenders.some(({ side }) => isPython(side)) ? await findPython() : undefined
+  // For the children that are such a side.
+  if (python !== undefined) process.env.PYTHON = python.program
+
+  return { contenders: contenders.filter(({ side }) => python !== undefined || !isPython(side)), python }
+}
+
+async function openStoresOf(contenders: readonly Contender[], storeOptions: StoreOptions): Promise<Run['stores']> {
+  const stores: Run['stores'] = {}
+  for (const engine of new Set(contenders.map((contender) => contender.engine))) {
+    const opened = await openStores(engine, storeOptions)
+    if (opened) stores[engine] = opened
+  }
+
+  return stores
+}
+
+/** Two sides of unequal need suffer unequally: a server and its worker want two cores, the others one. */
 function warnOfLoad(): void {
   const [, load] = os.loadavg()
   if (load! > os.cpus().length * 1.25)
@@ -75,8 +117,7 @@ function warnOfLoad(): void {
 }
 
 async function report(figure: Figure, run: Run): Promise<void> {
-  const engines = [figure.ours, ...figure.beside.map(({ contender }) => contender)].map(({ engine }) => engine)
-  if (!engines.some((engine) => run.engines.includes(engine))) return
+  if (presentIn(run, figure).length === 0) return
 
   try {
     const found = rows(figure, await measure(figure, run))
@@ -84,17 +125,27 @@ async function report(figure: Figure, run: Run): Promise<void> {
     console.log(options.json ? found.map((row) => JSON.stringify(row)).join('\n') : tableText(figure, found))
   } catch (error) {
     progress('')
-    console.error(`${figure.name} could not be measured: ${error instanceof Error ? error.message : String(error)}`)
+    const reason = error instanceof Error ? error.message : String(error)
+    console.error(`${figure.engine} ${figure.name} could not be measured: ${reason}`)
     process.exitCode = 1
   }
 }
 
-function readSides(text: string): EngineName[] {
-  const names = text.split(',')
-  const unknown = names.find((name) => !engineNames.some((known) => known === name))
-  if (unknown !== undefined) throw new Error(`Unknown side "${unknown}". There are: ${engineNames.join(', ')}.`)
+function readPairs(): number {
+  const pairs = Number(options.pairs ?? (options.quick ? 2 : 5))
+  if (!(Number.isInteger(pairs) && pairs > 0))
+    throw new Error(`Expected --pairs to be a whole number, got "${options.pairs}".`)
 
-  return engineNames.filter((name) => names.includes(name))
+  return pairs
+}
+
+/** In the order of the known ones. */
+function readNames<T extends string>(what: string, text: string, known: readonly T[]): T[] {
+  const names = text.split(',')
+  const unknown = names.find((name) => !known.some((each) => each === name))
+  if (unknown !== undefined) throw new Error(`Unknown ${what} "${unknown}". There are: ${known.join(', ')}.`)
+
+  return known.filter((name) => names.includes(name))
 }
 
 /** What is being done now, on a terminal only, overwritten by what comes next. */

@@ -20,3 +20,10 @@ export function median(values: readonly number[]): number {
 
   return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2
 }
+
+/** The smallest value that at least `percent` of a hundred are not above. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+
+  return sorted[Math.ceil((sorted.length * percent) / 100) - 1] ?? NaN
+}

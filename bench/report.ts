@@ -1,11 +1,13 @@
 /** From medians to the rows that are printed. */
-import type { Figure, Target } from './figures.ts'
+import type { Figure, Target } from './figures/figure.ts'
 import type { Machine } from './machine.ts'
 import type { Medians } from './measure.ts'
+import type { EngineName } from './sides/names.ts'
 
 /** One line of `--json`. What was not measured or not promised is null. */
 export interface Row {
-  engine: 'sqlite'
+  /** What Errand ran on. */
+  engine: EngineName
   figure: string
   ours: number | null
   /** Whom `value` belongs to. */
@@ -22,7 +24,7 @@ export interface Row {
 
 export function rows(figure: Figure, medians: Medians): Row[] {
   const ours = rounded(medians.get(figure.ours))
-  const shared = { engine: 'sqlite', figure: figure.name, ours, unit: figure.unit } as const
+  const shared = { engine: figure.engine, figure: figure.name, ours, unit: figure.unit }
   const alone: Row = { ...shared, peer: null, value: null, ratio: null, ...judged(ours, figure.limit) }
   const beside = figure.beside.map(({ contender, ratio: target }): Row => {
     const value = rounded(medians.get(contender))
@@ -51,17 +53,19 @@ function rounded(value: number | undefined): number | null {
 
 export function machineText({ machine, load, disk, versions, settings }: Machine): string {
   const list = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
-  const lines = [`machine   ${machine}`, `load      ${load}`, `disk      ${disk}`, `versions  ${list.join(', ')}`]
+  const lines = { machine, load, disk, versions: list.join(', '), ...settings }
 
-  return [...lines, ...Object.entries(settings).map(([name, text]) => `${name.padEnd(9)} ${text}`)].join('\n')
+  return Object.entries(lines)
+    .map(([name, text]) => `${name.padEnd(17)} ${text}`)
+    .join('\n')
 }
 
-const columns = [24, 12, 12, 12, 8, 15] as const
+const columns = [24, 12, 17, 12, 8, 15] as const
 
 export const tableHead = line(['figure', 'ours', 'peer', 'its figure', 'ratio', 'target', ''])
 
 export function tableText(figure: Figure, figureRows: readonly Row[]): string {
-  return [`${figure.name}: ${figure.says} (${figure.unit})`, ...figureRows.map(rowText)].join('\n')
+  return [`${figure.engine} ${figure.name}: ${figure.says} (${figure.unit})`, ...figureRows.map(rowText)].join('\n')
 }
 
 function rowText(row: Row): string {

@@ -5,18 +5,25 @@ import { type Assignment, type Message, type Parent, type Stage, type StageName 
 const stages: Record<StageName, () => Promise<Stage>> = {
   fill: async () => (await import('./stages/fill.ts')).fill,
   drain: async () => (await import('./stages/drain.ts')).drain,
+  'drain-by': async () => (await import('./stages/drain-by.ts')).drainBy,
+  crew: async () => (await import('./stages/drain-by.ts')).crew,
   'enqueue-many': async () => (await import('./stages/enqueue.ts')).enqueueMany,
   'enqueue-single': async () => (await import('./stages/enqueue.ts')).enqueueSingle,
   together: async () => (await import('./stages/together.ts')).together,
   consume: async () => (await import('./stages/together.ts')).consume,
   produce: async () => (await import('./stages/together.ts')).produce,
   latency: async () => (await import('./stages/latency.ts')).latency,
+  'latency-p99': async () => (await import('./stages/latency.ts')).latencyP99,
   'latency-across': async () => (await import('./stages/latency.ts')).latencyAcross,
+  'latency-across-p99': async () => (await import('./stages/latency.ts')).latencyAcrossP99,
   trickle: async () => (await import('./stages/latency.ts')).trickle,
   idle: async () => (await import('./stages/idle.ts')).idle,
   hold: async () => (await import('./stages/hold.ts')).hold,
   claims: async () => (await import('./stages/backlog.ts')).claims,
   memory: async () => (await import('./stages/backlog.ts')).memory,
+  'server-enqueue': async () => (await import('./stages/redis-server.ts')).serverEnqueue,
+  'server-run': async () => (await import('./stages/redis-server.ts')).serverRun,
+  'server-bytes': async () => (await import('./stages/redis-server.ts')).serverBytes,
 }
 
 const parent: Parent = {

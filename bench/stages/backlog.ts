@@ -1,6 +1,6 @@
 /** What a million jobs that wait, have ended or are not yet due cost a worker that has others to run. */
 import type { Assignment } from '../assignment.ts'
-import { type Client, loadEngine } from '../engines/engine.ts'
+import { type Client, loadSide } from '../sides/side.ts'
 import { median } from '../order.ts'
 import { monotonicMs } from '../work.ts'
 import { counting } from './drain.ts'
@@ -16,8 +16,8 @@ const warmUp = 15
  * Median microseconds a job in rounds of 1,000: a worker starts, runs 1,000 jobs, and stops. The rounds
  * are alike whatever else the store holds. `jobs` is the number of rounds.
  */
-export async function claims({ engine, store, jobs, loaded }: Assignment): Promise<number> {
-  const client = await (await loadEngine(engine)).open({ store, loaded })
+export async function claims({ side, store, jobs, loaded }: Assignment): Promise<number> {
+  const client = await (await loadSide(side)).open({ store, loaded })
   const tookMs: number[] = []
 
   for (let done = 0; done < jobs + warmUp; done += 1) {
@@ -45,8 +45,8 @@ async function runRound(client: Client, loaded: boolean): Promise<number> {
 }
 
 /** MiB by which the process grows, from an open store to its largest, while a worker runs that many jobs. */
-export async function memory({ engine, store, jobs, loaded }: Assignment): Promise<number> {
-  const client = await (await loadEngine(engine)).open({ store, loaded })
+export async function memory({ side, store, jobs, loaded }: Assignment): Promise<number> {
+  const client = await (await loadSide(side)).open({ store, loaded })
   const tally = new Tally()
   const worker = client.worker(counting(tally, loaded))
   const done = tally.more(jobs)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Assignment } from '../assignment.ts'
-import { type Client, loadEngine } from '../engines/engine.ts'
+import { type Client, loadSide } from '../sides/side.ts'
 import { type Handler, monotonicMs, work } from '../work.ts'
 import { Tally } from './tally.ts'
 
@@ -9,11 +9,12 @@ import { Tally } from './tally.ts'
  * Jobs a second of one worker on a full store, from its start until all outcomes are recorded:
  * stopping is part of it, since no engine calls a job done before that.
  */
-export async function drain({ engine, store, jobs, loaded }: Assignment): Promise<number> {
-  const client = await (await loadEngine(engine)).open({ store, loaded })
+export async function drain({ side, store, jobs, loaded }: Assignment): Promise<number> {
+  const client = await (await loadSide(side)).open({ store, loaded })
   const tally = new Tally()
   const worker = client.worker(counting(tally, loaded))
   const drained = tally.more(jobs)
+  const before = await client.succeeded()
 
   const startedAt = monotonicMs()
   await worker.start()
@@ -21,7 +22,7 @@ export async function drain({ engine, store, jobs, loaded }: Assignment): Promis
   await worker.stop()
   const tookMs = monotonicMs() - startedAt
 
-  await assertSucceeded(client, jobs)
+  await assertSucceeded(client, before + jobs)
   await client.close()
 
   return jobs / (tookMs / 1000)

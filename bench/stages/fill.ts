@@ -1,10 +1,10 @@
 import type { Assignment } from '../assignment.ts'
-import { type Client, loadEngine } from '../engines/engine.ts'
+import { type Client, loadSide } from '../sides/side.ts'
 import { anInput } from '../work.ts'
 
 /** Puts jobs into a store for the next stage. Measures nothing. */
-export async function fill({ engine, store, jobs, loaded, delayMs }: Assignment): Promise<number> {
-  const client = await (await loadEngine(engine)).open({ store, loaded })
+export async function fill({ side, store, jobs, loaded, delayMs }: Assignment): Promise<number> {
+  const client = await (await loadSide(side)).open({ store, loaded })
 
   await fillStore(client, jobs, loaded, delayMs)
   await client.close()

@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Assignment } from '../assignment.ts'
-import { loadEngine } from '../engines/engine.ts'
+import { loadSide } from '../sides/side.ts'
 import { inputs, slices } from '../work.ts'
 import { counting } from './drain.ts'
 import { Tally } from './tally.ts'
@@ -11,8 +11,8 @@ import { Tally } from './tally.ts'
  *
  * The histogram measures from one tick of its 1 ms timer to the next, so that 1 ms is no hold at all.
  */
-export async function hold({ engine, store, jobs, loaded }: Assignment): Promise<number> {
-  const client = await (await loadEngine(engine)).open({ store, loaded })
+export async function hold({ side, store, jobs, loaded }: Assignment): Promise<number> {
+  const client = await (await loadSide(side)).open({ store, loaded })
   const tally = new Tally()
   const worker = client.worker(counting(tally, loaded))
   const all = inputs(jobs, loaded)

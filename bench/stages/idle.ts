@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Assignment } from '../assignment.ts'
-import { loadEngine } from '../engines/engine.ts'
+import { loadSide } from '../sides/side.ts'
 import { counting } from './drain.ts'
 import { fillStore } from './fill.ts'
 import { Tally } from './tally.ts'
@@ -9,8 +9,8 @@ const settleMs = 2000
 const windowMs = 6000
 
 /** Percent of one core that a worker uses which has had work and has none now. */
-export async function idle({ engine, store, jobs, loaded }: Assignment): Promise<number> {
-  const client = await (await loadEngine(engine)).open({ store, loaded })
+export async function idle({ side, store, jobs, loaded }: Assignment): Promise<number> {
+  const client = await (await loadSide(side)).open({ store, loaded })
   const tally = new Tally()
   const worker = client.worker(counting(tally, loaded))
   const done = tally.more(jobs)

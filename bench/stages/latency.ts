@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Assignment } from '../assignment.ts'
 import { startChild } from '../child.ts'
-import { type Client, loadEngine } from '../engines/engine.ts'
-import { median } from '../order.ts'
+import { type Client, loadSide } from '../sides/side.ts'
+import { median, percentile } from '../order.ts'
 import { anInput, type Handler, monotonicMs, work } from '../work.ts'
 import { Tally } from './tally.ts'
 
@@ -10,8 +10,26 @@ import { Tally } from './tally.ts'
 const warmUp = 30
 
 /** Median milliseconds from the call of `enqueue` to the handler's first line, in one process that is otherwise idle. */
-export async function latency({ engine, store, jobs, loaded }: Assignment): Promise<number> {
-  const client = await (await loadEngine(engine)).open({ store, loaded })
+export async function latency(assignment: Assignment): Promise<number> {
+  return median(await startDelays(assignment))
+}
+
+/** The same, of the slowest hundredth the fastest. */
+export async function latencyP99(assignment: Assignment): Promise<number> {
+  return percentile(await startDelays(assignment), 99)
+}
+
+/** Median milliseconds, the call and the handler in two processes. */
+export async function latencyAcross(assignment: Assignment): Promise<number> {
+  return median(await startDelaysAcross(assignment))
+}
+
+export async function latencyAcrossP99(assignment: Assignment): Promise<number> {
+  return percentile(await startDelaysAcross(assignment), 99)
+}
+
+async function startDelays({ side, store, jobs, loaded }: Assignment): Promise<number[]> {
+  const client = await (await loadSide(side)).open({ store, loaded, tunedFor: 'latency' })
   const clock = startClock()
   const worker = client.worker(clock.handler)
   await worker.start()
@@ -25,12 +43,11 @@ export async function latency({ engine, store, jobs, loaded }: Assignment): Prom
   await worker.stop()
   await client.close()
 
-  return median(clock.samples.slice(warmUp))
+  return clock.samples.slice(warmUp)
 }
 
-/** The same, the call and the handler in two processes. */
-export async function latencyAcross(assignment: Assignment): Promise<number> {
-  const client = await (await loadEngine(assignment.engine)).open(assignment)
+async function startDelaysAcross(assignment: Assignment): Promise<number[]> {
+  const client = await (await loadSide(assignment.side)).open({ ...assignment, tunedFor: 'latency' })
   const clock = startClock()
   const worker = client.worker(clock.handler)
   const all = clock.tally.more(assignment.jobs + warmUp)
@@ -42,12 +59,12 @@ export async function latencyAcross(assignment: Assignment): Promise<number> {
   await worker.stop()
   await client.close()
 
-  return median(clock.samples.slice(warmUp))
+  return clock.samples.slice(warmUp)
 }
 
 /** One job at a time, with rests. */
-export async function trickle({ engine, store, jobs, loaded }: Assignment): Promise<number> {
-  const client = await (await loadEngine(engine)).open({ store, loaded })
+export async function trickle({ side, store, jobs, loaded }: Assignment): Promise<number> {
+  const client = await (await loadSide(side)).open({ store, loaded, tunedFor: 'latency' })
 
   for (let number = 0; number < jobs; number += 1) await enqueueOne(client, number)
   await client.close()

@@ -1,6 +1,6 @@
 import type { Assignment, Parent } from '../assignment.ts'
 import { type Child, startChild } from '../child.ts'
-import { loadEngine } from '../engines/engine.ts'
+import { loadSide } from '../sides/side.ts'
 import { monotonicMs } from '../work.ts'
 import { counting } from './drain.ts'
 import { fillStore } from './fill.ts'
@@ -20,12 +20,13 @@ export async function together(assignment: Assignment): Promise<number> {
   await producer.answer
   for (const worker of workers) worker.tell()
   await Promise.all(workers.map(({ answer }) => answer))
+  await Promise.all([...workers, producer].map(({ ended }) => ended))
 
   return assignment.jobs / (tookMs / 1000)
 }
 
-export async function produce({ engine, store, jobs, loaded }: Assignment, parent: Parent): Promise<number> {
-  const client = await (await loadEngine(engine)).open({ store, loaded })
+export async function produce({ side, store, jobs, loaded }: Assignment, parent: Parent): Promise<number> {
+  const client = await (await loadSide(side)).open({ store, loaded })
   const told = parent.word()
   parent.note(0)
   await told
@@ -36,8 +37,8 @@ export async function produce({ engine, store, jobs, loaded }: Assignment, paren
   return jobs
 }
 
-export async function consume({ engine, store, loaded }: Assignment, parent: Parent): Promise<number> {
-  const client = await (await loadEngine(engine)).open({ store, loaded })
+export async function consume({ side, store, loaded }: Assignment, parent: Parent): Promise<number> {
+  const client = await (await loadSide(side)).open({ store, loaded })
   const tally = new Tally()
   const worker = client.worker(counting(tally, loaded))
   const told = parent.word()
@@ -53,11 +54,12 @@ export async function consume({ engine, store, loaded }: Assignment, parent: Par
   return tally.count
 }
 
-function firstNote(child: Child): Promise<unknown> {
+export function firstNote(child: Child): Promise<unknown> {
   return Promise.race([new Promise<number>((resolve) => child.onNote(resolve)), child.answer])
 }
 
-function countedBy(workers: readonly Child[], jobs: number): Promise<void> {
+/** Resolves when the children's last notes, which are their counts, make up this many jobs. */
+export function countedBy(workers: readonly Child[], jobs: number): Promise<void> {
   const counts = workers.map(() => 0)
 
   return new Promise((resolve) => {

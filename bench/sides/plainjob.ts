@@ -2,7 +2,7 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import { better, defineQueue, defineWorker, type Queue } from 'plainjob'
 import type { Handler, Input } from '../work.ts'
-import type { Client, ClientOptions, Engine, Worker } from './engine.ts'
+import type { Client, ClientOptions, Side, Worker } from './side.ts'
 
 /** plainjob's number for a job that is done; it exports the type of its states only. */
 const done = 2
@@ -13,8 +13,11 @@ const silent = { error: nothing, warn: nothing, info: nothing, debug: nothing }
  * plainjob keeps no results and has no retry: what fails in the loaded work is added again by its
  * `onFailed`, as its users would. Its poll interval is 1 ms, a thousandth of its default.
  */
-export const plainjobEngine: Engine = {
-  settings: 'better-sqlite3, WAL, synchronous=NORMAL (its own), poll 1 ms, addMany in 1,000s, no results kept',
+export const plainjobSide: Side = {
+  settings: {
+    sqlite: 'better-sqlite3, WAL, synchronous=NORMAL (its own), poll 1 ms, addMany in 1,000s, no results kept',
+  },
+  bulk: { jobs: 1000, inFlight: 1 },
 
   async open({ store, loaded }: ClientOptions): Promise<Client> {
     const database = new Database(path.join(store, 'plainjob.db'))

@@ -1,10 +1,13 @@
 import { Queue, Worker as BullmqWorker } from 'bullmq'
 import { Redis } from 'ioredis'
 import type { Handler, Input } from '../work.ts'
-import type { Client, ClientOptions, Engine, Worker } from './engine.ts'
+import type { Client, ClientOptions, Side, Worker } from './side.ts'
 
-export const bullmqEngine: Engine = {
-  settings: 'Redis without persistence, concurrency 150, addBulk in 1,000s, no auto-pipelining, results kept',
+export const bullmqSide: Side = {
+  settings: {
+    redis: 'concurrency 150, three addBulk of 1,000 at once, no auto-pipelining, results kept',
+  },
+  bulk: { jobs: 1000, inFlight: 3 },
 
   async open({ store, loaded }: ClientOptions): Promise<Client> {
     const connection = connect(store)

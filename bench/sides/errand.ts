@@ -1,15 +1,21 @@
 import path from 'node:path'
 import { Errand } from 'errand'
 import type { Handler, Input, Result } from '../work.ts'
-import type { Client, ClientOptions, Engine } from './engine.ts'
+import type { Client, ClientOptions, Side } from './side.ts'
 
-/** On SQLite as anyone gets it: nothing is turned off, and only the concurrency is not a default. */
-export const errandEngine: Engine = {
-  settings:
-    'node:sqlite, WAL, power-safe (enqueueing synced by fdatasync, settling at synchronous=FULL), concurrency 100, enqueueMany in 1,000s, results kept, every feature on',
+const alike = 'concurrency 100, enqueueMany in 1,000s, results kept, every feature on'
+
+/** As anyone gets it: nothing is turned off, and only the concurrency is not a default. */
+export const errandSide: Side = {
+  settings: {
+    sqlite: `node:sqlite, WAL, power-safe (enqueueing synced by fdatasync, settling at synchronous=FULL), ${alike}`,
+    redis: `ioredis, ${alike}`,
+    postgres: `pg, ${alike}`,
+  },
+  bulk: { jobs: 1000, inFlight: 1 },
 
   async open({ store, loaded }: ClientOptions): Promise<Client> {
-    const errand = new Errand({ store: `sqlite:${path.join(store, 'errand.db')}` })
+    const errand = new Errand({ store: store.includes('://') ? store : `sqlite:${path.join(store, 'errand.db')}` })
     const retry = { attempts: 2, backoff: 'fixed', first: 0, jitter: 0 } as const
     let handler: Handler = () => {
       throw new Error('A job was started before there was a worker')
