@@ -481,6 +481,27 @@ export class PartlyEnqueuedError extends ErrandError {
   }
 }
 
+/** Jobs cannot be moved between these two stores, or not now. Nothing was moved. */
+export class MoveRefusedError extends ErrandError {
+  readonly code = 'MOVE_REFUSED'
+}
+
+/** An id belongs to one job in the source of a move and to another one in its destination. Both are where they were. */
+export class MoveConflictError extends ErrandError {
+  readonly code = 'MOVE_CONFLICT'
+  readonly ids: readonly string[]
+
+  constructor(ids: readonly string[], from: string, to: string) {
+    const [first = ''] = ids
+    super(
+      `${ids.length === 1 ? 'A job' : `${ids.length} jobs`} of ${from} cannot be moved, since other jobs have the same ids in ${to}: ` +
+        `${ids.slice(0, 5).join(', ')}${ids.length > 5 ? ', …' : ''}. Look at both with \`errand jobs show ${first}\`, remove one of them, ` +
+        `and start the move again; what was moved before has arrived.`,
+    )
+    this.ids = ids
+  }
+}
+
 /** A caller's transaction that jobs cannot be enqueued or ended in. */
 export class TransactionError extends ErrandError {
   readonly code = 'TRANSACTION'

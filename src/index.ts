@@ -67,6 +67,8 @@ export {
   JobNotFoundError,
   JobTimeoutError,
   LeaseLostError,
+  MoveConflictError,
+  MoveRefusedError,
   NoJobError,
   NotStorableError,
   PartlyEnqueuedError,

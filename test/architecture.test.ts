@@ -17,7 +17,18 @@ const ground = ['codec', 'duration', 'env', 'errors', 'id', 'job', 'nearest', 'o
 const written = [...ground, 'task', 'schedule/cron', 'workflow/graph']
 
 /** What runs, and in `runtime.ts` what all of it is handed. */
-const runtime = ['background', 'client', 'events', 'limits', 'runtime', 'schedule', 'upkeep', 'worker', 'workflow']
+const runtime = [
+  'background',
+  'client',
+  'events',
+  'limits',
+  'move',
+  'runtime',
+  'schedule',
+  'upkeep',
+  'worker',
+  'workflow',
+]
 const engines = ['store/memory', 'store/sqlite', 'store/redis', 'store/postgres']
 
 /** The ways in. They may import everything, and nobody below may import them. */

@@ -1,0 +1,52 @@
+/** Before a move begins: whether it makes sense, and what must stand in both stores for it. */
+import { MoveRefusedError } from '../errors.ts'
+import type { MovingStore } from '../store/moving.ts'
+import type { Store } from '../store/store.ts'
+
+/** A store, and its name for people. */
+export interface Side {
+  readonly store: Store
+  readonly name: string
+}
+
+/** @throws MoveRefusedError */
+export function movingOf({ store, name }: Side): MovingStore {
+  if (store.moving) return store.moving
+
+  throw new MoveRefusedError(
+    `Jobs cannot be moved from or to ${name}: its engine, ${store.engine}, has no part in moves. Use another engine.`,
+  )
+}
+
+/**
+ * Remembers in the source where its jobs go. Queues that are paused there are paused in the destination first, once:
+ * whoever resumes one during the move is not overruled by a mover that begins again.
+ *
+ * @throws MoveRefusedError where source and destination are one, or either is busy with another move
+ */
+export async function agree(from: Side, to: Side): Promise<void> {
+  const [source, destination] = [movingOf(from), movingOf(to)]
+  const [here, there] = [await source.status(), await destination.status()]
+  if (here.identity === there.identity) {
+    throw new MoveRefusedError(
+      `${from.name} and ${to.name} are the same store. Name another one as the destination of the move.`,
+    )
+  }
+  if (there.to) {
+    throw new MoveRefusedError(
+      `${to.name} is itself being moved, to ${there.to.name}. Finish that first: errand move --from ${to.name} --to ${there.to.name}`,
+    )
+  }
+  if (!here.to) await pauseAlike(from.store, to.store)
+
+  const target = await source.begin({ identity: there.identity, name: to.name })
+  if (target.identity === there.identity) return
+  throw new MoveRefusedError(
+    `${from.name} is being moved to ${target.name} already, and not all has arrived. Finish that first: ` +
+      `errand move --from ${from.name} --to ${target.name}`,
+  )
+}
+
+async function pauseAlike(from: Store, to: Store): Promise<void> {
+  for (const { queue, paused } of await from.counts()) if (paused) await to.pause(queue, true)
+}
