@@ -22,7 +22,7 @@ import { Bus } from './events/bus.ts'
 import type { EventName, Listener } from './events/events.ts'
 import { checkOptions, checkQueue } from './options.ts'
 import { Runtime } from './runtime.ts'
-import { openStore } from './store/open.ts'
+import { openStore, placeOf, type StoreOpener } from './store/open.ts'
 import type { EventFilter, Inspection, StatRow, Store, WorkerRecord } from './store/store.ts'
 import type { Middleware } from './task/middleware.ts'
 import type { AnyTaskOptions, TaskDefinition } from './task/definition.ts'
@@ -41,10 +41,11 @@ import { Worker } from './worker/worker.ts'
 
 export interface ErrandOptions {
   /**
-   * Where jobs are kept: `memory:`, `sqlite:` and the path of a file, or a store of your own.
+   * Where jobs are kept: `memory:`, `sqlite:` and the path of a file, `redis://` and a host, what `redisStore` gives, or a store
+   * of your own.
    * @default the environment's ERRAND_STORE, else 'sqlite:errand.db'
    */
-  store?: string | Store
+  store?: string | StoreOpener | Store
   /** The queue of tasks that neither name one nor fit a route. @default 'default' */
   queue?: string
   /** Queues by task name, `*` standing for anything; the first that fits counts: `{ 'email.*': 'email' }`. */
@@ -78,7 +79,7 @@ export class Errand<Context extends object = {}> {
   readonly #declared: DeclaredSchedules
   /** Made at run time, looked at, paused, run now, removed. */
   readonly schedules: Schedules
-  #store: string | Store
+  #store: string | StoreOpener | Store
   #storeUsed = false
 
   /** @throws UnknownOptionError, InvalidOptionError */
@@ -102,7 +103,7 @@ export class Errand<Context extends object = {}> {
       payloadBytes,
       openStore: async () => {
         this.#storeUsed = true
-        const store = typeof this.#store === 'string' ? await openStore(this.#store, env) : this.#store
+        const store = await openStore(this.#store, env)
         // Engines open at their first call, which may not be one inside a caller's transaction.
         await store.get([])
         return store
@@ -314,7 +315,7 @@ export class Errand<Context extends object = {}> {
 
   /** Where jobs are kept, for people: the store's URL without its password, or the engine's name. */
   get place(): string {
-    return typeof this.#store === 'string' ? this.#store.replace(/\/\/.*@/, '//…@') : this.#store.engine
+    return placeOf(this.#store)
   }
 
   /**
@@ -322,7 +323,7 @@ export class Errand<Context extends object = {}> {
    *
    * @throws StoreOpenError when it has been
    */
-  useStore(store: string | Store): void {
+  useStore(store: string | StoreOpener | Store): void {
     if (this.#storeUsed) {
       throw new StoreOpenError(
         `The store ${this.place} is in use already, so it is too late for another. Open it later: not while modules are loaded.`,

@@ -45,6 +45,9 @@ export type { EventName, Events, JobStep, Listener } from './events/events.ts'
 // Keeping it: for authors of engines.
 export type * as StoreContract from './store/store.ts'
 export type { Store } from './store/store.ts'
+export { redisStore } from './store/open.ts'
+export type { StoreOpener } from './store/open.ts'
+export type { RedisOptions } from './store/redis/connection/options.ts'
 export { systemEnv } from './env.ts'
 export type { Env } from './env.ts'
 

@@ -1,7 +1,16 @@
 /** From a URL to an engine. The only file that knows them all; each is loaded when first asked for. */
 import type { Env } from '../env.ts'
 import { StoreOpenError } from '../errors.ts'
+import { resolveOptions, type RedisOptions } from './redis/connection/options.ts'
+import { placeName } from './redis/connection/place.ts'
 import type { Store } from './store.ts'
+
+/** A store with settings that a URL has no room for. It opens when it is first used. */
+export interface StoreOpener {
+  /** Where it is, for people: without a password. */
+  readonly place: string
+  open(env: Env): Promise<Store>
+}
 
 /** The oldest Node that Errand runs on, as package.json says it. */
 export const oldestNode = '24.15'
@@ -16,13 +25,43 @@ export function refusalOfNode(version: string): string | undefined {
 }
 
 /**
- * Opens the store a URL names: `memory:`, or `sqlite:` with a path, relative or absolute.
+ * A store on Redis, by URL or with a client of your own: `new Errand({ store: redisStore({ client, prefix: 'shop' }) })`.
+ *
+ * @throws InvalidOptionError, UnknownOptionError, StoreOpenError for a URL that makes no sense
+ */
+export function redisStore(options: RedisOptions): StoreOpener {
+  const { from } = resolveOptions(options)
+
+  return {
+    place: 'kind' in from ? placeName(from) : 'redis',
+    async open(env) {
+      const { RedisStore } = await import('./redis/redis.ts')
+      return RedisStore.open({ ...options, env })
+    },
+  }
+}
+
+/** Where a store is, for people: its URL without a password, or the engine's name. */
+export function placeOf(store: string | StoreOpener | Store): string {
+  if (typeof store === 'string') return store.replace(/\/\/.*@/, '//…@').replace(/(password=)[^&]*/i, '$1…')
+
+  return 'place' in store ? store.place : store.engine
+}
+
+/**
+ * Opens a store, or the one that a URL names: `memory:`, `sqlite:` with a path, relative or absolute, or `redis://` and `rediss://` with a host.
  *
  * @throws StoreOpenError when the URL names no engine, or this Node is too old.
  */
-export async function openStore(url: string, env: Env): Promise<Store> {
+export async function openStore(from: string | StoreOpener | Store, env: Env): Promise<Store> {
   const refusal = refusalOfNode(process.versions.node)
   if (refusal !== undefined) throw new StoreOpenError(refusal)
+  if (typeof from !== 'string') return 'place' in from ? from.open(env) : from
+
+  return openUrl(from, env)
+}
+
+async function openUrl(url: string, env: Env): Promise<Store> {
   const engine = url.slice(0, url.indexOf(':') + 1)
   const place = url.slice(engine.length)
 
@@ -34,7 +73,9 @@ export async function openStore(url: string, env: Env): Promise<Store> {
     const { SqliteStore } = await import('./sqlite/sqlite.ts')
     return new SqliteStore({ path: place, env })
   }
+  if (engine === 'redis:' || engine === 'rediss:') return redisStore({ url }).open(env)
   throw new StoreOpenError(
-    `"${url.replace(/\/\/.*@/, '//…@')}" names no store. Expected "memory:" or "sqlite:" followed by the path of a file, such as "sqlite:data/errand.db".`,
+    `"${placeOf(url)}" names no store. Expected "memory:", "sqlite:" followed by the path of a file, such as ` +
+      `"sqlite:data/errand.db", or "redis://" followed by a host.`,
   )
 }

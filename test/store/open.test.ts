@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { oldestNode, refusalOfNode } from '../../src/store/open.ts'
+import { systemEnv } from '../../src/env.ts'
+import { oldestNode, openStore, placeOf, redisStore, refusalOfNode } from '../../src/store/open.ts'
 
 test('the oldest Node is the one that package.json asks for', () => {
   const { engines } = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8'))
@@ -20,4 +21,18 @@ test('an older Node is refused in one sentence that names both', () => {
 
 test('this Node and newer ones are not', () => {
   assert.deepEqual(['24.15.0', '24.99.1', '25.0.0', '26.10.0', '100.0.0'].map(refusalOfNode), Array(5).fill(undefined))
+})
+
+test('a place is shown without the password in it', () => {
+  assert.equal(placeOf('redis://me:secret@host/1'), 'redis://…@host/1')
+  assert.equal(
+    placeOf('redis://a,b/?sentinel=main&sentinelPassword=secret'),
+    'redis://a,b/?sentinel=main&sentinelPassword=…',
+  )
+  assert.equal(redisStore({ url: 'rediss://:secret@host?wait=1' }).place, 'rediss://host:6379')
+})
+
+test('a URL that names no store is refused, and so are options that no store has', async () => {
+  await assert.rejects(openStore('mysql://host', systemEnv()), /names no store.*"redis:\/\/" followed by a host/)
+  assert.throws(() => redisStore({ url: 'redis://host', prefx: 'shop' } as object), /Did you mean "prefix"/)
 })

@@ -49,8 +49,8 @@ type Node = string | number | Partial<Host>
 /** The client itself is left alone: it is copied, with its own copy of ioredis, which need not lie where ours would be found. */
 export async function targetOf(client: UserClient): Promise<Target> {
   if ((client as { isCluster?: boolean }).isCluster) return targetOfCluster(client)
-  const { duplicate } = client as unknown as { duplicate(settings: object): RedisClient }
-  const make: MakeClient = (settings) => duplicate.call(client, settings)
+  const source = client as unknown as { duplicate(settings: object): RedisClient }
+  const make: MakeClient = (settings) => source.duplicate(settings)
   const options = client.options as UserOptions
   const { tls, sentinels, name, db } = options
   const common = { tls: Boolean(tls), ...(db ? { db } : {}) }
