@@ -5,6 +5,8 @@ import { resolveOptions, type RedisOptions } from './redis/connection/options.ts
 import { placeName } from './redis/connection/place.ts'
 import type { Store } from './store.ts'
 
+export type { RedisOptions } from './redis/connection/options.ts'
+
 /** A store with settings that a URL has no room for. It opens when it is first used. */
 export interface StoreOpener {
   /** Where it is, for people: without a password. */
