@@ -7,104 +7,44 @@
 import { isUuid } from '../../id.ts'
 import type { InsertOutcome, NewJob } from '../store.ts'
 import { end } from './ending.ts'
-import { flag, flagsOf, idValue, moment, optionsText, ready, stateCode, type JobRow } from './job-row.ts'
+import { insertPlainly, isPlain } from './insert-plainly.ts'
+import { flag, flagsOf, idValue, moment, optionsText, stateCode, type JobRow } from './job-row.ts'
 import { enterLine, laneFor, rateFor } from './line.ts'
 import { Plan } from './plan.ts'
 import type { Step } from './step.ts'
 import { cancellingMember, spread, spreadPerStep, waitFor } from './waiting.ts'
 import { leavePlace, whereIs } from './where.ts'
 
+const inserted: InsertOutcome = { kind: 'inserted' }
+
+/** Neighbours that are plain are added together. */
+export function insertCalls(step: Step, calls: readonly (readonly NewJob[])[]): InsertOutcome[][] {
+  const outcomes: InsertOutcome[][] = []
+  for (let at = 0; at < calls.length;) {
+    const plain = plainFrom(calls, at)
+    if (plain > 1 && insertPlainly(step, calls.slice(at, at + plain).flat())) {
+      for (const call of calls.slice(at, at + plain)) outcomes.push(call.map(() => inserted))
+    } else for (const call of calls.slice(at, at + Math.max(1, plain))) outcomes.push(insertCall(step, call))
+    at += Math.max(1, plain)
+  }
+  return outcomes
+}
+
+function plainFrom(calls: readonly (readonly NewJob[])[], from: number): number {
+  let to = from
+  while (to < calls.length && calls[to]!.every(isPlain)) to++
+  return to - from
+}
+
 export function insertCall(step: Step, call: readonly NewJob[]): InsertOutcome[] {
   if (call.length === 0) return []
 
-  return (call.every(isPlain) && insertPlain(step, call)) || insertCarefully(step, call)
+  return call.every(isPlain) && insertPlainly(step, call) ? call.map(() => inserted) : insertCarefully(step, call)
 }
 
 /** A follow-up has its own id and may at worst be kept out by another; what it follows ends all the same. */
 export function insertFollowUp(step: Step, job: NewJob): void {
   insertCarefully(step, [job])
-}
-
-const inserted: InsertOutcome = { kind: 'inserted' }
-
-/** Nothing to look up, nowhere to go but the end of its line. */
-function isPlain(job: NewJob): boolean {
-  return !(job.due ?? job.expires ?? job.unique ?? job.lane ?? job.rate ?? job.after ?? job.held ?? job.tags)
-}
-
-/** Undefined if an id was there before: nothing is written then. */
-function insertPlain(step: Step, call: readonly NewJob[]): InsertOutcome[] | undefined {
-  const seqs: number[] = []
-  if (call.length > 1) step.sql.savepoint.run()
-  else if (!isKnown(step, call[0]!)) return undefined
-
-  for (const job of call) {
-    const seq = step.nextSeq()
-    if (writePlain(step, job, seq)) seqs.push(seq)
-    else {
-      if (call.length > 1) takeBack(step)
-      return undefined
-    }
-  }
-  if (call.length > 1) step.sql.release.run()
-  for (const [index, job] of call.entries()) standPlain(step, job, seqs[index]!)
-  return call.map(() => inserted)
-}
-
-/** Its queue and task are; a refused call must not leave them behind. */
-const isKnown = ({ names }: Step, { queue, task }: NewJob) =>
-  names.findQueue(queue) !== undefined && names.findTask(task) !== undefined
-
-/** False if its id was there before, or was moved from here. */
-function writePlain(step: Step, job: NewJob, seq: number): boolean {
-  const { sql, names, now } = step
-  const { id, task, queue, rank, input } = job
-  if (step.hasDeparted(id)) return false
-  const keep = names.keep(job.keepSucceededMs, job.keepFailedMs)
-  const insert = isUuid(id) ? sql.insertUuidJob : sql.insertJob
-  const [flags, options] = [flagsOf(job), optionsText(job)]
-  const { changes } = insert.run(
-    seq,
-    id,
-    names.task(task),
-    names.queue(queue),
-    rank,
-    now,
-    keep,
-    null,
-    null,
-    null,
-    flags,
-    null,
-    options,
-    input,
-  )
-  return changes !== 0
-}
-
-function standPlain(step: Step, job: NewJob, seq: number): void {
-  const queue = step.names.queue(job.queue)
-  step.standNew(seq)
-  step.count(queue, ready, 1)
-  step.wokenQueues.add(queue)
-  if (step.events) step.tell('enqueued', namedBy(step, job, seq), 'ready', 0)
-}
-
-/** Names that this call added are gone with it. */
-function takeBack(step: Step): void {
-  step.sql.rollbackTo.run()
-  step.sql.release.run()
-  step.names.forget()
-}
-
-function namedBy({ names }: Step, job: NewJob, seq: number) {
-  return {
-    seq,
-    id: job.id,
-    task: names.task(job.task),
-    queue: names.queue(job.queue),
-    options: optionsText(job),
-  }
 }
 
 function insertCarefully(step: Step, call: readonly NewJob[]): InsertOutcome[] {
@@ -139,7 +79,7 @@ function replace(step: Step, job: NewJob, other: string): void {
 }
 
 function add(step: Step, job: NewJob): void {
-  if (isPlain(job)) return addPlain(step, job)
+  if (isPlain(job)) return void insertPlainly(step, [job])
 
   const { sql, now } = step
   const row = rowOf(step, job, step.nextSeq())
@@ -154,12 +94,6 @@ function add(step: Step, job: NewJob): void {
     sql.takeKey.run(task, job.unique.key, seq, idValue(job.id), typeof scope === 'object' ? now + scope.forMs : null)
   }
   arrive(step, row, job)
-}
-
-function addPlain(step: Step, job: NewJob): void {
-  const seq = step.nextSeq()
-  writePlain(step, job, seq)
-  standPlain(step, job, seq)
 }
 
 function rowOf(step: Step, job: NewJob, seq: number): JobRow {

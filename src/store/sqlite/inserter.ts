@@ -8,9 +8,8 @@
 import type { Env } from '../../env.ts'
 import { UnknownOutcomeError } from '../../errors.ts'
 import type { InsertOutcome, NewJob } from '../store.ts'
-import { insertCall } from './insert.ts'
+import { insertCalls } from './insert.ts'
 import type { Step } from './step.ts'
-import { spread, spreadPerStep } from './waiting.ts'
 
 interface Call {
   readonly jobs: readonly NewJob[]
@@ -20,7 +19,9 @@ interface Call {
 
 type Write = <T>(body: (step: Step) => T) => Promise<T>
 
-export const jobsPerTransaction = 500
+/** A call is written whole, so one alone may be larger than several may be together. */
+export const jobsPerCall = 1000
+const jobsPerTransaction = 500
 export const bytesPerTransaction = 1_048_576
 
 export class Inserter {
@@ -76,7 +77,12 @@ export class Inserter {
   /** One call that cannot be written must not take its neighbours with it. */
   async #writeTogether(calls: readonly Call[]): Promise<void> {
     try {
-      const outcomes = await this.#write((step) => calls.map(({ jobs }) => insertWhole(step, jobs)))
+      const outcomes = await this.#write((step) =>
+        insertCalls(
+          step,
+          calls.map(({ jobs }) => jobs),
+        ),
+      )
       this.#tellWhenDurable(calls, outcomes)
     } catch (error) {
       if (calls.length === 1 || isOfTheStore(error)) return calls.forEach(({ failed }) => failed(error))
@@ -102,12 +108,6 @@ const unknown = (jobs: readonly NewJob[], error: unknown) =>
     jobs.map(({ id }) => id),
     error,
   )
-
-function insertWhole(step: Step, jobs: readonly NewJob[]): InsertOutcome[] {
-  const outcomes = insertCall(step, jobs)
-  spread(step, spreadPerStep)
-  return outcomes
-}
 
 /** Busy, full, closed: would only happen again for each alone. */
 const isOfTheStore = (error: unknown) => error instanceof Error && 'code' in error && 'outcome' in error

@@ -17,7 +17,7 @@ import { Disk } from './disk.ts'
 import { Events } from './events.ts'
 import { fileSystemType, type FileSystemType } from './file-system.ts'
 import { find } from './find.ts'
-import { Inserter, bytesPerTransaction, jobsPerTransaction } from './inserter.ts'
+import { Inserter, bytesPerTransaction, jobsPerCall } from './inserter.ts'
 import { claimedJob, type ClaimRow } from './claimed-job.ts'
 import { setLimit } from './limits.ts'
 import { insertWith } from './insert-with.ts'
@@ -60,7 +60,7 @@ export interface SqliteStoreOptions {
 export class SqliteStore implements Store {
   readonly engine = 'sqlite'
   readonly limits: contract.StoreLimits = {
-    jobsPerCall: jobsPerTransaction,
+    jobsPerCall,
     bytesPerCall: bytesPerTransaction,
     idsPerCall: 500,
     turnsInFlight: 1,
