@@ -41,7 +41,7 @@ export class Listener {
     const all = this.#channels.get(channel)
     if (all) return void all.push(heard)
     this.#channels.set(channel, [heard])
-    if (this.#current) await this.#ask(this.#current, `listen "${channel}"`)
+    if (this.#current) await this.#ask(this.#current, listenTo(channel))
     else await this.#firstConnection()
   }
 
@@ -119,10 +119,10 @@ export class Listener {
     await this.#within(client.connect())
     client.unref()
     const channels = [...this.#channels.keys()]
-    await this.#ask(client, channels.map((channel) => `listen "${channel}"`).join('; '))
+    await this.#ask(client, channels.map((channel) => listenTo(channel)).join('; '))
     // What was asked for while this one was being set up.
     for (const channel of this.#channels.keys())
-      if (!channels.includes(channel)) await this.#ask(client, `listen "${channel}"`)
+      if (!channels.includes(channel)) await this.#ask(client, listenTo(channel))
   }
 
   async #watch(client: ListeningClient): Promise<never> {
@@ -156,3 +156,5 @@ export class Listener {
     return new Promise((resolve) => (this.#pause = { timer: this.#env.after(ms, resolve), over: resolve }))
   }
 }
+
+const listenTo = (channel: string) => `listen "${channel.replaceAll('"', '""')}"`
