@@ -36,7 +36,7 @@ import type { Step } from './task/step.ts'
 import type { InputOf, OutputOf, StandardSchema } from './task/schema.ts'
 import type { Plain, Stored } from './task/stored.ts'
 import type { Declared, Handler, Task, TaskOptions } from './task/task.ts'
-import type { WorkerOptions } from './worker/options.ts'
+import { workerDefaults, type WorkerOptions } from './worker/options.ts'
 import { Worker } from './worker/worker.ts'
 
 export interface ErrandOptions {
@@ -266,12 +266,14 @@ export class Errand<Context extends object = {}> {
 
   /** A worker for this app's tasks. It does nothing before `start`. @throws HandlerError when no task has a handler */
   worker(options: WorkerOptions = {}): Worker {
-    const worker = new Worker(this.#runtime, options)
+    const beat = (options.beat ?? workerDefaults.beat) ? this.beat() : undefined
+    const worker = new Worker(this.#runtime, options, beat)
+    const forget = () => {
+      this.#workers.delete(worker)
+      if (beat) this.#beats.delete(beat)
+    }
     this.#workers.add(worker)
-    worker.finished.then(
-      () => this.#workers.delete(worker),
-      () => this.#workers.delete(worker),
-    )
+    worker.finished.then(forget, forget)
 
     return worker
   }

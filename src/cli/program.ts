@@ -9,6 +9,7 @@ import type { Errand } from '../errand.ts'
 import { addHelp } from './program-help.ts'
 import { addJobs } from './program-jobs.ts'
 import { addQueues } from './program-queues.ts'
+import { addSchedules } from './program-schedules.ts'
 import { addWorking } from './program-working.ts'
 import { addCall } from './program-call.ts'
 import { exitCodeOf, exitCodes } from './failures.ts'
@@ -92,6 +93,7 @@ export function makeProgram(act: Act, selfRun: boolean): Command {
   addCall(program, act)
   addJobs(program, act)
   addQueues(program, act)
+  addSchedules(program, act)
   addHelp(program)
 
   return program

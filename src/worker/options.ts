@@ -20,13 +20,15 @@ export interface WorkerOptions {
   grace?: Duration
   /** Ends by itself when its queues have nothing ready. @default false */
   burst?: boolean
+  /** Fires schedules too. Any number of workers may: each tick fires once. @default true */
+  beat?: boolean
   /** Opens what handlers need, before the first job. */
   onStart?: () => Awaitable<void>
   /** Closes it, after the last job. */
   onStop?: () => Awaitable<void>
 }
 
-export const workerDefaults = { concurrency: 10, lease: '8s', grace: '30s', burst: false } as const
+export const workerDefaults = { concurrency: 10, lease: '8s', grace: '30s', burst: false, beat: true } as const
 
 /** Queues that share slots. */
 export interface SlotGroup {
@@ -53,6 +55,7 @@ const optionNames = [
   'lease',
   'grace',
   'burst',
+  'beat',
   'onStart',
   'onStop',
 ] as const satisfies readonly (keyof WorkerOptions)[]

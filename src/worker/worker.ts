@@ -4,6 +4,7 @@ import { keepAlive } from '../env.ts'
 import { HandlerError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
+import type { Beat } from '../schedule/beat.ts'
 import type { IncarnationId, Store } from '../store/store.ts'
 import { Upkeep } from '../upkeep/upkeep.ts'
 import { Loop } from './loop.ts'
@@ -34,6 +35,7 @@ export class Worker {
   readonly finished: Promise<void>
   readonly #runtime: Runtime
   readonly #loop: Loop
+  readonly #beat: Beat | undefined
   #upkeep!: Upkeep
   #state: 'new' | 'running' | 'stopping' | 'stopped' = 'new'
   /** Never rejects, as little as the life. */
@@ -41,7 +43,8 @@ export class Worker {
   #life: Promise<void> | undefined
   #finish!: { resolve: () => void; reject: (error: unknown) => void }
 
-  constructor(runtime: Runtime, options: WorkerOptions) {
+  /** `beat` fires schedules for as long as the worker runs. */
+  constructor(runtime: Runtime, options: WorkerOptions, beat?: Beat) {
     const handled = runtime.registry.all().filter(({ handler }) => handler)
     const queues = [...new Set(handled.map(({ queue }) => queue))]
     if (handled.length === 0) {
@@ -50,6 +53,7 @@ export class Worker {
       )
     }
     this.#runtime = runtime
+    this.#beat = beat
     this.options = resolveWorkerOptions(options, queues, `${runtime.env.host}-${runtime.env.pid}`)
     this.#loop = new Loop(runtime, this.options, {
       join: (store) => this.#join(store),
@@ -112,8 +116,10 @@ export class Worker {
     const store = await this.#runtime.open()
     await this.options.onStart?.()
     try {
+      await this.#beat?.start()
       await this.#loop.begin(store)
     } catch (error) {
+      await this.#beat?.stop()
       await this.options.onStop?.()
       throw error
     }
@@ -145,7 +151,7 @@ export class Worker {
     try {
       await this.#loop.run()
       this.#state = 'stopping'
-      await this.#upkeep.stop()
+      await Promise.all([this.#upkeep.stop(), this.#beat?.stop()])
       await this.#loop.leave()
       await this.options.onStop?.()
       this.#finish.resolve()

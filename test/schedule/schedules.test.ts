@@ -87,6 +87,22 @@ test('run now enqueues the job beside the ticks, and the last job is told with i
   assert.equal((await errand.schedules.get('hourly')).last?.state, 'ready')
 })
 
+test('a worker fires schedules by itself, unless it is told not to', async (t) => {
+  const { env, store, errand, digest } = world(t)
+  errand.schedule('often', { every: '1m' }, digest.with({ list: 'all' }))
+  const ticks = async () => (await store.find({})).jobs.length
+
+  const idle = await errand.worker({ beat: false }).start()
+  await env.advance(2 * 60_000)
+  assert.equal(await ticks(), 0)
+  const worker = await errand.worker().start()
+  await env.advance(2 * 60_000)
+  assert.equal(await ticks(), 2)
+
+  await Promise.all([idle.stop(), worker.stop()])
+  assert.equal((await errand.schedules.get('often')).last?.state, 'succeeded')
+})
+
 test('what code no longer declares is an orphan after a day, and prune removes it alone', async (t) => {
   const { env, store, errand, digest } = world(t)
   const old = new Errand({ store, env })
