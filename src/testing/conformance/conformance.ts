@@ -6,6 +6,7 @@ import { changing } from './changing.ts'
 import { claiming } from './claiming.ts'
 import { closing } from './closing.ts'
 import { counting } from './counting.ts'
+import { crowds } from './crowds.ts'
 import { dependencies } from './dependencies.ts'
 import { expiry } from './expiry.ts'
 import { finding } from './finding.ts'
@@ -40,6 +41,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   claiming,
   priorities,
   settling,
+  crowds,
   'giving back': givingBack,
   'leases and rescue': leases,
   suspects,
