@@ -2,6 +2,7 @@
 import type { StoreHarness } from '../../src/testing/conformance/harness.ts'
 import type { ManualEnv } from '../../src/testing/manual-env.ts'
 import type { Env } from '../../src/env.ts'
+import { openConnection } from '../../src/store/redis/connection/open-connection.ts'
 import { RedisStore } from '../../src/store/redis/redis.ts'
 import { startRedis } from '../servers.ts'
 
@@ -11,12 +12,13 @@ export async function redisHarness(program: string): Promise<StoreHarness> {
   let stores = 0
 
   async function opened(prefix: string, env: Env): Promise<RedisStore> {
-    const store = await RedisStore.open({ url: server.url, prefix, env, clock: clockOf(env) })
+    const connection = await openConnection({ url: server.url, prefix })
+    const store = new RedisStore(connection, { env, clock: clockOf(env) })
     prefixes.set(store, prefix)
     const manual = env as ManualEnv
     const before = manual.onIdle
     // Two handles may share one world.
-    manual.onIdle = async () => void (await Promise.all([before?.(), store.quiet()]))
+    manual.onIdle = async () => void (await Promise.all([before?.(), connection.quiet()]))
     return store
   }
 

@@ -94,11 +94,6 @@ export class RedisStore implements Store {
     this.schedules = scheduleStore(this.#caller)
   }
 
-  /** Resolves when everything that is under way, told ones too, has arrived. */
-  quiet(): Promise<void> {
-    return this.#caller.connection.quiet()
-  }
-
   insert: Store['insert'] = (calls) => this.#step('insert', () => this.#insert(calls))
 
   async #insert(calls: readonly (readonly contract.NewJob[])[]): Promise<contract.InsertOutcome[][]> {

@@ -8,31 +8,43 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Script } from './connection/connection.ts'
 
+/** Parts that stand alone, in their order. */
 const base = ['clock', 'lists', 'wake']
-const engine = [...base, 'jobs', 'news', 'lines', 'limits', 'ends', 'waiters', 'insert']
+const counting = [...base, 'counts', 'due']
+/** Parts of the engine: all that a job which is not plain may need. Making it costs more than a small turn, so a turn makes it late. */
+const engine = ['jobs', 'news', 'lines', 'limits', 'ends', 'waiters', 'insert']
 const living = [...engine, 'lives']
 
-/** Common parts of each script, in their order; `adds`: refused when memory is full. */
+interface Parts {
+  readonly base: readonly string[]
+  readonly engine: readonly string[]
+  /** It only adds: refused, before it has written anything, when memory is full. */
+  readonly adds?: true
+  /** Makes the engine itself, if it needs it. */
+  readonly late?: true
+  readonly source?: string
+}
+
 const parts = {
-  'insert-plain': { common: base, adds: true },
-  insert: { common: engine, adds: true },
-  join: { common: living, adds: false },
-  turn: { common: [...living, 'settle', 'claims'], adds: false },
-  resync: { common: [...living, 'claims'], adds: false },
-  leave: { common: living, adds: false },
-  park: { common: base, adds: false },
-  report: { common: living, adds: false },
-  change: { common: engine, adds: false },
-  cancel: { common: living, adds: false },
-  retry: { common: engine, adds: false },
-  remove: { common: engine, adds: false },
-  release: { common: engine, adds: false },
-  upkeep: { common: [...living, 'prune'], adds: false },
-  look: { common: living, adds: false },
-  manage: { common: living, adds: false },
-  schedules: { common: engine, adds: false },
-  'schedules-fire': { common: engine, adds: true, source: 'schedules' },
-} as const satisfies Record<string, { common: readonly string[]; adds: boolean; source?: string }>
+  'insert-plain': { base, engine: [], adds: true },
+  insert: { base: counting, engine, adds: true },
+  join: { base: counting, engine: living },
+  turn: { base: [...counting, 'rooms'], engine: [...living, 'settle', 'handover', 'claims'], late: true },
+  resync: { base: counting, engine: [...living, 'handover'] },
+  leave: { base: counting, engine: living },
+  park: { base, engine: [] },
+  report: { base: counting, engine: living },
+  change: { base: counting, engine },
+  cancel: { base: counting, engine: living },
+  retry: { base: counting, engine },
+  remove: { base: counting, engine },
+  release: { base: counting, engine },
+  upkeep: { base: counting, engine: [...living, 'prune'] },
+  look: { base: counting, engine: living },
+  manage: { base: counting, engine: living },
+  schedules: { base: counting, engine },
+  'schedules-fire': { base: counting, engine, adds: true, source: 'schedules' },
+} as const satisfies Record<string, Parts>
 
 export type ScriptName = keyof typeof parts
 
@@ -42,14 +54,25 @@ export function script(name: ScriptName): Script {
   const known = made.get(name)
   if (known) return known
 
-  const { common, adds, ...rest } = parts[name]
-  const files = [...common.map((part) => `common-${part}`), 'source' in rest ? rest.source : name]
-  const first = adds ? '#!lua' : '#!lua flags=allow-oom'
-  const source = [first, ...files.map(read)].join('\n')
-  const script = { name, source, sha1: createHash('sha1').update(source).digest('hex') }
+  const { base, engine, adds, late, source = name }: Parts = parts[name]
+  const lines = [adds ? '#!lua' : '#!lua flags=allow-oom', 'local E, engine', ...base.map(common)]
+  if (engine.length > 0) {
+    lines.push(
+      'engine = function(spareId)',
+      'if E then return end',
+      'E = { spareId = spareId }',
+      ...engine.map(common),
+      'end',
+    )
+    if (!late) lines.push('engine()')
+  }
+  const text = [...lines, read(source)].join('\n')
+  const script = { name, source: text, sha1: createHash('sha1').update(text).digest('hex') }
   made.set(name, script)
   return script
 }
+
+const common = (part: string) => read(`common-${part}`)
 
 function read(name: string): string {
   return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8')

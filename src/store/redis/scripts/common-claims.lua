@@ -1,21 +1,12 @@
--- Claiming: which ready jobs a worker gets, and how they are handed over.
-E.claimed, E.expired = {}, 0
+-- Claiming from lines that have more to them than plain arrivals.
 local mostDropped, mostExpired = 1000, 200
 
--- What a worker is told of a job besides its record: members, where they break off, and steps.
-function E.handOver(job)
-  local members, rest = {}, ''
-  if job.f.w then members, rest = E.members(job, 0, 1000000, 16 * 1024 * 1024) end
-  local steps = job.f.sp and call('HGETALL', K .. 'steps:' .. job.seq) or {}
-  return { members, rest, steps }
-end
-
 -- Takes a job that has more to it than a plain one. True if it was claimed.
-local function takeCareful(job, turn)
+function E.takeCareful(job, turn)
   job.out = true
   if E.isOverdue(job) then
     E.expire(job)
-    E.expired = E.expired + 1
+    turn.expired = turn.expired + 1
     return false
   end
   E.suspendExpiry(job)
@@ -32,38 +23,6 @@ local function takeCareful(job, turn)
   E.running[job.id] = turn.claim .. '!'
   E.tell('started', job)
   return true
-end
-
--- Looks at jobs of a line in their order: plain ones are only listed. Returns how many were looked at.
-local function takeIds(turn, ids, raws, queue)
-  local plain = 0
-  if E.listened then E.loadAll(ids) end
-  for index, id in ipairs(ids) do
-    local raw = raws[index]
-    if not E.jobs[id] and byte(raw, 31) == 45 then
-      turn.ids[#turn.ids + 1], turn.raws[#turn.raws + 1] = id, raw
-      plain = plain + 1
-    else
-      local job = E.load(id)
-      if takeCareful(job, turn) then
-        turn.ids[#turn.ids + 1], turn.raws[#turn.raws + 1] = id, job
-      end
-    end
-  end
-  if plain > 0 then
-    E.count(queue, 'r', -plain)
-    E.count(queue, 'u', plain)
-  end
-end
-
--- From the head of a list of which all entries are good.
-local function takePlainly(turn, queue, rank, till)
-  local line = K .. 'line:' .. rank .. ':' .. queue
-  while #turn.ids < till and E.expired < mostExpired do
-    local ids = call('LPOP', line, till - #turn.ids)
-    if not ids or #ids == 0 then return end
-    takeIds(turn, ids, readAll(K .. 'jobs', ids), queue)
-  end
 end
 
 -- The first `number` of a list that are not dead, as pairs of number and id; and how many entries they span.
@@ -122,11 +81,11 @@ local function ratedHeads(heads, queue, rank, number, tokens)
 end
 
 -- The list, what came back to it and what has a rate with a token, merged by number.
-local function takeMerged(turn, queue, rank, till)
+function E.takeMerged(turn, queue, rank, till)
   local spot = rank .. ':' .. queue
   local line, tomb = K .. 'line:' .. spot, K .. 'tomb:' .. spot
-  while #turn.ids < till and E.expired < mostExpired do
-    local number, before = till - #turn.ids, E.expired
+  while #turn.ids < till and turn.expired < mostExpired do
+    local number, before = till - #turn.ids, turn.expired
     local heads, tokens, gone, last, listed = {}, {}, {}, 0, {}
     local found, span = headOf(line, tomb, number)
     turn.dropped = turn.dropped or span >= mostDropped
@@ -164,28 +123,23 @@ local function takeMerged(turn, queue, rank, till)
       end
     end
     for index, raw in ipairs(readAll(K .. 'jobs', missing)) do raws[at[index]] = raw end
-    for index, id in ipairs(ids) do takeIds(turn, { id }, { raws[index] }, queue) end
-    if #ids == 0 or (#ids < number and E.expired == before) then return end
+    for index, id in ipairs(ids) do take(turn, { id }, { raws[index] }, queue) end
+    if #ids == 0 or (#ids < number and turn.expired == before) then return end
   end
 end
 
-local function take(turn, queue, rank, till)
-  if #turn.ids >= till then return end
-  if turn.odd[queue] or E.madeOdd[queue] then takeMerged(turn, queue, rank, till) else takePlainly(turn, queue, rank, till) end
-end
-
 -- A job that may be what kills its workers is held one at a time, so that it convicts itself alone.
-local function takeSuspect(turn, queues)
+function E.takeSuspect(turn, queues)
   for _, queue in ipairs(queues) do
-    if (turn.odd[queue] or E.madeOdd[queue]) and call('EXISTS', K .. 'suspects:' .. queue) == 1 then
+    if call('EXISTS', K .. 'suspects:' .. queue) == 1 then
       if call('SCARD', K .. 'suspected:' .. turn.life) > 0 then return end
       for _, id in ipairs(call('ZRANGE', K .. 'suspects:' .. queue, 0, 199)) do
         local job = E.load(id)
         if not job.f.r or E.freeTokens(job.f.r) > 0 then
           call('ZREM', K .. 'suspects:' .. queue, id)
           -- A suspect has started before and can no longer expire.
-          takeCareful(job, turn)
-          turn.ids[#turn.ids + 1], turn.raws[#turn.raws + 1] = id, job
+          E.takeCareful(job, turn)
+          turn.ids[#turn.ids + 1], turn.found[#turn.found + 1] = id, job
           return
         end
       end
@@ -193,7 +147,7 @@ local function takeSuspect(turn, queues)
   end
 end
 
-local function clearOdd(queue)
+function E.clearOdd(queue)
   local keys = { K .. 'suspects:' .. queue }
   for rank = 0, 3 do
     for _, kind in ipairs({ 'back:', 'tomb:', 'rates:' }) do keys[#keys + 1] = K .. kind .. rank .. ':' .. queue end
@@ -204,28 +158,3 @@ local function clearOdd(queue)
   end
 end
 
--- `room`: queues, jobs, bottomUp. True if there may be more to claim for it.
-function E.claimFor(turn, room)
-  if room[2] <= 0 then return false end
-  local open = {}
-  for _, queue in ipairs(room[1]) do
-    local known = turn.queues[queue]
-    if not known then
-      known = call('HMGET', K .. 'queues', 'p' .. queue, 'o' .. queue)
-      turn.queues[queue], turn.odd[queue] = known, known[2] or nil
-    end
-    if not known[1] then open[#open + 1] = queue end
-  end
-  local till = #turn.ids + room[2]
-  takeSuspect(turn, open)
-  for _, queue in ipairs(open) do
-    for rank = 0, 3 do take(turn, queue, rank, till - room[3]) end
-  end
-  for _, queue in ipairs(open) do
-    for rank = 3, 0, -1 do take(turn, queue, rank, till) end
-  end
-  for _, queue in ipairs(open) do
-    if turn.odd[queue] or E.madeOdd[queue] then clearOdd(queue) end
-  end
-  return #turn.ids >= till or turn.dropped == true
-end

@@ -53,6 +53,7 @@ function E.finish(job, state, ending)
   E.withdraw(job)
   E.dropExpiry(job)
   E.setState(job, state)
+  job.endedNow = true
   f.fi, f.e, f.b, job.result = now, ending.error, ending.because, ending.result
   if state == 's' and f.sp then
     call('DEL', K .. 'steps:' .. job.seq)
@@ -63,7 +64,7 @@ function E.finish(job, state, ending)
   E.markWaiters(job, state == 's')
   call('ZADD', K .. 'kept', text(E.keptUntil(job)), job.id)
   E.tell(({ s = 'succeeded', f = 'failed', c = 'cancelled', x = 'expired' })[state], job, ending.error and 'error', ending.error)
-  E.ended[#E.ended + 1] = job.id
+  E.end_(job.id)
 end
 
 -- Deletes a final job and all it has.

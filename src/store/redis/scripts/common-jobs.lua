@@ -1,17 +1,5 @@
 -- Job records, read into tables and written back once at the end of the call. layout.md says how they look.
-local E = {}
 E.jobs, E.touched, E.erased, E.running = {}, {}, {}, {}
-E.kinds, E.claims = {}, {}
-
-function E.kind(kind)
-  local known = E.kinds[kind]
-  if not known then
-    local parts = cjson.decode(kind)
-    known = { queue = parts[1], task = parts[2], succeeded = parts[3], failed = parts[4] }
-    E.kinds[kind] = known
-  end
-  return known
-end
 
 function E.decode(id, raw)
   local one = find(raw, '\n', 32, true)
@@ -22,7 +10,7 @@ function E.decode(id, raw)
     rank = tonumber(sub(raw, 30, 30)), kind = sub(raw, 32, one - 1), input = sub(raw, one + 1, two - 1),
     extras = sub(raw, two + 1, three and three - 1 or -1), f = {},
   }
-  local kind = E.kind(job.kind)
+  local kind = kindOf(job.kind)
   job.queue, job.task, job.keep = kind.queue, kind.task, kind
   if sub(raw, 31, 31) == '+' then
     local four = find(raw, '\n', three + 1, true)
@@ -30,8 +18,7 @@ function E.decode(id, raw)
     if four then job.result = sub(raw, four + 1) end
   elseif three then
     job.f = { st = tonumber(sub(raw, three + 1, three + 13)), fi = tonumber(sub(raw, three + 14, three + 26)), a = 1 }
-    job.result = sub(raw, three + 27)
-    job.listed = true
+    job.state, job.result, job.listed = 's', sub(raw, three + 27), true
   end
   job.seq = job.f.q or job.place
   return job
@@ -94,39 +81,13 @@ end
 function E.isFinal(job) return find('sfcx', job.state, 1, true) ~= nil end
 function E.isWaiting(job) return find('dbr', job.state, 1, true) ~= nil end
 
--- Whose claim it is and since when; false where nothing is left of it.
-function E.claim(claim)
-  local known = E.claims[claim]
-  if known == nil then
-    local raw = call('HGET', K .. 'claims', claim)
-    if raw then
-      local one = find(raw, '\n', 1, true)
-      local two = find(raw, '\n', one + 1, true)
-      known = { life = sub(raw, 1, one - 1), at = sub(raw, one + 1, two - 1), ids = sub(raw, two + 1) }
-    else
-      known = false
-    end
-    E.claims[claim] = known
-  end
-  return known
-end
-
--- `number` jobs of this claim run no more.
-function E.unclaim(claim, number)
-  if call('HINCRBY', K .. 'left', claim, -number) > 0 then return end
-  local known = E.claim(claim)
-  call('HDEL', K .. 'left', claim)
-  call('HDEL', K .. 'claims', claim)
-  if known then call('SREM', K .. 'held:' .. known.life, claim) end
-end
-
 -- What an incarnation holds, in the order in which it claimed.
 function E.heldBy(life)
   local claims, held = call('SMEMBERS', K .. 'held:' .. life), {}
   table.sort(claims, function(a, b) return tonumber(a) < tonumber(b) end)
   for _, claim in ipairs(claims) do
-    local known = E.claim(claim)
-    local ids = known and cmsgpack.unpack(known.ids) or {}
+    local known = claimOf(claim)
+    local ids = known and cmsgpack.unpack(sub(known.raw, known.from)) or {}
     E.loadAll(ids)
     for _, id in ipairs(ids) do
       local job = E.load(id)

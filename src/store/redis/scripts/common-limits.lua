@@ -1,18 +1,6 @@
--- Rates: a token is a recorded start, free again when that start has left the window. Unique keys.
-function E.rate(name)
-  local raw = call('HGET', K .. 'rates', name)
-  if not raw then return nil end
-  local space = find(raw, ' ', 1, true)
-  return tonumber(sub(raw, 1, space - 1)), tonumber(sub(raw, space + 1))
-end
-
+-- Rates and unique keys of jobs.
+E.rate, E.freeTokens = rateOf, freeTokens
 function E.setRate(name, tokens, perMs) call('HSET', K .. 'rates', name, text(tokens) .. ' ' .. text(perMs)) end
-
-function E.freeTokens(name)
-  local tokens, perMs = E.rate(name)
-  if not tokens then return math.huge end
-  return tokens - call('ZCOUNT', K .. 'starts:' .. name, '(' .. text(now - perMs), '+inf')
-end
 
 function E.recordStart(job, claim)
   if job.f.r then call('ZADD', K .. 'starts:' .. job.f.r, nowText, claim .. ':' .. job.id) end
@@ -23,27 +11,6 @@ function E.forgetStart(job)
   if job.f.r then call('ZREM', K .. 'starts:' .. job.f.r, job.claim .. ':' .. job.id) end
 end
 
--- Milliseconds until this rate has a token; nil if it never will.
-local function untilToken(name)
-  local tokens, perMs = E.rate(name)
-  if not tokens then return nil end
-  local missing = 1 - E.freeTokens(name)
-  if missing <= 0 then return 0 end
-  local start = call('ZRANGEBYSCORE', K .. 'starts:' .. name, '(' .. text(now - perMs), '+inf', 'WITHSCORES', 'LIMIT', missing - 1, 1)
-  return start[2] and tonumber(start[2]) + perMs - now
-end
-
--- Milliseconds until a scheduled job or a token that a ready job waits for falls due; '' if nothing is known.
-local function nextDue()
-  local first = call('ZRANGE', K .. 'due', 0, 0, 'WITHSCORES')[2]
-  local least = first and math.max(0, tonumber(first) - now)
-  if call('EXISTS', K .. 'standing') == 0 then return least and text(least) or '' end
-  for _, rate in ipairs(call('HRANDFIELD', K .. 'standing', 100)) do
-    local ms = untilToken(rate)
-    if ms and (not least or ms < least) then least = ms end
-  end
-  return least and text(least) or ''
-end
 E.nextDue = nextDue
 
 -- A key's row: until when it holds in any case, or nothing, and the job that holds it.

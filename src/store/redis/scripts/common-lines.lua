@@ -42,7 +42,7 @@ function E.stand(job)
     call('ZADD', K .. 'back:' .. spot(job), job.place, job.id)
     E.odd(job.queue)
   end
-  E.arrived[job.queue] = (E.arrived[job.queue] or 0) + 1
+  E.arrive(job.queue)
 end
 
 local function unstand(job)

@@ -11,7 +11,7 @@ local function shown(id)
 end
 
 local function wasPruned(id)
-  for day = math.floor(now / 86400000) - 2, math.floor(now / 86400000) do
+  for day = math.floor(now / 86400000) - 2, math.floor(now / 86400000) + 1 do
     if call('SISMEMBER', K .. 'gone:' .. text(day), id) == 1 then return true end
   end
   return false

@@ -7,7 +7,7 @@ if what == 'pause' then
     call('HINCRBY', K .. 'counts', 'r' .. queue, 0)
     call('HSET', K .. 'queues', 'p' .. queue, 1)
   elseif call('HDEL', K .. 'queues', 'p' .. queue) == 1 then
-    E.arrived[queue] = 1
+    E.arrive(queue)
   end
   E.flush()
 end

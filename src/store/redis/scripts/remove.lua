@@ -12,8 +12,8 @@ for index = 3, #ARGV do
     E.freeKey(job)
     E.erase(job)
     E.tell('removed', job)
-    E.ended[#E.ended + 1] = job.id
-    for day = math.floor(now / 86400000) - 2, math.floor(now / 86400000) do
+    E.end_(job.id)
+    for day = math.floor(now / 86400000) - 2, math.floor(now / 86400000) + 1 do
       call('SREM', K .. 'gone:' .. text(day), job.id)
     end
     E.spreadMarked()

@@ -88,4 +88,4 @@ E.forget()
 call('HSET', K .. 'meta', 's', format('%.17g', mono))
 E.flush()
 local more = promoted >= limits[1] or rescued >= limits[2] or expired >= limits[3] or spread >= limits[4] or pruned >= limits[5]
-return { more and 1 or 0, promoted, rescued, expired, spread, pruned, extended and 1 or 0, E.nextDue() }
+return { more and 1 or 0, promoted, rescued, expired, spread, pruned, extended and 1 or 0, nextDue() }

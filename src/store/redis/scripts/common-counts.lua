@@ -1,0 +1,98 @@
+-- Counters, statistics, arrivals and ends: gathered over the call and written once.
+local counts, arrived, tallies, ended = {}, {}, {}, {}
+local listened = call('EXISTS', K .. 'listeners') == 1
+
+local function count(queue, state, number)
+  local field = state .. queue
+  counts[field] = (counts[field] or 0) + number
+end
+
+local function tally(task, outcome, ranMs, number)
+  local row = tallies[outcome .. task]
+  if not row then
+    row = { 0, 0 }
+    tallies[outcome .. task] = row
+  end
+  row[1], row[2] = row[1] + (number or 1), row[2] + ranMs
+end
+
+local function writeTallies()
+  if next(tallies) == nil then return end
+  local minute = text(math.floor(now / 60000))
+  local key = K .. 'minute:' .. minute
+  call('ZADD', K .. 'minutes', minute, minute)
+  for name, row in pairs(tallies) do
+    call('HINCRBY', key, 'n' .. name, row[1])
+    call('HINCRBY', key, 'r' .. name, text(row[2]))
+  end
+end
+
+local function writeArrivals()
+  if next(arrived) == nil then return end
+  local stamp = call('HINCRBY', K .. 'meta', 'n', 1)
+  for queue in pairs(arrived) do
+    call('HSET', K .. 'queues', 'a' .. queue, stamp)
+    if call('EXISTS', K .. 'park:' .. queue) == 1 then wake(queue) end
+  end
+end
+
+-- Those who wait for the end of one of these jobs, in any process, are told its id.
+local function tellEnded()
+  if #ended == 0 or call('EXISTS', K .. 'watch') == 0 then return end
+  local watchers = readAll(K .. 'watch', ended)
+  for index, id in ipairs(ended) do
+    if watchers[index] then
+      call('HDEL', K .. 'watch', id)
+      for handle in string.gmatch(watchers[index], '%S+') do call('PUBLISH', K .. 'to:' .. handle, 'f' .. id) end
+    end
+  end
+end
+
+local function flushCounts()
+  for field, number in pairs(counts) do
+    if number ~= 0 then call('HINCRBY', K .. 'counts', field, number) end
+  end
+  writeArrivals()
+  writeTallies()
+  tellEnded()
+  counts, arrived, tallies, ended = {}, {}, {}, {}
+end
+
+-- Queue, task and retention of a job, read once for all that share them.
+local kinds = {}
+local function kindOf(kind)
+  local known = kinds[kind]
+  if not known then
+    local parts = cjson.decode(kind)
+    known = { queue = parts[1], task = parts[2], succeeded = parts[3], failed = parts[4] }
+    kinds[kind] = known
+  end
+  return known
+end
+
+-- Whose claim it is and since when; false where nothing is left of it.
+local claims = {}
+local function claimOf(claim)
+  local known = claims[claim]
+  if known == nil then
+    local raw = call('HGET', K .. 'claims', claim)
+    if raw then
+      local one = find(raw, '\n', 1, true)
+      local two = find(raw, '\n', one + 1, true)
+      known = { life = sub(raw, 1, one - 1), at = sub(raw, one + 1, two - 1), raw = raw, from = two + 1 }
+    else
+      known = false
+    end
+    claims[claim] = known
+  end
+  return known
+end
+
+-- `number` jobs of this claim run no more.
+local function unclaim(claim, number)
+  if call('HINCRBY', K .. 'left', claim, -number) > 0 then return end
+  local known = claimOf(claim)
+  call('HDEL', K .. 'left', claim)
+  call('HDEL', K .. 'claims', claim)
+  if known then call('SREM', K .. 'held:' .. known.life, claim) end
+end

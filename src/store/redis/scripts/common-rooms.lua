@@ -1,0 +1,75 @@
+-- Claiming: which ready jobs a worker gets. A line of plain arrivals is taken from its head as it is.
+local function take(turn, ids, raws, queue)
+  local plain, at = 0, #turn.ids
+  if listened then
+    engine(ARGV[5])
+    E.loadAll(ids)
+  end
+  for index = 1, #ids do
+    local id, raw = ids[index], raws[index]
+    if not (E and E.jobs[id]) and byte(raw, 31) == 45 then
+      at, plain = at + 1, plain + 1
+      turn.ids[at], turn.found[at] = id, raw
+    else
+      engine(ARGV[5])
+      local job = E.load(id)
+      if E.takeCareful(job, turn) then
+        at = at + 1
+        turn.ids[at], turn.found[at] = id, job
+      end
+    end
+  end
+  if plain > 0 then
+    count(queue, 'r', -plain)
+    count(queue, 'u', plain)
+  end
+end
+
+local function takeLine(turn, queue, rank, till)
+  local line = K .. 'line:' .. rank .. ':' .. queue
+  while #turn.ids < till and turn.expired < 200 do
+    local ids = call('LPOP', line, till - #turn.ids)
+    if not ids or #ids == 0 then return end
+    take(turn, ids, readAll(K .. 'jobs', ids), queue)
+  end
+end
+
+local function isOdd(turn, queue) return turn.queues[queue][2] or (E and E.madeOdd[queue]) end
+
+local function takeFrom(turn, queue, rank, till)
+  if #turn.ids >= till then return end
+  if not isOdd(turn, queue) then return takeLine(turn, queue, rank, till) end
+  engine(ARGV[5])
+  E.takeMerged(turn, queue, rank, till)
+end
+
+-- True if there may be more to claim for this room.
+local function claimFor(turn, queues, jobs, bottomUp)
+  if jobs <= 0 then return false end
+  local open, odd = {}, {}
+  for _, queue in ipairs(queues) do
+    local known = turn.queues[queue]
+    if not known then
+      known = call('HMGET', K .. 'queues', 'p' .. queue, 'o' .. queue)
+      turn.queues[queue] = known
+    end
+    if not known[1] then open[#open + 1] = queue end
+    if not known[1] and isOdd(turn, queue) then odd[#odd + 1] = queue end
+  end
+  local till = #turn.ids + jobs
+  if #odd > 0 then
+    engine(ARGV[5])
+    E.takeSuspect(turn, odd)
+  end
+  for _, queue in ipairs(open) do
+    for rank = 0, 3 do takeFrom(turn, queue, rank, till - bottomUp) end
+  end
+  -- Where that was not enough there is nothing left.
+  if bottomUp > 0 and #turn.ids >= till - bottomUp then
+    for _, queue in ipairs(open) do
+      for rank = 3, 0, -1 do takeFrom(turn, queue, rank, till) end
+    end
+  end
+  for _, queue in ipairs(odd) do E.clearOdd(queue) end
+  return #turn.ids >= till or turn.dropped == true
+end
