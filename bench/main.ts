@@ -59,7 +59,7 @@ async function measureAll(wanted: readonly Figure[], backlogJobs: number): Promi
   const pairs = readPairs()
   const [durability] = readNames('durability', options.durability, durabilities)
   const folder = makeFolder()
-  const { contenders, python } = await contendersOf(wanted)
+  const { contenders, python } = contendersOf(wanted)
   const stores = await openStoresOf(contenders, { folder, durability: durability! })
   const run: Run = { pairs, sides: new Set(contenders.map(({ side }) => side)), stores, backlogJobs, progress }
 
@@ -88,11 +88,11 @@ function makeFolder(): string {
 }
 
 /** Those that were asked for, without what cannot be had here. */
-async function contendersOf(wanted: readonly Figure[]) {
+function contendersOf(wanted: readonly Figure[]) {
   const asked = readNames('side', options.sides, sideNames)
   const all = wanted.flatMap(({ ours, beside }) => [ours, ...beside.map(({ contender }) => contender)])
   const contenders = all.filter(({ side }) => asked.includes(side))
-  const python = contenders.some(({ side }) => isPython(side)) ? await findPython() : undefined
+  const python = contenders.some(({ side }) => isPython(side)) ? findPython() : undefined
   // For the children that are such a side.
   if (python !== undefined) process.env.PYTHON = python.program
 

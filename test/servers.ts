@@ -91,18 +91,19 @@ function isExecutable(file: string): boolean {
   }
 }
 
-function mayInstall(): boolean {
+/** As root on Debian, where what is missing is installed. */
+export function mayInstall(): boolean {
   return process.getuid?.() === 0 && existsSync('/etc/debian_version')
 }
 
 /** Several test files may ask at once: apt then waits for its lock, and the second finds nothing left to do. */
-function install(debianPackage: string): boolean {
+export function install(...debianPackages: string[]): boolean {
   const settings = ['-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=150']
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const apt = (...args: string[]) => spawnSync('apt-get', args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
-  const get = () => apt('install', ...settings, debianPackage).status === 0
+  const get = () => apt('install', ...settings, ...debianPackages).status === 0
 
-  console.error(`Installing ${debianPackage} ...`)
+  console.error(`Installing ${debianPackages.join(', ')} ...`)
   return get() || (apt('update', '-qq').status === 0 && get())
 }
 

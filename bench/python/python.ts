@@ -1,6 +1,6 @@
 /** Finds a Python with Celery and RQ: Debian's packages, which are installed where that may be done. */
 import { spawnSync } from 'node:child_process'
-import { findProgram } from '../../test/servers.ts'
+import { install, mayInstall } from '../../test/servers.ts'
 import type { PythonName } from '../sides/names.ts'
 
 export interface Python {
@@ -14,20 +14,21 @@ export const pythonSettings: Record<PythonName, string> = {
 }
 
 const ask = `
-import json, sys, celery, redis, rq
+import json, sys, celery, hiredis, redis, rq
 versions = {"celery": celery.__version__, "rq": rq.VERSION, "redis-py": redis.__version__}
 print(json.dumps({**versions, "python": sys.version.split()[0]}))
 `
 
-/** Undefined where they cannot be had; a line has then said so. */
-export async function findPython(): Promise<Python | undefined> {
-  const found = installed()
-  if (found !== undefined) return found
+/** hiredis makes their client faster. */
+const debianPackages = ['python3-celery', 'python3-rq', 'python3-hiredis']
 
-  await findProgram({ what: 'RQ', variable: 'RQ', names: ['rq'], debianPackage: 'python3-rq' })
-  await findProgram({ what: 'Celery', variable: 'CELERY', names: ['celery'], debianPackage: 'python3-celery' })
-  const python = installed()
-  if (python === undefined) console.error('Celery and RQ are left out: no Python here can import both. Set PYTHON.')
+/** Undefined where they cannot be had; a line has then said so. */
+export function findPython(): Python | undefined {
+  const python = installed() ?? (mayInstall() && install(...debianPackages) ? installed() : undefined)
+  if (python === undefined)
+    console.error(
+      `LEAVING OUT Celery and RQ: no Python here can import them. Set PYTHON, or install ${debianPackages.join(', ')}.`,
+    )
 
   return python
 }

@@ -4,10 +4,16 @@ import type { Stores, Template } from './stores.ts'
 
 /** A folder for each turn. */
 export async function fileStores({ folder }: { folder: string }): Promise<Stores> {
+  const templates = new Set<string>()
   const filled = async ({ name, fill }: Template) => {
     const place = path.join(folder, name)
-    if ((await fs.mkdir(place, { recursive: true })) !== undefined) await fill(place)
+    if (templates.has(name)) return place
 
+    // What a failed attempt has left is no template.
+    await fs.rm(place, { recursive: true, force: true })
+    await fs.mkdir(place)
+    await fill(place)
+    templates.add(name)
     return place
   }
 

@@ -27,6 +27,8 @@ export async function postgresStores(): Promise<Stores | undefined> {
     const database = name.replaceAll('-', '_')
     if (templates.has(database)) return database
 
+    // What a failed attempt has left is no template.
+    await administer(server, `drop database if exists ${database} with (force)`)
     await administer(server, `create database ${database}`)
     await fill(addressOf(server, database))
     // As autovacuum would, after a while. A copy knows what is known of the original.
