@@ -13,7 +13,7 @@ import { openConnection } from './connection/open-connection.ts'
 import type { RedisOptions } from './connection/options.ts'
 import { countsFrom, statsFrom } from './counts.ts'
 import { Events } from './events.ts'
-import { fullArguments, outcomesFrom, plainArguments } from './insert.ts'
+import { Inserter } from './inserter.ts'
 import { Lives } from './lives.ts'
 import { cursorAt, defaultLimit, largestLimit, matches, positionAt } from './look.ts'
 import { Post } from './post.ts'
@@ -64,6 +64,7 @@ export class RedisStore implements Store {
   readonly capabilities: contract.Capabilities
   readonly #env: Env
   readonly #caller: Caller
+  readonly #inserter: Inserter
   readonly #post: Post
   readonly #events: Events
   readonly #lives = new Lives()
@@ -77,6 +78,7 @@ export class RedisStore implements Store {
     this.#env = env
     this.#caller = new Caller(connection, clock)
     this.capabilities = { durability: connection.durability, insertWith: false, shared: true }
+    this.#inserter = new Inserter(this.#caller, this.limits)
     this.#post = new Post(env, async () => connection)
     this.#events = new Events({
       env,
@@ -94,17 +96,7 @@ export class RedisStore implements Store {
     this.schedules = scheduleStore(this.#caller)
   }
 
-  insert: Store['insert'] = (calls) => this.#step('insert', () => this.#insert(calls))
-
-  async #insert(calls: readonly (readonly contract.NewJob[])[]): Promise<contract.InsertOutcome[][]> {
-    const jobs = calls.length === 1 ? calls[0]! : calls.flat()
-    const options = { ids: jobs.map(({ id }) => id), line: 'insert', acknowledge: true } as const
-    const plain = plainArguments(jobs)
-    if (plain && (await this.#caller.call('insert-plain', plain, options)) === 'inserted') {
-      return calls.map((call) => call.map(() => ({ kind: 'inserted' })))
-    }
-    return (await this.#caller.call<string[][]>('insert', fullArguments(calls), options)).map(outcomesFrom)
-  }
+  insert: Store['insert'] = (calls) => this.#step('insert', () => this.#inserter.insert(calls))
 
   join: Store['join'] = (worker) =>
     this.#step('turn', async () => {

@@ -1,0 +1,103 @@
+/**
+ * Gathers what is inserted at the same time into few calls of a script.
+ *
+ * A call that finds none under way leaves at once, with all that is asked for in the same turn of the event loop;
+ * what comes meanwhile leaves together when there is room again. Nobody waits for a timer.
+ */
+import { UnknownOutcomeError } from '../../errors.ts'
+import type { InsertOutcome, NewJob, StoreLimits } from '../store.ts'
+import type { Caller } from './caller.ts'
+import { fullArguments, outcomesFrom, plainArguments } from './insert.ts'
+
+type Call = readonly NewJob[]
+
+interface Asked {
+  readonly calls: readonly Call[]
+  readonly jobs: number
+  readonly bytes: number
+  readonly resolve: (outcomes: InsertOutcome[][]) => void
+  readonly reject: (error: unknown) => void
+}
+
+const underWayAtMost = 2
+
+export class Inserter {
+  readonly #caller: Caller
+  readonly #limits: StoreLimits
+  #asked: Asked[] = []
+  #underWay = 0
+  #planned = false
+
+  constructor(caller: Caller, limits: StoreLimits) {
+    this.#caller = caller
+    this.#limits = limits
+  }
+
+  insert(calls: readonly Call[]): Promise<InsertOutcome[][]> {
+    return new Promise((resolve, reject) => {
+      const jobs = calls.reduce((sum, call) => sum + call.length, 0)
+      const bytes = calls.reduce((sum, call) => sum + sizeOf(call), 0)
+      this.#asked.push({ calls, jobs, bytes, resolve, reject })
+      if (this.#planned || this.#underWay >= underWayAtMost) return
+      this.#planned = true
+      queueMicrotask(() => {
+        this.#planned = false
+        this.#sendAll()
+      })
+    })
+  }
+
+  #sendAll() {
+    while (this.#asked.length > 0 && this.#underWay < underWayAtMost) void this.#send(this.#nextBatch())
+  }
+
+  /** The oldest, as many as one call may carry; one at least. */
+  #nextBatch(): Asked[] {
+    let [jobs, bytes, count] = [0, 0, 0]
+    for (const asked of this.#asked) {
+      jobs += asked.jobs
+      bytes += asked.bytes
+      if (count > 0 && (jobs > this.#limits.jobsPerCall || bytes > this.#limits.bytesPerCall)) break
+      count++
+    }
+    return this.#asked.splice(0, count)
+  }
+
+  async #send(batch: readonly Asked[]) {
+    this.#underWay++
+    try {
+      const outcomes = await this.#insert(batch.flatMap(({ calls }) => calls))
+      let at = 0
+      for (const { calls, resolve } of batch) resolve(outcomes.slice(at, (at += calls.length)))
+    } catch (error) {
+      for (const asked of batch) asked.reject(errorFor(asked, error))
+    } finally {
+      this.#underWay--
+      this.#sendAll()
+    }
+  }
+
+  async #insert(calls: readonly Call[]): Promise<InsertOutcome[][]> {
+    const jobs = calls.length === 1 ? calls[0]! : calls.flat()
+    const options = { ids: jobs.map(({ id }) => id), line: 'insert', acknowledge: true } as const
+    const plain = plainArguments(jobs)
+    if (plain && (await this.#caller.call('insert-plain', plain, options)) === 'inserted') {
+      return calls.map((call) => call.map(() => inserted))
+    }
+    return (await this.#caller.call<string[][]>('insert', fullArguments(calls), options)).map(outcomesFrom)
+  }
+}
+
+const inserted: InsertOutcome = { kind: 'inserted' }
+
+/** In characters: the server's limit is its own time, for which that is near enough. */
+function sizeOf(call: Call): number {
+  return call.reduce((sum, { input, metadata }) => sum + input.length + (metadata?.length ?? 0), 0)
+}
+
+/** Each caller is told of its own jobs alone. */
+function errorFor({ calls }: Asked, error: unknown): unknown {
+  if (!(error instanceof UnknownOutcomeError)) return error
+  const ids = calls.flat().map(({ id }) => id)
+  return new UnknownOutcomeError('inserting', ids, error)
+}
