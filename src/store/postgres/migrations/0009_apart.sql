@@ -1,0 +1,356 @@
+-- Inside transactions of others: enqueueing, and ending a job together with what it did.
+--
+-- Such a transaction lasts as long as its owner likes, so nothing here takes the gate or a row that all wait for: lanes are
+-- let out, members joined and slots handed in by the next upkeep after its commit. What is taken for as long as it lasts is the
+-- unique key of a new job, and the place of a job that ends.
+
+-- New jobs that wait for others, which are not told yet.
+create table errand.arriving (no bigint primary key, wanted json not null);
+-- Jobs that have ended with a slot to hand in, or members that were kept for them.
+create table errand.ended_apart (no bigint primary key, flags int not null);
+
+-- Which store this is: another database may have a schema of the same name.
+create function errand.mark_of_store() returns text language sql as $$
+  select extract(epoch from min(at))::text from errand.migration
+$$;
+
+create function errand.check_apart(p_store text) returns void language plpgsql as $$
+begin
+  -- A statement that is its own transaction begins when that does.
+  if now() = statement_timestamp() then raise exception 'There is no open transaction.' using errcode = 'ER005'; end if;
+  if p_store <> errand.mark_of_store() then raise exception 'This is another store.' using errcode = 'ER006'; end if;
+end $$;
+
+-- Sleepers hear of it at the commit. Who falls asleep before that looks again in its own time.
+create function errand.wake_apart() returns void language plpgsql as $$
+declare
+  arrivals text := current_setting('errand_call.arrivals', true);
+  nos text;
+begin
+  if arrivals is null or arrivals = '' then return; end if;
+  select string_agg(w.no::text, ',') into nos from errand.worker w
+  where w.parked and w.gone is null
+    and w.queues && array(select name from errand.queue where no = any (string_to_array(arrivals, ',')::int[]) and not paused);
+  if nos is not null then perform pg_notify('errand.news', 'w' || nos); end if;
+end $$;
+
+-- The key is this job's, or kept by another. Waits for whoever else is taking it.
+create function errand.take_key_apart(c errand.context, b errand.body, p_until bigint, p_replace boolean) returns json language plpgsql as $$
+declare
+  outcome json := '{"kind":"inserted"}';
+  holder errand.uniq;
+  j errand.job;
+begin
+  loop
+    insert into errand.uniq (task, key, no, id, until) values (b.task, b.uniq, b.no, b.id, p_until) on conflict (task, key) do nothing;
+    if found then return outcome; end if;
+
+    select * into holder from errand.uniq where task = b.task and key = b.uniq;
+    continue when not found;
+    if coalesce(holder.until > c.now, true) then
+      if not coalesce(p_replace, false) then return json_build_object('kind', 'kept', 'other', holder.id); end if;
+      perform errand.enter();
+      j := errand.take(holder.no);
+      if j.no is null then return json_build_object('kind', 'kept', 'other', holder.id); end if;
+      perform errand.finish(c, j, 6, null, null, b.id);
+      outcome := json_build_object('kind', 'replaced', 'other', holder.id);
+    end if;
+    delete from errand.uniq where task = b.task and key = b.uniq and no = holder.no;
+  end loop;
+end $$;
+
+-- As `insert_job`, without the gate.
+create function errand.insert_job_apart(c errand.context, s json, p_input text default null) returns json language plpgsql as $$
+declare
+  b errand.body;
+  there errand.body;
+  member_ids text[];
+  missing text;
+  outcome json := '{"kind":"inserted"}';
+  j errand.job;
+  of_lane json := s -> 'lane';
+  of_rate json := s -> 'rate';
+begin
+  b.id := s ->> 'id';
+  b.task := (s ->> 'task')::int;
+  b.queue := (s ->> 'queue')::int;
+  b.input := coalesce(p_input, s ->> 'input');
+  select * into there from errand.body where id = b.id;
+  if found then return errand.there_already(b, there); end if;
+
+  select array_agg(value order by ordinality) into member_ids from json_array_elements_text(s -> 'on') with ordinality;
+  select id into missing from unnest(member_ids) with ordinality as m (id, nth)
+  where errand.number_of(id) is null order by nth limit 1;
+  if found then return json_build_object('kind', 'refused', 'reason', 'unknown', 'other', missing); end if;
+
+  b.no := nextval('errand.counter');
+  b.created := c.now;
+  b.rank := (s ->> 'rank')::smallint;
+  b.flags := (s ->> 'flags')::int | case when member_ids is null then 0 else 64 end;
+  b.keep_succeeded := (s ->> 'keepSucceeded')::int;
+  b.keep_failed := (s ->> 'keepFailed')::int;
+  b.more := s -> 'more';
+  b.uniq := s ->> 'key';
+  if b.uniq is not null then
+    outcome := errand.take_key_apart(c, b, c.now + (s ->> 'keyMs')::bigint, (s ->> 'replace')::boolean);
+    if outcome ->> 'kind' = 'kept' then return outcome; end if;
+  end if;
+  if of_lane is not null then
+    insert into errand.lane (name, slots) values (of_lane ->> 'name', (of_lane ->> 'slots')::bigint) on conflict (name) do nothing;
+    update errand.lane set slots = (of_lane ->> 'slots')::bigint where name = of_lane ->> 'name' and slots <> (of_lane ->> 'slots')::bigint;
+    select no into b.lane from errand.lane where name = of_lane ->> 'name';
+  end if;
+  if of_rate is not null then
+    insert into errand.rate (name, tokens, per_ms) values (of_rate ->> 'name', (of_rate ->> 'tokens')::bigint, (of_rate ->> 'perMs')::bigint)
+    on conflict (name) do nothing;
+    update errand.rate set tokens = (of_rate ->> 'tokens')::bigint, per_ms = (of_rate ->> 'perMs')::bigint
+    where name = of_rate ->> 'name' and (tokens <> (of_rate ->> 'tokens')::bigint or per_ms <> (of_rate ->> 'perMs')::bigint);
+    select no into b.rate from errand.rate where name = of_rate ->> 'name';
+  end if;
+
+  insert into errand.body select b.* on conflict (id) do nothing;
+  if not found then
+    -- Somebody else has committed the same id this very moment.
+    delete from errand.uniq where no = b.no;
+    select * into there from errand.body where id = b.id;
+    return errand.there_already(b, there);
+  end if;
+  delete from errand.pruned where id = b.id;
+
+  j := row(b.no, -1, b.queue, b.rank, null, b.task, b.flags, b.keep_succeeded, b.keep_failed, 0, 0);
+  j.due := coalesce((s ->> 'dueAt')::bigint, c.now + (s ->> 'dueIn')::bigint);
+  j.expires := coalesce((s ->> 'expiresAt')::bigint, c.now + (s ->> 'expiresIn')::bigint);
+  if member_ids is not null then
+    j.pending := cardinality(member_ids);
+    perform errand.move(j.queue, -1, 1);
+    perform errand.put(j, 'b');
+    insert into errand.arriving (no, wanted) values (b.no, s);
+    perform errand.tell(c, j, 'enqueued', 1, 0, null);
+  elsif b.flags & 1024 <> 0 then
+    perform errand.block(j);
+    perform errand.tell(c, j, 'enqueued', 1, 0, null);
+  elsif j.due > c.now then
+    perform errand.postpone(j, j.due);
+    perform errand.tell(c, j, 'enqueued', 0, 0, null);
+  else
+    if b.lane is null then
+      perform errand.line_up(j);
+    else
+      j.place := nextval('errand.counter');
+      j.due := null;
+      perform errand.move(j.queue, -1, 2);
+      perform errand.put(j, 'p');
+    end if;
+    perform errand.tell(c, j, 'enqueued', 2, 0, null);
+  end if;
+  return outcome;
+end $$;
+
+create function errand.there_already(b errand.body, there errand.body) returns json language sql as $$
+  select case when there.task = b.task and there.input = b.input then '{"kind":"exists"}'::json
+    else json_build_object('kind', 'refused', 'reason', 'conflict', 'other', b.id) end
+$$;
+
+create function errand.insert_call_apart(c errand.context, p_jobs json) returns json language plpgsql as $$
+declare
+  outcomes json[] := '{}';
+  outcome json;
+  each json;
+  refused int;
+begin
+  begin
+    for each in select value from json_array_elements(p_jobs) loop
+      outcome := errand.insert_job_apart(c, each);
+      outcomes := outcomes || outcome;
+      if outcome ->> 'kind' = 'refused' then raise exception 'Refused.' using errcode = 'ER002'; end if;
+    end loop;
+  exception when sqlstate 'ER002' then
+    refused := cardinality(outcomes);
+    return (select json_agg(case when n = refused then outcome else '{"kind":"refused","reason":"companion"}' end order by n)
+      from generate_series(1, json_array_length(p_jobs)) n);
+  end;
+  return array_to_json(outcomes);
+end $$;
+
+create function errand.insert_with(p_store text, p_now bigint, p_calls json) returns json language plpgsql
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  c errand.context := errand.begin(p_now, null);
+  answers json[] := '{}';
+  each json;
+begin
+  perform errand.check_apart(p_store);
+  for each in select value from json_array_elements(p_calls) loop
+    answers := answers || errand.insert_call_apart(c, each);
+  end loop;
+  perform errand.wake_apart();
+  return array_to_json(answers);
+end $$;
+
+-- 'settled', 'stale' or 'cancelling'. What the run has said is written first.
+create function errand.settle_with(p_store text, p_now bigint, p_worker text, p_end json, p_reports json) returns text language plpgsql
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  c errand.context := errand.begin(p_now, null);
+  worker_no int;
+  job_no bigint := errand.number_of(p_end ->> 'id');
+  asked record;
+  j errand.job;
+  each json;
+begin
+  perform errand.check_apart(p_store);
+  select no into worker_no from errand.worker where id = p_worker and gone is null;
+  select cancel_at into asked from errand.running
+  where worker = worker_no and no = job_no and claim = (p_end ->> 'claim')::bigint for update;
+  if not found then return 'stale'; end if;
+  if asked.cancel_at is not null then return 'cancelling'; end if;
+
+  j := errand.take_running(worker_no, job_no, (p_end ->> 'claim')::bigint);
+  for each in select value from json_array_elements(p_reports) loop
+    perform errand.report_apart(c, j, each);
+  end loop;
+  if exists (select from errand.course where no = job_no) then j.flags := j.flags | 2048; end if;
+  j.attempts := j.attempts + 1;
+  j.expires := null;
+  insert into errand.run (at, task, outcome, n, ran_ms) values (c.now - c.now % 60000, j.task, 4, 1, (p_end ->> 'ran')::bigint);
+  perform errand.finish_apart(c, j, p_end ->> 'result');
+  for each in select value from json_array_elements(p_end -> 'follow') loop
+    perform errand.insert_job_apart(c, each);
+  end loop;
+  if j.flags & 128 <> 0 then perform errand.follow_apart(c, job_no, p_end ->> 'result'); end if;
+  perform errand.wake_apart();
+  return 'settled';
+end $$;
+
+create function errand.report_apart(c errand.context, j errand.job, e json) returns void language plpgsql as $$
+begin
+  if e ->> 'kind' = 'progress' then
+    insert into errand.course (no, progress) values (j.no, e ->> 'progress') on conflict (no) do update set progress = excluded.progress;
+    perform errand.tell(c, j, 'progress', 3, j.attempts + 1, ',"progress":' || (e ->> 'progress'));
+  elsif e ->> 'kind' = 'log' then
+    insert into errand.history (no, said) values (j.no, e ->> 'line');
+    perform errand.tell(c, j, 'log', 3, j.attempts + 1, ',"line":' || (e ->> 'line'));
+  end if;
+end $$;
+
+-- As `finish` for a job that succeeded, but for its slot and its members.
+create function errand.finish_apart(c errand.context, j errand.job, p_result text) returns void language plpgsql as $$
+declare
+  job_id text;
+begin
+  select id into job_id from errand.body where no = j.no;
+  if j.flags & 8192 <> 0 then delete from errand.step where no = j.no; end if;
+  insert into errand.done (no, state, flags, attempts, crashes, started, finished, until, result)
+  values (j.no, 4, j.flags & ~(4096 | 8192), j.attempts, j.crashes, j.started, c.now, c.now + 60000 * j.keep_succeeded::bigint, p_result);
+  perform errand.move(j.queue, 3, 4);
+  if j.flags & 12 <> 0 then
+    delete from errand.uniq u using errand.body b where b.no = j.no and u.task = b.task and u.key = b.uniq and u.no = j.no;
+  end if;
+  if j.flags & 32 <> 0 then perform errand.mark_waiters(j.no, job_id, true); end if;
+  if j.flags & (1 | 64) <> 0 then insert into errand.ended_apart (no, flags) values (j.no, j.flags); end if;
+  perform errand.tell(c, j, 'succeeded', 4, j.attempts, null);
+  if c.awaited then perform errand.tell_final(job_id); end if;
+end $$;
+
+create function errand.follow_apart(c errand.context, p_no bigint, p_result text) returns void language plpgsql as $$
+declare
+  b errand.body;
+  payload text;
+begin
+  select * into b from errand.body where no = p_no;
+  payload := format('{"id":%s,"task":%s,"state":"succeeded","input":%s%s}', to_json(b.id),
+    (select to_json(name) from errand.task where no = b.task), b.input, case when p_result is not null then ',"result":' || p_result end);
+  perform errand.insert_job_apart(c, ((b.more -> 'onSucceeded')::jsonb || jsonb_build_object('id', errand.make_id(c.now)))::json, payload);
+end $$;
+
+-- What was left to be done when such transactions were committed; behind the gate, by upkeep.
+create function errand.let_in(c errand.context, p_most int) returns int language plpgsql as $$
+declare
+  let_in int := 0;
+  left_over record;
+  j errand.job;
+begin
+  for left_over in delete from errand.ended_apart where no in (select no from errand.ended_apart order by no limit p_most) returning * loop
+    j.no := left_over.no;
+    j.flags := left_over.flags;
+    perform errand.free_slot(j);
+    if j.flags & 64 <> 0 then perform errand.unpin_members(c, j.no); end if;
+    let_in := let_in + 1;
+  end loop;
+  for left_over in select no, wanted from errand.arriving order by no limit p_most loop
+    delete from errand.arriving where no = left_over.no;
+    perform from errand.waiting where no = left_over.no and kind = 'b';
+    if found then perform errand.join_members(c, left_over.no, left_over.wanted); end if;
+    let_in := let_in + 1;
+  end loop;
+  return let_in;
+end $$;
+
+-- One that was removed meanwhile counts as cancelled, one that was pruned as settled.
+create function errand.join_members(c errand.context, p_no bigint, s json) returns void language plpgsql as $$
+declare
+  m record;
+  cancelled_by text;
+  j errand.job;
+begin
+  for m in
+    select id, errand.number_of(id) as no from json_array_elements_text(s -> 'on') with ordinality as o (id, nth) group by id order by min(nth)
+  loop
+    if m.no is not null then
+      perform errand.join_up(p_no, m.no, m.id, (s ->> 'run')::boolean);
+    elsif not (s ->> 'run')::boolean and not exists (select from errand.pruned where id = m.id) then
+      cancelled_by := coalesce(cancelled_by, m.id);
+    end if;
+  end loop;
+  cancelled_by := coalesce(errand.cancelling_member(p_no), cancelled_by);
+  if cancelled_by is not null then
+    j := errand.take(p_no);
+    perform errand.finish(c, j, 6, null, null, cancelled_by);
+    return;
+  end if;
+  update errand.waiting set pending = (select count(*) from errand.edge where waiter = p_no and open) where no = p_no;
+  perform errand.move_on(c, p_no);
+end $$;
+
+-- For triggers and for people: enqueues one job in the transaction that calls it, and gives the job's id. What the task says of
+-- itself, the database does not know: queue, priority, retention and key are those given here. With a key that another job
+-- holds nothing is added, and the id is that one's.
+create function errand.enqueue(
+  task text,
+  input jsonb default 'null',
+  queue text default 'default',
+  priority text default 'normal',
+  delay interval default null,
+  due timestamptz default null,
+  unique_key text default null,
+  id text default null,
+  tags text[] default null,
+  metadata jsonb default null,
+  keep_succeeded interval default '1 day',
+  keep_failed interval default '14 days'
+) returns text language plpgsql as $$
+declare
+  c errand.context := errand.begin(null, null);
+  rank int := array_position(array['urgent', 'high', 'normal', 'low'], priority) - 1;
+  new_id text := coalesce(id, errand.make_id(c.now));
+  outcome json;
+begin
+  if rank is null then
+    raise exception 'Expected priority to be urgent, high, normal or low, got %.', quote_nullable(priority) using errcode = '22023';
+  end if;
+  if jsonb_typeof(metadata) <> 'object' then
+    raise exception 'Expected metadata to be an object, got %.', metadata using errcode = '22023';
+  end if;
+  outcome := errand.insert_job_apart(c, json_strip_nulls(json_build_object(
+    'id', new_id, 'task', errand.task_no(task), 'queue', errand.queue_no(queue), 'rank', rank,
+    'flags', case when unique_key is null then 0 else 8 end, 'key', unique_key,
+    'keepSucceeded', ceil(extract(epoch from keep_succeeded) / 60)::int, 'keepFailed', ceil(extract(epoch from keep_failed) / 60)::int,
+    'dueIn', (extract(epoch from delay) * 1000)::bigint, 'dueAt', (extract(epoch from due) * 1000)::bigint,
+    'more', case when tags is not null or metadata is not null then json_build_object('tags', tags, 'metadata', metadata::text) end
+  )), coalesce(input, 'null')::text);
+  if outcome ->> 'kind' = 'refused' then
+    raise exception 'A job with the id % exists already, with another task or input.', quote_literal(new_id) using errcode = '23505';
+  end if;
+  perform errand.wake_apart();
+  return coalesce(outcome ->> 'other', new_id);
+end $$;

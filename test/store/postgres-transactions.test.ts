@@ -1,0 +1,309 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { z } from 'zod'
+import { Errand } from '../../src/index.ts'
+import { PostgresStore } from '../../src/store/postgres/postgres.ts'
+import { aPostgres } from './postgres-servers.ts'
+
+const server = await aPostgres()
+const skip = !server && 'no PostgreSQL server'
+let schemas = 0
+
+interface Shop {
+  readonly errand: Errand
+  readonly pool: pg.Pool
+  readonly schema: string
+  /** A client for the length of the test. */
+  readonly client: () => Promise<pg.PoolClient>
+  readonly query: (text: string) => Promise<Record<string, unknown>[]>
+}
+
+/** An app with a schema of its own, and the application's own pool and table beside it. */
+async function aShop(t: TestContext): Promise<Shop> {
+  const schema = `shop_${++schemas}`
+  const store = new PostgresStore({ url: server!.url, schema })
+  const errand = new Errand({ store })
+  await errand.open()
+  const pool = new pg.Pool({ connectionString: server!.url })
+  await pool.query(`create table ${schema}.effect (n int)`)
+  const clients: pg.PoolClient[] = []
+  t.after(async () => {
+    for (const client of clients) client.release(true)
+    await errand.close()
+    await pool.end()
+  })
+  const client = async () => {
+    const taken = await pool.connect()
+    clients.push(taken)
+    return taken
+  }
+
+  return {
+    errand,
+    pool,
+    schema,
+    client,
+    query: async (text) => (await pool.query(text)).rows as Record<string, unknown>[],
+  }
+}
+
+/** Runs `body` in a transaction of a client of `pg`. */
+async function within<T>(pool: pg.Pool, body: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
+  const tx = await pool.connect()
+  try {
+    await tx.query('begin')
+    const answer = await body(tx)
+    await tx.query('commit')
+    return answer
+  } catch (error) {
+    await tx.query('rollback')
+    throw error
+  } finally {
+    tx.release()
+  }
+}
+
+test('a job and a row are one commit, through pg, Kysely and Drizzle', { skip }, async (t) => {
+  const { errand, pool, schema, query } = await aShop(t)
+  const task = errand.task('task', { input: z.object({ by: z.string() }) }, ({ by }) => by)
+  const kysely = new Kysely<Record<string, { n: number }>>({
+    dialect: new PostgresDialect({ pool }),
+    plugins: [new CamelCasePlugin()],
+  })
+  const table = `${schema}.effect`
+
+  const jobs = [
+    await within(pool, async (tx) => {
+      await tx.query(`insert into ${table} values (1)`)
+      return task.enqueue({ by: `pg's own \\ client` }, { tx })
+    }),
+    await kysely.transaction().execute(async (tx) => {
+      await tx.insertInto(table).values({ n: 2 }).execute()
+      return task.enqueue({ by: 'kysely' }, { tx })
+    }),
+    await drizzle(pool).transaction(async (tx) => {
+      await tx.execute(`insert into ${table} values (3)`)
+      return task.enqueue({ by: 'drizzle' }, { tx })
+    }),
+  ]
+  await errand.worker().start()
+
+  const results = await Promise.all(jobs.map((job) => job.result({ timeout: '10s' })))
+  assert.deepEqual(results, [`pg's own \\ client`, 'kysely', 'drizzle'])
+  assert.deepEqual(await query(`select n from ${table} order by n`), [{ n: 1 }, { n: 2 }, { n: 3 }])
+})
+
+test('what is rolled back leaves no job, through each of them', { skip }, async (t) => {
+  const { errand, pool } = await aShop(t)
+  const task = errand.task('task', () => {})
+  const kysely = new Kysely({ dialect: new PostgresDialect({ pool }) })
+  const undone = async (tx: unknown) => {
+    await task.enqueue(undefined, { tx })
+    throw new Error('undone')
+  }
+
+  await assert.rejects(within(pool, undone), /undone/)
+  await assert.rejects(kysely.transaction().execute(undone), /undone/)
+  await assert.rejects(drizzle(pool).transaction(undone), /undone/)
+
+  assert.deepEqual((await errand.jobs()).jobs, [])
+})
+
+test('job.succeed commits effects and outcome together, through each of them', { skip }, async (t) => {
+  const { errand, pool, schema, query } = await aShop(t)
+  const kysely = new Kysely<Record<string, { n: number }>>({ dialect: new PostgresDialect({ pool }) })
+  const next = errand.task('next', ({ of }: { of: string }) => of)
+  const said: string[] = []
+  for (const name of ['succeeded', 'retrying', 'failed', 'stale'] as const) errand.on(name, () => said.push(name))
+  const task = errand.task('task', { onSucceeded: 'ended' }, async ({ by }: { by: string }, job) => {
+    job.followUp(next, { of: by })
+    job.log(`by ${by}`)
+    if (by === 'pg') {
+      return within(pool, async (tx) => {
+        await tx.query(`insert into ${schema}.effect values (1)`)
+        return job.succeed(by, { tx })
+      })
+    }
+    if (by === 'kysely') {
+      return kysely.transaction().execute(async (tx) => {
+        await tx.insertInto(`${schema}.effect`).values({ n: 2 }).execute()
+        return job.succeed(by, { tx })
+      })
+    }
+    return drizzle(pool).transaction(async (tx) => {
+      await tx.execute(`insert into ${schema}.effect values (3)`)
+      return job.succeed(by, { tx })
+    })
+  })
+  const ended: unknown[] = []
+  errand.task('ended', ({ result }: { result?: unknown }) => void ended.push(result))
+
+  const jobs = await task.enqueueMany([{ by: 'pg' }, { by: 'kysely' }, { by: 'drizzle' }])
+  const worker = await errand.worker({ concurrency: 3 }).start()
+  const results = await Promise.all(jobs.map((job) => job.result({ timeout: '10s' })))
+  while (said.filter((name) => name === 'succeeded').length < 9) await new Promise((resolve) => setTimeout(resolve, 5))
+  await worker.stop()
+
+  assert.deepEqual(results, ['pg', 'kysely', 'drizzle'])
+  assert.deepEqual(await query(`select n from ${schema}.effect order by n`), [{ n: 1 }, { n: 2 }, { n: 3 }])
+  assert.deepEqual(ended.toSorted(), ['drizzle', 'kysely', 'pg'])
+  assert.deepEqual([...new Set(said)], ['succeeded'])
+  assert.deepEqual(
+    (await jobs[0]!.log()).map(({ message }) => message),
+    ['by pg'],
+  )
+})
+
+test('a transaction that is rolled back after succeed makes the attempt a failed one', { skip }, async (t) => {
+  const { errand, pool, schema, query } = await aShop(t)
+  const task = errand.task('task', { retry: { attempts: 2, first: 1 } }, async (_: void, job) => {
+    const tx = await pool.connect()
+    await tx.query(`begin; insert into ${schema}.effect values (1)`)
+    await job.succeed(job.attempt, { tx })
+    await tx.query(job.attempt === 1 ? 'rollback' : 'commit')
+    tx.release()
+  })
+
+  const job = await task.enqueue()
+  await errand.worker().start()
+
+  assert.equal(await job.result({ timeout: '10s' }), 2)
+  assert.deepEqual(
+    (await job.attempts()).map(({ error }) => error.code),
+    ['ROLLED_BACK'],
+  )
+  assert.equal((await query(`select n from ${schema}.effect`)).length, 1)
+})
+
+test('a unique key that another open transaction is taking is waited for', { skip }, async (t) => {
+  const { errand, pool, client } = await aShop(t)
+  const task = errand.task('task', () => {})
+  const first = await client()
+
+  await first.query('begin')
+  const held = await task.enqueue(undefined, { tx: first, unique: 'k' })
+  const inOther = within(pool, (tx) => task.enqueue(undefined, { tx, unique: 'k' }))
+  const outside = task.enqueue(undefined, { unique: 'k' })
+  const waiting = `select 1 from pg_stat_activity where wait_event_type = 'Lock'`
+  while ((await pool.query(waiting)).rowCount! < 2);
+  await first.query('commit')
+
+  const handles = await Promise.all([inOther, outside])
+  assert.deepEqual(
+    handles.map(({ id, deduplicated }) => [id, deduplicated]),
+    [
+      [held.id, true],
+      [held.id, true],
+    ],
+  )
+})
+
+test('an open transaction with jobs of every kind holds up nobody else', { skip }, async (t) => {
+  const { errand, client } = await aShop(t)
+  const { store } = await named(errand)
+  const lane = { name: 'l', slots: 1 }
+  const rate = { name: 'r', tokens: 1000, perMs: 1000 }
+  const plain = { task: 'task', queue: 'default', rank: 2, input: '{}', keepSucceededMs: 1, keepFailedMs: 1 } as const
+  const task = errand.task('task', () => 'done')
+  const before = await task.enqueue()
+  await store.insert([[{ ...plain, id: 'laned first', lane, rate }]])
+  const tx = await client()
+
+  await tx.query('begin')
+  const calls = [
+    [
+      { ...plain, id: 'laned', lane },
+      { ...plain, id: 'rated', rate },
+      { ...plain, id: 'waiting', after: { on: [before.id], otherwise: 'run' } as const },
+      { ...plain, id: 'later', due: { inMs: 10 } },
+    ],
+  ]
+  await store.insertWith!(tx, calls)
+  const worker = await errand.worker().start()
+  await store.insert([[{ ...plain, id: 'laned after', lane }]])
+  const all = await Promise.all(
+    [before, errand.job('laned first'), errand.job('laned after')].map((job) => job.result({ timeout: '10s' })),
+  )
+  await tx.query('commit')
+  const late = await Promise.all(calls[0]!.map(({ id }) => errand.job(id).result({ timeout: '10s' })))
+  await worker.stop()
+
+  assert.deepEqual([...all, ...late], Array(7).fill('done'))
+})
+
+test('what is no transaction, and one on another database, is refused', { skip }, async (t) => {
+  const { errand, pool, schema, client } = await aShop(t)
+  const task = errand.task('task', () => {})
+  const enqueue = (tx: unknown) => task.enqueue(undefined, { tx })
+  const loose = await client()
+  await pool.query('create database elsewhere')
+  const other = new pg.Client({ connectionString: server!.url.replace(/postgres$/, 'elsewhere') })
+  await other.connect()
+  t.after(() => other.end())
+
+  await assert.rejects(enqueue(pool), { code: 'TRANSACTION', message: /The Pool passed as `tx`/ })
+  await assert.rejects(enqueue(new Kysely({ dialect: new PostgresDialect({ pool }) })), { message: /Kysely instance/ })
+  await assert.rejects(enqueue(drizzle(pool)), { code: 'TRANSACTION', message: /no open transaction/ })
+  await assert.rejects(enqueue(loose), { code: 'TRANSACTION', message: /Run BEGIN/ })
+  await other.query('begin')
+  await assert.rejects(enqueue(other), { code: 'TRANSACTION', message: /not on the store's database/ })
+  await other.query('rollback')
+  const twin = new Errand({ store: new PostgresStore({ url: server!.url.replace(/postgres$/, 'elsewhere'), schema }) })
+  await twin.open()
+  t.after(() => twin.close())
+  await other.query('begin')
+  await assert.rejects(enqueue(other), { code: 'TRANSACTION', message: /not on the store's database/ })
+  await other.query('rollback')
+})
+
+test('a trigger enqueues with the SQL function, and psql does', { skip }, async (t) => {
+  const { errand, schema, query } = await aShop(t)
+  const seen: unknown[] = []
+  errand.task('audit', { input: z.object({ n: z.number() }) }, (input, job) => void seen.push([input.n, job.metadata]))
+  await query(`
+    create function ${schema}.audit() returns trigger language plpgsql as $$
+    begin
+      perform ${schema}.enqueue('audit', jsonb_build_object('n', new.n), queue => 'audits', priority => 'high',
+        unique_key => 'n-' || new.n, metadata => '{"by":"trigger"}');
+      return new;
+    end $$;
+    create trigger audited after insert on ${schema}.effect for each row execute function ${schema}.audit()`)
+
+  await query(`insert into ${schema}.effect values (1), (2), (2)`)
+  await query(`begin; insert into ${schema}.effect values (3); rollback`)
+  const [row] = await query(
+    `select ${schema}.enqueue('audit', '{"n":9}', delay => '1 hour', tags => '{late}', id => 'mine') as id`,
+  )
+  const jobs = (await errand.jobs()).jobs
+  const worker = await errand.worker({ queues: ['audits'], burst: true }).start()
+  await worker.finished
+
+  assert.equal(row!['id'], 'mine')
+  assert.deepEqual(
+    jobs.map(({ queue, priority, state, tags }) => [queue, priority, state, tags]),
+    [
+      ['default', 'normal', 'scheduled', ['late']],
+      ['audits', 'high', 'ready', []],
+      ['audits', 'high', 'ready', []],
+    ],
+  )
+  assert.deepEqual(seen, [
+    [1, { by: 'trigger' }],
+    [2, { by: 'trigger' }],
+  ])
+  await assert.rejects(
+    query(`select ${schema}.enqueue('audit', priority => 'soon')`),
+    /urgent, high, normal or low, got 'soon'/,
+  )
+  await assert.rejects(
+    query(`select ${schema}.enqueue('audit', '{"n":10}', id => 'mine')`),
+    /with another task or input/,
+  )
+})
+
+async function named(errand: Errand) {
+  return { store: await errand.open() }
+}
