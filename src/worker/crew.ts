@@ -19,6 +19,8 @@ export interface CrewLinks {
   readonly reports: Reports
   /** Something ended, or there is room again. */
   readonly news: () => void
+  /** False while what waits may be another's by now: the store has not answered for long. */
+  readonly mayStart: () => boolean
 }
 
 /** How long a job that nobody here knows stays away: half its age, from a second to a minute, so that it grows. */
@@ -162,7 +164,7 @@ export class Crew {
 
   /** What ends as it begins makes room for the next without calling this again. */
   #fill(): void {
-    if (this.#filling) return
+    if (this.#filling || !this.#links.mayStart()) return
     this.#filling = true
     try {
       for (const slots of this.slots) {

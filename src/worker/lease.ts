@@ -34,6 +34,11 @@ export class Lease {
     return this.#env.monotonic() - this.#renewedAt > this.#leaseMs
   }
 
+  /** Nobody else can hold now what this worker was given, as far as it was answered. */
+  get sure(): boolean {
+    return this.#env.monotonic() - this.#renewedAt <= this.#leaseMs * sureShare
+  }
+
   stop(): void {
     this.#timer?.cancel()
   }

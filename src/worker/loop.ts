@@ -66,7 +66,12 @@ export class Loop {
     this.#links = links
     this.#results = new Results(runtime)
     this.lease = new Lease(env, options.leaseMs, { look: () => this.wake(), lost: () => this.crew.endAll('lost') })
-    this.crew = new Crew(runtime, options.groups, { results: this.#results, reports, news: () => this.#news() })
+    this.crew = new Crew(runtime, options.groups, {
+      results: this.#results,
+      reports,
+      news: () => this.#news(),
+      mayStart: () => this.lease.sure,
+    })
     this.#turns = new Turns(runtime, {
       crew: this.crew,
       results: this.#results,
