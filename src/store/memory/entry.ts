@@ -108,7 +108,9 @@ export class Entry {
 
 /** Leaves out what is undefined, so that "absent" has one form. */
 export function present<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T
+  const there: Partial<T> = {}
+  for (const name in fields) if (fields[name] !== undefined) there[name] = fields[name]
+  return there as T
 }
 
 export function recordOf(entry: Entry): JobRecord {
