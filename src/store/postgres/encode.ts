@@ -1,0 +1,107 @@
+/** Jobs as the SQL functions take them. The flags are explained in migrations/0002_places.sql. */
+import type { Due, FollowUp, NewJob, UniqueKey } from '../store.ts'
+import type { Names } from './names.ts'
+
+export const flag = {
+  lane: 1,
+  rate: 2,
+  keyUntilClaim: 4,
+  keyUntilEnd: 8,
+  keyForTime: 16,
+  onSucceeded: 128,
+  onFailed: 256,
+  once: 512,
+  held: 1024,
+  cancelAsked: 4096,
+} as const
+
+const minuteMs = 60_000
+/** A retention longer than this is for ever. */
+const longestMinutes = 2 ** 31 - 1
+
+/** One that needs no more than its line or its time. */
+export function isPlain({ unique, lane, rate, after, held }: NewJob): boolean {
+  return !unique && !lane && !rate && !after && !held
+}
+
+export function flagsOf(job: NewJob): number {
+  let flags = 0
+  if (job.lane) flags |= flag.lane
+  if (job.rate) flags |= flag.rate
+  if (job.unique) flags |= flagOfScope(job.unique)
+  if (job.onSucceeded) flags |= flag.onSucceeded
+  if (job.onFailed) flags |= flag.onFailed
+  if (job.once) flags |= flag.once
+  if (job.held) flags |= flag.held
+  return flags
+}
+
+function flagOfScope({ scope }: UniqueKey): number {
+  if (scope === 'waiting') return flag.keyUntilClaim
+  return scope === 'active' ? flag.keyUntilEnd : flag.keyForTime
+}
+
+export const minutesOf = (ms: number): number => Math.min(longestMinutes, Math.ceil(ms / minuteMs))
+
+export const atOf = (due: Due | undefined): number | null => (due && 'at' in due ? clip(due.at) : null)
+export const inOf = (due: Due | undefined): number | null => (due && 'inMs' in due ? clip(due.inMs) : null)
+
+const clip = (ms: number) => Math.min(Number.MAX_SAFE_INTEGER, Math.max(-Number.MAX_SAFE_INTEGER, Math.round(ms)))
+
+/** Names of what follows a job, which need numbers too. */
+export function* namedIn(jobs: Iterable<NewJob>): Iterable<{ readonly queue: string; readonly task: string }> {
+  for (const job of jobs) {
+    yield job
+    if (job.onSucceeded) yield job.onSucceeded
+    if (job.onFailed) yield job.onFailed
+  }
+}
+
+/** What the database never looks into, as JSON text; null for nothing. */
+export function moreOf(job: NewJob, names: Names): string | null {
+  const { tags, metadata, version, redact, onSucceeded, onFailed } = job
+  if (!tags && metadata === undefined && version === undefined && !redact && !onSucceeded && !onFailed) return null
+
+  return JSON.stringify({
+    ...(tags && { tags }),
+    ...(metadata !== undefined && { metadata }),
+    ...(version !== undefined && { version }),
+    ...(redact && { redact }),
+    ...(onSucceeded && { onSucceeded: followUpSpec(onSucceeded, names) }),
+    ...(onFailed && { onFailed: followUpSpec(onFailed, names) }),
+  })
+}
+
+function followUpSpec(followUp: FollowUp, names: Names) {
+  const { id: _id, input: _input, ...spec } = specOf({ ...followUp, id: '', input: '' }, names)
+  return spec
+}
+
+/** A job as `insert_job` takes it. */
+export function specOf(job: NewJob, names: Names) {
+  const { unique, lane, rate, after, due, expires } = job
+  const more = moreOf(job, names)
+
+  return {
+    id: job.id,
+    task: names.taskNo(job.task),
+    queue: names.queueNo(job.queue),
+    rank: job.rank,
+    input: job.input,
+    flags: flagsOf(job),
+    keepSucceeded: minutesOf(job.keepSucceededMs),
+    keepFailed: minutesOf(job.keepFailedMs),
+    ...(due && timesOf('due', due)),
+    ...(expires && timesOf('expires', expires)),
+    ...(unique && { key: unique.key, replace: unique.onConflict === 'replace' }),
+    ...(typeof unique?.scope === 'object' && { keyMs: clip(unique.scope.forMs) }),
+    ...(lane && { lane: { name: lane.name, slots: clip(lane.slots) } }),
+    ...(rate && { rate: { name: rate.name, tokens: clip(rate.tokens), perMs: clip(rate.perMs) } }),
+    ...(after && { on: after.on, run: after.otherwise === 'run' }),
+    ...(more !== null && { more: JSON.parse(more) as unknown }),
+  }
+}
+
+function timesOf(name: 'due' | 'expires', due: Due) {
+  return 'at' in due ? { [`${name}At`]: atOf(due) } : { [`${name}In`]: inOf(due) }
+}

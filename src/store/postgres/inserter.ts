@@ -1,0 +1,145 @@
+/**
+ * Group commit: calls that arrive within one turn of the event loop, or while one is under way, share a transaction.
+ *
+ * Plain jobs and all others go apart, since the latter wait for each other; what came earlier goes in earlier.
+ */
+import type { Env } from '../../env.ts'
+import type { InsertOutcome, NewJob } from '../store.ts'
+import type { Clock } from './clock.ts'
+import { atOf, flagsOf, inOf, isPlain, minutesOf, moreOf, namedIn, specOf } from './encode.ts'
+import type { Names } from './names.ts'
+import { raised, type Statements } from './statements.ts'
+
+interface Call {
+  readonly jobs: readonly NewJob[]
+  readonly plain: boolean
+  readonly done: (outcomes: InsertOutcome[]) => void
+  readonly failed: (error: unknown) => void
+}
+
+const jobsPerTransaction = 1_000
+const bytesPerTransaction = 1 << 20
+const plainText = `select errand.insert_plain($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) as arrivals`
+const callsText = `select * from errand.insert_calls($1, $2, true)`
+
+export class Inserter {
+  readonly #env: Env
+  readonly #clock: Clock
+  readonly #statements: Statements
+  readonly #names: Names
+  readonly #arrived: (queues: readonly number[]) => void
+  #calls: Call[] = []
+  #flushing: Promise<void> | undefined
+
+  constructor(parts: {
+    env: Env
+    clock: Clock
+    statements: Statements
+    names: Names
+    /** Called once it is committed that there is work in these queues. */
+    arrived: (queues: readonly number[]) => void
+  }) {
+    this.#env = parts.env
+    this.#clock = parts.clock
+    this.#statements = parts.statements
+    this.#names = parts.names
+    this.#arrived = parts.arrived
+  }
+
+  insert(calls: readonly (readonly NewJob[])[]): Promise<InsertOutcome[][]> {
+    return Promise.all(calls.map((jobs) => this.#add(jobs)))
+  }
+
+  #add(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
+    return new Promise((done, failed) => {
+      this.#calls.push({ jobs, plain: jobs.every(isPlain), done, failed })
+      this.#flushing ??= this.#flush()
+    })
+  }
+
+  async #flush(): Promise<void> {
+    await new Promise<void>((resolve) => this.#env.soon(resolve))
+    while (this.#calls.length > 0) await this.#send(nextCalls(this.#calls))
+    this.#flushing = undefined
+  }
+
+  /** One call that cannot be written must not take its neighbours with it. */
+  async #send(calls: readonly Call[]): Promise<void> {
+    try {
+      await this.#names.know(namedIn(calls.flatMap(({ jobs }) => jobs)))
+      const outcomes = calls[0]!.plain ? await this.#writePlain(calls) : await this.#writeCalls(calls)
+      calls.forEach(({ done }, index) => done(outcomes[index]!))
+    } catch (error) {
+      if (calls.length === 1 || isOfTheStore(error)) return calls.forEach(({ failed }) => failed(error))
+      for (const call of calls) await this.#send([call])
+    }
+  }
+
+  async #writePlain(calls: readonly Call[]): Promise<InsertOutcome[][]> {
+    const jobs = calls.flatMap((call) => call.jobs)
+    if (jobs.length === 0) return calls.map(() => [])
+    try {
+      const { arrivals } = await this.#statements.one<{ arrivals: number[] | null }>(
+        plainText,
+        [this.#clock().now, ...columns(jobs, this.#names)],
+        { name: 'errand_insert_plain', ids: jobs.map(({ id }) => id) },
+      )
+      if (arrivals) this.#arrived(arrivals)
+      return calls.map((call) => call.jobs.map(() => inserted))
+    } catch (error) {
+      if (raised(error) !== 'ER001') throw error
+      return this.#writeCalls(calls)
+    }
+  }
+
+  async #writeCalls(calls: readonly Call[]): Promise<InsertOutcome[][]> {
+    const specs = calls.map(({ jobs }) => jobs.map((job) => specOf(job, this.#names)))
+    const answer = await this.#statements.one<{ outcomes: InsertOutcome[][]; arrivals: string | null }>(
+      callsText,
+      [this.#clock().now, JSON.stringify(specs)],
+      { ids: calls.flatMap(({ jobs }) => jobs.map(({ id }) => id)) },
+    )
+    this.#arrived(queuesIn(answer.arrivals))
+    return answer.outcomes
+  }
+}
+
+const inserted: InsertOutcome = { kind: 'inserted' }
+
+/** Numbers of queues as the SQL functions note them. */
+export const queuesIn = (arrivals: string | null | undefined): number[] =>
+  arrivals ? arrivals.split(',').map(Number) : []
+
+const isOfTheStore = (error: unknown) => error instanceof Error && 'code' in error && 'outcome' in error
+
+/** The first of them, as long as they are of one kind and not too many. */
+function nextCalls(waiting: Call[]): Call[] {
+  let jobs = 0
+  let bytes = 0
+  const end = waiting.findIndex((call, index) => {
+    jobs += call.jobs.length
+    for (const job of call.jobs) bytes += job.input.length
+    return index > 0 && (call.plain !== waiting[0]!.plain || jobs > jobsPerTransaction || bytes > bytesPerTransaction)
+  })
+  return waiting.splice(0, end === -1 ? waiting.length : end)
+}
+
+/** What of all jobs is the same or absent costs nothing to leave out. */
+function columns(jobs: readonly NewJob[], names: Names): unknown[] {
+  const some = <T>(values: (T | null)[]) => (values.every((value) => value === null) ? null : values)
+  return [
+    jobs.map(({ id }) => id),
+    jobs.map(({ task }) => names.taskNo(task)),
+    jobs.map(({ queue }) => names.queueNo(queue)),
+    jobs.map(({ rank }) => rank),
+    jobs.map(flagsOf),
+    jobs.map(({ keepSucceededMs }) => minutesOf(keepSucceededMs)),
+    jobs.map(({ keepFailedMs }) => minutesOf(keepFailedMs)),
+    jobs.map(({ input }) => input),
+    some(jobs.map((job) => moreOf(job, names))),
+    some(jobs.map(({ due }) => atOf(due))),
+    some(jobs.map(({ due }) => inOf(due))),
+    some(jobs.map(({ expires }) => atOf(expires))),
+    some(jobs.map(({ expires }) => inOf(expires))),
+  ]
+}

@@ -1,0 +1,272 @@
+-- The tables. Which of ready, running, waiting and done holds a job's number is where the job is: no row changes its
+-- state in place, so no update ever touches every index. What stays the same about a job is written once, in `body`.
+--
+-- Times are milliseconds: since 1970 where they are moments, of the store's one clock. Names of queues, tasks, lanes
+-- and rates are numbers everywhere but in their own tables.
+
+-- Numbers of jobs, places in line, claims, edges: all that has to do no more than grow.
+create sequence errand.counter;
+
+create table errand.queue (
+  no     int generated always as identity primary key,
+  name   text not null unique,
+  paused boolean not null default false,
+  -- Shown in counts even if no job was ever in it.
+  seen   boolean not null default false
+);
+create table errand.task (
+  no   int generated always as identity primary key,
+  name text not null unique
+);
+create table errand.lane (
+  no      int generated always as identity primary key,
+  name    text not null unique,
+  slots   bigint not null,
+  -- How many rows of `slot` name it.
+  taken   bigint not null default 0
+) with (fillfactor = 50);
+create table errand.slot (
+  lane int,
+  job  bigint,
+  primary key (lane, job)
+);
+create table errand.rate (
+  no     int generated always as identity primary key,
+  name   text not null unique,
+  tokens bigint not null,
+  per_ms bigint not null
+);
+create table errand.start (
+  rate  int not null,
+  at    bigint not null,
+  seq   bigint not null default nextval('errand.counter'),
+  job   bigint not null,
+  claim bigint not null,
+  primary key (rate, at, seq)
+);
+create index start_by_job on errand.start (job);
+
+create table errand.body (
+  no      bigint primary key,
+  id      text not null unique,
+  created bigint not null,
+  task    int not null,
+  queue   int not null,
+  rank    smallint not null,
+  -- As inserted; see flags in 0002.
+  flags   int not null,
+  -- How long to keep it once final, in minutes.
+  keep_succeeded int not null,
+  keep_failed    int not null,
+  input   text not null,
+  lane    int,
+  rate    int,
+  uniq    text,
+  -- What nobody here looks into: tags, metadata, version, redact; and the jobs to enqueue at its end.
+  more    json
+);
+
+create table errand.ready (
+  queue    int not null,
+  rank     smallint not null,
+  place    bigint not null,
+  no       bigint not null,
+  task     int not null,
+  flags    int not null,
+  keep_succeeded int not null,
+  keep_failed    int not null,
+  attempts int not null default 0,
+  crashes  smallint not null default 0,
+  expires  bigint,
+  primary key (queue, rank, place)
+);
+create unique index ready_by_job on errand.ready (no);
+
+create table errand.running (
+  worker   int not null,
+  no       bigint not null,
+  claim    bigint not null,
+  started  bigint not null,
+  queue    int not null,
+  rank     smallint not null,
+  place    bigint not null,
+  task     int not null,
+  flags    int not null,
+  keep_succeeded int not null,
+  keep_failed    int not null,
+  attempts int not null,
+  crashes  smallint not null,
+  expires  bigint,
+  cancel_at bigint,
+  primary key (worker, no)
+);
+
+-- Kinds: s scheduled, b blocked; and ready ones that no plain claim may take: p parked in their lane,
+-- r those of a rate, u those that may be what kills their workers.
+create table errand.waiting (
+  no       bigint primary key,
+  kind     "char" not null,
+  queue    int not null,
+  rank     smallint not null,
+  place    bigint,
+  task     int not null,
+  flags    int not null,
+  keep_succeeded int not null,
+  keep_failed    int not null,
+  attempts int not null default 0,
+  crashes  smallint not null default 0,
+  expires  bigint,
+  due      bigint,
+  pending  int,
+  lane     int,
+  rate     int
+);
+create index waiting_by_due on errand.waiting (due, no) where kind = 's';
+create index waiting_by_lane on errand.waiting (lane, rank, place) where kind = 'p';
+create index waiting_by_rate on errand.waiting (queue, rank, rate, place) where kind = 'r';
+create index waiting_for_rate on errand.waiting (rate) where kind in ('r', 'u') and rate is not null;
+create index suspects on errand.waiting (queue, rank, place) where kind = 'u';
+
+create index ready_by_expiry on errand.ready (expires, no) where expires is not null;
+create index waiting_by_expiry on errand.waiting (expires, no) where expires is not null;
+
+create table errand.done (
+  no       bigint primary key,
+  state    smallint not null,
+  flags    int not null,
+  attempts int not null,
+  crashes  smallint not null,
+  started  bigint,
+  finished bigint not null,
+  -- When it may be pruned; null while an unfinished job needs it after that.
+  until    bigint,
+  result   text,
+  error    text
+);
+create index done_by_until on errand.done (until);
+create index done_by_state on errand.done (state, no) where state <> 4;
+
+-- What only some jobs have, once they have been run, put off or cancelled.
+create table errand.course (
+  no       bigint primary key,
+  started  bigint,
+  error    text,
+  progress text,
+  due      bigint,
+  cancel_at bigint,
+  because  text
+);
+create table errand.history (
+  no      bigint not null,
+  seq     bigint not null default nextval('errand.counter'),
+  -- Null with log lines.
+  attempt int,
+  at      bigint,
+  -- An error, or a log line.
+  said    text not null,
+  primary key (no, seq)
+);
+create table errand.step (
+  no     bigint not null,
+  name   text not null,
+  result text not null,
+  seq    bigint not null default nextval('errand.counter'),
+  primary key (no, name)
+);
+
+create table errand.edge (
+  waiter bigint not null,
+  index  int not null,
+  member bigint not null,
+  -- Of the member; it may be gone.
+  id     text not null,
+  -- Whether the waiter runs whatever becomes of the member.
+  run    boolean not null,
+  -- Counted in the waiter's `pending`.
+  open   boolean not null,
+  seq    bigint not null default nextval('errand.counter'),
+  primary key (waiter, index)
+);
+create index edge_by_member on errand.edge (member, seq);
+-- Edges to follow: first in, first out.
+create table errand.cascade (
+  seq    bigint primary key default nextval('errand.counter'),
+  waiter bigint not null,
+  member bigint not null,
+  id     text not null,
+  reopened  boolean not null,
+  succeeded boolean not null
+);
+
+create table errand.uniq (
+  task  int not null,
+  key   text not null,
+  no    bigint not null,
+  id    text not null,
+  until bigint,
+  primary key (task, key)
+);
+create index uniq_by_until on errand.uniq (until) where until is not null;
+
+create table errand.worker (
+  no       int generated always as identity primary key,
+  id       text not null unique,
+  -- Raised by resync, so that earlier calls act no more.
+  epoch    int not null default 1,
+  said     json not null,
+  queues   text[] not null,
+  lease_ms bigint not null,
+  started  bigint not null,
+  deadline bigint not null,
+  parked   boolean not null default false,
+  -- Set, in the order of their going, once no call of it counts any more; its jobs are being taken back.
+  gone     bigint
+) with (fillfactor = 20, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_scale_factor = 0);
+create table errand.message (
+  worker int not null,
+  kind   text not null,
+  seq    bigint not null default nextval('errand.counter'),
+  body   text not null,
+  told   boolean not null default false,
+  primary key (worker, kind)
+);
+create table errand.cancel (
+  worker int not null,
+  seq    bigint not null default nextval('errand.counter'),
+  no     bigint not null,
+  claim  bigint not null,
+  primary key (worker, seq)
+);
+
+create table errand.schedule (
+  name     text primary key,
+  rule     text not null,
+  next_at  bigint,
+  paused   boolean not null default false,
+  last_job text,
+  declared bigint not null
+);
+create table errand.pruned (
+  id text primary key,
+  at bigint not null
+);
+create index pruned_by_time on errand.pruned (at);
+
+-- Counters are appended by each call and added up by upkeep, so that no two calls meet in a row.
+create table errand.move (queue int not null, was smallint not null, now smallint not null, n int not null);
+create table errand.tally (queue int not null, state smallint not null, n bigint not null, primary key (queue, state));
+create table errand.run (at bigint not null, task int not null, outcome smallint not null, n int not null, ran_ms bigint not null);
+create table errand.stat (
+  at bigint not null, task int not null, outcome smallint not null, n bigint not null, ran_ms bigint not null,
+  primary key (at, task, outcome)
+);
+
+-- Who listens to events, and who waits for an end; rows of dead processes count no more after `until`, by the server's clock.
+create table errand.listener (id text primary key, until timestamptz not null);
+create table errand.awaited (job text not null, listener text not null, until timestamptz not null, primary key (job, listener));
+
+create table errand.stamp (single boolean primary key default true check (single), at bigint);
+insert into errand.stamp (at) values (null);
+
+alter table errand.ready   set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_scale_factor = 0.1, autovacuum_analyze_threshold = 20000);
+alter table errand.running set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_scale_factor = 0.1, autovacuum_analyze_threshold = 20000);

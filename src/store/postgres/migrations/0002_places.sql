@@ -1,0 +1,271 @@
+-- How a job moves between places. Everything here is for calls that hold the gate (see 0005): they come one at a time,
+-- and meet only plain inserts and plain turns, which never wait for them.
+--
+-- States: 0 scheduled, 1 blocked, 2 ready, 3 running, 4 succeeded, 5 failed, 6 cancelled, 7 expired.
+-- Flags: 1 has a lane, 2 a rate, 4 a key until its first claim, 8 a key until its end, 16 a key for a time,
+-- 32 others wait for it, 64 it waits for others, 128 and 256 a job follows its success or failure, 512 must not run
+-- twice, 1024 was inserted held, 2048 has a course, 4096 its cancel was asked for, 8192 has steps.
+
+-- One job on its way from one place to another. `state` is where it comes from.
+create type errand.job as (
+  no bigint, state smallint, queue int, rank smallint, place bigint, task int, flags int, keep_succeeded int,
+  keep_failed int, attempts int, crashes smallint, expires bigint, due bigint, pending int, kind "char",
+  worker int, claim bigint, started bigint, cancel_at bigint
+);
+-- The call that is under way: its clocks, and whether anybody listens to events.
+create type errand.context as (now bigint, mono bigint, heard boolean, awaited boolean);
+
+create function errand.begin(p_now bigint, p_mono bigint) returns errand.context language plpgsql as $$
+declare
+  c errand.context;
+begin
+  c.now := coalesce(p_now, (extract(epoch from clock_timestamp()) * 1000)::bigint);
+  c.mono := coalesce(p_mono, (extract(epoch from clock_timestamp()) * 1000)::bigint);
+  c.heard := exists (select from errand.listener where until > clock_timestamp());
+  c.awaited := exists (select from errand.awaited);
+  return c;
+end $$;
+
+-- The gate: whoever does more than plain things does them alone.
+create function errand.enter() returns void language plpgsql as $$
+begin
+  perform set_config('lock_timeout', '10s', true);
+  perform pg_advisory_xact_lock('errand.body'::regclass::oid::int, 1);
+end $$;
+
+create function errand.move(p_queue int, p_was int, p_now int) returns void language sql as $$
+  insert into errand.move (queue, was, now, n) values (p_queue, p_was, p_now, 1)
+$$;
+
+-- Notes that something became claimable here; the caller's process wakes sleepers once it has committed.
+create function errand.arrived(p_queue int) returns void language plpgsql as $$
+declare
+  known text := current_setting('errand_call.arrivals', true);
+begin
+  if known is null or known = '' then
+    perform set_config('errand_call.arrivals', p_queue::text, true);
+  elsif not p_queue::text = any (string_to_array(known, ',')) then
+    perform set_config('errand_call.arrivals', known || ',' || p_queue, true);
+  end if;
+end $$;
+
+-- Wakes a worker for a message, a cancel request, or the end of its life.
+create function errand.call(p_worker int) returns void language sql as $$
+  select pg_notify('errand.news', 'c' || p_worker)
+$$;
+
+-- A text for all who listen. Long ones are cut up, since a notification holds 8,000 bytes.
+create function errand.say(p_text text) returns void language plpgsql as $$
+declare
+  no bigint := nextval('errand.counter');
+  parts int := (length(p_text) + 1899) / 1900;
+begin
+  for part in 0 .. parts - 1 loop
+    perform pg_notify('errand.news', concat('e', no, ' ', part, ' ', parts, ' ', substr(p_text, part * 1900 + 1, 1900)));
+  end loop;
+end $$;
+
+-- `more` is the end of a JSON object, such as `,"error":{}`.
+create function errand.tell(c errand.context, j errand.job, p_kind text, p_state int, p_attempt int, p_more text) returns void
+language plpgsql as $$
+begin
+  if not c.heard then return; end if;
+  perform errand.say(format('{"kind":"%s","at":%s,"id":%s,"task":%s,"queue":%s,"state":%s,"attempt":%s%s%s}',
+    p_kind, c.now, to_json(b.id), to_json(t.name), to_json(q.name), p_state, p_attempt,
+    case when b.more -> 'redact' is not null then ',"redact":' || (b.more -> 'redact')::text end, p_more))
+  from errand.body b join errand.task t on t.no = b.task join errand.queue q on q.no = b.queue where b.no = j.no;
+end $$;
+
+create function errand.tell_of(c errand.context, p_no bigint, p_kind text, p_state int, p_attempt int) returns void language plpgsql as $$
+declare
+  j errand.job;
+begin
+  j.no := p_no;
+  perform errand.tell(c, j, p_kind, p_state, p_attempt, null);
+end $$;
+
+-- Takes a job that waits out of its place; null if it does not wait.
+create function errand.take(p_no bigint) returns errand.job language plpgsql as $$
+declare
+  j errand.job;
+begin
+  delete from errand.waiting w where w.no = p_no
+  returning w.no, case w.kind when 's' then 0 when 'b' then 1 else 2 end, w.queue, w.rank, w.place, w.task, w.flags,
+    w.keep_succeeded, w.keep_failed, w.attempts, w.crashes, w.expires, w.due, w.pending, w.kind into j;
+  if j.no is not null then return j; end if;
+  delete from errand.ready r where r.no = p_no
+  returning r.no, 2, r.queue, r.rank, r.place, r.task, r.flags, r.keep_succeeded, r.keep_failed, r.attempts, r.crashes,
+    r.expires, null, null, 'l' into j;
+  return j;
+end $$;
+
+-- Takes a job from the worker that runs it.
+create function errand.take_running(p_worker int, p_no bigint, p_claim bigint) returns errand.job language plpgsql as $$
+declare
+  j errand.job;
+begin
+  delete from errand.running r where r.worker = p_worker and r.no = p_no and (p_claim is null or r.claim = p_claim)
+  returning r.no, 3, r.queue, r.rank, r.place, r.task, r.flags, r.keep_succeeded, r.keep_failed, r.attempts, r.crashes,
+    r.expires, null, null, null, r.worker, r.claim, r.started, r.cancel_at into j;
+  return j;
+end $$;
+
+-- The state of a job, or null. A plain turn may move it at any time, so whoever acts on the answer must look again.
+create function errand.state_of(p_no bigint) returns int language plpgsql as $$
+declare
+  found_state int;
+begin
+  if p_no is null then return null; end if;
+  loop
+    select case w.kind when 's' then 0 when 'b' then 1 else 2 end from errand.waiting w where w.no = p_no
+    union all select 2 from errand.ready where no = p_no
+    union all select 3 from errand.running where worker = any (array(select no from errand.worker)) and no = p_no
+    union all select state from errand.done where no = p_no
+    limit 1 into found_state;
+    if found then return found_state; end if;
+    perform from errand.body where no = p_no;
+    if not found then return null; end if;
+  end loop;
+end $$;
+
+create function errand.number_of(p_id text) returns bigint language sql as $$
+  select no from errand.body where id = p_id
+$$;
+
+-- Raises flags of a job wherever it stands.
+create function errand.mark(p_no bigint, p_flag int) returns void language plpgsql as $$
+begin
+  loop
+    update errand.waiting set flags = flags | p_flag where no = p_no;
+    exit when found;
+    update errand.ready set flags = flags | p_flag where no = p_no;
+    exit when found;
+    update errand.running set flags = flags | p_flag where worker = any (array(select no from errand.worker)) and no = p_no;
+    exit when found;
+    update errand.done set flags = flags | p_flag where no = p_no;
+    exit when found;
+    perform from errand.body where no = p_no;
+    exit when not found;
+  end loop;
+end $$;
+
+create function errand.put(j errand.job, p_kind "char") returns void language sql as $$
+  insert into errand.waiting (no, kind, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires,
+    due, pending, lane, rate)
+  select j.no, p_kind, j.queue, j.rank, j.place, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires,
+    j.due, j.pending, lane, rate from errand.body where no = j.no
+$$;
+
+-- Into the line of its queue and rank, or where those stand that no plain claim may take.
+create function errand.stand(j errand.job) returns void language plpgsql as $$
+begin
+  if j.crashes >= 2 then
+    perform errand.put(j, 'u');
+  elsif j.flags & 2 <> 0 then
+    perform errand.put(j, 'r');
+  else
+    insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
+    values (j.queue, j.rank, j.place, j.no, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires);
+  end if;
+  perform errand.arrived(j.queue);
+end $$;
+
+-- Makes a job ready at the end of its line, or parks it in its lane.
+create function errand.line_up(j errand.job) returns void language plpgsql as $$
+declare
+  in_lane int;
+begin
+  j.place := nextval('errand.counter');
+  j.due := null;
+  j.pending := null;
+  perform errand.move(j.queue, j.state, 2);
+  if j.flags & 1 <> 0 then
+    select b.lane into in_lane from errand.body b where b.no = j.no;
+    perform from errand.slot where lane = in_lane and job = j.no;
+    if not found then
+      perform errand.put(j, 'p');
+      perform errand.admit(in_lane);
+      return;
+    end if;
+  end if;
+  perform errand.stand(j);
+end $$;
+
+-- Where it stood before it was claimed; it never went back into its lane.
+create function errand.line_up_again(j errand.job) returns void language plpgsql as $$
+begin
+  perform errand.move(j.queue, j.state, 2);
+  perform errand.stand(j);
+end $$;
+
+create function errand.postpone(j errand.job, p_due bigint) returns void language plpgsql as $$
+begin
+  j.due := p_due;
+  j.pending := null;
+  perform errand.move(j.queue, j.state, 0);
+  perform errand.put(j, 's');
+end $$;
+
+-- Lets jobs out of a lane, by rank and place, while it has free slots.
+create function errand.admit(p_lane int) returns void language plpgsql as $$
+declare
+  free bigint;
+  j errand.job;
+begin
+  select slots - taken into free from errand.lane where no = p_lane;
+  while free > 0 loop
+    j := errand.take(w.no) from errand.waiting w where w.lane = p_lane and w.kind = 'p' order by w.rank, w.place limit 1;
+    exit when j.no is null;
+    insert into errand.slot (lane, job) values (p_lane, j.no);
+    update errand.lane set taken = taken + 1 where no = p_lane;
+    free := free - 1;
+    perform errand.stand(j);
+  end loop;
+end $$;
+
+-- Hands in a job's slot without letting the next one out.
+create function errand.hand_in(j errand.job) returns int language plpgsql as $$
+declare
+  in_lane int;
+begin
+  if j.flags & 1 = 0 then return null; end if;
+  select b.lane into in_lane from errand.body b where b.no = j.no;
+  delete from errand.slot where lane = in_lane and job = j.no;
+  if found then update errand.lane set taken = taken - 1 where no = in_lane; end if;
+  return in_lane;
+end $$;
+
+create function errand.free_slot(j errand.job) returns void language plpgsql as $$
+begin
+  if j.flags & 1 <> 0 then perform errand.admit(errand.hand_in(j)); end if;
+end $$;
+
+create function errand.set_lane(p_lane int, p_slots bigint) returns void language plpgsql as $$
+begin
+  update errand.lane set slots = p_slots where no = p_lane and slots <> p_slots;
+  perform errand.admit(p_lane);
+end $$;
+
+-- Tokens that are free now.
+create function errand.tokens(p_rate int, p_now bigint) returns bigint language sql as $$
+  select r.tokens - (select count(*) from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms) from errand.rate r where r.no = p_rate
+$$;
+
+-- Whether a job may start as far as its rate goes.
+create function errand.may_start(p_rate int, p_now bigint) returns boolean language sql as $$
+  select p_rate is null or errand.tokens(p_rate, p_now) > 0
+$$;
+
+-- A job given back unstarted returns its token.
+create function errand.forget_start(j errand.job) returns void language plpgsql as $$
+begin
+  if j.flags & 2 <> 0 then
+    delete from errand.start s where s.job = j.no and s.claim = j.claim;
+  end if;
+end $$;
+
+-- What a job has beyond its row.
+create function errand.note(p_no bigint, p_started bigint, p_error text) returns void language sql as $$
+  insert into errand.course (no, started, error) values (p_no, p_started, p_error)
+  on conflict (no) do update set started = p_started, error = coalesce(p_error, course.error)
+$$;

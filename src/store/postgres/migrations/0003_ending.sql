@@ -1,0 +1,251 @@
+-- The one way in which a job becomes final, and what hangs on it: its slot, its key, its waiters, its retention; and
+-- who waits for whom.
+
+create function errand.finish(c errand.context, j errand.job, p_state int, p_result text, p_error text, p_because text)
+returns void language plpgsql as $$
+declare
+  job_id text;
+  started_at bigint := j.started;
+  kept bigint := c.now + 60000 * (case when p_state = 4 then j.keep_succeeded else j.keep_failed end)::bigint;
+begin
+  select id into job_id from errand.body where no = j.no;
+  if j.state <> 3 and j.flags & 2048 <> 0 then
+    select started into started_at from errand.course where no = j.no;
+  end if;
+  if p_because is not null or j.cancel_at is not null or (j.due is not null and j.flags & 64 <> 0) then
+    insert into errand.course (no, cancel_at, because, due) values (j.no, j.cancel_at, p_because, j.due)
+    on conflict (no) do update set cancel_at = excluded.cancel_at, because = excluded.because, due = excluded.due;
+    j.flags := j.flags | 2048;
+  end if;
+  if p_state = 4 and j.flags & 8192 <> 0 then
+    delete from errand.step where no = j.no;
+    j.flags := j.flags & ~8192;
+  end if;
+
+  insert into errand.done (no, state, flags, attempts, crashes, started, finished, until, result, error)
+  values (j.no, p_state, j.flags & ~4096, j.attempts, j.crashes, started_at, c.now, kept, p_result, p_error);
+  perform errand.move(j.queue, j.state, p_state);
+
+  if j.flags & 12 <> 0 then
+    delete from errand.uniq u using errand.body b where b.no = j.no and u.task = b.task and u.key = b.uniq and u.no = j.no;
+  end if;
+  perform errand.free_slot(j);
+  if j.flags & 32 <> 0 then perform errand.mark_waiters(j.no, job_id, p_state = 4); end if;
+  if j.flags & 64 <> 0 then perform errand.unpin_members(c, j.no); end if;
+
+  perform errand.tell(c, j, (array['succeeded', 'failed', 'cancelled', 'expired'])[p_state - 3], p_state, j.attempts,
+    case when p_error is not null then ',"error":' || p_error end);
+  if c.awaited then perform errand.tell_final(job_id); end if;
+end $$;
+
+create function errand.tell_final(p_id text) returns void language plpgsql as $$
+begin
+  perform from errand.awaited where job = p_id;
+  if found then perform pg_notify('errand.news', 'f' || p_id); end if;
+end $$;
+
+-- Members that stayed only for this job are looked at again.
+create function errand.unpin_members(c errand.context, p_no bigint) returns void language sql as $$
+  update errand.done d
+  set until = greatest(c.now, d.finished + 60000 * (case when d.state = 4 then b.keep_succeeded else b.keep_failed end)::bigint)
+  from errand.edge e, errand.body b where e.waiter = p_no and d.no = e.member and b.no = d.no and d.until is null
+$$;
+
+create function errand.mark_waiters(p_no bigint, p_id text, p_succeeded boolean) returns void language sql as $$
+  insert into errand.cascade (waiter, member, id, reopened, succeeded)
+  select waiter, member, p_id, false, p_succeeded from errand.edge where member = p_no and open order by seq
+$$;
+
+-- A final job goes on: those that were cancelled because of it wait for it again.
+create function errand.mark_reopened(p_no bigint, p_id text) returns void language sql as $$
+  insert into errand.cascade (waiter, member, id, reopened, succeeded)
+  select waiter, member, p_id, true, false from errand.edge where member = p_no order by seq
+$$;
+
+-- Follows at most so many edges that still lead somewhere.
+create function errand.spread(c errand.context, p_limit int) returns int language plpgsql as $$
+declare
+  followed int := 0;
+  k errand.cascade;
+begin
+  while followed < p_limit loop
+    delete from errand.cascade where seq = (select min(seq) from errand.cascade) returning * into k;
+    exit when k.seq is null;
+    if errand.follow(c, k) then followed := followed + 1; end if;
+  end loop;
+  return followed;
+end $$;
+
+-- False where it leads nowhere: since it was marked the member was retried, the waiter removed, or the edge counted.
+create function errand.follow(c errand.context, k errand.cascade) returns boolean language plpgsql as $$
+declare
+  member_final boolean := coalesce(errand.state_of(k.member) >= 4, true);
+  runs boolean;
+  j errand.job;
+begin
+  if member_final = k.reopened then return false; end if;
+  perform from errand.body where no = k.waiter;
+  if not found then return false; end if;
+  if k.reopened then return errand.block_again(c, k); end if;
+
+  update errand.edge set open = false where waiter = k.waiter and member = k.member and open returning run into runs;
+  if not found then return false; end if;
+  update errand.waiting set pending = pending - 1 where no = k.waiter and kind = 'b';
+  if not found then return true; end if;
+  if k.succeeded or runs then
+    perform errand.move_on(c, k.waiter);
+  else
+    j := errand.take(k.waiter);
+    perform errand.finish(c, j, 6, null, null, k.id);
+  end if;
+  return true;
+end $$;
+
+-- Lets a blocked job with nothing left to wait for go on: to its time, its lane or its line.
+create function errand.move_on(c errand.context, p_no bigint) returns void language plpgsql as $$
+declare
+  j errand.job;
+begin
+  perform from errand.waiting where no = p_no and kind = 'b' and pending <= 0 and flags & 1024 = 0;
+  if not found then return; end if;
+
+  j := errand.take(p_no);
+  if j.due > c.now then
+    perform errand.postpone(j, j.due);
+  else
+    perform errand.line_up(j);
+    perform errand.tell(c, j, 'ready', 2, j.attempts, null);
+  end if;
+end $$;
+
+-- The first member whose end forbids this job to run.
+create function errand.cancelling_member(p_waiter bigint) returns text language sql as $$
+  select e.id from errand.edge e join errand.done d on d.no = e.member and d.state <> 4
+  where e.waiter = p_waiter and not e.run order by e.index limit 1
+$$;
+
+create function errand.block_again(c errand.context, k errand.cascade) returns boolean language plpgsql as $$
+declare
+  other text;
+  j errand.job;
+begin
+  perform from errand.done d join errand.course o on o.no = d.no where d.no = k.waiter and d.state = 6 and o.because = k.id;
+  if not found then return false; end if;
+
+  other := errand.cancelling_member(k.waiter);
+  if other is not null then
+    update errand.course set because = other where no = k.waiter;
+    return true;
+  end if;
+  select due into j.due from errand.course where no = k.waiter;
+  j := errand.reopen(k.waiter, j.due);
+  update errand.edge e set open = coalesce(errand.state_of(e.member) < 4, false) where e.waiter = k.waiter;
+  perform errand.block(j);
+  perform errand.tell(c, j, 'blocked', 1, j.attempts, null);
+  perform errand.mark_reopened(k.waiter, (select id from errand.body where no = k.waiter));
+  return true;
+end $$;
+
+-- Puts a job among the blocked, waiting for its open edges.
+create function errand.block(j errand.job) returns void language plpgsql as $$
+begin
+  select count(*) into j.pending from errand.edge where waiter = j.no and open;
+  perform errand.move(j.queue, j.state, 1);
+  perform errand.put(j, 'b');
+end $$;
+
+-- Takes a final job as if it had never ended; its place is up to the caller.
+create function errand.reopen(p_no bigint, p_due bigint) returns errand.job language plpgsql as $$
+declare
+  j errand.job;
+  d errand.done;
+begin
+  delete from errand.done where no = p_no returning * into d;
+  select b.no, d.state, b.queue, b.rank, null, b.task, d.flags & ~4096, b.keep_succeeded, b.keep_failed, d.attempts, d.crashes, null, p_due
+  into j from errand.body b where b.no = p_no;
+  if d.started is not null or d.flags & 2048 <> 0 then
+    insert into errand.course (no, started) values (p_no, d.started)
+    on conflict (no) do update set started = d.started, error = null, due = null, cancel_at = null, because = null;
+    j.flags := j.flags | 2048;
+  end if;
+  return j;
+end $$;
+
+-- Makes a job wait for another. Returns whether the edge is open.
+create function errand.join_up(p_waiter bigint, p_member bigint, p_id text, p_run boolean) returns boolean language plpgsql as $$
+declare
+  is_open boolean;
+  next_index int;
+begin
+  perform errand.mark(p_member, 32);
+  is_open := coalesce(errand.state_of(p_member) < 4, false);
+  select coalesce(max(index) + 1, 0) into next_index from errand.edge where waiter = p_waiter;
+  insert into errand.edge (waiter, index, member, id, run, open) values (p_waiter, next_index, p_member, p_id, p_run, is_open);
+  return is_open;
+end $$;
+
+create function errand.needed(p_no bigint) returns boolean language sql as $$
+  select exists (select from errand.edge e where e.member = p_no and coalesce(errand.state_of(e.waiter) < 4, false))
+$$;
+
+-- Deletes a final job and all it has.
+create function errand.erase(p_no bigint) returns void language plpgsql as $$
+declare
+  gone_state int;
+begin
+  delete from errand.done where no = p_no returning state into gone_state;
+  delete from errand.edge where waiter = p_no;
+  delete from errand.course where no = p_no;
+  delete from errand.history where no = p_no;
+  delete from errand.step where no = p_no;
+  perform errand.move(b.queue, gone_state, -1) from errand.body b where b.no = p_no;
+  delete from errand.body where no = p_no;
+end $$;
+
+-- An id for a job that the engine itself adds: one of those the caller sent along, or a version 7 UUID made here.
+create function errand.make_id(p_now bigint) returns text language plpgsql as $$
+declare
+  spares text := current_setting('errand_call.spares', true);
+  hex text;
+begin
+  if spares <> '' then
+    perform set_config('errand_call.spares', substr(spares, strpos(spares || ',', ',') + 1), true);
+    return split_part(spares, ',', 1);
+  end if;
+  hex := lpad(to_hex(p_now), 12, '0') || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14);
+  return concat_ws('-', substr(hex, 1, 8), substr(hex, 9, 4), substr(hex, 13, 4), substr(hex, 17, 4), substr(hex, 21));
+end $$;
+
+-- The end of a job together with the jobs to be enqueued then. What insert refuses of them is dropped.
+create function errand.finish_and_follow(c errand.context, j errand.job, p_state int, p_result text, p_error text, p_follow json)
+returns void language plpgsql as $$
+declare
+  b errand.body;
+  wanted json;
+  each json;
+  payload text;
+begin
+  perform errand.finish(c, j, p_state, p_result, p_error, null);
+  if p_follow is not null then
+    for each in select value from json_array_elements(p_follow) loop
+      perform errand.insert_job(c, each);
+      perform errand.spread(c, 500);
+    end loop;
+  end if;
+  if p_state = 6 or j.flags & (case when p_state = 4 then 128 else 256 end) = 0 then return; end if;
+
+  select * into b from errand.body where no = j.no;
+  wanted := b.more -> (case when p_state = 4 then 'onSucceeded' else 'onFailed' end);
+  payload := format('{"id":%s,"task":%s,"state":"%s","input":%s%s%s}', to_json(b.id),
+    (select to_json(name) from errand.task where no = b.task),
+    (array['succeeded', 'failed', 'cancelled', 'expired'])[p_state - 3], b.input,
+    case when p_result is not null then ',"result":' || p_result end, case when p_error is not null then ',"error":' || p_error end);
+  perform errand.insert_job(c, (wanted::jsonb || jsonb_build_object('id', errand.make_id(c.now)))::json, payload);
+  perform errand.spread(c, 500);
+end $$;
+
+create function errand.expire(c errand.context, j errand.job) returns void language plpgsql as $$
+begin
+  insert into errand.run (at, task, outcome, n, ran_ms) values (c.now - c.now % 60000, j.task, 7, 1, 0);
+  perform errand.finish_and_follow(c, j, 7, null, null, null);
+end $$;

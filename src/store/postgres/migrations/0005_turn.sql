@@ -1,0 +1,535 @@
+-- Turns of workers.
+--
+-- A turn that only records plain successes and claims plain jobs meets nobody: it locks its worker's row, its own running
+-- rows and ready rows that nobody else has. All else is done behind the gate, by one call at a time: `p_enter`. A turn
+-- that finds out late that it needs the gate raises ER004 and is sent again; nothing of it has happened then.
+-- A turn never waits long for a row, for whoever holds the gate may be waiting for one of its own: `lock_timeout`.
+
+create function errand.join(p_id text, p_now bigint, p_mono bigint, p_said json, p_queues text[], p_lease bigint) returns int language plpgsql as $$
+declare
+  c errand.context := errand.begin(p_now, p_mono);
+  new_no int;
+begin
+  insert into errand.worker (id, said, queues, lease_ms, started, deadline)
+  values (p_id, p_said, p_queues, p_lease, c.now, c.mono + p_lease) returning no into new_no;
+  return new_no;
+end $$;
+
+-- What a claimed job has beyond its body: steps of earlier attempts, and what it waited for as far as that may come along.
+create function errand.extra(p_no bigint, p_flags int) returns json language plpgsql as $$
+declare
+  steps json;
+  members json;
+  cut boolean;
+begin
+  if p_flags & 8192 <> 0 then
+    select json_object_agg(name, result order by seq) into steps from errand.step where no = p_no;
+  end if;
+  if p_flags & 64 <> 0 then
+    with member as (
+      select e.index, e.id, d.state, d.result, d.error,
+        sum(coalesce(length(d.result), 0) + 100) over (order by e.index) as bytes
+      from errand.edge e join errand.done d on d.no = e.member where e.waiter = p_no
+    )
+    select coalesce(json_agg(json_build_array(index, id, state, result, error::json) order by index) filter (where bytes <= 16777216), '[]'),
+      coalesce(bool_or(bytes > 16777216), false)
+    into members, cut from member;
+  end if;
+  return json_build_object('steps', steps, 'members', members, 'cut', cut);
+end $$;
+
+create function errand.next_due(p_now bigint) returns bigint language plpgsql as $$
+declare
+  soonest bigint;
+  r record;
+  missing bigint;
+  token_in bigint;
+begin
+  select greatest(0, due - p_now) into soonest from errand.waiting where kind = 's' order by due limit 1;
+  perform from errand.waiting where kind in ('r', 'u') and rate is not null limit 1;
+  if not found then return soonest; end if;
+  for r in select * from errand.rate x where exists (select from errand.waiting w where w.kind in ('r', 'u') and w.rate = x.no) loop
+    missing := 1 - errand.tokens(r.no, p_now);
+    if missing <= 0 then
+      token_in := 0;
+    else
+      token_in := (select s.at + r.per_ms - p_now from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms
+        order by s.at, s.seq offset missing - 1 limit 1);
+    end if;
+    soonest := least(soonest, token_in);
+  end loop;
+  return soonest;
+end $$;
+
+-- Records one outcome, or takes one job back. False if the claim is stale. Behind the gate.
+create function errand.settle(c errand.context, p_worker int, p_no bigint, e json) returns boolean language plpgsql as $$
+declare
+  j errand.job := errand.take_running(p_worker, p_no, (e ->> 'claim')::bigint);
+  outcome text := e ->> 'kind';
+  problem text := e ->> 'error';
+  delay bigint := coalesce((e ->> 'delay')::bigint, 0);
+begin
+  if j.no is null then return false; end if;
+  if outcome = 'back' then
+    perform errand.take_back(c, j, delay);
+    return true;
+  end if;
+
+  if j.cancel_at is not null then outcome := 'cancelled'; end if;
+  insert into errand.run (at, task, outcome, n, ran_ms)
+  values (c.now - c.now % 60000, j.task, array_position(array['retry', 'wait', null, null, 'succeeded', 'failed', 'cancelled'], outcome) - 1, 1,
+    (e ->> 'ran')::bigint);
+  j.expires := null;
+  if outcome = 'wait' then
+    perform errand.wait_more(c, j, e -> 'on');
+    return true;
+  end if;
+
+  j.attempts := j.attempts + 1;
+  if outcome in ('retry', 'failed') then
+    insert into errand.history (no, attempt, at, said) values (j.no, j.attempts, c.now, problem);
+  end if;
+  if outcome = 'retry' then
+    perform errand.note(j.no, j.started, problem);
+    j.flags := j.flags | 2048;
+    if delay > 0 then
+      perform errand.postpone(j, c.now + delay);
+      perform errand.free_slot(j);
+    else
+      perform errand.hand_in(j);
+      perform errand.line_up(j);
+    end if;
+    perform errand.tell(c, j, 'retrying', case when delay > 0 then 0 else 2 end, j.attempts, ',"error":' || problem);
+  elsif outcome = 'succeeded' then
+    perform errand.finish_and_follow(c, j, 4, e ->> 'result', null, e -> 'follow');
+  else
+    perform errand.finish_and_follow(c, j, case outcome when 'failed' then 5 else 6 end, null, problem, null);
+  end if;
+  return true;
+end $$;
+
+-- Untouched: as if it had not been claimed, except that its claim is used up.
+create function errand.take_back(c errand.context, j errand.job, p_delay bigint) returns void language plpgsql as $$
+begin
+  perform errand.forget_start(j);
+  j.started := null;
+  if j.flags & 2048 <> 0 then update errand.course set started = null where no = j.no; end if;
+  if j.cancel_at is not null then
+    perform errand.finish(c, j, 6, null, null, null);
+    return;
+  end if;
+  if p_delay > 0 then
+    perform errand.postpone(j, c.now + p_delay);
+    perform errand.free_slot(j);
+  else
+    perform errand.line_up_again(j);
+  end if;
+  perform errand.tell(c, j, 'given back', case when p_delay > 0 then 0 else 2 end, j.attempts, null);
+end $$;
+
+-- A running job waits for others, whatever becomes of them. Unknown ones are ignored, and itself.
+create function errand.wait_more(c errand.context, j errand.job, p_on json) returns void language plpgsql as $$
+declare
+  m record;
+begin
+  for m in
+    select b.no, b.id from json_array_elements_text(p_on) with ordinality o (id, nth) join errand.body b on b.id = o.id
+    where b.no <> j.no group by b.no, b.id order by min(nth)
+  loop
+    perform from errand.edge where waiter = j.no and member = m.no;
+    if not found then
+      perform errand.join_up(j.no, m.no, m.id, true);
+    elsif coalesce(errand.state_of(m.no) < 4, false) then
+      update errand.edge set open = true, run = true where waiter = j.no and member = m.no and not open;
+    end if;
+    j.flags := j.flags | 64;
+  end loop;
+  perform errand.note(j.no, j.started, null);
+  j.flags := j.flags | 2048;
+  perform from errand.edge where waiter = j.no and open;
+  if found then
+    perform errand.block(j);
+    perform errand.free_slot(j);
+    perform errand.tell(c, j, 'blocked', 1, j.attempts, null);
+  else
+    perform errand.hand_in(j);
+    perform errand.line_up(j);
+    perform errand.tell(c, j, 'ready', 2, j.attempts, null);
+  end if;
+end $$;
+
+-- One job, taken out of its place, becomes a worker's.
+create function errand.start(c errand.context, p_worker int, p_claim bigint, j errand.job) returns void language plpgsql as $$
+declare
+  of_rate int;
+begin
+  insert into errand.running (worker, no, claim, started, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
+  values (p_worker, j.no, p_claim, c.now, j.queue, j.rank, j.place, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires);
+  perform errand.move(j.queue, 2, 3);
+  if j.flags & 2 <> 0 then
+    select rate into of_rate from errand.body where no = j.no;
+    insert into errand.start (rate, at, job, claim) values (of_rate, c.now, j.no, p_claim);
+  end if;
+  if j.flags & 4 <> 0 then perform errand.free_key(j.no); end if;
+  perform errand.tell(c, j, 'started', 3, j.attempts + 1, null);
+end $$;
+
+create function errand.free_key(p_no bigint) returns void language sql as $$
+  delete from errand.uniq u using errand.body b where b.no = p_no and u.task = b.task and u.key = b.uniq and u.no = p_no
+$$;
+
+-- Claims up to so many from one queue and rank, the plain ones and those of rates with a token, by place; behind the gate.
+-- Returns them, and how many had expired.
+create function errand.claim_mixed(c errand.context, p_worker int, p_claim bigint, p_queue int, p_rank int, p_most int, out nos bigint[], out expired int)
+language plpgsql as $$
+declare
+  j errand.job;
+  plain record;
+  rated record;
+begin
+  nos := '{}';
+  expired := 0;
+  while cardinality(nos) < p_most loop
+    select no, place into plain from errand.ready where queue = p_queue and rank = p_rank order by place limit 1 for update skip locked;
+    select first.no, first.place into rated from errand.rate r cross join lateral (
+      select no, place from errand.waiting w where w.kind = 'r' and w.queue = p_queue and w.rank = p_rank and w.rate = r.no order by place limit 1
+    ) first where errand.tokens(r.no, c.now) > 0 order by first.place limit 1;
+    exit when plain.no is null and rated.no is null;
+    j := errand.take(case when plain.no is null or rated.place < plain.place then rated.no else plain.no end);
+    if j.expires <= c.now then
+      perform errand.expire(c, j);
+      expired := expired + 1;
+    else
+      perform errand.start(c, p_worker, p_claim, j);
+      nos := nos || j.no;
+    end if;
+  end loop;
+end $$;
+
+-- Claims up to so many plain ones from one queue and rank, by place from `p_hint` on. Without the gate an expired one is
+-- a reason to raise ER004.
+create function errand.claim_plain(
+  c errand.context, p_worker int, p_claim bigint, p_queue int, p_rank int, p_most int, p_hint bigint, p_enter boolean,
+  out nos bigint[], out expired int
+) language plpgsql as $$
+declare
+  keyed boolean;
+  overdue bigint[];
+  j errand.job;
+  taken bigint[];
+begin
+  nos := '{}';
+  expired := 0;
+  loop
+    with taken as (
+      delete from errand.ready r where r.ctid = any (array(
+        select ctid from errand.ready where queue = p_queue and rank = p_rank and place >= p_hint order by place limit p_most - cardinality(nos)
+        for update skip locked
+      )) returning r.*
+    ), started as (
+      insert into errand.running (worker, no, claim, started, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
+      select p_worker, no, p_claim, c.now, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires from taken
+    )
+    select array_agg(no order by place) filter (where coalesce(expires > c.now, true)), bool_or(flags & 4 <> 0),
+      array_agg(no order by place) filter (where expires <= c.now)
+    into taken, keyed, overdue from taken;
+    if overdue is not null then
+      if not p_enter then raise exception 'An expired job is in the line.' using errcode = 'ER004'; end if;
+      for at in 1 .. cardinality(overdue) loop
+        j := errand.take_running(p_worker, overdue[at], p_claim);
+        j.state := 2;
+        perform errand.expire(c, j);
+      end loop;
+      expired := expired + cardinality(overdue);
+    end if;
+    if keyed then perform errand.free_key(no) from errand.running where worker = p_worker and no = any (taken) and flags & 4 <> 0; end if;
+    if taken is not null then
+      insert into errand.move (queue, was, now, n) values (p_queue, 2, 3, cardinality(taken));
+      nos := nos || taken;
+    end if;
+    exit when overdue is null or cardinality(nos) >= p_most;
+  end loop;
+  if c.heard and nos <> '{}' then
+    perform errand.tell_of(c, no, 'started', 3, attempts + 1) from errand.running where worker = p_worker and no = any (nos) order by place;
+  end if;
+end $$;
+
+-- At most one that may be what kills its workers, and only if the worker holds none; behind the gate.
+create function errand.claim_suspect(c errand.context, p_worker int, p_claim bigint, p_queues int[]) returns bigint language plpgsql as $$
+declare
+  suspect bigint;
+begin
+  perform from errand.running where worker = p_worker and crashes >= 2;
+  if found then return null; end if;
+  select w.no into suspect from unnest(p_queues) with ordinality q (no, nth) join errand.waiting w on w.queue = q.no and w.kind = 'u'
+  where errand.may_start(w.rate, c.now) order by q.nth, w.rank, w.place limit 1;
+  if not found then return null; end if;
+  perform errand.start(c, p_worker, p_claim, errand.take(suspect));
+  return suspect;
+end $$;
+
+-- True where some job of these queues stands apart from the plain ones and may be claimed now.
+create function errand.others_ready(p_queues int[], p_now bigint) returns boolean language plpgsql as $$
+begin
+  perform from errand.waiting where kind = 'u' and queue = any (p_queues) limit 1;
+  if found then return true; end if;
+  perform from errand.waiting where kind = 'r' and queue = any (p_queues) limit 1;
+  if not found then return false; end if;
+  return exists (select from errand.rate r where errand.tokens(r.no, p_now) > 0
+    and exists (select from errand.waiting w where w.kind = 'r' and w.queue = any (p_queues) and w.rate = r.no));
+end $$;
+
+-- Jobs that a worker holds, as they are handed out, in this order.
+create function errand.held(p_worker int, p_nos bigint[]) returns table (
+  claim bigint, no bigint, place bigint, id text, task int, queue int, rank smallint, input text, attempts int, crashes smallint, created bigint,
+  flags int, more json, extra json
+) language plpgsql rows 100 as $$
+#variable_conflict use_column
+begin
+  return query select r.claim, r.no, r.place, b.id, r.task, r.queue, r.rank, b.input, r.attempts, r.crashes, b.created, r.flags, b.more,
+    case when r.flags & (64 | 8192) <> 0 then errand.extra(r.no, r.flags) end
+  from unnest(p_nos) with ordinality n (no, nth) join errand.running r on r.worker = p_worker and r.no = n.no
+  join errand.body b on b.no = n.no order by n.nth;
+end $$;
+
+create function errand.turn(
+  p_worker text, p_epoch int, p_now bigint, p_mono bigint, p_enter boolean, p_spares text, p_nos bigint[], p_claims bigint[], p_results text[],
+  p_ran bigint[], p_rest json, p_rooms json, p_hints bigint[], p_park boolean
+) returns table (
+  claim bigint, no bigint, place bigint, id text, task int, queue int, rank smallint, input text, attempts int, crashes smallint, created bigint,
+  flags int, more json, extra json
+) language plpgsql rows 100
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+set lock_timeout = '50ms' as $$
+#variable_conflict use_column
+declare
+  w errand.worker;
+  c errand.context;
+  settled bigint[];
+  left_over record;
+  stale json[] := '{}';
+  stale_nos bigint[] := '{}';
+  accepted int := 0;
+  each json;
+  nth int := 0;
+  said_cancels json;
+  said_messages json;
+  this_claim bigint;
+  claimed_nos bigint[] := '{}';
+  suspect bigint;
+  expired int := 0;
+  full_room boolean := false;
+  special boolean := p_rest is not null;
+  room record;
+  open_queues int[];
+  most int;
+  goal int;
+  got record;
+  hint_at int := 0;
+begin
+  select * into w from errand.worker where worker.id = p_worker and gone is null for no key update;
+  if not found then
+    extra := '{"gone":true}';
+    return next;
+    return;
+  end if;
+  if w.epoch <> p_epoch then raise exception 'A call from before the last resync.' using errcode = 'ER003'; end if;
+  if p_enter then
+    perform errand.enter();
+    perform set_config('errand_call.spares', p_spares, true);
+  end if;
+  c := errand.begin(p_now, p_mono);
+
+  if p_nos is not null then
+    with gone as (
+      delete from errand.running r using unnest(p_nos, p_claims, p_results, p_ran) s (no, claim, result, ran)
+      where r.worker = w.no and r.no = s.no and r.claim = s.claim and r.flags & 12521 = 0
+      returning r.*, s.result, s.ran
+    ), final as (
+      insert into errand.done (no, state, flags, attempts, crashes, started, finished, until, result)
+      select g.no, 4, g.flags, g.attempts + 1, g.crashes, g.started, c.now, c.now + 60000 * g.keep_succeeded::bigint, g.result from gone g
+    ), counted as (
+      insert into errand.run (at, task, outcome, n, ran_ms)
+      select c.now - c.now % 60000, g.task, 4, count(*), sum(g.ran) from gone g group by g.task
+    ), moved as (
+      insert into errand.move (queue, was, now, n) select g.queue, 3, 4, count(*) from gone g group by g.queue
+    )
+    select array_agg(g.no) into settled from gone g;
+    accepted := coalesce(cardinality(settled), 0);
+    if accepted > 0 and c.heard then
+      perform errand.tell_of(c, d.no, 'succeeded', 4, d.attempts) from errand.done d where d.no = any (settled);
+    end if;
+    if accepted > 0 and c.awaited then
+      perform errand.tell_final(b.id) from errand.body b where b.no = any (settled);
+    end if;
+    if accepted < cardinality(p_nos) then
+      for left_over in
+        select s.no, s.claim, s.result, s.ran, exists (select from errand.running r where r.worker = w.no and r.no = s.no and r.claim = s.claim) as held
+        from unnest(p_nos, p_claims, p_results, p_ran) with ordinality s (no, claim, result, ran, nth)
+        where s.no <> all (coalesce(settled, '{}')) order by s.nth
+      loop
+        if not left_over.held then
+          stale_nos := stale_nos || left_over.no;
+        else
+          if not p_enter then raise exception 'A job needs more than plain settling.' using errcode = 'ER004'; end if;
+          special := true;
+          if errand.settle(c, w.no, left_over.no, json_build_object('kind', 'succeeded', 'claim', left_over.claim, 'result', left_over.result, 'ran', left_over.ran))
+          then accepted := accepted + 1; end if;
+        end if;
+      end loop;
+    end if;
+  end if;
+  if p_rest is not null then
+    for each in select value from json_array_elements(p_rest) loop
+      if errand.settle(c, w.no, coalesce((each ->> 'no')::bigint, errand.number_of(each ->> 'id')), each) then
+        accepted := accepted + 1;
+      else
+        stale := stale || to_json(nth);
+      end if;
+      nth := nth + 1;
+    end loop;
+  end if;
+  if p_enter then perform errand.spread(c, 500); end if;
+
+  perform from errand.cancel x where x.worker = w.no;
+  if found then
+    with told as (delete from errand.cancel x where x.worker = w.no returning x.*)
+    select json_agg(json_build_array(b.id, t.claim, t.no) order by t.seq) into said_cancels from told t
+    join errand.running r on r.worker = w.no and r.no = t.no and r.claim = t.claim join errand.body b on b.no = t.no;
+  end if;
+  perform from errand.message m where m.worker = w.no and not told;
+  if found then
+    with told as (update errand.message m set told = true where m.worker = w.no and not told returning m.seq, m.body)
+    select json_agg(body::json order by seq) into said_messages from told;
+  end if;
+
+  if p_rooms is not null then
+    this_claim := nextval('errand.counter');
+    for room in
+      select (r ->> 'jobs')::int as jobs, (r ->> 'bottomUp')::int as bottom, r -> 'queues' as queues
+      from json_array_elements(p_rooms) with ordinality r (r, nth) order by r.nth
+    loop
+      continue when room.jobs <= 0;
+      select array_agg(q.no order by n.nth) into open_queues from json_array_elements_text(room.queues) with ordinality n (name, nth)
+      join errand.queue q on q.name = n.name and not q.paused;
+      continue when open_queues is null;
+      goal := room.jobs;
+      if errand.others_ready(open_queues, c.now) then
+        if not p_enter then raise exception 'A job needs more than plain claiming.' using errcode = 'ER004'; end if;
+        special := true;
+        suspect := errand.claim_suspect(c, w.no, this_claim, open_queues);
+        if suspect is not null then
+          goal := goal - 1;
+          claimed_nos := claimed_nos || suspect;
+        end if;
+      end if;
+      for pass in 1 .. 2 loop
+        most := case pass when 1 then goal - room.bottom else goal end;
+        <<lines>>
+        for at in 1 .. cardinality(open_queues) loop
+          for line in 0 .. 3 loop
+            exit lines when most <= 0;
+            if special and exists (select from errand.waiting x where x.kind = 'r' and x.queue = open_queues[at]) then
+              select * into got from errand.claim_mixed(c, w.no, this_claim, open_queues[at], case pass when 1 then line else 3 - line end, most);
+            else
+              select * into got from errand.claim_plain(c, w.no, this_claim, open_queues[at], case pass when 1 then line else 3 - line end, most,
+                coalesce(p_hints[array_position(p_hints, open_queues[at]::bigint * -1) + 1 + case pass when 1 then line else 3 - line end], 0), p_enter);
+            end if;
+            most := most - cardinality(got.nos);
+            goal := goal - cardinality(got.nos);
+            claimed_nos := claimed_nos || got.nos;
+            expired := expired + got.expired;
+          end loop;
+        end loop;
+        exit when room.bottom = 0 or goal <= 0;
+      end loop;
+      full_room := full_room or goal <= 0;
+    end loop;
+    if p_enter and expired > 0 then perform errand.spread(c, 500); end if;
+  end if;
+
+  if w.deadline - c.mono <= w.lease_ms * 2 / 3 then
+    update errand.worker u set deadline = c.mono + w.lease_ms where u.no = w.no;
+  end if;
+  if p_park and not w.parked and accepted = 0 and claimed_nos = '{}' then
+    update errand.worker u set parked = true where u.no = w.no;
+  end if;
+  if accepted + expired = 0 then perform set_config('synchronous_commit', 'off', true); end if;
+
+  extra := json_build_object('stale', array_to_json(stale), 'staleNos', array_to_json(stale_nos), 'cancels', said_cancels,
+    'messages', said_messages, 'more', full_room or expired > 0, 'nextDue', errand.next_due(c.now), 'special', special,
+    'arrivals', current_setting('errand_call.arrivals', true), 'claim', this_claim);
+  return next;
+  if claimed_nos <> '{}' then return query select * from errand.held(w.no, claimed_nos); end if;
+end $$;
+
+create function errand.resync(p_worker text) returns table (
+  claim bigint, no bigint, place bigint, id text, task int, queue int, rank smallint, input text, attempts int, crashes smallint, created bigint,
+  flags int, more json, extra json
+) language plpgsql as $$
+declare
+  w errand.worker;
+begin
+  update errand.worker u set epoch = u.epoch + 1 where u.id = p_worker and gone is null returning * into w;
+  if not found then return; end if;
+  extra := json_build_object('epoch', w.epoch, 'no', w.no,
+    'messages', (select json_agg(m.body::json order by m.seq) from errand.message m where m.worker = w.no));
+  return next;
+  return query select * from errand.held(w.no, array(select r.no from errand.running r where r.worker = w.no order by r.claim, r.rank, r.place));
+end $$;
+
+create function errand.leave(p_worker text, p_now bigint) returns text language plpgsql
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  w errand.worker;
+  c errand.context;
+  held bigint;
+begin
+  select * into w from errand.worker where id = p_worker and gone is null for update;
+  if not found then return null; end if;
+  perform errand.enter();
+  c := errand.begin(p_now, null);
+  for held in select no from errand.running where worker = w.no order by claim, rank, place loop
+    perform errand.take_back(c, errand.take_running(w.no, held, null), 0);
+  end loop;
+  perform errand.forget_worker(w.no);
+  perform errand.spread(c, 500);
+  return current_setting('errand_call.arrivals', true);
+end $$;
+
+create function errand.forget_worker(p_no int) returns void language plpgsql as $$
+begin
+  delete from errand.message where worker = p_no;
+  delete from errand.cancel where worker = p_no;
+  delete from errand.worker where no = p_no;
+  perform errand.call(p_no);
+end $$;
+
+-- Whether a worker may fall asleep: 'work', 'control', 'again' where it was only now noted as asleep, or null.
+create function errand.fall_asleep(p_worker text, p_queues text[]) returns text language plpgsql as $$
+declare
+  w errand.worker;
+begin
+  select * into w from errand.worker where id = p_worker and gone is null;
+  if not found or exists (select from errand.message where worker = w.no and not told) or exists (select from errand.cancel where worker = w.no) then
+    return 'control';
+  end if;
+  if not w.parked or w.queues <> p_queues then
+    update errand.worker set parked = true, queues = p_queues where no = w.no;
+    return 'again';
+  end if;
+  if exists (select from errand.queue q where q.name = any (p_queues) and not q.paused and exists (select from errand.ready r where r.queue = q.no)) then
+    return 'work';
+  end if;
+  return null;
+end $$;
+
+-- Tells sleepers that there may be work in these queues. To be called once what brought it is committed.
+create function errand.wake(p_queues int[]) returns void language sql as $$
+  with woken as (
+    update errand.worker w set parked = false
+    where parked and gone is null and w.queues && array(select name from errand.queue where no = any (p_queues) and not paused)
+    returning no
+  )
+  select pg_notify('errand.news', 'w' || string_agg(no::text, ',')) from woken having count(*) > 0
+$$;

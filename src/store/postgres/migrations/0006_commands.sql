@@ -1,0 +1,335 @@
+-- What people ask of jobs and queues, and what running jobs say of themselves. One answer per id, in order.
+
+create function errand.change(
+  p_now bigint, p_ids text[], p_rank smallint, p_due_at bigint, p_due_in bigint, p_input text, p_version int
+) returns table (answers text[], arrivals text) language plpgsql
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  c errand.context;
+  given text[] := '{}';
+  job_id text;
+begin
+  perform errand.enter();
+  c := errand.begin(p_now, null);
+  foreach job_id in array p_ids loop
+    given := given || errand.change_one(c, job_id, p_rank, coalesce(p_due_at, c.now + p_due_in), p_input, p_version);
+  end loop;
+  return query select given, current_setting('errand_call.arrivals', true);
+end $$;
+
+create function errand.change_one(c errand.context, p_id text, p_rank smallint, p_due bigint, p_input text, p_version int) returns text
+language plpgsql as $$
+declare
+  job_no bigint := errand.number_of(p_id);
+  j errand.job;
+  new_state int;
+begin
+  loop
+    new_state := errand.state_of(job_no);
+    if new_state is null then return 'unknown'; end if;
+    if new_state >= 3 then return case when new_state = 3 then 'running' else 'final' end; end if;
+    j := errand.take(job_no);
+    exit when j.no is not null;
+  end loop;
+
+  if p_input is not null then
+    update errand.body set input = p_input,
+      more = (select nullif(json_object_agg(key, value)::text, '{}')::json from (
+        select key, value from json_each(coalesce(more, '{}')) where key <> 'version'
+        union all select 'version', to_json(p_version) where p_version is not null
+      ) parts)
+    where no = job_no;
+  end if;
+  if p_rank is not null then
+    j.rank := p_rank;
+    update errand.body set rank = p_rank where no = job_no;
+  end if;
+  if p_due is null or j.state = 1 then
+    if p_due is not null then j.due := case when p_due > c.now then p_due end; end if;
+    if j.kind = 'l' then
+      insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
+      values (j.queue, j.rank, j.place, j.no, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires);
+    else
+      perform errand.put(j, j.kind);
+    end if;
+  elsif p_due > c.now then
+    new_state := 0;
+    perform errand.postpone(j, p_due);
+    perform errand.free_slot(j);
+  else
+    new_state := 2;
+    perform errand.line_up(j);
+  end if;
+  perform errand.tell(c, j, 'changed', new_state, j.attempts, null);
+  return 'changed';
+end $$;
+
+create function errand.cancel(p_now bigint, p_ids text[]) returns table (answers text[], arrivals text) language plpgsql
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  c errand.context;
+  given text[] := '{}';
+  job_id text;
+begin
+  perform errand.enter();
+  c := errand.begin(p_now, null);
+  foreach job_id in array p_ids loop
+    given := given || errand.cancel_one(c, errand.number_of(job_id));
+    perform errand.spread(c, 500);
+  end loop;
+  return query select given, current_setting('errand_call.arrivals', true);
+end $$;
+
+create function errand.cancel_one(c errand.context, p_no bigint) returns text language plpgsql as $$
+declare
+  j errand.job;
+  r errand.running;
+  asked bigint;
+  now_state int;
+begin
+  loop
+    now_state := errand.state_of(p_no);
+    if now_state is null then return 'unknown'; end if;
+    if now_state >= 4 then return 'final'; end if;
+    j := errand.take(p_no);
+    if j.no is not null then
+      perform errand.finish(c, j, 6, null, null, null);
+      return 'cancelled';
+    end if;
+
+    select cancel_at into asked from errand.running where worker = any (array(select no from errand.worker)) and no = p_no for update;
+    if asked is not null then return 'cancelling'; end if;
+    update errand.running set cancel_at = c.now, flags = flags | 4096
+    where worker = any (array(select no from errand.worker)) and no = p_no returning * into r;
+    if r.no is not null then
+      insert into errand.cancel (worker, no, claim) values (r.worker, r.no, r.claim);
+      perform errand.call(r.worker);
+      perform errand.tell_of(c, p_no, 'cancelling', 3, r.attempts + 1);
+      return 'cancelling';
+    end if;
+  end loop;
+end $$;
+
+create function errand.retry(p_now bigint, p_ids text[]) returns table (answers text[], arrivals text) language plpgsql
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  c errand.context;
+  given text[] := '{}';
+  job_id text;
+begin
+  perform errand.enter();
+  c := errand.begin(p_now, null);
+  foreach job_id in array p_ids loop
+    given := given || errand.retry_one(c, job_id);
+    perform errand.spread(c, 500);
+  end loop;
+  return query select given, current_setting('errand_call.arrivals', true);
+end $$;
+
+create function errand.retry_one(c errand.context, p_id text) returns text language plpgsql as $$
+declare
+  job_no bigint := errand.number_of(p_id);
+  now_state int := errand.state_of(job_no);
+  due_then bigint;
+  j errand.job;
+begin
+  if now_state is null then return 'unknown'; end if;
+  if now_state < 4 then return 'not final'; end if;
+
+  select due into due_then from errand.course where no = job_no;
+  j := errand.reopen(job_no, due_then);
+  update errand.course set started = null, progress = null where no = job_no;
+  j.attempts := 0;
+  j.crashes := 0;
+  if j.flags & 1024 <> 0 then
+    perform errand.block(j);
+    perform errand.tell(c, j, 'retried', 1, 0, null);
+  else
+    update errand.edge set open = false where waiter = job_no and open;
+    perform errand.line_up(j);
+    perform errand.tell(c, j, 'retried', 2, 0, null);
+  end if;
+  perform errand.mark_reopened(job_no, p_id);
+  return 'retried';
+end $$;
+
+create function errand.remove(p_now bigint, p_ids text[]) returns table (answers text[], arrivals text) language plpgsql
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  c errand.context;
+  given text[] := '{}';
+  job_id text;
+begin
+  perform errand.enter();
+  c := errand.begin(p_now, null);
+  foreach job_id in array p_ids loop
+    given := given || errand.remove_one(c, job_id);
+    perform errand.spread(c, 500);
+  end loop;
+  return query select given, current_setting('errand_call.arrivals', true);
+end $$;
+
+create function errand.remove_one(c errand.context, p_id text) returns text language plpgsql as $$
+declare
+  job_no bigint := errand.number_of(p_id);
+  now_state int;
+  j errand.job;
+begin
+  loop
+    now_state := errand.state_of(job_no);
+    if now_state is null then return 'unknown'; end if;
+    if now_state = 3 then return 'running'; end if;
+    exit when now_state >= 4;
+    j := errand.take(job_no);
+    if j.no is not null then
+      perform errand.finish(c, j, 6, null, null, null);
+      exit;
+    end if;
+  end loop;
+  delete from errand.uniq u where u.no = job_no;
+  perform errand.tell_of(c, job_no, 'removed', d.state, d.attempts) from errand.done d where d.no = job_no;
+  perform errand.erase(job_no);
+  if c.awaited then perform errand.tell_final(p_id); end if;
+  return 'removed';
+end $$;
+
+create function errand.release(p_now bigint, p_ids text[], p_results text[], p_spares text) returns table (answers text[], arrivals text) language plpgsql
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  c errand.context;
+  given text[] := '{}';
+  job_no bigint;
+  j errand.job;
+begin
+  perform errand.enter();
+  perform set_config('errand_call.spares', p_spares, true);
+  c := errand.begin(p_now, null);
+  for nth in 1 .. cardinality(p_ids) loop
+    job_no := errand.number_of(p_ids[nth]);
+    if job_no is null then
+      given := given || 'unknown'::text;
+      continue;
+    end if;
+    perform from errand.waiting where no = job_no and kind = 'b' and flags & 1024 <> 0;
+    if not found then
+      given := given || 'not held'::text;
+      continue;
+    end if;
+    j := errand.take(job_no);
+    perform errand.finish_and_follow(c, j, 4, p_results[nth], null, null);
+    perform errand.spread(c, 500);
+    given := given || 'released'::text;
+  end loop;
+  return query select given, current_setting('errand_call.arrivals', true);
+end $$;
+
+-- Progress, log lines and steps of running jobs, each as { kind, no or id, claim, … }.
+create function errand.report(p_worker text, p_epoch int, p_now bigint, p_reports json) returns text[] language plpgsql
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  w errand.worker;
+  c errand.context := errand.begin(p_now, null);
+  r errand.running;
+  e json;
+  answers text[] := '{}';
+  j errand.job;
+begin
+  select * into w from errand.worker where id = p_worker and gone is null for no key update;
+  if w.epoch <> p_epoch then raise exception 'A call from before the last resync.' using errcode = 'ER003'; end if;
+  for e in select value from json_array_elements(p_reports) loop
+    select * into r from errand.running
+    where worker = w.no and no = coalesce((e ->> 'no')::bigint, errand.number_of(e ->> 'id')) and claim = (e ->> 'claim')::bigint for update;
+    if not found then
+      answers := answers || 'stale'::text;
+      continue;
+    end if;
+    j.no := r.no;
+    if e ->> 'kind' = 'step' then
+      insert into errand.step (no, name, result) values (r.no, e ->> 'name', e ->> 'result') on conflict (no, name) do nothing;
+      answers := answers || case when found then 'written' else 'duplicate' end;
+      if r.flags & 8192 = 0 then update errand.running set flags = flags | 8192 where worker = r.worker and no = r.no; end if;
+      continue;
+    end if;
+    if e ->> 'kind' = 'progress' then
+      insert into errand.course (no, progress) values (r.no, e ->> 'progress') on conflict (no) do update set progress = excluded.progress;
+      if r.flags & 2048 = 0 then update errand.running set flags = flags | 2048 where worker = r.worker and no = r.no; end if;
+      perform errand.tell(c, j, 'progress', 3, r.attempts + 1, ',"progress":' || (e ->> 'progress'));
+    else
+      insert into errand.history (no, said) values (r.no, e ->> 'line');
+      perform errand.tell(c, j, 'log', 3, r.attempts + 1, ',"line":' || (e ->> 'line'));
+    end if;
+    answers := answers || 'written'::text;
+  end loop;
+  return answers;
+end $$;
+
+create function errand.pause(p_queue text, p_paused boolean) returns void language plpgsql as $$
+begin
+  if p_paused then perform errand.queue_no(p_queue); end if;
+  update errand.queue set paused = p_paused, seen = seen or p_paused where name = p_queue;
+end $$;
+
+-- Sets the value of a limit by name; null leaves it.
+create function errand.set_limit(p_name text, p_slots bigint, p_tokens bigint, p_per_ms bigint) returns text language plpgsql as $$
+declare
+  lane_no int;
+begin
+  perform errand.enter();
+  if p_slots is not null then
+    insert into errand.lane (name, slots) values (p_name, p_slots) on conflict (name) do nothing;
+    select no into lane_no from errand.lane where name = p_name;
+    perform errand.set_lane(lane_no, p_slots);
+  end if;
+  update errand.rate set tokens = coalesce(p_tokens, tokens), per_ms = coalesce(p_per_ms, per_ms) where name = p_name;
+  if not found and p_tokens is not null and p_per_ms is not null then
+    insert into errand.rate (name, tokens, per_ms) values (p_name, p_tokens, p_per_ms);
+  end if;
+  return current_setting('errand_call.arrivals', true);
+end $$;
+
+-- Leaves a message for one incarnation, or for all that are alive.
+create function errand.send(p_to text, p_kind text, p_body text) returns void language plpgsql as $$
+begin
+  insert into errand.message (worker, kind, body)
+  select no, p_kind, p_body from errand.worker where (p_to = 'all' or id = p_to) and gone is null order by no
+  on conflict (worker, kind) do update set seq = excluded.seq, body = excluded.body, told = false;
+  perform errand.call(no) from errand.worker where (p_to = 'all' or id = p_to) and gone is null;
+end $$;
+
+create function errand.put_schedules(p_now bigint, p_names text[], p_rules text[], p_next bigint[]) returns void language plpgsql as $$
+declare
+  c errand.context := errand.begin(p_now, null);
+begin
+  for nth in 1 .. cardinality(p_names) loop
+    insert into errand.schedule (name, rule, next_at, declared) values (p_names[nth], p_rules[nth], p_next[nth], c.now)
+    on conflict (name) do update set declared = excluded.declared,
+      next_at = case when schedule.rule = excluded.rule then schedule.next_at else excluded.next_at end, rule = excluded.rule;
+  end loop;
+end $$;
+
+-- The comparison of times is what makes a tick fire at most once, however many fire it. Ticks: { name, at, next, job }.
+create function errand.fire(p_now bigint, p_ticks json) returns table (answers text[], arrivals text) language plpgsql
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  c errand.context;
+  given text[] := '{}';
+  tick json;
+  outcome json;
+begin
+  perform errand.enter();
+  c := errand.begin(p_now, null);
+  for tick in select value from json_array_elements(p_ticks) loop
+    update errand.schedule set next_at = (tick ->> 'next')::bigint
+    where name = tick ->> 'name' and not paused and next_at = (tick ->> 'at')::bigint;
+    if not found then
+      given := given || 'stale'::text;
+      continue;
+    end if;
+    given := given || 'fired'::text;
+    continue when tick -> 'job' is null;
+    outcome := errand.insert_call(c, json_build_array(tick -> 'job')) -> 0;
+    update errand.schedule set last_job = case when outcome ->> 'kind' = 'kept' then outcome ->> 'other' else tick -> 'job' ->> 'id' end
+    where name = tick ->> 'name' and outcome ->> 'kind' <> 'refused';
+  end loop;
+  return query select given, current_setting('errand_call.arrivals', true);
+end $$;

@@ -1,0 +1,475 @@
+/**
+ * The PostgreSQL engine: a table for each state, and a function in the database for each call.
+ *
+ * What a call decides is decided in the SQL functions of migrations/, where every statement looks anew; here calls are
+ * gathered, sent and read, and here is known who in this process waits to hear. docs/design/postgres.md explains.
+ */
+import { systemEnv, type Env } from '../../env.ts'
+import { StoreClosedError, UnknownOutcomeError, WorkerLostError } from '../../errors.ts'
+import { jobStates, type JobState } from '../../job.ts'
+import type * as contract from '../store.ts'
+import { serversClock, type Clock } from './clock.ts'
+import { openConnection, type Connection } from './connection/connection.ts'
+import { resolveOptions, type PostgresOptions } from './connection/options.ts'
+import { memberOf, number, recordOf, type ClaimedRow, type MemberRow, type RecordRow } from './decode.ts'
+import { atOf, inOf } from './encode.ts'
+import { find } from './find.ts'
+import { inspect } from './inspect.ts'
+import { Inserter, queuesIn } from './inserter.ts'
+import { Listening } from './listening.ts'
+import { Lives } from './lives.ts'
+import { inSchema, migrate } from './migrate.ts'
+import { Names } from './names.ts'
+import { News } from './news.ts'
+import { reportSpec } from './reports.ts'
+import { schedulesOf } from './schedules.ts'
+import { raised, Statements } from './statements.ts'
+import { Transactions } from './transactions.ts'
+import { sparesOf, Turns } from './turn.ts'
+import { Waking } from './waking.ts'
+
+type Store = contract.Store
+
+export interface PostgresStoreOptions extends PostgresOptions {
+  /** Timers, chance and ids. @default the real world */
+  env?: Env
+  /** The store's clocks, in place of the server's own: for tests. */
+  clock?: () => { readonly now: number; readonly monotonic: number }
+}
+
+const upkeepDefaults: contract.UpkeepLimits = { promote: 1_000, rescue: 200, expire: 200, spread: 500, prune: 1_000 }
+const membersPerPage = 500
+const outcomes = ['retry', 'wait', '', '', 'succeeded', 'failed', 'cancelled', 'expired', 'rescued'] as const
+
+interface Answers<Answer> {
+  readonly answers: Answer[]
+  readonly arrivals: string | null
+}
+
+export class PostgresStore implements Store {
+  readonly engine = 'postgres'
+  readonly limits: contract.StoreLimits = {
+    jobsPerCall: 1_000,
+    bytesPerCall: 1 << 20,
+    idsPerCall: 1_000,
+    turnsInFlight: 1,
+  }
+  readonly capabilities: contract.Capabilities = { durability: 'power', insertWith: true, shared: true }
+  readonly schedules: contract.ScheduleStore
+
+  readonly #env: Env
+  readonly #clock: Clock
+  readonly #schema: string
+  readonly #connected: () => Promise<Connection>
+  readonly #statements: Statements
+  readonly #names: Names
+  readonly #news: News
+  readonly #lives = new Lives()
+  readonly #waking: Waking
+  readonly #inserter: Inserter
+  readonly #turns: Turns
+  readonly #transactions: Transactions
+  readonly #listening: Listening
+  #connection: Promise<Connection> | undefined
+  #heard: Promise<void> | undefined
+
+  constructor({ env = systemEnv(), clock: given, ...options }: PostgresStoreOptions) {
+    const clock: Clock = given ?? serversClock
+    this.#env = env
+    this.#clock = clock
+    this.#schema = resolveOptions(options).schema
+    this.#connected = () => (this.#connection ??= this.#open(options))
+    this.#statements = new Statements(this.#connected, this.#schema)
+    this.#names = new Names(this.#statements)
+    this.#news = new News(env)
+    this.#waking = new Waking(this.#statements)
+    const parts = {
+      env,
+      clock,
+      statements: this.#statements,
+      names: this.#names,
+      lives: this.#lives,
+      arrived: this.#waking.wake,
+    }
+    this.#inserter = new Inserter(parts)
+    this.#turns = new Turns(parts)
+    const { where, schema } = resolveOptions(options)
+    this.#transactions = new Transactions({ ...parts, where, schema })
+    this.#listening = new Listening(env, this.#statements, this.#news, () => this.#hear())
+    this.schedules = schedulesOf(parts)
+    insides.set(this, {
+      statements: this.#statements,
+      waking: this.#waking,
+      news: this.#news,
+      hearing: () => this.#heard,
+      schema: this.#schema,
+    })
+  }
+
+  insert: Store['insert'] = async (calls) => {
+    this.#check()
+    this.#env.point('insert.before-commit')
+    const answer = await this.#inserter.insert(calls)
+    this.#env.point('insert.after-commit')
+    return answer
+  }
+
+  join: Store['join'] = async (worker) => {
+    const id = this.#env.id()
+    const { now, monotonic } = this.#clock()
+    const values = [id, now, monotonic, JSON.stringify(worker), worker.queues, Math.round(worker.leaseMs)]
+    const { no } = await this.#statements.one<{ no: number }>(
+      'select errand.join($1, $2, $3, $4, $5, $6) as no',
+      values,
+    )
+    Object.assign(this.#lives.get(id), { no, epoch: 1 })
+    return id
+  }
+
+  turn: Store['turn'] = async (turn) => {
+    this.#check()
+    this.#env.point('turn.before-commit')
+    const answer = await this.#turns.take(turn)
+    this.#env.point('turn.after-commit')
+    if (answer.gone) this.#lives.forget(turn.incarnation)
+    return answer
+  }
+
+  resync: Store['resync'] = async (incarnation) => {
+    const [head, ...rows] = await this.#statements.all<ClaimedRow>('select * from errand.resync($1)', [incarnation])
+    if (!head) return 'gone'
+    const { epoch, no, messages } = head.extra as unknown as {
+      epoch: number
+      no: number
+      messages: contract.ControlMessage[] | null
+    }
+    Object.assign(this.#lives.get(incarnation), { epoch, no })
+    await this.#names.knowNumbers(
+      rows.map(({ queue }) => queue),
+      rows.map(({ task }) => task),
+    )
+    return { held: rows.map((row) => this.#turns.claimedOf(row)), messages: messages ?? [] }
+  }
+
+  leave: Store['leave'] = async (incarnation) => {
+    this.#turns.hints.clear()
+    const text = 'select errand.leave($1, $2) as arrivals'
+    const { arrivals } = await this.#statements.one<Answers<never>>(text, [incarnation, this.#clock().now])
+    this.#lives.forget(incarnation)
+    this.#waking.wake(queuesIn(arrivals))
+  }
+
+  wait: Store['wait'] = async (incarnation, queues, ms, signal) => {
+    this.#check()
+    if (signal.aborted) return 'time'
+    const no = await this.#numberOf(incarnation)
+    if (no === undefined) return 'control'
+    await this.#hear()
+    return this.#news.sleep(no, ms, signal, () => this.#fallAsleep(incarnation, queues))
+  }
+
+  report: Store['report'] = async (incarnation, reports) => {
+    this.#env.point('report.before-commit')
+    const text = 'select errand.report($1, $2, $3, $4) as answers'
+    const values = [
+      incarnation,
+      this.#lives.get(incarnation).epoch ?? null,
+      this.#clock().now,
+      JSON.stringify(reports.map(reportSpec)),
+    ]
+    const { answers } = await this.#statements
+      .one<{ answers: contract.ReportAnswer[] }>(text, values)
+      .catch((error: unknown) => {
+        throw raised(error) === 'ER003' ? new UnknownOutcomeError('a report', [], error) : error
+      })
+    this.#env.point('report.after-commit')
+    return answers
+  }
+
+  settled: Store['settled'] = async (ids, ms, signal) => {
+    this.#check()
+    return this.#listening.settled(ids, ms, signal)
+  }
+
+  change: Store['change'] = async (ids, { rank, due, input, version }) =>
+    this.#command('change', ids, [rank, atOf(due), inOf(due), input, version])
+
+  cancel: Store['cancel'] = async (ids) => this.#command('cancel', ids)
+  retry: Store['retry'] = async (ids) => this.#command('retry', ids)
+  remove: Store['remove'] = async (ids) => this.#command('remove', ids)
+
+  release: Store['release'] = async (held) =>
+    this.#command(
+      'release',
+      held.map(({ id }) => id),
+      [held.map(({ result }) => result), sparesOf(this.#env)],
+    )
+
+  get: Store['get'] = async (ids) => {
+    const text = `select * from errand.records(array(select no from errand.body where id = any ($1)))`
+    const rows = await this.#statements.all<RecordRow>(text, [ids])
+    const found = new Map(rows.map((row) => [row.id, recordOf(row)]))
+    const missing = ids.filter((id) => !found.has(id))
+    const gone = missing.length > 0 ? await this.#pruned(missing) : new Set<string>()
+    return ids.map((id) => found.get(id) ?? (gone.has(id) ? 'gone' : undefined))
+  }
+
+  history: Store['history'] = async (id) => {
+    const text = `select h.attempt, h.at, h.said from errand.body b left join errand.history h on h.no = b.no where b.id = $1 order by h.seq`
+    const rows = await this.#statements.all<{ attempt: number | null; at: string | null; said: string | null }>(text, [
+      id,
+    ])
+    if (rows.length === 0) return undefined
+    const said = rows
+      .filter((row) => row.said !== null)
+      .map((row) => ({ ...row, said: JSON.parse(row.said!) as unknown }))
+    return {
+      attempts: said.flatMap(({ attempt, at, said: error }) =>
+        attempt === null ? [] : [{ attempt, at: Number(at), error } as contract.AttemptRecord],
+      ),
+      log: said.flatMap(({ attempt, said: line }) =>
+        attempt === null ? [line as contract.JobHistory['log'][number]] : [],
+      ),
+    }
+  }
+
+  members: Store['members'] = async (id, cursor) => {
+    const text = `select json_build_array(e.index, e.id, d.state, d.result, d.error::json) as member
+      from errand.body b join errand.edge e on e.waiter = b.no join errand.done d on d.no = e.member
+      where b.id = $1 and e.index >= $2 order by e.index limit $3`
+    const rows = await this.#statements.all<{ member: MemberRow }>(text, [id, Number(cursor ?? 0), membersPerPage])
+    const members = rows.map(({ member }) => memberOf(member))
+    const more = members.length === membersPerPage
+    return more ? { members, cursor: String(members.at(-1)!.index + 1) } : { members }
+  }
+
+  find: Store['find'] = async (query, cursor) => find(this.#statements, query, cursor)
+
+  counts: Store['counts'] = async () => {
+    interface Row {
+      queue: string
+      paused: boolean
+      state: number | null
+      n: string | null
+    }
+    const rows = await this.#statements.all<Row>('select * from errand.counts() order by queue collate "C"')
+    const queues = new Map<string, { queue: string; paused: boolean; states: Record<JobState, number> }>()
+    for (const { queue, paused, state, n } of rows) {
+      const counted = queues.get(queue) ?? { queue, paused, states: noJobs() }
+      queues.set(queue, counted)
+      if (state !== null) counted.states[jobStates[state]!] = Number(n)
+    }
+    return [...queues.values()]
+  }
+
+  stats: Store['stats'] = async ({ fromAt, toAt }) => {
+    interface Row {
+      at: string
+      task: string
+      outcome: number
+      n: string
+      ran_ms: string
+    }
+    const rows = await this.#statements.all<Row>('select * from errand.stats($1, $2)', [fromAt, toAt])
+    return rows
+      .map(({ at, task, outcome, n, ran_ms }) => ({
+        at: Number(at),
+        task,
+        outcome: outcomes[outcome] as contract.StatRow['outcome'],
+        count: Number(n),
+        ranMs: Number(ran_ms),
+      }))
+      .toSorted((a, b) => a.at - b.at || compareText(a.task, b.task) || compareText(a.outcome, b.outcome))
+  }
+
+  pause: Store['pause'] = async (queue, paused) => {
+    await this.#statements.all('select errand.pause($1, $2)', [queue, paused])
+    if (paused) return
+    const rows = await this.#statements.all<{ no: number }>('select no from errand.queue where name = $1', [queue])
+    this.#waking.wake(rows.map(({ no }) => no))
+  }
+
+  limit: Store['limit'] = async (name, { slots, tokens, perMs }) => {
+    const values = [name, slots, tokens, perMs].map((value) => value ?? null)
+    const { arrivals } = await this.#statements.one<Answers<never>>(
+      'select errand.set_limit($1, $2, $3, $4) as arrivals',
+      values,
+    )
+    this.#waking.wake(queuesIn(arrivals))
+  }
+
+  upkeep: Store['upkeep'] = async (given = {}) => {
+    this.#env.point('upkeep.before-commit')
+    const limits = { ...upkeepDefaults, ...given }
+    const { promote, rescue, expire, spread, prune } = limits
+    const { now, monotonic } = this.#clock()
+    const values = [now, monotonic, promote, rescue, expire, spread, prune, lost, sparesOf(this.#env)]
+    const { done } = await this.#statements.one<{
+      done: contract.UpkeepResult & { nextDue: number | null; arrivals: string }
+    }>('select errand.upkeep($1, $2, $3, $4, $5, $6, $7, $8, $9) as done', values)
+    this.#env.point('upkeep.after-commit')
+    const { nextDue, arrivals, promoted, rescued, expired, spread: followed, pruned, extended } = done
+    if (rescued > 0) this.#turns.hints.clear()
+    this.#waking.wake(queuesIn(arrivals))
+    const more = promoted >= promote || rescued >= rescue || expired >= expire || followed >= spread || pruned >= prune
+    return {
+      ...{ more, promoted, rescued, expired, spread: followed, pruned, extended },
+      ...(nextDue !== null && { nextDueMs: nextDue }),
+    }
+  }
+
+  workers: Store['workers'] = async () => {
+    interface Row {
+      id: string
+      said: contract.NewWorker
+      started: string
+      left: string
+      running: string
+    }
+    const text = `select w.id, w.said, w.started, w.deadline - (errand.begin($1, $2)).mono as left,
+      (select count(*) from errand.running r where r.worker = w.no) as running
+      from errand.worker w where w.gone is null order by w.no`
+    const { now, monotonic } = this.#clock()
+    const rows = await this.#statements.all<Row>(text, [now, monotonic])
+    return rows.map(({ id, said, started, left, running }) => ({
+      ...said,
+      incarnation: id,
+      startedAt: Number(started),
+      leaseLeftMs: Math.max(0, Number(left)),
+      running: Number(running),
+    }))
+  }
+
+  send: Store['send'] = async (to, message) => {
+    await this.#statements.all('select errand.send($1, $2, $3)', [to, message.kind, JSON.stringify(message)])
+  }
+
+  events: Store['events'] = (filter, signal) => this.#listening.events(filter, signal)
+
+  /** In the caller's own transaction: a client of `pg`, or a transaction of Kysely or Drizzle. */
+  async insertWith(
+    transaction: unknown,
+    calls: readonly (readonly contract.NewJob[])[],
+  ): Promise<contract.InsertOutcome[][]> {
+    this.#check()
+    return this.#transactions.insert(transaction, calls)
+  }
+
+  async settleWith(
+    transaction: unknown,
+    incarnation: contract.IncarnationId,
+    settlement: contract.Settlement,
+    reports: readonly contract.Report[] = [],
+  ): Promise<contract.SettledWith> {
+    this.#check()
+    return this.#transactions.settle(transaction, { incarnation, settlement, reports })
+  }
+
+  inspect: Store['inspect'] = async () => inspect(this.#statements)
+
+  close: Store['close'] = async () => {
+    if (this.#statements.closed) return
+    this.#statements.closed = true
+    this.#news.close()
+    await this.#statements.idle()
+    const connection = await this.#connection?.catch(() => undefined)
+    await connection?.close()
+  }
+
+  #check(): void {
+    if (this.#statements.closed) throw new StoreClosedError()
+  }
+
+  async #open(options: PostgresOptions): Promise<Connection> {
+    const connection = await openConnection(options)
+    try {
+      await migrate(connection, this.#schema)
+    } catch (error) {
+      await connection.close()
+      this.#connection = undefined
+      throw error
+    }
+    return connection
+  }
+
+  /** Resolves once notifications arrive. */
+  #hear(): Promise<void> {
+    this.#heard ??= this.#connected().then(async (connection) => {
+      connection.onReconnect(() => this.#news.missed())
+      await connection.listen(inSchema('errand.news', this.#schema), (payload) => this.#news.hear(payload))
+      this.#news.listening = connection.listens
+    })
+    return this.#heard
+  }
+
+  async #numberOf(incarnation: contract.IncarnationId): Promise<number | undefined> {
+    const life = this.#lives.get(incarnation)
+    if (life.no !== undefined) return life.no
+    const rows = await this.#statements.all<{ no: number }>('select no from errand.worker where id = $1', [incarnation])
+    return (life.no = rows[0]?.no)
+  }
+
+  async #fallAsleep(
+    incarnation: contract.IncarnationId,
+    queues: readonly string[],
+  ): Promise<contract.WaitResult | undefined> {
+    const text = 'select errand.fall_asleep($1, $2) as answer'
+    for (;;) {
+      const { answer } = await this.#statements.one<{ answer: 'work' | 'control' | 'again' | null }>(text, [
+        incarnation,
+        queues,
+      ])
+      if (answer !== 'again') return answer ?? undefined
+    }
+  }
+
+  async #command<Answer>(name: string, ids: readonly string[], more: readonly unknown[] = []): Promise<Answer[]> {
+    this.#turns.hints.clear()
+    const values = name === 'release' ? [ids, ...more] : [ids, ...more.map((value) => value ?? null)]
+    const places = values.map((_, at) => `$${at + 2}`).join(', ')
+    const text = `select * from errand.${name}($1, ${places})`
+    const { answers, arrivals } = await this.#statements.one<Answers<Answer>>(text, [this.#clock().now, ...values])
+    this.#waking.wake(queuesIn(arrivals))
+    return answers
+  }
+
+  async #pruned(ids: readonly string[]): Promise<Set<string>> {
+    const rows = await this.#statements.all<{ id: string }>('select id from errand.pruned where id = any ($1)', [ids])
+    return new Set(rows.map(({ id }) => id))
+  }
+}
+
+/** What a job ends by when its worker went silent: after the first time, or after the third. */
+const lost = [1, 2, 3].map((crashes) => {
+  const { name, message, code } = new WorkerLostError(crashes)
+  return JSON.stringify({ name, message, code })
+})
+
+const noJobs = () => Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>
+
+const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+
+interface Insides {
+  readonly statements: Statements
+  readonly waking: Waking
+  readonly news: News
+  readonly hearing: () => Promise<void> | undefined
+  readonly schema: string
+}
+
+const insides = new WeakMap<PostgresStore, Insides>()
+
+/** Resolves when all that this store has asked is answered, and all that was told by then is heard: for tests. */
+export async function quiet(store: PostgresStore): Promise<void> {
+  const { statements, waking, news, hearing, schema } = insides.get(store)!
+  do {
+    await hearing()
+    await waking.idle()
+    await statements.idle()
+  } while (statements.busy)
+  if (statements.closed || !news.listening) return
+
+  const heard = news.expected('quiet')
+  await statements.all('select pg_notify($1, $2)', [inSchema('errand.news', schema), 'lquiet'])
+  await heard
+}

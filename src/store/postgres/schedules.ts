@@ -1,0 +1,86 @@
+/** Schedules: a rule nobody here reads, and the time it fires next. */
+import type { ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
+import type { Clock } from './clock.ts'
+import { number, present } from './decode.ts'
+import { namedIn, specOf } from './encode.ts'
+import { queuesIn } from './inserter.ts'
+import type { Names } from './names.ts'
+import type { Statements } from './statements.ts'
+
+interface ScheduleRow {
+  readonly name: string
+  readonly rule: string
+  readonly next_at: string | null
+  readonly paused: boolean
+  readonly last_job: string | null
+  readonly declared: string
+}
+
+export interface ScheduleParts {
+  readonly clock: Clock
+  readonly statements: Statements
+  readonly names: Names
+  readonly arrived: (queues: readonly number[]) => void
+}
+
+export function schedulesOf({ clock, statements, names, arrived }: ScheduleParts): ScheduleStore {
+  const due = 'next_at is not null and not paused'
+
+  return {
+    async put(schedules) {
+      const [all, rules, next] = [
+        schedules.map(({ name }) => name),
+        schedules.map(({ rule }) => rule),
+        schedules.map(({ nextAt }) => nextAt),
+      ]
+      if (all.length > 0) {
+        await statements.all('select errand.put_schedules($1, $2, $3, $4)', [clock().now, all, rules, next])
+      }
+    },
+    async pause(name, paused) {
+      const text = 'update errand.schedule set paused = $2 where name = $1 returning name'
+      return (await statements.all(text, [name, paused])).length > 0
+    },
+    async remove(all) {
+      return (await statements.all('delete from errand.schedule where name = any ($1) returning name', [all])).length
+    },
+    async list() {
+      const rows = await statements.all<ScheduleRow>('select * from errand.schedule order by name collate "C"')
+      return rows.map(recordOf)
+    },
+    async due(limit) {
+      const text = `select *, (errand.begin($1, null)).now from errand.schedule where ${due} order by next_at, name collate "C" limit $2`
+      const rows = await statements.all<ScheduleRow & { now: string }>(text, [clock().now, limit + 1])
+      const falling = rows.filter((row, at) => at < limit && Number(row.next_at) <= Number(row.now))
+      const next = rows[falling.length]
+      return {
+        due: falling.map(recordOf),
+        ...(next && { nextDueMs: Math.max(0, Number(next.next_at) - Number(next.now)) }),
+      }
+    },
+    async fire(ticks) {
+      await names.know(namedIn(ticks.flatMap(({ job }) => job ?? [])))
+      const answer = await statements.one<{ answers: ('fired' | 'stale')[]; arrivals: string | null }>(
+        'select * from errand.fire($1, $2)',
+        [clock().now, JSON.stringify(ticks.map((tick) => specOfTick(tick, names)))],
+      )
+      arrived(queuesIn(answer.arrivals))
+      return answer.answers
+    },
+  }
+}
+
+function specOfTick({ name, at, nextAt, job }: Tick, names: Names) {
+  return { name, at, next: nextAt, ...(job && { job: specOf(job, names) }) }
+}
+
+function recordOf({ name, rule, next_at, paused, last_job, declared }: ScheduleRow): ScheduleRecord {
+  return present<ScheduleRecord>({
+    name,
+    rule,
+    nextAt: next_at === null ? null : Number(next_at),
+    paused,
+    lastJob: last_job ?? undefined,
+    declaredAt: number(declared)!,
+  })
+}

@@ -1,0 +1,184 @@
+/** A turn as the SQL function takes it, and as it answers. */
+import type { Env } from '../../env.ts'
+import { StoreBusyError, UnknownOutcomeError } from '../../errors.ts'
+import type { Claim, ClaimedJob, ControlMessage, Settlement, Turn, TurnResult } from '../store.ts'
+import type { Clock } from './clock.ts'
+import { claimedOf, numberIn, type ClaimedRow } from './decode.ts'
+import { namedIn, specOf } from './encode.ts'
+import { queuesIn } from './inserter.ts'
+import { Hints, type Life, type Lives } from './lives.ts'
+import type { Names } from './names.ts'
+import { raised, type Statements } from './statements.ts'
+
+/** Ids for the jobs that an ending may add; more than these the server makes itself. */
+const spareIds = 16
+
+export const sparesOf = (env: Env): string => Array.from({ length: spareIds }, () => env.id()).join(',')
+
+const turnText = 'select * from errand.turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)'
+
+interface Head {
+  readonly gone?: boolean
+  readonly stale: number[]
+  readonly staleNos: number[]
+  readonly cancels: [id: string, claim: number, no: number][] | null
+  readonly messages: ControlMessage[] | null
+  readonly more: boolean
+  readonly nextDue: number | null
+  readonly special: boolean
+  readonly arrivals: string | null
+}
+
+type TurnRow = Omit<ClaimedRow, 'extra'> & { readonly extra: Head }
+
+export interface TurnParts {
+  readonly env: Env
+  readonly clock: Clock
+  readonly statements: Statements
+  readonly names: Names
+  readonly lives: Lives
+  readonly arrived: (queues: readonly number[]) => void
+}
+
+export class Turns {
+  readonly #parts: TurnParts
+  readonly hints: Hints
+
+  constructor(parts: TurnParts) {
+    this.#parts = parts
+    this.hints = new Hints(parts.env)
+  }
+
+  async take(turn: Turn): Promise<TurnResult> {
+    const { names, lives } = this.#parts
+    const [plain, others] = sorted(turn)
+    const followUps = turn.settled.flatMap((settlement) => settlement.followUps ?? [])
+    if (followUps.length > 0) await names.know(namedIn(followUps))
+
+    const life = lives.get(turn.incarnation)
+    if (others.length > 0) this.hints.clear()
+    const rows = await this.#send(turn, plain, others, life)
+    const head = rows[0]!.extra
+    if (head.gone) return { gone: true }
+
+    if (rows.length > 1) await this.#know(rows)
+    life.special = head.special
+    if (head.arrivals) this.#parts.arrived(queuesIn(head.arrivals))
+    const claimed = rows.slice(1).map((row) => this.#claimed(row as unknown as ClaimedRow))
+    if (!head.more) this.hints.clear()
+
+    return {
+      gone: false,
+      stale: staleOf(head, plain, others),
+      claimed,
+      cancels: (head.cancels ?? []).map(([id, claim]) => ({ id, claim })),
+      messages: head.messages ?? [],
+      more: head.more,
+      ...(head.nextDue !== null && { nextDueMs: head.nextDue }),
+    }
+  }
+
+  claimedOf(row: ClaimedRow): ClaimedJob {
+    return claimedOf(row, this.#parts.names)
+  }
+
+  #know(rows: readonly { readonly queue: number; readonly task: number }[]): Promise<void> | undefined {
+    const { names } = this.#parts
+    const known = rows.every(({ queue, task }, at) => at === 0 || (names.queue(queue) && names.task(task)))
+    const jobs = rows.slice(1)
+    return known
+      ? undefined
+      : names.knowNumbers(
+          jobs.map(({ queue }) => queue),
+          jobs.map(({ task }) => task),
+        )
+  }
+
+  #claimed(row: ClaimedRow): ClaimedJob {
+    this.hints.claimed(row.queue, row.rank, Number(row.place))
+    return claimedOf(row, this.#parts.names)
+  }
+
+  /** Tried without the gate where nothing speaks for it; a turn that turns out to need it has done nothing yet. */
+  async #send(turn: Turn, plain: Settlement[], others: OtherEnd[], life: Life): Promise<TurnRow[]> {
+    const enter = others.length > 0 || life.special
+    try {
+      return await this.#call(turn, plain, others, life, enter)
+    } catch (error) {
+      const code = raised(error)
+      if (code === 'ER003') throw new UnknownOutcomeError('a turn', [], error)
+      if (enter || (code !== 'ER004' && !(error instanceof StoreBusyError))) throw error
+      return this.#call(turn, plain, others, life, true)
+    }
+  }
+
+  #call(turn: Turn, plain: Settlement[], others: OtherEnd[], life: Life, enter: boolean): Promise<TurnRow[]> {
+    const { env, clock, statements } = this.#parts
+    const { now, monotonic } = clock()
+    const some = plain.length > 0
+    const values = [
+      turn.incarnation,
+      life.epoch ?? null,
+      now,
+      monotonic,
+      enter,
+      enter ? sparesOf(env) : null,
+      some ? plain.map(({ claim }) => numberIn(claim)) : null,
+      some ? plain.map(({ claim }) => claim.claim) : null,
+      some ? plain.map(({ outcome }) => (outcome as { result: string | null }).result) : null,
+      some ? plain.map(({ ranMs }) => Math.round(ranMs)) : null,
+      others.length > 0 ? JSON.stringify(others.map((end) => this.#spec(end))) : null,
+      turn.room.length > 0 ? JSON.stringify(turn.room) : null,
+      this.hints.given(),
+      turn.park ?? false,
+    ]
+    const ids = turn.settled.map(({ claim }) => claim.id)
+    return statements.all<TurnRow>(turnText, values, { name: 'errand_turn', ids })
+  }
+
+  #spec(end: OtherEnd) {
+    const { claim } = end
+    const fence = { id: claim.id, no: numberIn(claim), claim: claim.claim }
+    if ('delayMs' in end) return { ...fence, kind: 'back', delay: Math.round(end.delayMs ?? 0) }
+
+    const { outcome, ranMs, followUps } = end
+    return {
+      ...fence,
+      kind: outcome.kind,
+      ran: Math.round(ranMs),
+      ...('result' in outcome && { result: outcome.result }),
+      ...('error' in outcome && outcome.error && { error: JSON.stringify(outcome.error) }),
+      ...('delayMs' in outcome && { delay: Math.round(outcome.delayMs) }),
+      ...('on' in outcome && { on: outcome.on }),
+      ...(followUps && followUps.length > 0 && { follow: followUps.map((job) => specOf(job, this.#parts.names)) }),
+    }
+  }
+}
+
+type GivenBack = { readonly claim: Claim; readonly delayMs: number | undefined }
+type OtherEnd = Settlement | GivenBack
+
+/** Plain successes, of which the number is known, and all that needs the gate. */
+function sorted({ settled, givenBack }: Turn): [Settlement[], OtherEnd[]] {
+  const [plain, others]: [Settlement[], OtherEnd[]] = [[], []]
+  const seen = new Set<string>()
+  for (const settlement of settled) {
+    const { id } = settlement.claim
+    // What is said twice counts once, the first time.
+    if (isPlain(settlement) && !seen.has(id)) plain.push(settlement)
+    else others.push(settlement)
+    seen.add(id)
+  }
+  return [plain, [...others, ...givenBack.map(({ claim, delayMs }) => ({ claim, delayMs }))]]
+}
+
+function isPlain({ claim, outcome, followUps }: Settlement): boolean {
+  return outcome.kind === 'succeeded' && !followUps?.length && numberIn(claim) !== undefined
+}
+
+function staleOf({ stale, staleNos }: Head, plain: readonly Settlement[], others: readonly OtherEnd[]): Claim[] {
+  if (stale.length + staleNos.length === 0) return []
+  const refused = new Set(staleNos.map(String))
+  const claims = plain.filter(({ claim }) => refused.has(numberIn(claim)!)).map(({ claim }) => claim)
+  return [...claims, ...stale.map((index) => others[index]!.claim)]
+}
