@@ -74,6 +74,11 @@ const meanings: Readonly<Record<Durability, string>> = {
 function durability(facts: ServerFacts, replicas: number): Inspection {
   const level = durabilityOf(facts, replicas)
   const detail = `${persistence(facts)}: ${meanings[level]}`
+  if (level === 'replicated' && !facts.aof) {
+    const trap =
+      'A server that restarts empty before a replica has taken over empties its replicas too: set `appendonly yes`.'
+    return { subject: 'durability', verdict: 'warning', detail: `${detail} ${trap}` }
+  }
   if (level === 'power' || level === 'replicated') return { subject: 'durability', verdict: 'good', detail }
 
   const advice =
