@@ -6,36 +6,51 @@ import {
   StoreOpenError,
   TransactionError,
   UnknownDependencyError,
-  UnknownOutcomeError,
 } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
-import type { InsertOutcome, NewJob, Store } from '../store/store.ts'
+import type { InsertOutcome, NewJob } from '../store/store.ts'
 import type { TaskDefinition } from '../task/definition.ts'
 import { parseInput } from '../task/validate.ts'
 import { throughMiddleware } from './drafts.ts'
 import type { EnqueueOptions } from './enqueue-options.ts'
 import type { JobHandle } from './handle.ts'
+import { Gathering } from './gathering.ts'
+import { insertSafely, slices } from './inserting.ts'
 import { StoredJob } from './stored-job.ts'
 import { newJob } from './new-job.ts'
 
-/** Inserts with an unknown outcome are repeated, with the same ids, this often. */
-const repeats = 3
 /** Jobs are made for this long at a stretch, looking at the clock now and then; then the event loop has its turn. */
 const stretchMs = 4
 const jobsPerLook = 64
 
 export class Client {
   readonly #runtime: Runtime
+  readonly #gathering: Gathering
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime
+    this.#gathering = new Gathering(runtime)
   }
 
-  async enqueue(task: TaskDefinition, input: unknown, options?: EnqueueOptions): Promise<JobHandle<any>> {
-    const [handle] =
-      options?.tx === undefined
-        ? await this.#insert([await this.#job(task, input, options)])
-        : await this.#insertWith(options.tx, [this.#jobAtOnce(task, input, options)])
+  enqueue(task: TaskDefinition, input: unknown, options?: EnqueueOptions): Promise<JobHandle<any>> {
+    try {
+      if (options?.tx !== undefined) return this.#enqueueWith(options.tx, task, input, options)
+      const job = this.#job(task, input, options)
+
+      return job instanceof Promise ? job.then((late) => this.#enqueueOne(late)) : this.#enqueueOne(job)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #enqueueOne(job: NewJob): Promise<JobHandle<any>> {
+    if (this.#runtime.middleware.length === 0) return this.#gathering.add(job, this.#handle)
+
+    return throughMiddleware(this.#runtime, [job], ([drafted]) => this.#gathering.add(drafted!, this.#handle))
+  }
+
+  async #enqueueWith(tx: unknown, task: TaskDefinition, input: unknown, options: EnqueueOptions) {
+    const [handle] = await this.#insertWith(tx, [this.#jobAtOnce(task, input, options)])
 
     return handle!
   }
@@ -133,7 +148,7 @@ export class Client {
 
   async #send(jobs: readonly NewJob[]): Promise<JobHandle<any>[]> {
     const store = this.#runtime.store ?? (await this.#runtime.open())
-    const [outcomes] = await insertSafely(store, jobs)
+    const [outcomes] = await insertSafely(store, [jobs])
 
     return this.#handles(jobs, outcomes!)
   }
@@ -156,28 +171,20 @@ export class Client {
   }
 
   #handles(jobs: readonly NewJob[], outcomes: readonly InsertOutcome[]): JobHandle<any>[] {
-    const { bus } = this.#runtime
-    const heard = bus.hears('enqueued')
+    if (outcomes.some(({ kind }) => kind === 'refused')) throw refusal(jobs, outcomes)
 
-    return jobs.map((job, index) => {
-      const outcome = outcomes[index]!
-      if (outcome.kind === 'refused') throw refusal(jobs, outcomes)
-      if (outcome.kind === 'kept') return new StoredJob(this.#runtime, outcome.other, job.task, true)
-      if (heard && outcome.kind !== 'exists') bus.emit('enqueued', { id: job.id, task: job.task, queue: job.queue })
-
-      return new StoredJob(this.#runtime, job.id, job.task, false)
-    })
+    return jobs.map((job, index) => this.#handle(outcomes[index]!, job))
   }
-}
 
-/** Repeats an insert whose outcome is unknown: the same ids make that safe. */
-async function insertSafely(store: Store, jobs: readonly NewJob[]): Promise<InsertOutcome[][]> {
-  for (let repeat = 1; ; repeat++) {
-    try {
-      return await store.insert([jobs])
-    } catch (error) {
-      if (!(error instanceof UnknownOutcomeError) || repeat === repeats) throw error
-    }
+  /** Bound once: it is handed on for every job. */
+  readonly #handle = (outcome: InsertOutcome, job: NewJob): JobHandle<any> => {
+    if (outcome.kind === 'refused') throw refusal([job], [outcome])
+    if (outcome.kind === 'kept') return new StoredJob(this.#runtime, outcome.other, job.task, true)
+    const { bus } = this.#runtime
+    if (outcome.kind !== 'exists' && bus.hears('enqueued'))
+      bus.emit('enqueued', { id: job.id, task: job.task, queue: job.queue })
+
+    return new StoredJob(this.#runtime, job.id, job.task, false)
   }
 }
 
@@ -193,22 +200,3 @@ const tooLate = (why: string) =>
   new TransactionError(
     `Cannot enqueue inside your transaction: ${why}, and it could be over by then. Nothing was enqueued. Leave \`tx\` out, or do that work before.`,
   )
-
-const sizeOf = (job: NewJob) => job.input.length + (job.metadata?.length ?? 0)
-
-/** Cuts jobs into calls that the store takes whole. */
-function* slices(jobs: readonly NewJob[], limits: { jobsPerCall: number; bytesPerCall: number }): Generator<NewJob[]> {
-  let slice: NewJob[] = []
-  let bytes = 0
-
-  for (const job of jobs) {
-    if (slice.length === limits.jobsPerCall || (slice.length > 0 && bytes + sizeOf(job) > limits.bytesPerCall)) {
-      yield slice
-      slice = []
-      bytes = 0
-    }
-    slice.push(job)
-    bytes += sizeOf(job)
-  }
-  if (slice.length > 0) yield slice
-}

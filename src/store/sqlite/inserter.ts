@@ -1,9 +1,9 @@
 /**
- * Group commit: calls that arrive within one turn of the event loop share a transaction.
+ * Group commit: inserts that arrive within one turn of the event loop share a transaction.
  *
- * Nothing waits for a timer. A transaction takes so many jobs and no more; the loop gets a
- * breath between two of them. Callers are told when their jobs are on the disk; workers see them
- * at once, so a job may run a moment before `enqueue` resolves.
+ * Nothing waits for a timer. A transaction takes so many jobs and no more, an insert always whole; the loop gets a
+ * breath between two of them. Callers are told when their jobs are on the disk; workers see them at once, so a job may
+ * run a moment before `enqueue` resolves.
  */
 import type { Env } from '../../env.ts'
 import { UnknownOutcomeError } from '../../errors.ts'
@@ -11,15 +11,15 @@ import type { InsertOutcome, NewJob } from '../store.ts'
 import { insertCalls } from './insert.ts'
 import type { Step } from './step.ts'
 
-interface Call {
-  readonly jobs: readonly NewJob[]
-  readonly done: (outcomes: InsertOutcome[]) => void
+interface Insert {
+  readonly calls: readonly (readonly NewJob[])[]
+  readonly done: (outcomes: InsertOutcome[][]) => void
   readonly failed: (error: unknown) => void
 }
 
 type Write = <T>(body: (step: Step) => T) => Promise<T>
 
-/** A call is written whole, so one alone may be larger than several may be together. */
+/** One insert is written whole, so it may be larger alone than several may be together. */
 export const jobsPerCall = 1000
 const jobsPerTransaction = 500
 export const bytesPerTransaction = 1_048_576
@@ -29,7 +29,7 @@ export class Inserter {
   readonly #write: Write
   readonly #durable: () => Promise<void>
   readonly #telling = new Set<Promise<void>>()
-  #calls: Call[] = []
+  #inserts: Insert[] = []
   #flushing: Promise<void> | undefined
 
   /** `write` commits lightly; `durable` resolves when what has been committed is as safe as was promised. */
@@ -42,11 +42,10 @@ export class Inserter {
   insert(calls: readonly (readonly NewJob[])[]): Promise<InsertOutcome[][]> {
     if (calls.length === 0) return Promise.resolve([])
 
-    const outcomes = calls.map(
-      (jobs) => new Promise<InsertOutcome[]>((done, failed) => this.#calls.push({ jobs, done, failed })),
-    )
-    this.#flushing ??= this.#flush()
-    return Promise.all(outcomes)
+    return new Promise((done, failed) => {
+      this.#inserts.push({ calls, done, failed })
+      this.#flushing ??= this.#flush()
+    })
   }
 
   /** Resolves when all that was asked for so far is written and told. */
@@ -56,49 +55,57 @@ export class Inserter {
   }
 
   async #flush(): Promise<void> {
-    while (this.#calls.length > 0) {
+    while (this.#inserts.length > 0) {
       await new Promise<void>((resolve) => this.#env.soon(resolve))
-      await this.#writeTogether(this.#nextCalls())
+      await this.#writeTogether(this.#next())
     }
     this.#flushing = undefined
   }
 
-  #nextCalls(): Call[] {
+  #next(): Insert[] {
     let jobs = 0
     let bytes = 0
-    const end = this.#calls.findIndex((call, index) => {
-      jobs += call.jobs.length
-      for (const job of call.jobs) bytes += job.input.length
+    const end = this.#inserts.findIndex(({ calls }, index) => {
+      for (const call of calls) {
+        jobs += call.length
+        for (const job of call) bytes += job.input.length
+      }
       return index > 0 && (jobs > jobsPerTransaction || bytes > bytesPerTransaction)
     })
-    return this.#calls.splice(0, end === -1 ? this.#calls.length : end)
+    return this.#inserts.splice(0, end === -1 ? this.#inserts.length : end)
   }
 
-  /** One call that cannot be written must not take its neighbours with it. */
-  async #writeTogether(calls: readonly Call[]): Promise<void> {
+  /** One insert that cannot be written must not take its neighbours with it. */
+  async #writeTogether(inserts: readonly Insert[]): Promise<void> {
     try {
       const outcomes = await this.#write((step) =>
-        insertCalls(
-          step,
-          calls.map(({ jobs }) => jobs),
-        ),
+        insertCalls(step, inserts.length === 1 ? inserts[0]!.calls : inserts.flatMap(({ calls }) => calls)),
       )
-      this.#tellWhenDurable(calls, outcomes)
+      this.#tellWhenDurable(inserts, outcomes)
     } catch (error) {
-      if (calls.length === 1 || isOfTheStore(error)) return calls.forEach(({ failed }) => failed(error))
-      for (const call of calls) await this.#writeTogether([call])
+      if (inserts.length === 1 || isOfTheStore(error)) return inserts.forEach(({ failed }) => failed(error))
+      for (const insert of inserts) await this.#writeTogether([insert])
     }
   }
 
   /** The next transaction need not wait for it. */
-  #tellWhenDurable(calls: readonly Call[], outcomes: readonly InsertOutcome[][]): void {
+  #tellWhenDurable(inserts: readonly Insert[], outcomes: InsertOutcome[][]): void {
     const told = this.#durable()
       .then(
-        () => calls.forEach(({ done }, index) => done(outcomes[index]!)),
-        (error: unknown) => calls.forEach(({ jobs, failed }) => failed(unknown(jobs, error))),
+        () => tell(inserts, outcomes),
+        (error: unknown) => inserts.forEach(({ calls, failed }) => failed(unknown(calls.flat(), error))),
       )
       .finally(() => this.#telling.delete(told))
     this.#telling.add(told)
+  }
+}
+
+function tell(inserts: readonly Insert[], outcomes: InsertOutcome[][]): void {
+  let from = 0
+  for (const { calls, done } of inserts) {
+    const to = from + calls.length
+    done(calls.length === outcomes.length ? outcomes : outcomes.slice(from, to))
+    from = to
   }
 }
 

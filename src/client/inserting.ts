@@ -1,0 +1,80 @@
+/** Handing jobs to the store: in calls that it takes whole, and again where no answer came. */
+import { ErrandError, UnknownOutcomeError } from '../errors.ts'
+import type { InsertOutcome, NewJob, Store, StoreLimits } from '../store/store.ts'
+
+/** Inserts with an unknown outcome are repeated, with the same ids, this often. */
+const repeats = 3
+
+export type Call = readonly NewJob[]
+
+/** What became of one call: an answer for each of its jobs, or why there is none. */
+export type Fate = InsertOutcome[] | { readonly error: unknown }
+
+/** Repeats an insert whose outcome is unknown: the same ids make that safe. */
+export async function insertSafely(store: Store, calls: readonly Call[]): Promise<InsertOutcome[][]> {
+  for (let repeat = 1; ; repeat++) {
+    try {
+      return await store.insert(calls)
+    } catch (error) {
+      if (!(error instanceof UnknownOutcomeError) || repeat === repeats) throw error
+    }
+  }
+}
+
+/** Calls of many callers, in as few inserts as the store allows. Never rejects: each caller has its own fate. */
+export async function insertApart(store: Store, calls: readonly Call[]): Promise<Fate[]> {
+  const slices = [...sliced(calls, store.limits, sizeOfCall, (call) => call.length)]
+  if (slices.length === 1) return insertSlice(store, calls)
+
+  return (await Promise.all(slices.map((slice) => insertSlice(store, slice)))).flat()
+}
+
+async function insertSlice(store: Store, calls: readonly Call[]): Promise<Fate[]> {
+  try {
+    return await insertSafely(store, calls)
+  } catch (error) {
+    if (error instanceof UnknownOutcomeError) return calls.map((call) => ({ error: unknown(call, error) }))
+    if (calls.length === 1 || error instanceof ErrandError) return calls.map(() => ({ error }))
+
+    // One call that cannot be written must not take its neighbours with it.
+    return (await Promise.all(calls.map((call) => insertSlice(store, [call])))).flat()
+  }
+}
+
+const unknown = (call: Call, error: UnknownOutcomeError) =>
+  new UnknownOutcomeError(
+    'an insert',
+    call.map(({ id }) => id),
+    error.cause,
+  )
+
+const sizeOf = (job: NewJob) => job.input.length + (job.metadata?.length ?? 0)
+const sizeOfCall = (call: Call) => call.reduce((sum, job) => sum + sizeOf(job), 0)
+
+/** Cuts jobs into calls that the store takes whole. */
+export const slices = (jobs: readonly NewJob[], limits: StoreLimits): Generator<NewJob[]> =>
+  sliced(jobs, limits, sizeOf, () => 1)
+
+function* sliced<T>(
+  items: readonly T[],
+  limits: StoreLimits,
+  bytesOf: (item: T) => number,
+  jobsOf: (item: T) => number,
+): Generator<T[]> {
+  let slice: T[] = []
+  let bytes = 0
+  let jobs = 0
+
+  for (const item of items) {
+    bytes += bytesOf(item)
+    jobs += jobsOf(item)
+    if (slice.length > 0 && (jobs > limits.jobsPerCall || bytes > limits.bytesPerCall)) {
+      yield slice
+      slice = []
+      bytes = bytesOf(item)
+      jobs = jobsOf(item)
+    }
+    slice.push(item)
+  }
+  if (slice.length > 0) yield slice
+}
