@@ -7,8 +7,8 @@
  *
  * - A taken job is *leaving*: it stands in the source as it was, and nothing there can claim, change or end it.
  *   It stays so, over restarts too, until it is dropped; `leaving` tells a new mover what an older one had taken.
- * - It is alive in the destination from `place` on. Each call of `take` gives its jobs a ticket; the destination keeps it, and what has
- *   arrived under a ticket arrives no second time, whatever has become of it since.
+ * - It is alive in the destination from `place` on. Each call of `take` gives its jobs a ticket; the destination
+ *   keeps it, and what has arrived under a ticket arrives no second time, whatever has become of it since.
  * - So it can run in one of the stores at every moment, and never in both.
  *
  * Dependencies. Members leave before those that wait for them, so nothing arrives before what it waits for: in one
@@ -36,7 +36,8 @@ export interface MovingStore {
    * may be short, even empty, and still carry a cursor; the page without one comes to the end of this look.
    *
    * - Stays: what runs; what waits for, or has waited for, a job that stays, or one that was taken in another call and
-   *   is not dropped or put aside yet; a final job whose end has not been told to all its waiters.
+   *   is not dropped or put aside yet; a final job whose end has not been told to all its waiters. Of jobs that have
+   *   waited for each other in a circle one goes first; while they still do, all stay.
    * - First what stands ready or parked, each line and each lane in its order, then by due time what is scheduled,
    *   then blocked and at last final jobs, both in order of insertion. Before each job, the members it waits for or
    *   has waited for, if they have not left already.

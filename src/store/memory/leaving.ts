@@ -10,7 +10,7 @@ import { erase } from './erase.ts'
 import { dropRetention, suspendExpiry, watchExpiry } from './finish.ts'
 import { freeKeyAtEnd } from './keys.ts'
 import { freeSlot, lineUpAgain, parkAgain, schedule, withdraw } from './lines.ts'
-import type { Entry } from './entry.ts'
+import type { Edge, Entry } from './entry.ts'
 import { movingJob } from './moving-job.ts'
 
 /** How long those that have left, and the tickets of those that have come, are remembered. */
@@ -99,8 +99,8 @@ function takeAfterMembers(data: Data, page: Page, entry: Entry, ticket: string) 
     const last = path.at(-1)!
     if (!mayLeave(last)) return
 
-    const member = last.waitsFor.find((edge) => !isAhead(edge.member, ticket))?.member
-    // Jobs that wait for each other for ever have nowhere to go.
+    const closesCircle = (edge: Edge) => !edge.open && onPath.has(edge.member)
+    const member = last.waitsFor.find((edge) => !isAhead(edge.member, ticket) && !closesCircle(edge))?.member
     if (member && onPath.has(member)) return
     if (member) {
       path.push(member)

@@ -141,8 +141,7 @@ function takeAfterMembers(step: Step, page: Page, seq: number, ticket: string): 
     const last = path.at(-1)!
     if (sql.mustStay.get(last)) return
 
-    const member = (sql.stayingMember.get(last, ticket) as { member: number } | undefined)?.member
-    // Jobs that wait for each other for ever have nowhere to go.
+    const member = stayingMember(step, last, ticket, path)
     if (member !== undefined && path.includes(member)) return
     if (member !== undefined) path.push(member)
     else {
@@ -150,6 +149,21 @@ function takeAfterMembers(step: Step, page: Page, seq: number, ticket: string): 
       path.pop()
     }
   }
+}
+
+/** One that must go before it. Of jobs that have waited for each other in a circle, one goes first. */
+function stayingMember({ sql }: Step, waiter: number, ticket: string, path: readonly number[]): number | undefined {
+  const closesCircle = ({ member, open }: StayingMember) => !open && path.includes(member)
+  const [first] = sql.stayingMembers.all(waiter, ticket, 1) as StayingMember[]
+  if (!first || !closesCircle(first)) return first?.member
+
+  const all = sql.stayingMembers.all(waiter, ticket, -1) as StayingMember[]
+  return all.find((each) => !closesCircle(each))?.member
+}
+
+interface StayingMember {
+  readonly member: number
+  readonly open: number
 }
 
 function markLeaving(step: Step, seq: number, ticket: string): JobRow {

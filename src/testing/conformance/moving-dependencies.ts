@@ -112,6 +112,23 @@ export function movingDependencies(harness: StoreHarness): void {
     assert.deepEqual(await crossing.carry(), ['waiter'])
   })
 
+  test('jobs that wait for each other in a circle stay until one of them is ended', async (t) => {
+    const crossing = await setCrossing(harness, t)
+    if (!crossing) return
+    const { from, to } = crossing
+    await from.insert(aJob({ id: 'one' }))
+    const worker = await from.join()
+    const [one] = await from.claim(worker)
+    await from.insert(aJob({ id: 'two', ...after(['one']) }))
+    await from.settle(worker, one!, waitOn('two'))
+    assert.deepEqual(await crossing.carry(), [])
+
+    await from.store.cancel(['one'])
+
+    assert.equal((await crossing.carry()).length, 2)
+    assert.deepEqual(await to.states('one', 'two'), ['cancelled', 'cancelled'])
+  })
+
   test('a job that is inserted after one that has left waits, and follows it', async (t) => {
     const crossing = await setCrossing(harness, t)
     if (!crossing) return

@@ -23,8 +23,8 @@ export const movingQueries = {
   finalToLeave: `select seq from errand_final where seq > ? order by seq limit ?`,
   mustStay: `select 1 where ${claimedOrLeaving('?1')}
     or exists (select 1 from errand_final f where f.seq = ?1 and exists (select 1 from errand_edge e where e.member = ?1 and e.open = 1))` as string,
-  stayingMember: `select e.member from errand_edge e where e.waiter = ? and exists (select 1 from errand_job j where j.seq = e.member)
-    and not exists (select 1 from errand_leaving l where l.seq = e.member and (l.aside = 1 or l.ticket = ?)) limit 1`,
+  stayingMembers: `select e.member, e.open from errand_edge e where e.waiter = ? and exists (select 1 from errand_job j where j.seq = e.member)
+    and not exists (select 1 from errand_leaving l where l.seq = e.member and (l.aside = 1 or l.ticket = ?)) limit ?`,
   // A waiter that is leaving is not claimed here any more.
   neededHere: `select 1 from errand_edge e where e.member = ? and not exists (select 1 from errand_final f where f.seq = e.waiter)
     and not exists (select 1 from errand_leaving l where l.seq = e.waiter) limit 1`,
