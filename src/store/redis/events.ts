@@ -5,7 +5,7 @@ import type { Env, Timer } from '../../env.ts'
 import type { JobError, LogLine, Progress } from '../../job.ts'
 import type { EventFilter, JobEvent, JobEventKind, JobRecord, StoreEvent } from '../store.ts'
 import type { Post } from './post.ts'
-import { kindFrom, stateOf } from './record.ts'
+import { stateOf } from './record.ts'
 import { Subscription } from './subscription.ts'
 import type { Extras } from './wanted.ts'
 
@@ -111,7 +111,7 @@ export class Events {
 }
 
 function eventFrom([kind, id, kindOfJob, state, attempt, extrasText, more, value]: RawEvent, at: number): JobEvent {
-  const { queue, task } = kindFrom(kindOfJob)
+  const [queue, task] = JSON.parse(kindOfJob) as [string, string]
   const { r: redact } = extrasText === '' ? {} : (JSON.parse(extrasText) as Extras)
   return {
     kind,

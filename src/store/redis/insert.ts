@@ -1,18 +1,20 @@
 /** Calls of insert as the scripts take them: the short way for plain jobs, the long one for all others. */
 import type { InsertOutcome, NewJob } from '../store.ts'
 import type { Argument } from './connection/connection.ts'
+import type { Kinds } from './kinds.ts'
 import { escape } from './text.ts'
-import { extrasOf, featuresOf, isPlain, kindOf, wantedOf } from './wanted.ts'
+import { extrasOf, featuresOf, isPlain, wantedOf } from './wanted.ts'
 
 /** Jobs that one script numbers. */
 const mostPlain = 9_999
 const mostGroups = 90
 
 /** Undefined where something is not plain, or an id comes twice. */
-export function plainArguments(jobs: readonly NewJob[]): Argument[] | undefined {
+export function plainArguments(jobs: readonly NewJob[], kinds: Kinds): Argument[] | undefined {
   if (jobs.length > mostPlain) return undefined
   const groups = new Map<string, number>()
-  const names: [string, number][] = []
+  const names: [queue: string, rank: number][] = []
+  const numbers = new Set<string>()
   const ids = new Set<string>()
   const args: Argument[] = ['', '']
   let places = ''
@@ -27,11 +29,13 @@ export function plainArguments(jobs: readonly NewJob[]): Argument[] | undefined 
       names.push([job.queue, job.rank])
     }
     places += String.fromCharCode(33 + group)
-    args.push(job.id, `${numbered(index)}${job.rank}-${kindOf(job)}\n${escape(job.input)}\n${extrasOf(job)}`)
+    const kind = kinds.numberOf(job)
+    numbers.add(kind)
+    args.push(job.id, `${numbered(index)}${job.rank}-${kind}\n${escape(job.input)}\n${extrasOf(job)}`)
   }
   if (ids.size < jobs.length || names.length > mostGroups) return undefined
 
-  args[0] = JSON.stringify(names)
+  args[0] = JSON.stringify([names, [...numbers]])
   args[1] = names.length > 1 ? places : ''
   return args
 }
@@ -41,11 +45,11 @@ function numbered(index: number): string {
   return index < 10 ? `000${index}` : index < 100 ? `00${index}` : index < 1_000 ? `0${index}` : `${index}`
 }
 
-export function fullArguments(calls: readonly (readonly NewJob[])[]): Argument[] {
+export function fullArguments(calls: readonly (readonly NewJob[])[], kinds: Kinds): Argument[] {
   const args: Argument[] = [JSON.stringify(calls.map(({ length }) => length))]
   for (const job of calls.flat()) {
-    const { id, rank, kind, input, extras } = wantedOf(job)
-    const features = featuresOf(job)
+    const { id, rank, kind, input, extras } = wantedOf(job, kinds)
+    const features = featuresOf(job, kinds)
     args.push(id, rank, kind, input, extras, features ? JSON.stringify(features) : '')
   }
   return args

@@ -7,6 +7,8 @@
 import { UnknownOutcomeError } from '../../errors.ts'
 import type { InsertOutcome, NewJob, StoreLimits } from '../store.ts'
 import type { Caller } from './caller.ts'
+import type { CallOptions } from './connection/connection.ts'
+import type { Kinds } from './kinds.ts'
 import { fullArguments, outcomesFrom, plainArguments } from './insert.ts'
 
 type Call = readonly NewJob[]
@@ -20,16 +22,19 @@ interface Asked {
 }
 
 const underWayAtMost = 2
+const fullAtOnce = 60
 
 export class Inserter {
   readonly #caller: Caller
+  readonly #kinds: Kinds
   readonly #limits: StoreLimits
   #asked: Asked[] = []
   #underWay = 0
   #planned = false
 
-  constructor(caller: Caller, limits: StoreLimits) {
+  constructor(caller: Caller, kinds: Kinds, limits: StoreLimits) {
     this.#caller = caller
+    this.#kinds = kinds
     this.#limits = limits
   }
 
@@ -80,12 +85,48 @@ export class Inserter {
   async #insert(calls: readonly Call[]): Promise<InsertOutcome[][]> {
     const jobs = calls.length === 1 ? calls[0]! : calls.flat()
     const options = { ids: jobs.map(({ id }) => id), line: 'insert', acknowledge: true } as const
-    const plain = plainArguments(jobs)
-    if (plain && (await this.#caller.call('insert-plain', plain, options)) === 'inserted') {
-      return calls.map((call) => call.map(() => inserted))
+    const plain = await this.#kinds.withNumbers(() => plainArguments(jobs, this.#kinds))
+    const answer = plain && (await this.#caller.call<string>('insert-plain', plain, options))
+    if (answer === 'inserted') return calls.map((call) => call.map(() => inserted))
+    if (answer === 'kinds') return this.#insertAnew(calls)
+
+    const answers: InsertOutcome[][] = []
+    for (const part of partsOf(calls)) {
+      try {
+        answers.push(...(await this.#insertFully(part, options)))
+      } catch (error) {
+        throw answers.length > 0 ? new UnknownOutcomeError('inserting', options.ids, error) : error
+      }
     }
-    return (await this.#caller.call<string[][]>('insert', fullArguments(calls), options)).map(outcomesFrom)
+    return answers
   }
+
+  async #insertFully(calls: readonly Call[], options: CallOptions): Promise<InsertOutcome[][]> {
+    const args = await this.#kinds.withNumbers(() => fullArguments(calls, this.#kinds))
+    const answer = await this.#caller.call<string[][] | 'kinds'>('insert', args, options)
+    return answer === 'kinds' ? this.#insertAnew(calls) : answer.map(outcomesFrom)
+  }
+
+  /** The server has been emptied since. */
+  #insertAnew(calls: readonly Call[]): Promise<InsertOutcome[][]> {
+    this.#kinds.forget()
+    return this.#insert(calls)
+  }
+}
+
+/** What is not plain costs more: such calls are carried out a few at a time. */
+function partsOf(calls: readonly Call[]): Call[][] {
+  const parts: Call[][] = []
+  let jobs = Infinity
+  for (const call of calls) {
+    if (jobs + call.length > fullAtOnce) {
+      parts.push([])
+      jobs = 0
+    }
+    parts.at(-1)!.push(call)
+    jobs += call.length
+  }
+  return parts
 }
 
 const inserted: InsertOutcome = { kind: 'inserted' }

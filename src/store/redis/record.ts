@@ -1,6 +1,7 @@
 /** Records of jobs, as the store keeps them (docs/design/redis.md), read into what the contract tells of them. */
 import type { FinalState, JobError, JobState, Progress, Rank } from '../../job.ts'
 import type { ClaimedJob, JobRecord, Member, SettledJob } from '../store.ts'
+import { numberIn, type Kind, type Kinds } from './kinds.ts'
 import { escape, unescape } from './text.ts'
 import type { Extras } from './wanted.ts'
 
@@ -42,12 +43,6 @@ interface Parsed {
   readonly result?: string | null
 }
 
-interface Kind {
-  readonly queue: string
-  readonly task: string
-}
-
-const kinds = new Map<string, Kind>()
 const noExtras: Extras = {}
 const noFeatures: Features = {}
 
@@ -55,33 +50,23 @@ export function stateOf(letter: string): JobState {
   return states[letter]!
 }
 
-export function kindFrom(text: string): Kind {
-  const known = kinds.get(text)
-  if (known) return known
-
-  const [queue, task] = JSON.parse(text) as [string, string]
-  if (kinds.size >= 10_000) kinds.clear()
-  kinds.set(text, { queue, task })
-  return { queue, task }
-}
-
 /** A plain job that waits or runs: all there is to know without looking further. */
-export function plainClaim(id: string, claim: number, raw: string): ClaimedJob | undefined {
+export function plainClaim(kinds: Kinds, id: string, claim: number, raw: string): ClaimedJob | undefined {
   if (raw.charCodeAt(30) !== 45) return undefined
   const one = raw.indexOf('\n', 31)
   const two = raw.indexOf('\n', one + 1)
   if (two !== raw.length - 1) return undefined
 
-  const { queue, task } = kindFrom(raw.slice(31, one))
+  const { queue, task } = kinds.of(raw.slice(31, one))!
   const input = unescape(raw.slice(one + 1, two))
   const rank = (raw.charCodeAt(29) - 48) as Rank
   return { id, claim, task, queue, rank, input, attempt: 1, crashes: 0, createdAt: Number(raw.slice(1, 14)) }
 }
 
-function parse(raw: string): Parsed {
-  const [kind = '', input = '', extras = '', tail, result] = raw.slice(31).split('\n')
+function parse(kinds: Kinds, raw: string): Parsed {
+  const [, input = '', extras = '', tail, result] = raw.slice(31).split('\n')
   const begin = {
-    kind: kindFrom(kind),
+    kind: kinds.of(numberIn(raw))!,
     input: unescape(input),
     extras: extras === '' ? noExtras : (JSON.parse(extras) as Extras),
   }
@@ -106,8 +91,8 @@ export function resultText(result: string | null): string {
 /** As the scripts show a job: id, record, and of a running one claim, incarnation and start. */
 export type Shown = readonly [id: string, raw?: string, claim?: string, incarnation?: string, startedAt?: string]
 
-export function recordFrom([id, raw, claim, incarnation, startedAt]: Shown): JobRecord {
-  const { kind, input, extras, features: f, result } = parse(raw!)
+export function recordFrom(kinds: Kinds, [id, raw, claim, incarnation, startedAt]: Shown): JobRecord {
+  const { kind, input, extras, features: f, result } = parse(kinds, raw!)
   const state = claim === undefined ? stateOf(raw![0]!) : 'running'
   const waiting = state === 'scheduled' || state === 'blocked' || state === 'ready'
   const version = versionOf(f, extras)
@@ -144,8 +129,8 @@ export function recordFrom([id, raw, claim, incarnation, startedAt]: Shown): Job
   }
 }
 
-export function settledFrom(shown: Shown): SettledJob {
-  const { id, state, result, error } = recordFrom(shown)
+export function settledFrom(kinds: Kinds, shown: Shown): SettledJob {
+  const { id, state, result, error } = recordFrom(kinds, shown)
   return { id, state: state as FinalState, ...(result !== undefined && { result }), ...(error && { error }) }
 }
 
@@ -163,11 +148,11 @@ export function memberFrom([index, id, state, result, error]: RawMember): Member
   }
 }
 
-export function claimFrom(id: string, claim: number, raw: string, beside?: Beside): ClaimedJob {
-  const plain = beside ? undefined : plainClaim(id, claim, raw)
+export function claimFrom(kinds: Kinds, id: string, claim: number, raw: string, beside?: Beside): ClaimedJob {
+  const plain = beside ? undefined : plainClaim(kinds, id, claim, raw)
   if (plain) return plain
 
-  const { kind, input, extras, features: f } = parse(raw)
+  const { kind, input, extras, features: f } = parse(kinds, raw)
   const version = versionOf(f, extras)
   return {
     id,

@@ -14,6 +14,7 @@ import type { RedisOptions } from './connection/options.ts'
 import { countsFrom, statsFrom } from './counts.ts'
 import { Events } from './events.ts'
 import { Inserter } from './inserter.ts'
+import { Kinds, numberIn } from './kinds.ts'
 import { Lives } from './lives.ts'
 import { cursorAt, defaultLimit, largestLimit, matches, positionAt } from './look.ts'
 import { Post } from './post.ts'
@@ -29,7 +30,7 @@ import {
 } from './record.ts'
 import { scheduleStore } from './schedules.ts'
 import { escape } from './text.ts'
-import { turnArguments, turnResult, type TurnAnswer } from './turn.ts'
+import { claimedKinds, turnArguments, turnResult, type TurnAnswer } from './turn.ts'
 
 type Store = contract.Store
 
@@ -64,6 +65,7 @@ export class RedisStore implements Store {
   readonly capabilities: contract.Capabilities
   readonly #env: Env
   readonly #caller: Caller
+  readonly #kinds: Kinds
   readonly #inserter: Inserter
   readonly #post: Post
   readonly #events: Events
@@ -78,7 +80,8 @@ export class RedisStore implements Store {
     this.#env = env
     this.#caller = new Caller(connection, clock)
     this.capabilities = { durability: connection.durability, insertWith: false, shared: true }
-    this.#inserter = new Inserter(this.#caller, this.limits)
+    this.#kinds = new Kinds(this.#caller)
+    this.#inserter = new Inserter(this.#caller, this.#kinds, this.limits)
     this.#post = new Post(env, async () => connection)
     this.#events = new Events({
       env,
@@ -90,10 +93,10 @@ export class RedisStore implements Store {
       unlisten: () => this.#caller.manage('unlisten', this.#post.handle),
       snapshot: async (ids) => {
         const [number, shown] = await this.#caller.look<[string, Shown[]]>('snapshot', ...ids)
-        return { number: Number(number), jobs: shown.filter(isThere).map(recordFrom) }
+        return { number: Number(number), jobs: await this.#records(shown.filter(isThere)) }
       },
     })
-    this.schedules = scheduleStore(this.#caller)
+    this.schedules = scheduleStore(this.#caller, this.#kinds)
   }
 
   insert: Store['insert'] = (calls) => this.#step('insert', () => this.#inserter.insert(calls))
@@ -110,16 +113,22 @@ export class RedisStore implements Store {
 
   async #turn(asked: contract.Turn): Promise<contract.TurnResult> {
     const { incarnation } = asked
-    const args = [incarnation, this.#lives.epochOf(incarnation), this.#env.id(), ...turnArguments(asked)]
+    const wanted = await this.#kinds.withNumbers(() => turnArguments(asked, this.#kinds))
+    const args = [incarnation, this.#lives.epochOf(incarnation), this.#env.id(), ...wanted]
     const ids = asked.settled.map(({ claim }) => claim.id)
-    const answer = await this.#caller.call<TurnAnswer | ['gone'] | ['old']>('turn', args, { ids })
+    const answer = await this.#caller.call<TurnAnswer | ['gone'] | ['old'] | ['kinds']>('turn', args, { ids })
     if (answer[0] === 'gone') {
       this.#lives.gone(incarnation)
       return { gone: true }
     }
     if (answer[0] === 'old') throw new UnknownOutcomeError('a turn that a resync has overtaken', ids, undefined)
+    if (answer[0] === 'kinds') {
+      this.#kinds.forget()
+      return this.#turn(asked)
+    }
     this.#lives.turned(incarnation, answer[9])
-    return turnResult(asked, answer)
+    await this.#kinds.read(claimedKinds(answer))
+    return turnResult(asked, answer, this.#kinds)
   }
 
   resync: Store['resync'] = async (incarnation) => {
@@ -130,8 +139,9 @@ export class RedisStore implements Store {
     if (answer === 'gone') return 'gone'
     const [epoch, held, messages] = answer
     this.#lives.resynced(incarnation, epoch)
+    await this.#kinds.read(held.map(([, raw]) => numberIn(raw)))
     return {
-      held: held.map(([id, raw, claim, beside]) => claimFrom(id, Number(claim), raw, beside)),
+      held: held.map(([id, raw, claim, beside]) => claimFrom(this.#kinds, id, Number(claim), raw, beside)),
       messages: messages.map((text) => JSON.parse(text) as contract.ControlMessage),
     }
   }
@@ -168,7 +178,9 @@ export class RedisStore implements Store {
     else await this.#post.someFinal(ids, ms, signal, look)
     this.#refuseIfClosed()
     if (!answers.some(isOver)) answers = await this.#caller.look<Shown[]>('get', ...ids)
-    return answers.filter(isOver).map(endFrom)
+    const over = answers.filter(isOver)
+    await this.#readKinds(over)
+    return over.map((shown) => endFrom(this.#kinds, shown))
   }
 
   change: Store['change'] = (ids, change) => this.#caller.call('change', [changeText(change), ...ids])
@@ -180,7 +192,8 @@ export class RedisStore implements Store {
 
   get: Store['get'] = async (ids) => {
     const shown = await this.#caller.look<Shown[]>('get', ...ids)
-    return shown.map((each) => (isThere(each) ? recordFrom(each) : each.length === 1 ? undefined : 'gone'))
+    await this.#readKinds(shown)
+    return shown.map((each) => (isThere(each) ? recordFrom(this.#kinds, each) : each.length === 1 ? undefined : 'gone'))
   }
 
   history: Store['history'] = async (id) => {
@@ -207,8 +220,9 @@ export class RedisStore implements Store {
         number,
         position.lastSeq,
       )
+      await this.#readKinds(rows.map(([, , shown]) => shown))
       for (const [at, seq, shown] of rows) {
-        const job = recordFrom(shown)
+        const job = recordFrom(this.#kinds, shown)
         if (matches(job, query)) jobs.push(job)
         if (jobs.length === limit && !(before === '0' && shown === rows.at(-1)![2])) {
           return { jobs, cursor: cursorAt({ before: at, lastSeq: seq }) }
@@ -274,6 +288,15 @@ export class RedisStore implements Store {
     await this.#caller.connection.close()
   }
 
+  async #records(shown: readonly Shown[]): Promise<contract.JobRecord[]> {
+    await this.#readKinds(shown)
+    return shown.map((each) => recordFrom(this.#kinds, each))
+  }
+
+  async #readKinds(shown: readonly Shown[]): Promise<void> {
+    await this.#kinds.read(shown.filter(isThere).map(([, raw]) => numberIn(raw!)))
+  }
+
   #refuseIfClosed() {
     if (this.#caller.closed) throw new StoreClosedError()
   }
@@ -293,8 +316,8 @@ function isOver(shown: Shown): boolean {
   return !isThere(shown) || (shown.length === 2 && 'sfcx'.includes(shown[1]![0]!))
 }
 
-function endFrom(shown: Shown): contract.SettledJob {
-  if (isThere(shown)) return settledFrom(shown)
+function endFrom(kinds: Kinds, shown: Shown): contract.SettledJob {
+  if (isThere(shown)) return settledFrom(kinds, shown)
   return { id: shown[0], state: shown.length === 1 ? 'unknown' : 'gone' }
 }
 

@@ -1,11 +1,12 @@
 /** Schedules as the Redis engine keeps them: JSON by name, and the times of those that fire in order. */
 import type { ScheduleRecord, ScheduleStore } from '../store.ts'
 import type { Caller } from './caller.ts'
+import type { Kinds } from './kinds.ts'
 import { wantedOf } from './wanted.ts'
 
 type Kept = Omit<ScheduleRecord, 'name' | 'paused'> & { readonly paused?: boolean }
 
-export function scheduleStore(caller: Caller): ScheduleStore {
+export function scheduleStore(caller: Caller, kinds: Kinds): ScheduleStore {
   const call = <T>(what: string, given?: unknown) =>
     caller.call<T>(what === 'fire' ? 'schedules-fire' : 'schedules', [
       what,
@@ -26,11 +27,12 @@ export function scheduleStore(caller: Caller): ScheduleStore {
       const [rows, next] = await call<[[string, string][], string]>('due', limit)
       return { due: rows.map(scheduleFrom), ...(next !== '' && { nextDueMs: Number(next) }) }
     },
-    fire: (ticks) =>
-      call(
-        'fire',
-        ticks.map(({ job, ...tick }) => ({ ...tick, ...(job && { job: wantedOf(job) }) })),
-      ),
+    fire: async (ticks) => {
+      const wanted = await kinds.withNumbers(() =>
+        ticks.map(({ job, ...tick }) => ({ ...tick, ...(job && { job: wantedOf(job, kinds) }) })),
+      )
+      return call('fire', wanted)
+    },
   }
 }
 

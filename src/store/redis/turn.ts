@@ -3,6 +3,7 @@ import type { Outcome } from '../../outcome.ts'
 import type { Claim, ClaimedJob, ControlMessage, Settlement, Turn, TurnResult } from '../store.ts'
 import type { Argument } from './connection/connection.ts'
 import { claimFrom, plainClaim, resultText, type Beside } from './record.ts'
+import { numberIn, type Kinds } from './kinds.ts'
 import { wantedOf } from './wanted.ts'
 
 export type TurnAnswer = readonly [
@@ -18,10 +19,14 @@ export type TurnAnswer = readonly [
   seen: string,
 ]
 
-export function turnArguments({ settled, givenBack, room }: Turn): Argument[] {
+export function turnArguments({ settled, givenBack, room }: Turn, kinds: Kinds): Argument[] {
   const rooms = room.map(({ queues, jobs, bottomUp }) => [queues, jobs, bottomUp])
   const back = givenBack.map(({ claim, delayMs = 0 }) => [claim.id, String(claim.claim), delayMs])
-  const args: Argument[] = [JSON.stringify(rooms), back.length > 0 ? JSON.stringify(back) : '', followUps(settled)]
+  const args: Argument[] = [
+    JSON.stringify(rooms),
+    back.length > 0 ? JSON.stringify(back) : '',
+    followUps(settled, kinds),
+  ]
   for (const { claim, outcome, ranMs } of settled) {
     args.push(claim.id, claim.claim, `${outcome.kind[0]!}${Math.round(ranMs)}`, payload(outcome))
   }
@@ -35,14 +40,14 @@ function payload(outcome: Outcome): string {
   return outcome.error ? JSON.stringify(outcome.error) : ''
 }
 
-function followUps(settled: readonly Settlement[]): string {
+function followUps(settled: readonly Settlement[], kinds: Kinds): string {
   const byIndex = settled.flatMap(({ followUps }, index) =>
-    followUps && followUps.length > 0 ? [[index, followUps.map(wantedOf)] as const] : [],
+    followUps && followUps.length > 0 ? [[index, followUps.map((job) => wantedOf(job, kinds))] as const] : [],
   )
   return byIndex.length > 0 ? JSON.stringify(Object.fromEntries(byIndex)) : ''
 }
 
-export function turnResult({ settled, givenBack }: Turn, answer: TurnAnswer): TurnResult {
+export function turnResult({ settled, givenBack }: Turn, answer: TurnAnswer, kinds: Kinds): TurnResult {
   const [, claim, stale, claimed, beside, cancels, messages, more, nextDue] = answer
   const sent = (index: number): Claim =>
     index < settled.length ? settled[index]!.claim : givenBack[index - settled.length]!.claim
@@ -50,7 +55,7 @@ export function turnResult({ settled, givenBack }: Turn, answer: TurnAnswer): Tu
   return {
     gone: false,
     stale: stale.map(sent),
-    claimed: claimedJobs(Number(claim), claimed, beside),
+    claimed: claimedJobs(kinds, Number(claim), claimed, beside),
     cancels: claimsFrom(cancels),
     messages: messages.map((text) => JSON.parse(text) as ControlMessage),
     more: more === 1,
@@ -58,14 +63,19 @@ export function turnResult({ settled, givenBack }: Turn, answer: TurnAnswer): Tu
   }
 }
 
-function claimedJobs(claim: number, flat: readonly string[], beside: TurnAnswer[4]): ClaimedJob[] {
+function claimedJobs(kinds: Kinds, claim: number, flat: readonly string[], beside: TurnAnswer[4]): ClaimedJob[] {
   const more = beside.length > 0 ? new Map(beside) : undefined
   const jobs: ClaimedJob[] = []
   for (let index = 0; index < flat.length; index += 2) {
     const [id, raw] = [flat[index]!, flat[index + 1]!]
-    jobs.push(plainClaim(id, claim, raw) ?? claimFrom(id, claim, raw, more?.get(index / 2)))
+    jobs.push(plainClaim(kinds, id, claim, raw) ?? claimFrom(kinds, id, claim, raw, more?.get(index / 2)))
   }
   return jobs
+}
+
+/** Of what kind the jobs are that were claimed. */
+export function* claimedKinds([, , , claimed]: TurnAnswer): Generator<string> {
+  for (let index = 1; index < claimed.length; index += 2) yield numberIn(claimed[index]!)
 }
 
 function claimsFrom(flat: readonly string[]): Claim[] {

@@ -1,5 +1,6 @@
 /** Jobs to insert, as the scripts take them. */
 import type { Due, FollowUp, NewJob } from '../store.ts'
+import type { Kinds } from './kinds.ts'
 import { escape } from './text.ts'
 
 /** What the reading side alone needs; the scripts never look inside. */
@@ -18,25 +19,6 @@ export interface Wanted {
   readonly input: string
   readonly extras: string
   readonly features?: object
-}
-
-const minuteMs = 60_000
-
-/** Queue, task and retention in minutes: what many jobs share, compared as text. */
-const kinds = new Map<string, Map<string, string>>()
-const kindsRemembered = 1_000
-
-export function kindOf({ queue, task, keepSucceededMs, keepFailedMs }: Omit<FollowUp, 'rank'>): string {
-  const keep = `${Math.ceil(keepSucceededMs / minuteMs)},${Math.ceil(keepFailedMs / minuteMs)}`
-  const name = `${task}\n${keep}`
-  const known = kinds.get(queue)?.get(name)
-  if (known !== undefined) return known
-
-  const kind = `${JSON.stringify([queue, task]).slice(0, -1)},${keep}]`
-  const ofQueue = kinds.get(queue) ?? new Map<string, string>()
-  if (kinds.size >= kindsRemembered || ofQueue.size >= kindsRemembered) kinds.clear()
-  kinds.set(queue, ofQueue.set(name, kind))
-  return kind
 }
 
 export function extrasOf({
@@ -72,7 +54,7 @@ export function isPlain(job: NewJob): boolean {
 }
 
 /** What the scripts do look at. */
-export function featuresOf(job: NewJob): object | undefined {
+export function featuresOf(job: NewJob, kinds: Kinds): object | undefined {
   if (isPlain(job)) return undefined
   const { unique, lane, rate, after } = job
   return {
@@ -90,21 +72,28 @@ export function featuresOf(job: NewJob): object | undefined {
     ...(lane && { l: { n: lane.name, s: lane.slots } }),
     ...(rate && { r: { n: rate.name, t: rate.tokens, p: rate.perMs } }),
     ...(after && after.on.length > 0 && { af: { on: after.on, o: after.otherwise[0] } }),
-    ...(job.onSucceeded && { s: template(job.onSucceeded) }),
-    ...(job.onFailed && { x: template(job.onFailed) }),
+    ...(job.onSucceeded && { s: template(job.onSucceeded, kinds) }),
+    ...(job.onFailed && { x: template(job.onFailed, kinds) }),
   }
 }
 
-export function wantedOf(job: NewJob): Wanted {
-  const features = featuresOf(job)
+export function wantedOf(job: NewJob, kinds: Kinds): Wanted {
+  const features = featuresOf(job, kinds)
   const { id, rank } = job
-  return { id, rank, kind: kindOf(job), input: escape(job.input), extras: extrasOf(job), ...(features && { features }) }
+  return {
+    id,
+    rank,
+    kind: kinds.numberOf(job),
+    input: escape(job.input),
+    extras: extrasOf(job),
+    ...(features && { features }),
+  }
 }
 
 function due(moment: Due): Due {
   return 'at' in moment ? { at: moment.at } : { inMs: moment.inMs }
 }
 
-function template(job: FollowUp): object {
-  return { k: kindOf(job), r: job.rank, x: extrasOf(job), ...(job.once && { o: 1 }) }
+function template(job: FollowUp, kinds: Kinds): object {
+  return { k: kinds.numberOf(job), r: job.rank, x: extrasOf(job), ...(job.once && { o: 1 }) }
 }

@@ -63,8 +63,9 @@ local kinds = {}
 local function kindOf(kind)
   local known = kinds[kind]
   if not known then
-    local parts = cjson.decode(kind)
-    known = { queue = parts[1], task = parts[2], succeeded = parts[3], failed = parts[4] }
+    local json = call('HGET', K .. 'kinds', kind)
+    local parts = cjson.decode(json)
+    known = { json = json, queue = parts[1], task = parts[2], succeeded = parts[3], failed = parts[4] }
     kinds[kind] = known
   end
   return known

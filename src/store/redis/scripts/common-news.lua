@@ -18,7 +18,7 @@ function E.attempt(job) return (job.f.a or 0) + (job.state == 'u' and 1 or 0) en
 -- `more` names a further field and `value` is its text.
 function E.tell(kind, job, more, value)
   if not listened then return end
-  E.events[#E.events + 1] = { kind, job.id, job.kind, job.state, E.attempt(job), job.extras, more or '', value or '' }
+  E.events[#E.events + 1] = { kind, job.id, kindOf(job.kind).json, job.state, E.attempt(job), job.extras, more or '', value or '' }
 end
 
 local function publishEvents()

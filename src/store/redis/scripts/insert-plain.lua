@@ -1,12 +1,16 @@
 -- Plain jobs that are all new: the short way. Anything else is answered 'slow', with nothing written.
--- ARGV: now, monotonic, groups (JSON of [queue, rank]), group of each job (one byte each), then id and
+-- ARGV: now, monotonic, groups (JSON of [queue, rank]) and kinds, group of each job (one byte each), then id and
 -- record of each job; the record is without its first 25 characters, which are the same for all.
-local groups = cjson.decode(ARGV[3])
+local named = cjson.decode(ARGV[3])
+local groups = named[1]
 local ids, records = {}, {}
 local total = (#ARGV - 4) / 2
 for index = 1, total do ids[index] = ARGV[3 + 2 * index] end
 
 if call('EXISTS', K .. 'listeners') == 1 then return 'slow' end
+for _, kind in ipairs(readAll(K .. 'kinds', named[2])) do
+  if not kind then return 'kinds' end
+end
 local known = readAll(K .. 'jobs', ids)
 for index = 1, total do
   if known[index] then return 'slow' end

@@ -1,6 +1,9 @@
 -- Calls of jobs that ask for more than to be run. ARGV: now, monotonic, calls as JSON: how many jobs each
 -- has; then id, rank, kind, input, extras, features (JSON or '') of each job.
 local answers, at = {}, 4
+for argument = 6, #ARGV, 6 do
+  if call('HEXISTS', K .. 'kinds', ARGV[argument]) == 0 then return 'kinds' end
+end
 for index, size in ipairs(cjson.decode(ARGV[3])) do
   local jobs = {}
   for job = 1, size do

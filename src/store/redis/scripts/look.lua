@@ -49,6 +49,8 @@ if what == 'settled' then
   return answers
 end
 
+if what == 'kinds' then return call('HMGET', K .. 'kinds', unpack(ARGV, 4)) end
+
 if what == 'history' then
   local job = E.load(ARGV[4])
   if not job then return false end

@@ -65,6 +65,11 @@ end
 local total = (#ARGV - first + 1) / 4
 if total > 0 then
   local followUps = ARGV[8] ~= '' and cjson.decode(ARGV[8]) or nil
+  for _, list in pairs(followUps or {}) do
+    for _, wanted in ipairs(list) do
+      if call('HEXISTS', K .. 'kinds', wanted.kind) == 0 then return { 'kinds' } end
+    end
+  end
   local ids, argument = {}, first
   for index = 1, total do
     ids[index] = ARGV[argument]
