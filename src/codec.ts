@@ -36,6 +36,41 @@ function shortened(path: string): string {
   return `${parts.slice(0, shownParts).join('')}.….${parts.slice(-shownParts).join('').replace(/^\./, '')}`
 }
 
+/** Whether JSON keeps the value as it is. Where it does not, `check` says what it was and where. */
+function fits(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+    case 'undefined':
+      return true
+    case 'number':
+      return Number.isFinite(value)
+    case 'object':
+      return value === null || objectFits(value, depth)
+    default:
+      return false
+  }
+}
+
+function objectFits(value: object, depth: number): boolean {
+  if (depth > maxDepth) return false
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) if (value[i] === undefined || !fits(value[i], depth + 1)) return false
+    return true
+  }
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return convertedFits(value, depth)
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  for (const key in value) if (!fits((value as Record<string, unknown>)[key], depth + 1)) return false
+  return true
+}
+
+function convertedFits(value: object, depth: number): boolean {
+  if (value instanceof Date && Number.isNaN(value.getTime())) return false
+
+  return fits((value as { toJSON(): unknown }).toJSON(), depth + 1)
+}
+
 function check(value: unknown, path: string, depth: number): void {
   switch (typeof value) {
     case 'string':
@@ -80,7 +115,7 @@ function checkConverted(value: object, path: string, depth: number): void {
 export const jsonCodec: Codec = {
   encode(value, what) {
     if (value === undefined) return 'null'
-    check(value, what, 0)
+    if (!fits(value, 0)) check(value, what, 0)
     // A `toJSON` may give undefined.
     return JSON.stringify(value) ?? 'null'
   },

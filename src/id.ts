@@ -7,13 +7,18 @@
  */
 const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 const pool = 6 * 512
+/** Of the counter, what stands after the variant. */
+const lowerBits = 14
+const lowerMask = (1 << lowerBits) - 1
 
 /** A function that gives a greater UUIDv7 on each call. When the clock goes back, ids go on from the latest moment. */
 export function makeIds(now: () => number, random: (bytes: number) => Uint8Array): () => string {
   let latest = 0
   let counter = 0
   let prefix = ''
-  let bytes = random(pool)
+  /** Up to the variant, with the counter's higher bits. */
+  let head = ''
+  let digits = ''
   let used = 0
 
   function startMillisecond(at: number) {
@@ -22,6 +27,11 @@ export function makeIds(now: () => number, random: (bytes: number) => Uint8Array
     counter = (seed[0]! << 8) | seed[1]!
     const text = at.toString(16).padStart(12, '0')
     prefix = `${text.slice(0, 8)}-${text.slice(8)}-7`
+    startHigher()
+  }
+
+  function startHigher() {
+    head = `${prefix}${(counter >>> lowerBits).toString(16).padStart(3, '0')}-`
   }
 
   return () => {
@@ -29,28 +39,16 @@ export function makeIds(now: () => number, random: (bytes: number) => Uint8Array
     if (at > latest) startMillisecond(at)
     // 26 bits of counter, begun within the lowest 16, leave room for 67 million ids in a millisecond.
     else if (++counter >= 1 << 26) startMillisecond(latest + 1)
+    else if ((counter & lowerMask) === 0) startHigher()
 
-    if (used === pool) {
-      bytes = random(pool)
+    if (used === digits.length) {
+      digits = Buffer.from(random(pool)).toString('hex')
       used = 0
     }
-    const high = (counter >>> 14) & 0xfff
-    const low = counter & 0x3fff
-    const id =
-      prefix +
-      high.toString(16).padStart(3, '0') +
-      '-' +
-      hex[0x80 | (low >>> 8)] +
-      hex[low & 0xff] +
-      '-' +
-      hex[bytes[used]!] +
-      hex[bytes[used + 1]!] +
-      hex[bytes[used + 2]!] +
-      hex[bytes[used + 3]!] +
-      hex[bytes[used + 4]!] +
-      hex[bytes[used + 5]!]
-    used += 6
-    return id
+    const lower = counter & lowerMask
+    const tail = digits.slice(used, (used += 12))
+    // Short texts first: only long ones are put together later, piece by piece, when they are read.
+    return head + (hex[0x80 | (lower >>> 8)]! + hex[lower & 0xff]! + '-' + tail)
   }
 }
 
