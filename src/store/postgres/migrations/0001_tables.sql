@@ -6,6 +6,8 @@
 
 -- Numbers of jobs, places in line, claims, edges: all that has to do no more than grow.
 create sequence errand.counter;
+-- Numbers of claims: one for each turn that claims.
+create sequence errand.claims;
 
 create table errand.queue (
   no     int generated always as identity primary key,

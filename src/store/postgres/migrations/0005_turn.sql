@@ -180,8 +180,10 @@ $$;
 
 -- Claims up to so many from one queue and rank, the plain ones and those of rates with a token, by place; behind the gate.
 -- Returns them, and how many had expired.
-create function errand.claim_mixed(c errand.context, p_worker int, p_claim bigint, p_queue int, p_rank int, p_most int, out nos bigint[], out expired int)
-language plpgsql as $$
+create function errand.claim_mixed(
+  c errand.context, p_worker int, p_queue int, p_rank int, p_most int, inout claim bigint, out nos bigint[], out expired int
+) language plpgsql as $$
+#variable_conflict use_column
 declare
   j errand.job;
   plain record;
@@ -200,7 +202,8 @@ begin
       perform errand.expire(c, j);
       expired := expired + 1;
     else
-      perform errand.start(c, p_worker, p_claim, j);
+      claim := coalesce(claim, nextval('errand.claims'));
+      perform errand.start(c, p_worker, claim, j);
       nos := nos || j.no;
     end if;
   end loop;
@@ -209,53 +212,61 @@ end $$;
 -- Claims up to so many plain ones from one queue and rank, by place from `p_hint` on. Without the gate an expired one is
 -- a reason to raise ER004.
 create function errand.claim_plain(
-  c errand.context, p_worker int, p_claim bigint, p_queue int, p_rank int, p_most int, p_hint bigint, p_enter boolean,
-  out nos bigint[], out expired int
+  c errand.context, p_worker int, p_queue int, p_rank int, p_most int, p_hint bigint, p_enter boolean,
+  inout claim bigint, out nos bigint[], out expired int
 ) language plpgsql as $$
+#variable_conflict use_column
 declare
   keyed boolean;
   overdue bigint[];
+  any_overdue boolean;
+  this_claim bigint := claim;
   j errand.job;
-  taken bigint[];
 begin
-  nos := '{}';
   expired := 0;
-  loop
-    with taken as (
-      delete from errand.ready r where r.ctid = any (array(
-        select ctid from errand.ready where queue = p_queue and rank = p_rank and place >= p_hint order by place limit p_most - cardinality(nos)
-        for update skip locked
-      )) returning r.*
-    ), started as (
-      insert into errand.running (worker, no, claim, started, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
-      select p_worker, no, p_claim, c.now, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires from taken
-    )
-    select array_agg(no order by place) filter (where coalesce(expires > c.now, true)), bool_or(flags & 4 <> 0),
-      array_agg(no order by place) filter (where expires <= c.now)
-    into taken, keyed, overdue from taken;
-    if overdue is not null then
-      if not p_enter then raise exception 'An expired job is in the line.' using errcode = 'ER004'; end if;
-      for at in 1 .. cardinality(overdue) loop
-        j := errand.take_running(p_worker, overdue[at], p_claim);
-        j.state := 2;
-        perform errand.expire(c, j);
-      end loop;
-      expired := expired + cardinality(overdue);
-    end if;
-    if keyed then perform errand.free_key(no) from errand.running where worker = p_worker and no = any (taken) and flags & 4 <> 0; end if;
-    if taken is not null then
-      insert into errand.move (queue, was, now, n) values (p_queue, 2, 3, cardinality(taken));
-      nos := nos || taken;
-    end if;
-    exit when overdue is null or cardinality(nos) >= p_most;
+  while p_enter loop
+    overdue := array(
+      select no from (
+        select no, place, expires from errand.ready where queue = p_queue and rank = p_rank and place >= p_hint order by place limit p_most
+      ) first where expires <= c.now order by place);
+    exit when overdue = '{}';
+    for nth in 1 .. cardinality(overdue) loop
+      j := errand.take(overdue[nth]);
+      continue when j.no is null;
+      perform errand.expire(c, j);
+      expired := expired + 1;
+    end loop;
   end loop;
-  if c.heard and nos <> '{}' then
+
+  with taken as (
+    delete from errand.ready r where r.ctid = any (array(
+      select ctid from errand.ready where queue = p_queue and rank = p_rank and place >= p_hint order by place limit p_most
+      for update skip locked
+    )) returning r.*
+  ), one as materialized (
+    select coalesce(this_claim, nextval('errand.claims')) as claim from (select from taken limit 1) any_taken
+  ), started as (
+    insert into errand.running (worker, no, claim, started, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
+    select p_worker, no, claim, c.now, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires
+    from taken cross join one
+  )
+  select array_agg(no order by place), bool_or(flags & 4 <> 0), bool_or(expires <= c.now), (select one.claim from one)
+  into nos, keyed, any_overdue, claim from taken;
+  if any_overdue then raise exception 'An expired job is in the line.' using errcode = 'ER004'; end if;
+  claim := coalesce(claim, this_claim);
+  if nos is null then
+    nos := '{}';
+    return;
+  end if;
+  if keyed then perform errand.free_key(no) from errand.running where worker = p_worker and no = any (nos) and flags & 4 <> 0; end if;
+  insert into errand.move (queue, was, now, n) values (p_queue, 2, 3, cardinality(nos));
+  if c.heard then
     perform errand.tell_of(c, no, 'started', 3, attempts + 1) from errand.running where worker = p_worker and no = any (nos) order by place;
   end if;
 end $$;
 
 -- At most one that may be what kills its workers, and only if the worker holds none; behind the gate.
-create function errand.claim_suspect(c errand.context, p_worker int, p_claim bigint, p_queues int[]) returns bigint language plpgsql as $$
+create function errand.claim_suspect(c errand.context, p_worker int, p_queues int[]) returns bigint language plpgsql as $$
 declare
   suspect bigint;
 begin
@@ -264,7 +275,7 @@ begin
   select w.no into suspect from unnest(p_queues) with ordinality q (no, nth) join errand.waiting w on w.queue = q.no and w.kind = 'u'
   where errand.may_start(w.rate, c.now) order by q.nth, w.rank, w.place limit 1;
   if not found then return null; end if;
-  perform errand.start(c, p_worker, p_claim, errand.take(suspect));
+  perform errand.start(c, p_worker, nextval('errand.claims'), errand.take(suspect));
   return suspect;
 end $$;
 
@@ -404,7 +415,6 @@ begin
   end if;
 
   if p_rooms is not null then
-    this_claim := nextval('errand.counter');
     for room in
       select (r ->> 'jobs')::int as jobs, (r ->> 'bottomUp')::int as bottom, r -> 'queues' as queues
       from json_array_elements(p_rooms) with ordinality r (r, nth) order by r.nth
@@ -417,10 +427,11 @@ begin
       if errand.others_ready(open_queues, c.now) then
         if not p_enter then raise exception 'A job needs more than plain claiming.' using errcode = 'ER004'; end if;
         special := true;
-        suspect := errand.claim_suspect(c, w.no, this_claim, open_queues);
+        suspect := errand.claim_suspect(c, w.no, open_queues);
         if suspect is not null then
           goal := goal - 1;
           claimed_nos := claimed_nos || suspect;
+          this_claim := (select r.claim from errand.running r where r.worker = w.no and r.no = suspect);
         end if;
       end if;
       for pass in 1 .. 2 loop
@@ -430,11 +441,12 @@ begin
           for line in 0 .. 3 loop
             exit lines when most <= 0;
             if special and exists (select from errand.waiting x where x.kind = 'r' and x.queue = open_queues[at]) then
-              select * into got from errand.claim_mixed(c, w.no, this_claim, open_queues[at], case pass when 1 then line else 3 - line end, most);
+              select * into got from errand.claim_mixed(c, w.no, open_queues[at], case pass when 1 then line else 3 - line end, most, this_claim);
             else
-              select * into got from errand.claim_plain(c, w.no, this_claim, open_queues[at], case pass when 1 then line else 3 - line end, most,
-                coalesce(p_hints[array_position(p_hints, open_queues[at]::bigint * -1) + 1 + case pass when 1 then line else 3 - line end], 0), p_enter);
+              select * into got from errand.claim_plain(c, w.no, open_queues[at], case pass when 1 then line else 3 - line end, most,
+                coalesce(p_hints[array_position(p_hints, open_queues[at]::bigint * -1) + 1 + case pass when 1 then line else 3 - line end], 0), p_enter, this_claim);
             end if;
+            this_claim := got.claim;
             most := most - cardinality(got.nos);
             goal := goal - cardinality(got.nos);
             claimed_nos := claimed_nos || got.nos;
@@ -458,7 +470,7 @@ begin
 
   extra := json_build_object('stale', array_to_json(stale), 'staleNos', array_to_json(stale_nos), 'cancels', said_cancels,
     'messages', said_messages, 'more', full_room or expired > 0, 'nextDue', errand.next_due(c.now), 'special', special,
-    'arrivals', current_setting('errand_call.arrivals', true), 'claim', this_claim);
+    'arrivals', current_setting('errand_call.arrivals', true));
   return next;
   if claimed_nos <> '{}' then return query select * from errand.held(w.no, claimed_nos); end if;
 end $$;

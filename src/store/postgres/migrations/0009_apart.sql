@@ -228,6 +228,9 @@ begin
     insert into errand.course (no, progress) values (j.no, e ->> 'progress') on conflict (no) do update set progress = excluded.progress;
     perform errand.tell(c, j, 'progress', 3, j.attempts + 1, ',"progress":' || (e ->> 'progress'));
   elsif e ->> 'kind' = 'log' then
+    -- A report of its own may have brought it a moment ago.
+    perform from errand.history where no = j.no and said = e ->> 'line';
+    if found then return; end if;
     insert into errand.history (no, said) values (j.no, e ->> 'line');
     perform errand.tell(c, j, 'log', 3, j.attempts + 1, ',"line":' || (e ->> 'line'));
   end if;
