@@ -92,6 +92,11 @@ function E.takeMerged(turn, queue, rank, till)
     for _, each in ipairs(found) do heads[#heads + 1] = each end
     addSorted(heads, K .. 'back:' .. spot, number, 'sorted')
     ratedHeads(heads, queue, rank, number, tokens)
+    local rated = {}
+    for _, head in ipairs(heads) do
+      if head.rate then rated[#rated + 1] = head.id end
+    end
+    E.loadAll(rated)
     table.sort(heads, function(a, b) return a.place < b.place end)
     local ids, raws = {}, {}
     for _, head in ipairs(heads) do

@@ -1,5 +1,5 @@
 -- Counters, statistics, arrivals and ends: gathered over the call and written once.
-local counts, arrived, tallies, ended = {}, {}, {}, {}
+local counts, arrived, tallies, ended, kept = {}, {}, {}, {}, {}
 local listened = call('EXISTS', K .. 'listeners') == 1
 
 local function count(queue, state, number)
@@ -48,16 +48,6 @@ local function tellEnded()
   end
 end
 
-local function flushCounts()
-  for field, number in pairs(counts) do
-    if number ~= 0 then call('HINCRBY', K .. 'counts', field, number) end
-  end
-  writeArrivals()
-  writeTallies()
-  tellEnded()
-  counts, arrived, tallies, ended = {}, {}, {}, {}
-end
-
 -- Queue, task and retention of a job, read once for all that share them.
 local kinds = {}
 local function kindOf(kind)
@@ -89,11 +79,31 @@ local function claimOf(claim)
   return known
 end
 
--- `number` jobs of this claim run no more.
-local function unclaim(claim, number)
+-- Jobs that run no more, by claim.
+local left = {}
+local function unclaim(claim, number) left[claim] = (left[claim] or 0) + number end
+
+local function writeLeft(claim, number)
   if call('HINCRBY', K .. 'left', claim, -number) > 0 then return end
   local known = claimOf(claim)
   call('HDEL', K .. 'left', claim)
   call('HDEL', K .. 'claims', claim)
   if known then call('SREM', K .. 'held:' .. known.life, claim) end
+end
+
+local function flushCounts()
+  for field, number in pairs(counts) do
+    if number ~= 0 then call('HINCRBY', K .. 'counts', field, number) end
+  end
+  for claim, number in pairs(left) do writeLeft(claim, number) end
+  local scores = {}
+  for id, till in pairs(kept) do
+    scores[#scores + 1] = till
+    scores[#scores + 1] = id
+  end
+  inPieces(scores, 2, function(...) call('ZADD', K .. 'kept', ...) end)
+  writeArrivals()
+  writeTallies()
+  tellEnded()
+  counts, arrived, tallies, ended, kept, left = {}, {}, {}, {}, {}, {}
 end

@@ -34,6 +34,7 @@ function E.keptUntil(job)
 end
 
 function E.dropRetention(job)
+  kept[job.id] = nil
   call('ZREM', K .. 'kept', job.id)
   if job.f.pi then call('ZREM', K .. 'pinned', job.id) end
   job.f.pi = nil
@@ -62,7 +63,7 @@ function E.finish(job, state, ending)
   E.freeKeyAtEnd(job)
   E.freeSlot(job)
   E.markWaiters(job, state == 's')
-  call('ZADD', K .. 'kept', text(E.keptUntil(job)), job.id)
+  E.keep(job, text(E.keptUntil(job)))
   E.tell(({ s = 'succeeded', f = 'failed', c = 'cancelled', x = 'expired' })[state], job, ending.error and 'error', ending.error)
   E.end_(job.id)
 end
@@ -85,7 +86,7 @@ end
 local made = 0
 local function newId()
   made = made + 1
-  return sub(E.spareId, 1, -13) .. format('%03d', made) .. sub(E.spareId, -9)
+  return sub(E.spareId, 1, -13) .. sub(E.spareId, -9) .. format('%03d', made)
 end
 
 -- Input and result are put in as they were stored, unread. JSON here writes "\/" for "/".

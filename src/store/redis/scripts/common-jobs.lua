@@ -43,6 +43,11 @@ local function keepLoaded(id, raw, run)
   E.jobs[id] = job
 end
 
+-- What was read elsewhere in this call, if it is not known yet.
+function E.adopt(id, raw, run)
+  if E.jobs[id] == nil and raw then keepLoaded(id, raw, run) end
+end
+
 -- Several at once, so that what follows finds them here.
 function E.loadAll(ids)
   local missing = {}

@@ -10,6 +10,8 @@ function E.setState(job, state)
   E.touch(job)
 end
 
+function E.keep(job, till) kept[job.id] = till end
+
 function E.arrive(queue) arrived[queue] = true end
 function E.end_(id) ended[#ended + 1] = id end
 

@@ -18,6 +18,8 @@ local function pruneKept(limit)
     local job = E.load(id)
     if not job or not E.isFinal(job) then
       call('ZREM', K .. 'kept', id)
+    elseif E.keptUntil(job) > now then
+      call('ZADD', K .. 'kept', text(E.keptUntil(job)), id)
     elseif job.endedNow then
       -- What ended in this very call is left to the next one.
     elseif E.neededByOthers(job) then

@@ -1,17 +1,14 @@
 -- Claiming: which ready jobs a worker gets. A line of plain arrivals is taken from its head as it is.
 local function take(turn, ids, raws, queue)
   local plain, at = 0, #turn.ids
-  if listened then
-    engine(ARGV[5])
-    E.loadAll(ids)
-  end
   for index = 1, #ids do
     local id, raw = ids[index], raws[index]
-    if not (E and E.jobs[id]) and byte(raw, 31) == 45 then
+    if not listened and not (E and E.jobs[id]) and byte(raw, 31) == 45 then
       at, plain = at + 1, plain + 1
       turn.ids[at], turn.found[at] = id, raw
     else
       engine(ARGV[5])
+      E.adopt(id, raw)
       local job = E.load(id)
       if E.takeCareful(job, turn) then
         at = at + 1
@@ -56,7 +53,7 @@ local function claimFor(turn, queues, jobs, bottomUp)
     if not known[1] then open[#open + 1] = queue end
     if not known[1] and isOdd(turn, queue) then odd[#odd + 1] = queue end
   end
-  local till = #turn.ids + jobs
+  local till, before = #turn.ids + jobs, turn.expired
   if #odd > 0 then
     engine(ARGV[5])
     E.takeSuspect(turn, odd)
@@ -64,8 +61,8 @@ local function claimFor(turn, queues, jobs, bottomUp)
   for _, queue in ipairs(open) do
     for rank = 0, 3 do takeFrom(turn, queue, rank, till - bottomUp) end
   end
-  -- Where that was not enough there is nothing left.
-  if bottomUp > 0 and #turn.ids >= till - bottomUp then
+  -- Where that was not enough there is nothing left, but for what an expiry has added.
+  if (bottomUp > 0 and #turn.ids >= till - bottomUp) or turn.expired > before then
     for _, queue in ipairs(open) do
       for rank = 3, 0, -1 do takeFrom(turn, queue, rank, till) end
     end

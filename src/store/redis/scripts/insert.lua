@@ -4,6 +4,9 @@ local answers, at = {}, 4
 for argument = 6, #ARGV, 6 do
   if call('HEXISTS', K .. 'kinds', ARGV[argument]) == 0 then return 'kinds' end
 end
+local ids = {}
+for argument = 4, #ARGV, 6 do ids[#ids + 1] = ARGV[argument] end
+E.loadAll(ids)
 for index, size in ipairs(cjson.decode(ARGV[3])) do
   local jobs = {}
   for job = 1, size do

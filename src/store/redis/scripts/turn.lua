@@ -52,9 +52,10 @@ local function settlePlain(id, claim, since, raw, ranMs, result)
   over[id] = true
 end
 
-local function settleCarefully(id, claim, said, payload, wanted)
+local function settleCarefully(id, claim, said, payload, wanted, raw, run)
   flushPlain()
   engine(spareId)
+  E.adopt(id, raw, run)
   local job = not over[id] and E.fenced(me, id, claim)
   if not job then return false end
   for _, each in ipairs(wanted or {}) do each.features = each.features or {} end
@@ -90,7 +91,7 @@ if total > 0 then
       stale[#stale + 1] = index - 1
     elseif runs[index] == claim and byte(said) == 115 and not wanted and not listened and not (E and E.jobs[id]) then
       settlePlain(id, claim, known.at, raws[index], tonumber(sub(said, 2)), payload)
-    elseif not settleCarefully(id, claim, said, payload, wanted) then
+    elseif not settleCarefully(id, claim, said, payload, wanted, raws[index], runs[index]) then
       stale[#stale + 1] = index - 1
     end
     argument = argument + 4

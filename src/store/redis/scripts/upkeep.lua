@@ -33,9 +33,22 @@ local function promote(limit)
 end
 
 local function expireOverdue(limit)
-  local members = call('ZRANGEBYSCORE', K .. 'expiries', '-inf', nowText, 'LIMIT', 0, limit)
-  for _, member in ipairs(members) do E.expire(E.load(sub(member, 16))) end
-  return #members
+  local done = 0
+  while done < limit do
+    local members, ids = call('ZRANGEBYSCORE', K .. 'expiries', '-inf', nowText, 'LIMIT', 0, limit - done), {}
+    if #members == 0 then break end
+    for index, member in ipairs(members) do ids[index] = sub(member, 16) end
+    E.loadAll(ids)
+    for _, id in ipairs(ids) do
+      local job = E.load(id)
+      -- The end of one may have ended another.
+      if E.isWaiting(job) and E.isOverdue(job) then
+        E.expire(job)
+        done = done + 1
+      end
+    end
+  end
+  return done
 end
 
 -- Marks the silent gone first, so that nothing they still send is accepted.
