@@ -26,6 +26,8 @@ export class Reports {
   readonly #failed: (error: unknown) => void
   #progress = new Map<Run, Progress>()
   #lines: { readonly run: Run; readonly line: LogLine }[] = []
+  /** Away, and perhaps behind the very transaction that ends its run. */
+  #sending: readonly Said[] = []
   #timer: Timer | undefined
   #flushedAt = -Infinity
   #flushing: Promise<void> | undefined
@@ -78,7 +80,7 @@ export class Reports {
         `The ${store.engine} store cannot end a job inside a transaction of yours. Return the result instead.`,
       )
     }
-    const said = this.#gathered().filter((each) => each.run === run)
+    const said = [...this.#sending, ...this.#gathered()].filter((each) => each.run === run)
 
     return store.settleWith(
       transaction,
@@ -120,7 +122,9 @@ export class Reports {
     this.#progress = new Map([...this.#progress].filter(([run]) => isHeldBack({ run })))
     const { jobsPerCall } = this.#store().limits
 
+    this.#sending = all
     for (let from = 0; from < all.length; from += jobsPerCall) await this.#send(all.slice(from, from + jobsPerCall))
+    this.#sending = []
   }
 
   async #send(said: readonly Said[]): Promise<void> {

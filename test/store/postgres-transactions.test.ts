@@ -149,7 +149,10 @@ test('job.succeed commits effects and outcome together, through each of them', {
 
   assert.deepEqual(results, ['pg', 'kysely', 'drizzle'])
   assert.deepEqual(await query(`select n from ${schema}.effect order by n`), [{ n: 1 }, { n: 2 }, { n: 3 }])
-  assert.deepEqual(ended.toSorted(), ['drizzle', 'kysely', 'pg'])
+  assert.deepEqual(
+    (ended as string[]).toSorted((a, b) => a.localeCompare(b)),
+    ['drizzle', 'kysely', 'pg'],
+  )
   assert.deepEqual([...new Set(said)], ['succeeded'])
   assert.deepEqual(
     (await jobs[0]!.log()).map(({ message }) => message),

@@ -1,6 +1,6 @@
 /** Jobs as the SQL functions take them. The flags are explained in migrations/0002_places.sql. */
 import type { Due, FollowUp, NewJob, UniqueKey } from '../store.ts'
-import type { Names } from './names.ts'
+import type { Numbered } from './names.ts'
 
 export const flag = {
   lane: 1,
@@ -58,7 +58,7 @@ export function* namedIn(jobs: Iterable<NewJob>): Iterable<{ readonly queue: str
 }
 
 /** What the database never looks into, as JSON text; null for nothing. */
-export function moreOf(job: NewJob, names: Names): string | null {
+export function moreOf(job: NewJob, names: Numbered): string | null {
   const { tags, metadata, version, redact, onSucceeded, onFailed } = job
   if (!tags && metadata === undefined && version === undefined && !redact && !onSucceeded && !onFailed) return null
 
@@ -72,13 +72,13 @@ export function moreOf(job: NewJob, names: Names): string | null {
   })
 }
 
-function followUpSpec(followUp: FollowUp, names: Names) {
+function followUpSpec(followUp: FollowUp, names: Numbered) {
   const { id: _id, input: _input, ...spec } = specOf({ ...followUp, id: '', input: '' }, names)
   return spec
 }
 
 /** A job as `insert_job` takes it. */
-export function specOf(job: NewJob, names: Names) {
+export function specOf(job: NewJob, names: Numbered): Record<string, unknown> {
   const { unique, lane, rate, after, due, expires } = job
   const more = moreOf(job, names)
 

@@ -25,6 +25,9 @@ class Numbers {
   }
 }
 
+/** The numbers of names, which are there by the time they are asked for. */
+export type Numbered = Pick<Names, 'queueNo' | 'taskNo'>
+
 export class Names {
   readonly #statements: Statements
   readonly #queues = new Numbers()

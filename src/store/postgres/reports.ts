@@ -2,7 +2,7 @@ import type { Report } from '../store.ts'
 import { numberIn } from './decode.ts'
 
 /** What a running job says of itself, as the SQL function takes it. */
-export function reportSpec(report: Report) {
+export function reportSpec(report: Report): object {
   const { claim, kind } = report
   const fence = { kind, id: claim.id, no: numberIn(claim), claim: claim.claim }
 

@@ -4,7 +4,7 @@ import { askWithin, literal } from './callers-transaction.ts'
 import type { Clock } from './clock.ts'
 import { namedIn, specOf } from './encode.ts'
 import { inSchema } from './migrate.ts'
-import type { Names } from './names.ts'
+import type { Names, Numbered } from './names.ts'
 import type { Statements } from './statements.ts'
 
 export interface CallersSettlement {
@@ -30,37 +30,75 @@ export class Transactions {
   }
 
   async insert(transaction: unknown, calls: readonly (readonly NewJob[])[]): Promise<InsertOutcome[][]> {
-    await this.#names.know(namedIn(calls.flat()))
-    const specs = calls.map((jobs) => jobs.map((job) => specOf(job, this.#names)))
-    const answer = await this.#ask(transaction, 'errand.insert_with', literal(JSON.stringify(specs)))
+    const names = await this.#numbersIn(transaction, calls.flat())
+    const specs = calls.map((jobs) => jobs.map((job) => specOf(job, names)))
+    const answer = await this.#call(transaction, 'errand.insert_with', literal(JSON.stringify(specs)))
 
     return JSON.parse(answer) as InsertOutcome[][]
   }
 
   async settle(transaction: unknown, { incarnation, settlement, reports }: CallersSettlement): Promise<SettledWith> {
     const { claim, outcome, ranMs, followUps = [] } = settlement
-    await this.#names.know(namedIn(followUps))
+    const names = await this.#numbersIn(transaction, followUps)
     const end = {
       id: claim.id,
       claim: claim.claim,
       ran: Math.round(ranMs),
       result: 'result' in outcome ? outcome.result : null,
-      follow: followUps.map((job) => specOf(job, this.#names)),
+      follow: followUps.map((job) => specOf(job, names)),
     }
     const said = JSON.stringify(reports.map(saidOf))
 
-    return (await this.#ask(
+    return (await this.#call(
       transaction,
       'errand.settle_with',
       `${literal(incarnation)}, ${literal(JSON.stringify(end))}, ${literal(said)}`,
     )) as SettledWith
   }
 
-  async #ask(transaction: unknown, called: string, values: string): Promise<string> {
+  async #call(transaction: unknown, called: string, values: string): Promise<string> {
     const now = this.#clock().now
-    const text = `select ${called}(${literal(await this.#markOfStore())}, ${now === null ? 'null' : Math.round(now)}, ${values})::text as answer`
+    const mark = literal(await this.#markOfStore())
 
-    return askWithin(transaction, inSchemaBefore(text, called, this.#schema), this.#where)
+    return this.#ask(
+      transaction,
+      called,
+      `select ${called}(${mark}, ${now === null ? 'null' : Math.round(now)}, ${values})::text as answer`,
+    )
+  }
+
+  /** Only the function's own name is of a schema: what the values say is the caller's. */
+  #ask(transaction: unknown, called: string, text: string): Promise<string> {
+    const meant = text.replace(called, () => inSchema(called, this.#schema))
+
+    return askWithin(transaction, meant, this.#where)
+  }
+
+  /**
+   * Names that are new here get their numbers in the transaction itself: it may have brought them already, in a trigger of
+   * its own, and another connection would wait for it. They are not remembered, since it may be rolled back.
+   */
+  async #numbersIn(transaction: unknown, jobs: readonly NewJob[]): Promise<Numbered> {
+    const known = this.#names
+    const named = [...namedIn(jobs)]
+    const queues = named.map(({ queue }) => queue).filter((queue) => known.queueNo(queue) === undefined)
+    const tasks = named.map(({ task }) => task).filter((task) => known.taskNo(task) === undefined)
+    if (queues.length + tasks.length === 0) return known
+
+    await this.#markOfStore()
+    const wanted = `${textArray(queues)}, ${textArray(tasks)}`
+    const text = `select json_agg(json_build_array(kind, name, no))::text as answer from errand.names(${wanted})`
+    const found = JSON.parse(await this.#ask(transaction, 'errand.names', text)) as [
+      kind: string,
+      name: string,
+      no: number,
+    ][]
+    const numbers = new Map(found.map(([kind, name, no]) => [kind + name, no]))
+
+    return {
+      queueNo: (name) => known.queueNo(name) ?? numbers.get(`q${name}`)!,
+      taskNo: (name) => known.taskNo(name) ?? numbers.get(`t${name}`)!,
+    }
   }
 
   /** Asked once; what failed is asked again. */
@@ -76,9 +114,7 @@ export class Transactions {
   }
 }
 
-/** Only the function's own name: what the values say is the caller's. */
-const inSchemaBefore = (text: string, called: string, schema: string) =>
-  text.replace(called, () => inSchema(called, schema))
+const textArray = (texts: readonly string[]) => `array[${[...new Set(texts)].map(literal).join(', ')}]::text[]`
 
 function saidOf(report: Report): object {
   if (report.kind === 'progress') return { kind: 'progress', progress: JSON.stringify(report.progress) }
