@@ -41,8 +41,8 @@ import { Worker } from './worker/worker.ts'
 
 export interface ErrandOptions {
   /**
-   * Where jobs are kept: `memory:`, `sqlite:` and the path of a file, `redis://` and a host, what `redisStore` gives, or a store
-   * of your own.
+   * Where jobs are kept: `memory:`, `sqlite:` and the path of a file, `redis://` and a host, `postgres://` with a
+   * host and a database, what `redisStore` or `postgresStore` gives, or a store of your own.
    * @default the environment's ERRAND_STORE, else 'sqlite:errand.db'
    */
   store?: string | StoreOpener | Store

@@ -45,8 +45,8 @@ export type { EventName, Events, JobStep, Listener } from './events/events.ts'
 // Keeping it: for authors of engines.
 export type * as StoreContract from './store/store.ts'
 export type { Store } from './store/store.ts'
-export { redisStore } from './store/open.ts'
-export type { RedisOptions, StoreOpener } from './store/open.ts'
+export { postgresStore, redisStore } from './store/open.ts'
+export type { PostgresOptions, RedisOptions, StoreOpener } from './store/open.ts'
 export { systemEnv } from './env.ts'
 export type { Env } from './env.ts'
 

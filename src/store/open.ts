@@ -1,10 +1,13 @@
 /** From a URL to an engine. The only file that knows them all; each is loaded when first asked for. */
 import type { Env } from '../env.ts'
 import { StoreOpenError } from '../errors.ts'
+import { resolveOptions as postgresOptions, type PostgresOptions } from './postgres/connection/options.ts'
+import { isPostgresUrl } from './postgres/connection/place.ts'
 import { resolveOptions, type RedisOptions } from './redis/connection/options.ts'
 import { placeName } from './redis/connection/place.ts'
 import type { Store } from './store.ts'
 
+export type { PostgresOptions } from './postgres/connection/options.ts'
 export type { RedisOptions } from './redis/connection/options.ts'
 
 /** A store with settings that a URL has no room for. It opens when it is first used. */
@@ -43,6 +46,23 @@ export function redisStore(options: RedisOptions): StoreOpener {
   }
 }
 
+/**
+ * A store on PostgreSQL, by URL or with a pool of your own: `new Errand({ store: postgresStore({ pool, schema: 'jobs' }) })`.
+ *
+ * @throws InvalidOptionError, UnknownOptionError, StoreOpenError for a URL that makes no sense
+ */
+export function postgresStore(options: PostgresOptions): StoreOpener {
+  const { from, where, schema } = postgresOptions(options)
+
+  return {
+    place: typeof from === 'string' ? `${where}?schema=${schema}` : 'postgres',
+    async open(env) {
+      const { PostgresStore } = await import('./postgres/postgres.ts')
+      return new PostgresStore({ ...options, env })
+    },
+  }
+}
+
 /** Where a store is, for people: its URL without a password, or the engine's name. */
 export function placeOf(store: string | StoreOpener | Store): string {
   if (typeof store === 'string') return store.replace(/\/\/.*@/, '//…@').replace(/(password=)[^&]*/i, '$1…')
@@ -51,7 +71,8 @@ export function placeOf(store: string | StoreOpener | Store): string {
 }
 
 /**
- * Opens a store, or the one that a URL names: `memory:`, `sqlite:` with a path, relative or absolute, or `redis://` and `rediss://` with a host.
+ * Opens a store, or the one that a URL names: `memory:`, `sqlite:` with a path, relative or absolute, `redis://` and
+ * `rediss://` with a host, or `postgres://` with a host and a database.
  *
  * @throws StoreOpenError when the URL names no engine, or this Node is too old.
  */
@@ -75,9 +96,10 @@ async function openUrl(url: string, env: Env): Promise<Store> {
     const { SqliteStore } = await import('./sqlite/sqlite.ts')
     return new SqliteStore({ path: place, env })
   }
+  if (isPostgresUrl(url)) return postgresStore({ url }).open(env)
   if (engine === 'redis:' || engine === 'rediss:') return redisStore({ url }).open(env)
   throw new StoreOpenError(
     `"${placeOf(url)}" names no store. Expected "memory:", "sqlite:" followed by the path of a file, such as ` +
-      `"sqlite:data/errand.db", or "redis://" followed by a host.`,
+      `"sqlite:data/errand.db", "redis://" followed by a host, or "postgres://" followed by a host and a database.`,
   )
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemEnv } from '../../src/env.ts'
-import { oldestNode, openStore, placeOf, redisStore, refusalOfNode } from '../../src/store/open.ts'
+import { oldestNode, openStore, placeOf, postgresStore, redisStore, refusalOfNode } from '../../src/store/open.ts'
 
 test('the oldest Node is the one that package.json asks for', () => {
   const { engines } = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8'))
@@ -30,9 +30,17 @@ test('a place is shown without the password in it', () => {
     'redis://a,b/?sentinel=main&sentinelPassword=…',
   )
   assert.equal(redisStore({ url: 'rediss://:secret@host?wait=1' }).place, 'rediss://host:6379')
+  assert.equal(
+    postgresStore({ url: 'postgres://me:secret@db:5433/app?schema=jobs' }).place,
+    'postgres://db:5433/app?schema=jobs',
+  )
 })
 
 test('a URL that names no store is refused, and so are options that no store has', async () => {
-  await assert.rejects(openStore('mysql://host', systemEnv()), /names no store.*"redis:\/\/" followed by a host/)
+  await assert.rejects(
+    openStore('mysql://host', systemEnv()),
+    /names no store.*"redis:\/\/" followed by a host, or "postgres:\/\/"/,
+  )
   assert.throws(() => redisStore({ url: 'redis://host', prefx: 'shop' } as object), /Did you mean "prefix"/)
+  assert.throws(() => postgresStore({ url: 'postgres://host/db', shema: 'shop' } as object), /Did you mean "schema"/)
 })
