@@ -1,20 +1,29 @@
 /**
  * Every program in examples/ runs, and prints what it says it prints: the comment at its
- * end, after a line `// prints:`, is its whole standard output.
+ * end, after a line `// prints:`, is its whole standard output. Those that speak of `DATABASE_URL` are given a
+ * PostgreSQL, and left out with a reason where none can be had.
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { describe, test } from 'node:test'
+import { after, describe, test } from 'node:test'
+import { findPostgres, startPostgres } from './servers.ts'
 
 const folder = join(import.meta.dirname, '..', 'examples')
 const examples = globSync(join(folder, '*.ts')).toSorted()
+const needsPostgres = (file: string) => readFileSync(file, 'utf8').includes('DATABASE_URL')
+
+const program = examples.some(needsPostgres) ? await findPostgres() : undefined
+const postgres = program === undefined ? undefined : await startPostgres(program, ['fsync=off'])
+after(() => postgres?.stop())
 
 describe('examples', { concurrency: 2 }, () => {
   for (const file of examples) {
-    test(`examples/${basename(file)} prints what it says`, async (t) => {
+    const skip = needsPostgres(file) && !postgres && 'no PostgreSQL server'
+
+    test(`examples/${basename(file)} prints what it says`, { skip }, async (t) => {
       const place = mkdtempSync(join(tmpdir(), 'errand-example-'))
       t.after(() => rmSync(place, { recursive: true, force: true }))
 
@@ -35,7 +44,8 @@ test('there are examples, each numbered and named', () => {
 
 function run(file: string, cwd: string): Promise<string> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('NODE_'))
-  const options = { cwd, env: Object.fromEntries(inherited), timeout: 30_000 }
+  const env = { ...Object.fromEntries(inherited), ...(postgres && { DATABASE_URL: postgres.url }) }
+  const options = { cwd, env, timeout: 30_000 }
 
   return new Promise((resolve, reject) => {
     execFile(process.execPath, ['--conditions=errand-source', file], options, (error, stdout, stderr) => {
