@@ -6,6 +6,7 @@ import type { RedisOptions } from '../../src/store/redis/connection/options.ts'
 import { startProxy, type Proxy } from '../proxy.ts'
 import { command, replicate, startSentinel, until } from '../redis-servers.ts'
 import { findRedis, startRedis, type RedisServer } from '../servers.ts'
+import { RedisApp, untilTaken } from './redis-app.ts'
 import { add, count } from './redis-scripts.ts'
 
 const redis = await findRedis()
@@ -88,6 +89,21 @@ describe('a connection to Redis with replicas', { skip: !redis && 'no Redis serv
     assert.equal(await command(replica.port, 'scard', 'jobs'), 0)
   })
 
+  test('jobs that were acknowledged with `wait` all run after a failover with the link cut', async (t) => {
+    const servers = await pair(t)
+    const app = new RedisApp(t, { url: `redis://127.0.0.1:${servers.front.port}`, wait: 1 })
+    await app.note.enqueueMany([1, 2, 3])
+
+    servers.link.blackHole()
+    await assert.rejects(app.note.enqueueMany([4, 5]), { outcome: 'unknown' })
+    await failOver(servers)
+    await app.errand.worker().start()
+    await app.ran(3)
+    await app.errand.close()
+
+    assert.deepEqual([...app.runs.keys()].toSorted(), [1, 2, 3])
+  })
+
   test('a replica is not taken for the server, and says so', async (t) => {
     const { replica } = await pair(t)
 
@@ -133,6 +149,28 @@ describe('a connection to Redis with replicas', { skip: !redis && 'no Redis serv
 
     assert.ok(next === 2 || next === 3)
     assert.equal(await said.promise, 'hello')
+  })
+
+  test('workers and callers go on by themselves after a failover by Sentinel', async (t) => {
+    const { primary, replica, link } = await pair(t)
+    await replicate(replica, primary.port)
+    link.refuse()
+    const sentinel = await startSentinel(redis!, primary, 'main')
+    t.after(() => sentinel.stop())
+    await until('the Sentinel knows the replica', async () => {
+      return ((await command(sentinel.port, 'sentinel', 'replicas', 'main')) as unknown[]).length === 1
+    })
+    const app = new RedisApp(t, { url: sentinel.url, waitForServer: '20s' })
+    await app.errand.worker().start()
+    await app.note.enqueue(1)
+    await app.ran(1)
+
+    await primary.down('SIGKILL')
+    await untilTaken(() => app.note.enqueueMany([2, 3]))
+    await app.ran(3)
+    await app.errand.close()
+
+    assert.ok(((await command(replica.port, 'role')) as string[])[0] === 'master')
   })
 })
 
