@@ -31,7 +31,7 @@ function throughput(sizes: Sizes): Figure[] {
     {
       ...shared,
       name: 'enqueue.many',
-      says: 'enqueueMany, 1,000 a call',
+      says: 'enqueueMany, 1,000 a call and three calls at once',
       ours: errandOn('redis', many(sizes.many)),
       beside: [beside('bullmq', many(sizes.many), atLeast(5)), ...pythons(many(sizes.slowEnqueue))],
     },

@@ -7,7 +7,6 @@ export const bullmqSide: Side = {
   settings: {
     redis: 'concurrency 150, three addBulk of 1,000 at once, no auto-pipelining, results kept',
   },
-  bulk: { jobs: 1000, inFlight: 3 },
 
   async open({ store, loaded }: ClientOptions): Promise<Client> {
     const connection = connect(store)
@@ -18,6 +17,7 @@ export const bullmqSide: Side = {
     await queue.waitUntilReady()
 
     return {
+      bulk: { jobs: 1000, inFlight: 3 },
       enqueue: (input) => queue.add('send', input, retry),
       enqueueMany: async (inputs, delayMs) => {
         const opts = delayMs === undefined ? retry : { ...retry, delay: delayMs }

@@ -18,9 +18,8 @@ const workerSettings = {
 export const graphileWorkerSide: Side = {
   settings: {
     postgres:
-      'localQueue 1,000, concurrentJobs 100, completeJobBatchDelay 0, addJobs in 1,000s, pool of 10, no results kept (latency: no local queue, concurrentJobs 4)',
+      'localQueue 1,000, concurrentJobs 100, completeJobBatchDelay 0, three addJobs of 1,000 at once, pool of 10, no results kept (latency: no local queue, concurrentJobs 4)',
   },
-  bulk: { jobs: 1000, inFlight: 1 },
 
   async open({ store, loaded, tunedFor = 'throughput' }: ClientOptions): Promise<Client> {
     const utils = await makeWorkerUtils({ connectionString: store, maxPoolSize: 10, logger: silent })
@@ -29,6 +28,7 @@ export const graphileWorkerSide: Side = {
     await utils.migrate()
 
     return {
+      bulk: { jobs: 1000, inFlight: 3 },
       enqueue: (input) => utils.addJob('send', input, retry),
       enqueueMany: async (inputs, delayMs) => {
         const runAt = delayMs === undefined ? {} : { runAt: new Date(Date.now() + delayMs) }

@@ -14,9 +14,8 @@ const workerSettings = {
 export const pgBossSide: Side = {
   settings: {
     postgres:
-      'batchSize 1,000, localConcurrency 2, burstWhenBatchFull, insert in 5,000s, pool of 10, rows kept without results of single jobs (latency: NOTIFY, batchSize 1)',
+      'batchSize 1,000, localConcurrency 2, burstWhenBatchFull, three insert of 5,000 at once, pool of 10, rows kept without results of single jobs (latency: NOTIFY, batchSize 1)',
   },
-  bulk: { jobs: 5000, inFlight: 1 },
 
   async open({ store, tunedFor = 'throughput' }: ClientOptions): Promise<Client> {
     const notify = tunedFor === 'latency'
@@ -27,6 +26,7 @@ export const pgBossSide: Side = {
     await boss.createQueue(queue, { notify })
 
     return {
+      bulk: { jobs: 5000, inFlight: 3 },
       enqueue: (input) => boss.send(queue, input),
       enqueueMany: async (inputs, delayMs) => {
         const later = delayMs === undefined ? {} : { startAfter: Math.ceil(delayMs / 1000) }

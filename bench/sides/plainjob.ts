@@ -17,13 +17,13 @@ export const plainjobSide: Side = {
   settings: {
     sqlite: 'better-sqlite3, WAL, synchronous=NORMAL (its own), poll 1 ms, addMany in 1,000s, no results kept',
   },
-  bulk: { jobs: 1000, inFlight: 1 },
 
   async open({ store, loaded }: ClientOptions): Promise<Client> {
     const database = new Database(path.join(store, 'plainjob.db'))
     const queue = defineQueue({ connection: better(database), logger: silent })
 
     return {
+      bulk: { jobs: 1000, inFlight: 1 },
       enqueue: (input) => queue.add('send', input),
       enqueueMany: async (inputs, delayMs) => {
         queue.addMany('send', inputs as Input[], delayMs === undefined ? {} : { delay: delayMs })

@@ -21,6 +21,8 @@ export interface Client {
   enqueue(input: Input): unknown
   /** Adds jobs by one call. */
   enqueueMany(inputs: readonly Input[], delayMs?: number): Promise<void>
+  /** How large calls of `enqueueMany` are, and how many at once, at their best. */
+  readonly bulk: { readonly jobs: number; readonly inFlight: number }
   worker(handler: Handler): Worker
   /** How many jobs the store knows as succeeded. May be a moment old. */
   succeeded(): Promise<number>
@@ -36,8 +38,6 @@ export interface Worker {
 export interface Side {
   /** By the engine it runs on. */
   readonly settings: Partial<Record<EngineName, string>>
-  /** How large calls of `enqueueMany` are, and how many at once, at their best. */
-  readonly bulk: { readonly jobs: number; readonly inFlight: number }
   readonly open: (options: ClientOptions) => Promise<Client>
 }
 

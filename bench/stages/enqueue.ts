@@ -7,14 +7,13 @@ const width = 1000
 
 /** Jobs a second of `enqueueMany`, in calls as large and as many at once as the side is best at. */
 export async function enqueueMany({ side, store, jobs, loaded }: Assignment): Promise<number> {
-  const { open, bulk } = await loadSide(side)
-  const client = await open({ store, loaded })
-  const calls = slices(inputs(jobs, loaded), bulk.jobs).values()
+  const client = await (await loadSide(side)).open({ store, loaded })
+  const calls = slices(inputs(jobs, loaded), client.bulk.jobs).values()
   const one = async () => {
     for (const call of calls) await client.enqueueMany(call)
   }
 
-  return rate(client, jobs, () => Promise.all(Array.from({ length: bulk.inFlight }, one)))
+  return rate(client, jobs, () => Promise.all(Array.from({ length: client.bulk.inFlight }, one)))
 }
 
 /** Jobs a second of single calls, 1,000 of them at once, wave after wave. */
