@@ -1,8 +1,13 @@
+import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { after, describe, test } from 'node:test'
 import { MemoryStore } from '../../src/store/memory/memory.ts'
-import { agreement } from '../../src/testing/agreement/agreement.ts'
+import { agreement, disagreement } from '../../src/testing/agreement/agreement.ts'
+import { generateScript } from '../../src/testing/agreement/generate.ts'
 import type { Script } from '../../src/testing/agreement/script.ts'
+import type { StoreHarness } from '../../src/testing/conformance/harness.ts'
+import { ManualEnv } from '../../src/testing/manual-env.ts'
 import { findRedis } from '../servers.ts'
 import { redisHarness } from './redis-harness.ts'
 
@@ -13,10 +18,27 @@ const regressions = Object.fromEntries(
     JSON.parse(readFileSync(join(kept, file), 'utf8')) as Script,
   ]),
 )
+const memory: StoreHarness = { name: 'memory', open: async (env) => new MemoryStore({ env }) }
 const program = await findRedis()
 
 if (program !== undefined) {
-  agreement({ name: 'memory', open: async (env) => new MemoryStore({ env }) }, await redisHarness(program), {
-    regressions,
+  agreement(memory, await redisHarness(program), { regressions })
+  await unheard(program)
+}
+
+/** While nobody listens to events, plain jobs go a shorter way. */
+async function unheard(program: string) {
+  const redis = await redisHarness(program)
+
+  describe('memory and redis agree while nobody listens', () => {
+    after(() => redis.cleanup?.())
+    for (let seed = 1; seed <= 20; seed++) {
+      test(`on random script ${seed}`, async () => {
+        const env = new ManualEnv({ seed })
+        const script = generateScript(() => env.random(), 250).filter((command) => command.do !== 'events')
+
+        assert.equal(await disagreement(memory, redis, script), undefined)
+      })
+    }
   })
 }

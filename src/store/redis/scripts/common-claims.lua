@@ -1,5 +1,5 @@
 -- Claiming from lines that have more to them than plain arrivals.
-local mostDropped, mostExpired = 1000, 200
+local mostDropped = 1000
 
 -- Takes a job that has more to it than a plain one. True if it was claimed.
 function E.takeCareful(job, turn)
@@ -84,8 +84,8 @@ end
 function E.takeMerged(turn, queue, rank, till)
   local spot = rank .. ':' .. queue
   local line, tomb = K .. 'line:' .. spot, K .. 'tomb:' .. spot
-  while #turn.ids < till and turn.expired < mostExpired do
-    local number, before = till - #turn.ids, turn.expired
+  while #turn.ids < till and roomLeft(turn, till) > 0 do
+    local number, before = roomLeft(turn, till), turn.expired
     local heads, tokens, gone, last, listed = {}, {}, {}, 0, {}
     local found, span = headOf(line, tomb, number)
     turn.dropped = turn.dropped or span >= mostDropped

@@ -1,4 +1,12 @@
 -- Claiming: which ready jobs a worker gets. A line of plain arrivals is taken from its head as it is.
+-- Jobs that are not plain cost some ten times as much: one turn claims no more than so many of them.
+local mostCareful, firstLook = 60, 50
+local function roomLeft(turn, till)
+  local room = till - #turn.ids
+  if turn.careful == 0 then return room end
+  return math.min(room, mostCareful - turn.careful)
+end
+
 local function take(turn, ids, raws, queue)
   local plain, at = 0, #turn.ids
   for index = 1, #ids do
@@ -7,6 +15,7 @@ local function take(turn, ids, raws, queue)
       at, plain = at + 1, plain + 1
       turn.ids[at], turn.found[at] = id, raw
     else
+      turn.careful = turn.careful + 1
       engine(ARGV[5])
       E.adopt(id, raw)
       local job = E.load(id)
@@ -24,8 +33,10 @@ end
 
 local function takeLine(turn, queue, rank, till)
   local line = K .. 'line:' .. rank .. ':' .. queue
-  while #turn.ids < till and turn.expired < 200 do
-    local ids = call('LPOP', line, till - #turn.ids)
+  local look = firstLook
+  while #turn.ids < till and roomLeft(turn, till) > 0 do
+    local ids = call('LPOP', line, math.min(look, roomLeft(turn, till)))
+    look = till
     if not ids or #ids == 0 then return end
     take(turn, ids, readAll(K .. 'jobs', ids), queue)
   end
@@ -34,7 +45,7 @@ end
 local function isOdd(turn, queue) return turn.queues[queue][2] or (E and E.madeOdd[queue]) end
 
 local function takeFrom(turn, queue, rank, till)
-  if #turn.ids >= till then return end
+  if #turn.ids >= till or roomLeft(turn, till) <= 0 then return end
   if not isOdd(turn, queue) then return takeLine(turn, queue, rank, till) end
   engine(ARGV[5])
   E.takeMerged(turn, queue, rank, till)
@@ -68,5 +79,5 @@ local function claimFor(turn, queues, jobs, bottomUp)
     end
   end
   for _, queue in ipairs(odd) do E.clearOdd(queue) end
-  return #turn.ids >= till or turn.dropped == true
+  return #turn.ids >= till or turn.careful >= mostCareful or turn.dropped == true
 end

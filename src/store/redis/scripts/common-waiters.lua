@@ -2,7 +2,7 @@
 -- Edges and lists of waiters are named by the job's own number: ids may be used again.
 --   edges:<waiter>     index -> open(0/1), otherwise(c/r), member's number(15), member's id
 --   waiters:<member>   list of: waiter's number(15), index(6), waiter's id
-local atOnce = 500
+local atOnce = 200
 
 local function edgesOf(job)
   if not job.f.w then return {} end
@@ -17,13 +17,13 @@ local function edgesOf(job)
   return values
 end
 
-local function write(job, edge)
-  call('HSET', K .. 'edges:' .. job.seq, edge.index, (edge.open and '1' or '0') .. edge.otherwise .. edge.seq .. edge.id)
-end
+local function edgeText(edge) return (edge.open and '1' or '0') .. edge.otherwise .. edge.seq .. edge.id end
+local function write(job, edge) call('HSET', K .. 'edges:' .. job.seq, edge.index, edgeText(edge)) end
 
-local function addEdge(job, member, otherwise)
+local function addEdge(job, member, otherwise, writes)
   local edge = { index = job.f.w or 0, open = not E.isFinal(member), otherwise = otherwise, seq = member.seq, id = member.id }
-  write(job, edge)
+  writes[#writes + 1] = edge.index
+  writes[#writes + 1] = edgeText(edge)
   job.f.w = edge.index + 1
   call('RPUSH', K .. 'waiters:' .. member.seq, job.seq .. format('%06d', edge.index) .. job.id)
   if not member.f.wt then
@@ -46,29 +46,30 @@ end
 
 -- Makes a new job wait. Returns the first member that cancels it at once, if one does.
 function E.waitFor(job, on, otherwise)
-  local seen, cancelledBy = {}, nil
+  local seen, writes, cancelledBy = {}, {}, nil
   E.loadAll(on)
   for _, id in ipairs(on) do
     if not seen[id] then
       seen[id] = true
       local member = E.load(id)
-      addEdge(job, member, otherwise)
+      addEdge(job, member, otherwise, writes)
       if otherwise == 'c' and E.isFinal(member) and member.state ~= 's' then cancelledBy = cancelledBy or id end
     end
   end
+  setAll(K .. 'edges:' .. job.seq, writes)
   return cancelledBy
 end
 
 -- Makes a running job wait for jobs it has started, whatever becomes of them. Unknown ones are ignored.
 function E.waitMore(job, on)
-  local known = {}
+  local known, writes = {}, {}
   for _, edge in ipairs(edgesOf(job)) do known[edge.id .. edge.seq] = edge end
   E.loadAll(on)
   for _, id in ipairs(on) do
     local member = E.load(id)
     local edge = member and known[id .. member.seq]
     if member and member ~= job and not edge then
-      addEdge(job, member, 'r')
+      addEdge(job, member, 'r', writes)
       known[id .. member.seq] = { open = true }
     elseif edge and not edge.open and not E.isFinal(member) then
       edge.open, edge.otherwise = true, 'r'
@@ -76,6 +77,7 @@ function E.waitMore(job, on)
       job.f.pn = (job.f.pn or 0) + 1
     end
   end
+  setAll(K .. 'edges:' .. job.seq, writes)
 end
 
 -- Lets a blocked job with nothing left to wait for go on: to its time, its lane or its line.

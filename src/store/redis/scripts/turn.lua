@@ -131,7 +131,7 @@ end
 
 -- `ids` of all that is claimed, and `found`: the record of a plain job, else the job.
 local meta = call('HMGET', K .. 'meta', 'c', 'n')
-local turn = { life = me, claim = text(tonumber(meta[1] or '0') + 1), ids = {}, found = {}, queues = {}, expired = 0 }
+local turn = { life = me, claim = text(tonumber(meta[1] or '0') + 1), ids = {}, found = {}, queues = {}, expired = 0, careful = 0 }
 local more = false
 if E then E.flushJobs() end
 for _, room in ipairs(cjson.decode(ARGV[6])) do

@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict'
+import { after, describe, test, type TestContext } from 'node:test'
+import { StoreFullError, UnknownOutcomeError } from '../../src/errors.ts'
+import { openConnection } from '../../src/store/redis/connection/open-connection.ts'
+import { RedisStore } from '../../src/store/redis/redis.ts'
+import { aJob, aSettlement, aTurn, aWorker, jobs, succeeded } from '../../src/testing/conformance/builders.ts'
+import { findRedis, startRedis } from '../servers.ts'
+
+const program = await findRedis()
+
+if (program !== undefined) await steps(program)
+
+async function steps(program: string) {
+  const server = await startRedis(program)
+  after(() => server.stop())
+  let stores = 0
+
+  async function opened(t: TestContext, prefix = `steps-${++stores}`) {
+    const connection = await openConnection({ url: server.url, prefix })
+    const store = new RedisStore(connection)
+    t.after(() => store.close())
+
+    /** How often the server ran a script meanwhile. */
+    async function callsOf(what: () => Promise<unknown>): Promise<number> {
+      await connection.command('config', 'resetstat')
+      await what()
+      const stats = String(await connection.command('info', 'commandstats'))
+      return Number(/evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+    }
+    const keys = async () => (await connection.command('keys', `*${prefix}*`)) as string[]
+    return { connection, store, prefix, callsOf, keys }
+  }
+
+  /** A turn that settles and claims. */
+  const working = (incarnation: string, claimed: readonly { id: string; claim: number }[] = []) =>
+    aTurn({
+      incarnation,
+      settled: claimed.map((claim) => aSettlement(claim, succeeded)),
+      room: [{ queues: ['default'], jobs: 200, bottomUp: 12 }],
+    })
+
+  async function claim(store: RedisStore, incarnation: string) {
+    const answer = await store.turn(working(incarnation))
+    assert.ok(!answer.gone)
+    return answer.claimed
+  }
+
+  describe('steps on redis', () => {
+    test('an insert and a turn are one call of the server each', async (t) => {
+      const { store, callsOf } = await opened(t)
+      const worker = await store.join(aWorker())
+      await store.insert([[aJob()]])
+      const claimed = await claim(store, worker)
+
+      assert.equal(await callsOf(() => store.insert([jobs(Array.from({ length: 200 }, (_, n) => `j${n}`))])), 1)
+      assert.equal(await callsOf(() => store.turn(working(worker, claimed))), 1)
+    })
+
+    test('a thousand jobs enqueued one by one at once leave together', async (t) => {
+      const { store, callsOf } = await opened(t)
+      await store.insert([[aJob()]])
+
+      const calls = await callsOf(() => Promise.all(Array.from({ length: 1_000 }, () => store.insert([[aJob()]]))))
+
+      assert.ok(calls <= 6, `${calls} calls`)
+      const [counts] = await store.counts()
+      assert.equal(counts?.states.ready, 1_001)
+    })
+
+    test('each of those who enqueue at once is answered for itself', async (t) => {
+      const { store } = await opened(t)
+      await store.insert([[aJob({ id: 'a' })]])
+
+      const answers = await Promise.all([
+        store.insert([[aJob({ id: 'a' })]]),
+        store.insert([[aJob({ id: 'b' })]]),
+        store.insert([[aJob({ id: 'c' }), aJob({ id: 'a', input: '"other"' })]]),
+        store.insert([[aJob({ id: 'd', unique: { key: 'k', scope: 'active', onConflict: 'keep' } })]]),
+        store.insert([[aJob({ id: 'e', unique: { key: 'k', scope: 'active', onConflict: 'keep' } })]]),
+      ])
+
+      assert.deepEqual(
+        answers.map(([call]) => call!.map(({ kind }) => kind)),
+        [['exists'], ['inserted'], ['refused', 'refused'], ['inserted'], ['kept']],
+      )
+    })
+
+    test('every key of a store stands under its hash tag', async (t) => {
+      const { store, keys, prefix } = await opened(t)
+      const worker = await store.join(aWorker())
+      await store.insert([
+        jobs(['a', 'b']),
+        [
+          aJob({ id: 'c', lane: { name: 'l', slots: 1 }, rate: { name: 'r', tokens: 1, perMs: 1_000 } }),
+          aJob({ id: 'd', due: { inMs: 60_000 }, expires: { inMs: 90_000 }, after: { on: ['a'], otherwise: 'run' } }),
+        ],
+      ])
+      await store.turn(working(worker, await claim(store, worker)))
+      await store.upkeep()
+
+      const strays = (await keys()).filter((key) => !key.startsWith(`{${prefix}}:`))
+      assert.deepEqual(strays, [])
+    })
+
+    test('a plain job takes little room while it waits', async (t) => {
+      const { store, connection } = await opened(t)
+      const memory = async () =>
+        Number(/used_memory:(\d+)/.exec(String(await connection.command('info', 'memory')))![1])
+      const input = JSON.stringify({ to: 'somebody.4711@example.com', subject: 'Your order has been shipped' })
+      const before = await memory()
+
+      const id = (n: number) => `019a0000-0000-7000-8000-${String(n).padStart(12, '0')}`
+      for (let n = 0; n < 20_000; n += 200) {
+        await store.insert([Array.from({ length: 200 }, (_, m) => aJob({ id: id(n + m), input }))])
+      }
+
+      const each = ((await memory()) - before) / 20_000
+      assert.ok(each < 340, `${Math.round(each)} bytes`)
+    })
+
+    test('a server that was emptied is taken for a new one', async (t) => {
+      const { store, connection, keys } = await opened(t)
+      await store.insert([[aJob()]])
+      for (const key of await keys()) await connection.command('del', key)
+
+      await store.insert([[aJob({ id: 'plain' })], [aJob({ id: 'other', once: true })]])
+
+      const [plain, other] = await store.get(['plain', 'other'])
+      assert.deepEqual(
+        [plain, other].map((job) => typeof job === 'object' && job.queue),
+        ['default', 'default'],
+      )
+    })
+
+    test('a turn that a resync has overtaken acts no more', async (t) => {
+      const { store, prefix } = await opened(t)
+      const worker = await store.join(aWorker())
+      await store.insert([[aJob({ id: 'a' })]])
+      const other = await opened(t, prefix)
+      await other.store.resync(worker)
+
+      // Sent before the resync, as far as the store can tell.
+      await assert.rejects(store.turn(working(worker)), UnknownOutcomeError)
+
+      const [job] = await store.get(['a'])
+      assert.equal(typeof job === 'object' && job.state, 'ready')
+    })
+
+    test('nothing is published while nobody listens', async (t) => {
+      const { store, connection } = await opened(t)
+      const heard: string[] = []
+      await connection.subscribe([`{${connection.prefix}}:events`], (_, message) => heard.push(message))
+
+      await store.insert([[aJob()]])
+      await store.cancel(['nobody'])
+      await connection.quiet()
+
+      assert.deepEqual(heard, [])
+    })
+
+    test('cancelled jobs in a line are passed over, however many', async (t) => {
+      const { store } = await opened(t)
+      const worker = await store.join(aWorker())
+      const ids = Array.from({ length: 1_500 }, (_, n) => `j${n}`)
+      for (let n = 0; n < ids.length; n += 100) await store.insert([jobs(ids.slice(n, n + 100))])
+      for (let n = 0; n < ids.length - 1; n += 100) {
+        await store.cancel(ids.slice(n, n + 100).filter((id) => id !== ids.at(-1)))
+      }
+
+      const claimed: string[] = []
+      for (let more = true; more;) {
+        const answer = await store.turn(working(worker))
+        assert.ok(!answer.gone)
+        claimed.push(...answer.claimed.map(({ id }) => id))
+        more = answer.more
+      }
+
+      assert.deepEqual(claimed, [ids.at(-1)])
+    })
+
+    test('a job retried after it was cancelled in its line is claimed once, at its new place', async (t) => {
+      const { store } = await opened(t)
+      const worker = await store.join(aWorker())
+      await store.insert([jobs(['a', 'b'])])
+      await store.cancel(['a'])
+      await store.retry(['a'])
+
+      const claimed = await claim(store, worker)
+
+      assert.deepEqual(
+        claimed.map(({ id }) => id),
+        ['b', 'a'],
+      )
+    })
+
+    test('texts with any characters come back as they were', async (t) => {
+      const { store } = await opened(t)
+      const worker = await store.join(aWorker())
+      const input = '"one\ntwo\x10\x100 ünï 🚀 \u2028"'
+      const result = 'a\nb\x101'
+      await store.insert([[aJob({ id: 'a\nb', task: 'tä"sk\n', queue: 'default', input, tags: ['x\ny'] })]])
+
+      const [job] = await claim(store, worker)
+      await store.turn(
+        aTurn({ incarnation: worker, settled: [aSettlement(job!, { kind: 'succeeded', result })], room: [] }),
+      )
+
+      assert.deepEqual([job!.id, job!.task, job!.input], ['a\nb', 'tä"sk\n', input])
+      const [ended] = await store.get(['a\nb'])
+      assert.ok(typeof ended === 'object')
+      assert.deepEqual([ended.input, ended.result, ended.tags], [input, result, ['x\ny']])
+    })
+  })
+
+  describe('redis with its memory full', () => {
+    test('enqueueing is refused whole, and running jobs can still end', async (t) => {
+      const full = await startRedis(program)
+      t.after(() => full.stop())
+      const connection = await openConnection({ url: full.url })
+      const store = new RedisStore(connection)
+      t.after(() => store.close())
+      const worker = await store.join(aWorker())
+      await store.insert([jobs(['a', 'b'])])
+      const claimed = await claim(store, worker)
+      await connection.command('config', 'set', 'maxmemory', '1')
+
+      await assert.rejects(store.insert([jobs(['c', 'd'])]), StoreFullError)
+      await assert.rejects(store.insert([[aJob({ id: 'e', once: true })]]), StoreFullError)
+      const answer = await store.turn(working(worker, claimed))
+      await store.upkeep()
+
+      assert.deepEqual(answer.gone || answer.stale, [])
+      const states = (await store.get(['a', 'b', 'c', 'e'])).map((job) => typeof job === 'object' && job.state)
+      assert.deepEqual(states, ['succeeded', 'succeeded', false, false])
+    })
+  })
+}
