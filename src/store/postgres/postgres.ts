@@ -394,12 +394,18 @@ export class PostgresStore implements Store {
 
   /** Resolves once notifications arrive. */
   #hear(): Promise<void> {
-    this.#heard ??= this.#connected().then(async (connection) => {
-      connection.onReconnect(() => this.#news.missed())
-      await connection.listen(inSchema('errand.news', this.#schema), (payload) => this.#news.hear(payload))
-      this.#news.listening = connection.listens
+    this.#heard ??= this.#listen().catch((error: unknown) => {
+      this.#heard = undefined
+      throw error
     })
     return this.#heard
+  }
+
+  async #listen(): Promise<void> {
+    const connection = await this.#connected()
+    await connection.listen(inSchema('errand.news', this.#schema), (payload) => this.#news.hear(payload))
+    connection.onReconnect(() => this.#news.missed())
+    this.#news.listening = connection.listens
   }
 
   async #numberOf(incarnation: contract.IncarnationId): Promise<number | undefined> {

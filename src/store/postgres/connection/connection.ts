@@ -27,7 +27,7 @@ export interface Connection {
   readonly query: Query
   /** Several statements in one transaction on one connection, without any time limit: for migrations. */
   transaction<T>(body: (query: Query) => Promise<T>): Promise<T>
-  /** Calls back with the payload of every notification on the channel, from when this resolves. */
+  /** Calls back with the payload of every notification on the channel, from when this resolves; never, if it rejects. */
   listen(channel: string, heard: (payload: string) => void): Promise<void>
   /** Calls back when listening goes on after it was broken: what was told meanwhile is lost. */
   onReconnect(callback: () => void): void

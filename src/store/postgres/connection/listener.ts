@@ -35,14 +35,22 @@ export class Listener {
     this.#make = make
   }
 
-  /** @throws StoreAwayError, StoreBusyError, StoreRefusedError, StoreClosedError; it is listened all the same when the server is back */
+  /** @throws StoreAwayError, StoreBusyError, StoreRefusedError, StoreClosedError, and then nothing will be heard */
   async listen(channel: string, heard: (payload: string) => void): Promise<void> {
     if (this.#closed) throw new StoreClosedError()
-    const all = this.#channels.get(channel)
-    if (all) return void all.push(heard)
-    this.#channels.set(channel, [heard])
-    if (this.#current) await this.#ask(this.#current, listenTo(channel))
-    else await this.#firstConnection()
+    const all = this.#channels.get(channel) ?? []
+    this.#channels.set(channel, [...all, heard])
+    try {
+      // One that breaks now listens to all channels again when it is back.
+      if (this.#current) await this.#ask(this.#current, listenTo(channel)).catch(this.#end)
+      else await this.#firstConnection()
+    } catch (error) {
+      this.#channels.set(
+        channel,
+        this.#channels.get(channel)!.filter((each) => each !== heard),
+      )
+      throw error
+    }
   }
 
   onReconnect(callback: () => void): void {
