@@ -101,7 +101,7 @@ describe('a connection to Redis with replicas', { skip: !redis && 'no Redis serv
     await app.ran(3)
     await app.errand.close()
 
-    assert.deepEqual([...app.runs.keys()].toSorted(), [1, 2, 3])
+    assert.deepEqual(new Set(app.runs.keys()), new Set([1, 2, 3]))
   })
 
   test('a replica is not taken for the server, and says so', async (t) => {

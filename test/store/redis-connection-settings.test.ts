@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
+import { Redis } from 'ioredis'
 import { openConnection } from '../../src/store/redis/connection/open-connection.ts'
 import { resolveOptions } from '../../src/store/redis/connection/options.ts'
 import { placeName, readUrl } from '../../src/store/redis/connection/place.ts'
@@ -7,9 +12,16 @@ import { refusalOf } from '../../src/store/redis/connection/refusals.ts'
 import { readFacts } from '../../src/store/redis/connection/server.ts'
 import { durabilityOf, inspections, refuseUnsafe } from '../../src/store/redis/connection/verdicts.ts'
 import { command } from '../redis-servers.ts'
-import { findRedis, startRedis } from '../servers.ts'
+import { findProgram, findRedis, freePort, startRedis } from '../servers.ts'
 
 const redis = await findRedis()
+const openssl = await findProgram({
+  what: 'OpenSSL',
+  variable: 'OPENSSL',
+  names: ['openssl'],
+  debianPackage: 'openssl',
+})
+const tls = { skip: !openssl && 'no OpenSSL to make a certificate' }
 
 describe('the URL of a Redis store', () => {
   const placeOf = (url: string) => readUrl(url, ['prefix']).place
@@ -206,5 +218,32 @@ describe('a Redis server', { skip: !redis && 'no Redis server' }, () => {
     await connection.close()
 
     assert.match(durability!.detail, /does not tell how often it is forced to disk.*the last second/)
+  })
+
+  test('is spoken to in secret with `rediss:`, and not if its certificate is a stranger', tls, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'errand-tls-'))
+    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+    execFileSync(
+      openssl!,
+      ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', certificate, ...subject],
+      {
+        stdio: 'ignore',
+      },
+    )
+    const port = await freePort()
+    const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate]
+    await started(t, ['--tls-port', String(port), ...files, '--tls-auth-clients', 'no'])
+    const tlsOptions = { ca: readFileSync(certificate) }
+    const client = new Redis({ host: 'localhost', port, tls: tlsOptions, lazyConnect: true })
+
+    const stranger = openConnection({ url: `rediss://localhost:${port}`, waitForServer: 300 })
+    await assert.rejects(stranger, /Cannot reach the store at rediss:\/\/localhost:\d+.*self-signed certificate/)
+    const connection = await openConnection({ client })
+    const answer = await connection.command('ping')
+    await connection.close()
+
+    rmSync(folder, { recursive: true })
+    assert.deepEqual([answer, connection.where], ['PONG', `rediss://localhost:${port}`])
   })
 })

@@ -49,12 +49,12 @@ export class Dialer {
 
   constructor(options: DialOptions) {
     this.#options = options
-    const ask: Ask = async (host, own, command, args) => {
+    const ask: Ask = async (host, own, ...questions) => {
       const session = await this.#connect(host, own, 'errand:asking')
       try {
-        return await session.send(command, args, options.connectMs)
+        return await Promise.all(questions.map(([command, ...args]) => session.send(command, args, options.connectMs)))
       } finally {
-        session.end(new Error('the answer is there'))
+        session.end(new Error('the answers are there'))
       }
     }
     this.#locate = locator(options.target, ask, options.key)

@@ -3,13 +3,10 @@ import type { Host } from './place.ts'
 import type { Argument } from './peer.ts'
 import type { Target } from './target.ts'
 
-/** Connects to a host, asks one thing, and is gone. */
-export type Ask = (
-  host: Host,
-  settings: Target['server'],
-  command: string,
-  args: readonly Argument[],
-) => Promise<unknown>
+/** Connects to a host, asks these things at once, and is gone. */
+export type Ask = (host: Host, settings: Target['server'], ...questions: readonly Question[]) => Promise<unknown[]>
+
+export type Question = readonly [command: string, ...args: Argument[]]
 
 /** @throws why nobody could tell */
 export type Locate = () => Promise<Host>
@@ -36,7 +33,9 @@ function fromSentinels({ place, sentinel }: Target, ask: Ask): Promise<Host> {
   const name = place.sentinelName!
 
   return first(place.hosts, async (host) => {
-    const answer = (await ask(host, sentinel, 'sentinel', ['get-master-addr-by-name', name])) as [string, string] | null
+    const [answer] = (await ask(host, sentinel, ['sentinel', 'get-master-addr-by-name', name])) as [
+      [string, string] | null,
+    ]
     if (!answer) throw new Error(`the Sentinel at ${nameOf(host)} knows no master "${name}"`)
 
     return { host: answer[0], port: Number(answer[1]) }
@@ -48,10 +47,8 @@ type Slots = readonly (readonly [number, number, readonly [string | null, number
 
 function fromCluster(hosts: readonly Host[], { server, reached }: Target, ask: Ask, key: string) {
   return first(hosts, async (host) => {
-    const [slot, slots] = (await Promise.all([
-      ask(host, server, 'cluster', ['keyslot', key]),
-      ask(host, server, 'cluster', ['slots']),
-    ])) as [number, Slots]
+    const answers = await ask(host, server, ['cluster', 'keyslot', key], ['cluster', 'slots'])
+    const [slot, slots] = answers as [number, Slots]
     const range = slots.find(([from, to]) => from <= slot && slot <= to)
     if (!range) throw new Error(`the cluster has no node for slot ${slot}`)
     // A node that does not know its own address leaves it out.
