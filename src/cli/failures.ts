@@ -39,6 +39,7 @@ const byCode: Readonly<Record<string, number>> = {
   UNKNOWN_OPTION: exitCodes.usage,
   NOT_STORABLE: exitCodes.usage,
   PAYLOAD_TOO_LARGE: exitCodes.usage,
+  MOVE_REFUSED: exitCodes.usage,
   STORE_OPEN: exitCodes.store,
   STORE_UNSAFE: exitCodes.store,
   STORE_TOO_NEW: exitCodes.store,

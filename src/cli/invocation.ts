@@ -71,7 +71,7 @@ export class Invocation {
 const ownApp = (errand: Errand<any>): LoadedApp => ({ errand, files: process.argv[1] ? [process.argv[1]] : [] })
 
 /** Looking must not make a store: an empty answer from a mistyped path would be believed. */
-function refuseMissingFile(url: string): void {
+export function refuseMissingFile(url: string): void {
   const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined
   if (path === undefined || path === '' || existsSync(path)) return
 

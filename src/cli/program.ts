@@ -8,6 +8,7 @@ import { Command, CommanderError, Option } from 'commander'
 import type { Errand } from '../errand.ts'
 import { addHelp } from './program-help.ts'
 import { addJobs } from './program-jobs.ts'
+import { addMove } from './program-move.ts'
 import { addQueues } from './program-queues.ts'
 import { addSchedules } from './program-schedules.ts'
 import { addWorking } from './program-working.ts'
@@ -93,6 +94,7 @@ export function makeProgram(act: Act, selfRun: boolean): Command {
   addCall(program, act)
   addJobs(program, act)
   addQueues(program, act)
+  addMove(program, act)
   addSchedules(program, act)
   addHelp(program)
 

@@ -20,6 +20,7 @@ import type { JobError, JobState, LogLine, Progress } from '../job.ts'
 import type { AttemptRecord, NewJob, ScheduleRecord } from './store.ts'
 
 export interface MovingStore {
+  /** While any job is leaving, `inspect` has a warning about it too. */
   status(): Promise<MoveStatus>
 
   /**
@@ -37,7 +38,7 @@ export interface MovingStore {
    *
    * - Stays: what runs; what waits for, or has waited for, a job that stays, or one that was taken in another call and
    *   is not dropped or put aside yet; a final job whose end has not been told to all its waiters. Of jobs that have
-   *   waited for each other in a circle one goes first; while they still do, all stay.
+   *   waited for each other in a circle one goes first, and loses sight of the other; while they still wait, all stay.
    * - First what stands ready or parked, each line and each lane in its order, then by due time what is scheduled,
    *   then blocked and at last final jobs, both in order of insertion. Before each job, the members it waits for or
    *   has waited for, if they have not left already.

@@ -16,7 +16,7 @@ import { listen } from './events.ts'
 import { insertCall } from './insert.ts'
 import { setLimit } from './lines.ts'
 import { hasArrivals, join, leave, send, workers } from './lives.ts'
-import { movingStore } from './moving.ts'
+import { movingInspection, movingStore } from './moving.ts'
 import { counts, find, get, history, settledNow, stats } from './read.ts'
 import { report } from './reports.ts'
 import { dueSchedules, fire, listSchedules, pauseSchedule, putSchedule } from './schedules.ts'
@@ -131,8 +131,9 @@ export class MemoryStore implements Store {
   events: Store['events'] = (filter, signal) => listen(() => this.#open, filter, signal)
 
   inspect: Store['inspect'] = async () => {
-    const { jobs } = this.#open
+    const { jobs, moving } = this.#open
     return [
+      ...movingInspection(moving),
       {
         subject: 'durability',
         verdict: 'warning',

@@ -1,6 +1,6 @@
 /** Both ends of a move, and the schedules that go along. */
 import type { MovingStore } from '../moving.ts'
-import type { ScheduleRecord } from '../store.ts'
+import type { Inspection, ScheduleRecord } from '../store.ts'
 import { place } from './arriving.ts'
 import type { Data, Schedule } from './data.ts'
 import { present } from './entry.ts'
@@ -22,6 +22,13 @@ export function movingStore(step: <T>(body: (data: Data) => T) => T): MovingStor
     placeSchedules: async (schedules) => step((data) => schedules.forEach((each) => placeSchedule(data, each))),
     dropSchedules: async (names) => step((data) => names.forEach((name) => dropSchedule(data, name))),
   }
+}
+
+/** A mover that was killed leaves jobs which nobody can claim until it is started again. */
+export function movingInspection({ leaving: jobs, to }: Data['moving']): Inspection[] {
+  if (jobs.size === 0) return []
+  const detail = `${jobs.size} jobs are on their way to ${to?.name ?? 'another store'} and wait for the mover.`
+  return [{ subject: 'moving', verdict: 'warning', detail }]
 }
 
 function status({ moving, env }: Data): Awaited<ReturnType<MovingStore['status']>> {

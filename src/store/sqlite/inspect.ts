@@ -24,6 +24,7 @@ export function inspect(
     freePages(connection),
     reserve(ballast),
     disk(path),
+    ...moving(connection),
     fileSystem(typeOf(dirname(path))),
   ]
 }
@@ -45,6 +46,17 @@ function durability(connection: Connection, wanted: Synchronous): Inspection {
       ? 'synchronous=NORMAL was asked for: jobs survive the end of a process, and a power cut may take the last ones.'
       : 'SQLite does not run at synchronous=FULL though it was asked to: a power cut may take the last jobs.'
   return { subject: 'durability', verdict: wanted === 'normal' ? 'warning' : 'bad', detail }
+}
+
+/** A mover that was killed leaves jobs which nobody can claim until it is started again. */
+function moving({ sql }: Connection): Inspection[] {
+  const { n: leaving } = sql.leavingCount.get() as { n: number }
+  if (leaving === 0) return []
+
+  const { value } = sql.getMeta.get('moving to') as { value: string }
+  const there = value === '' ? 'another store' : (JSON.parse(value) as { name: string }).name
+  const detail = `${leaving} jobs are on their way to ${there} and wait for the mover. If it does not run, start it again: errand move.`
+  return [{ subject: 'moving', verdict: 'warning', detail }]
 }
 
 function wal(path: string): Inspection {

@@ -77,6 +77,7 @@ export function moving(harness: StoreHarness): void {
     assert.deepEqual(await other.leaving(room), taken)
     assert.deepEqual(await crossing.take(), [])
     assert.equal((await other.status()).leaving, 3)
+    assert.equal((await from.store.inspect()).find(({ subject }) => subject === 'moving')?.verdict, 'warning')
 
     assert.equal(await other.drop(taken.slice(0, 2)), 2)
     assert.deepEqual(
