@@ -1,0 +1,107 @@
+/** A store at work while its server goes, comes back and falls silent. */
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { Errand, postgresStore, type PostgresOptions } from '../../src/index.ts'
+import { saying, startProxy } from '../proxy.ts'
+import { aPostgres } from './postgres-servers.ts'
+
+const server = await aPostgres()
+const skip = !server && 'no PostgreSQL server'
+let schemas = 0
+
+async function anApp(t: TestContext, options: PostgresOptions = {}) {
+  const proxy = await startProxy(server!.port)
+  const url = `postgres://postgres@127.0.0.1:${proxy.port}/postgres`
+  const impatient = { connectTimeout: 500, commandTimeout: 500, waitForServer: 500 }
+  const errand = new Errand({ store: postgresStore({ url, schema: `app_${++schemas}`, ...impatient, ...options }) })
+  const ran: string[] = []
+  const task = errand.task('task', ({ id }: { id: string }, job) => void ran.push(`${id} ${job.attempt}`))
+  t.after(async () => {
+    await errand.close()
+    await proxy.stop()
+  })
+
+  return { proxy, errand, task, ran }
+}
+
+test('enqueueing with the server away fails in its time, and with an error that says so', { skip }, async (t) => {
+  const { proxy, errand, task } = await anApp(t)
+  await errand.open()
+  proxy.refuse()
+
+  await assert.rejects(task.enqueue({ id: 'a' }), { code: 'STORE_AWAY', outcome: 'none' })
+  proxy.blackHole()
+  await assert.rejects(task.enqueue({ id: 'b' }), { code: 'STORE_AWAY', outcome: 'none' })
+  proxy.pass()
+  await task.enqueue({ id: 'c' })
+
+  assert.equal((await errand.jobs()).jobs.length, 1)
+})
+
+test('told to wait, enqueueing waits until the server is back', { skip }, async (t) => {
+  const { proxy, errand, task } = await anApp(t, { waitForServer: '20s' })
+  await errand.open()
+  proxy.refuse()
+
+  const enqueued = task.enqueue({ id: 'a' })
+  setTimeout(() => proxy.pass(), 50)
+
+  assert.equal(await (await enqueued).state(), 'ready')
+})
+
+test('an enqueue whose answer was cut off is repeated, and is one job', { skip }, async (t) => {
+  const { proxy, errand, task, ran } = await anApp(t)
+  await errand.open()
+
+  const cut = proxy.cutBeforeReply(saying('insert_plain'))
+  const job = await task.enqueue({ id: 'a' })
+  await cut
+  await errand.worker().start()
+  await job.result({ timeout: '10s' })
+
+  assert.deepEqual(ran, ['a 1'])
+  assert.equal((await errand.jobs()).jobs.length, 1)
+})
+
+test('a worker is not deaf after its connections were cut, and runs what comes', { skip }, async (t) => {
+  const { proxy, errand, task, ran } = await anApp(t, { waitForServer: '5s' })
+  await errand.worker().start()
+  await (await task.enqueue({ id: 'before' })).result({ timeout: '10s' })
+
+  proxy.cut()
+  await (await task.enqueue({ id: 'after' })).result({ timeout: '10s' })
+
+  assert.deepEqual(ran, ['before 1', 'after 1'])
+})
+
+test('a worker whose connections fall silent goes on over new ones', { skip, timeout: 30_000 }, async (t) => {
+  const { proxy, errand, task, ran } = await anApp(t, { waitForServer: '5s' })
+  await errand.worker().start()
+  await (await task.enqueue({ id: 'before' })).result({ timeout: '10s' })
+
+  proxy.blackHole()
+  proxy.pass()
+  const job = await task.enqueue({ id: 'after' })
+  await job.result({ timeout: '20s' })
+
+  assert.deepEqual(ran, ['before 1', 'after 1'])
+})
+
+test(
+  'a restart of the server in the middle of it loses nothing and doubles nothing',
+  { skip, timeout: 30_000 },
+  async (t) => {
+    const { errand, task, ran } = await anApp(t, { waitForServer: '10s', commandTimeout: '5s' })
+    await errand.worker({ concurrency: 5 }).start()
+    const ids = Array.from({ length: 300 }, (_, n) => ({ id: `${n}` }))
+
+    const first = await task.enqueueMany(ids.slice(0, 150))
+    const restarted = server!.restart()
+    const rest = await Promise.all(ids.slice(150).map((input) => task.enqueue(input)))
+    await restarted
+    await Promise.all([...first, ...rest].map((job) => job.result({ timeout: '20s' })))
+
+    assert.deepEqual(new Set(ran.map((each) => each.split(' ')[0])).size, 300)
+    assert.equal(ran.length, 300)
+  },
+)
