@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { registerHooks } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { Redis } from 'ioredis'
+import { StoreOpenError } from '../../src/errors.ts'
 import { openConnection } from '../../src/store/redis/connection/open-connection.ts'
 import { resolveOptions } from '../../src/store/redis/connection/options.ts'
 import { placeName, readUrl } from '../../src/store/redis/connection/place.ts'
@@ -175,6 +177,22 @@ describe('what a Redis server says of itself', () => {
     }
 
     for (const [message, meaning] of Object.entries(meanings)) assert.equal(refusalOf(message), meaning, message)
+  })
+})
+
+test('a Redis store without the package "ioredis" says what to install', async (t) => {
+  const hidden = registerHooks({
+    resolve(specifier, context, next) {
+      if (specifier !== 'ioredis') return next(specifier, context)
+      throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })
+    },
+  })
+  t.after(() => hidden.deregister())
+
+  const opening = openConnection({ url: 'redis://127.0.0.1:1', waitForServer: 0 })
+
+  await assert.rejects(opening, (error: Error) => {
+    return error instanceof StoreOpenError && error.message.includes('npm install ioredis')
   })
 })
 
