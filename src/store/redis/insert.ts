@@ -2,7 +2,7 @@
 import type { InsertOutcome, NewJob } from '../store.ts'
 import type { Argument } from './connection/connection.ts'
 import type { Kinds } from './kinds.ts'
-import { escape } from './text.ts'
+import { escape, pack } from './text.ts'
 import { extrasOf, featuresOf, isPlain, wantedOf } from './wanted.ts'
 
 /** Jobs that one script numbers. */
@@ -16,7 +16,7 @@ export function plainArguments(jobs: readonly NewJob[], kinds: Kinds): Argument[
   const names: [queue: string, rank: number][] = []
   const numbers = new Set<string>()
   const ids = new Set<string>()
-  const args: Argument[] = ['', '']
+  const parts: string[] = []
   let places = ''
 
   for (const [index, job] of jobs.entries()) {
@@ -31,13 +31,11 @@ export function plainArguments(jobs: readonly NewJob[], kinds: Kinds): Argument[
     places += String.fromCharCode(33 + group)
     const kind = kinds.numberOf(job)
     numbers.add(kind)
-    args.push(job.id, `${numbered(index)}${job.rank}-${kind}\n${escape(job.input)}\n${extrasOf(job)}`)
+    parts.push(job.id, `${numbered(index)}${job.rank}-${kind}\n${escape(job.input)}\n${extrasOf(job)}`)
   }
   if (ids.size < jobs.length || names.length > mostGroups) return undefined
 
-  args[0] = JSON.stringify([names, [...numbers]])
-  args[1] = names.length > 1 ? places : ''
-  return args
+  return [JSON.stringify([names, [...numbers]]), places, ...pack(parts, [...ids])]
 }
 
 /** The last digits of a job's number: where it stands in its call. */

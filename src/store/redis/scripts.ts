@@ -66,10 +66,19 @@ export function script(name: ScriptName): Script {
     )
     if (!late) lines.push('engine()')
   }
-  const text = [...lines, read(source)].join('\n')
+  const text = withoutComments([...lines, read(source)].join('\n'))
   const script = { name, source: text, sha1: createHash('sha1').update(text).digest('hex') }
   made.set(name, script)
   return script
+}
+
+/** The server keeps the text of each script, and every process sends it once. */
+function withoutComments(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('--'))
+    .join('\n')
 }
 
 const common = (part: string) => read(`common-${part}`)

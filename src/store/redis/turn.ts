@@ -4,13 +4,15 @@ import type { Claim, ClaimedJob, ControlMessage, Settlement, Turn, TurnResult } 
 import type { Argument } from './connection/connection.ts'
 import { claimFrom, plainClaim, resultText, type Beside } from './record.ts'
 import { numberIn, type Kinds } from './kinds.ts'
+import { pack } from './text.ts'
 import { wantedOf } from './wanted.ts'
 
 export type TurnAnswer = readonly [
   status: 'alive',
   claim: string,
   stale: readonly number[],
-  claimed: readonly string[],
+  /** Ids and records in turn; in one text, where no id has a NUL in it. */
+  claimed: readonly string[] | string,
   beside: readonly (readonly [number, Beside])[],
   cancels: readonly string[],
   messages: readonly string[],
@@ -27,9 +29,12 @@ export function turnArguments({ settled, givenBack, room }: Turn, kinds: Kinds):
     back.length > 0 ? JSON.stringify(back) : '',
     followUps(settled, kinds),
   ]
+  const parts: Argument[] = []
   for (const { claim, outcome, ranMs } of settled) {
-    args.push(claim.id, claim.claim, `${outcome.kind[0]!}${Math.round(ranMs)}`, payload(outcome))
+    parts.push(claim.id, claim.claim, `${outcome.kind[0]!}${Math.round(ranMs)}`, payload(outcome))
   }
+  const ids = settled.map(({ claim }) => claim.id)
+  args.push(settled.length, ...pack(parts, ids))
   return args
 }
 
@@ -55,7 +60,7 @@ export function turnResult({ settled, givenBack }: Turn, answer: TurnAnswer, kin
   return {
     gone: false,
     stale: stale.map(sent),
-    claimed: claimedJobs(kinds, Number(claim), claimed, beside),
+    claimed: claimedJobs(kinds, Number(claim), flatOf(claimed), beside),
     cancels: claimsFrom(cancels),
     messages: messages.map((text) => JSON.parse(text) as ControlMessage),
     more: more === 1,
@@ -74,8 +79,15 @@ function claimedJobs(kinds: Kinds, claim: number, flat: readonly string[], besid
 }
 
 /** Of what kind the jobs are that were claimed. */
-export function* claimedKinds([, , , claimed]: TurnAnswer): Generator<string> {
-  for (let index = 1; index < claimed.length; index += 2) yield numberIn(claimed[index]!)
+export function claimedKinds([, , , claimed]: TurnAnswer): Set<string> {
+  const [flat, numbers] = [flatOf(claimed), new Set<string>()]
+  for (let index = 1; index < flat.length; index += 2) numbers.add(numberIn(flat[index]!))
+  return numbers
+}
+
+function flatOf(claimed: readonly string[] | string): readonly string[] {
+  if (typeof claimed !== 'string') return claimed
+  return claimed === '' ? [] : claimed.split('\0')
 }
 
 function claimsFrom(flat: readonly string[]): Claim[] {

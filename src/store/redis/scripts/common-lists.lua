@@ -6,6 +6,15 @@ local function inPieces(values, width, send)
   local size = 4000 - 4000 % width
   for from = 1, count, size do send(unpack(values, from, math.min(from + size - 1, count))) end
 end
+-- What a call has packed into one argument.
+local function unpacked(packed, ending, number)
+  local parts, from, width = {}, 1, #ending
+  for index = 1, number do
+    local to = find(packed, ending, from, true)
+    parts[index], from = sub(packed, from, to - 1), to + width
+  end
+  return parts
+end
 local function push(key, values)
   inPieces(values, 1, function(...) call('RPUSH', key, ...) end)
 end

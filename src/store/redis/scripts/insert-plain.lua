@@ -1,11 +1,13 @@
 -- Plain jobs that are all new: the short way. Anything else is answered 'slow', with nothing written.
--- ARGV: now, monotonic, groups (JSON of [queue, rank]) and kinds, group of each job (one byte each), then id and
--- record of each job; the record is without its first 25 characters, which are the same for all.
+-- ARGV: now, monotonic, groups (JSON of [queue, rank]) and kinds, group of each job (one byte each), what parts
+-- end with, and packed: id and record of each job; the record is without its first 25 characters, which are the
+-- same for all.
 local named = cjson.decode(ARGV[3])
 local groups = named[1]
 local ids, records = {}, {}
-local total = (#ARGV - 4) / 2
-for index = 1, total do ids[index] = ARGV[3 + 2 * index] end
+local total = #ARGV[4]
+local parts = unpacked(ARGV[6], ARGV[5], 2 * total)
+for index = 1, total do ids[index] = parts[2 * index - 1] end
 
 if call('EXISTS', K .. 'listeners') == 1 then return 'slow' end
 for _, kind in ipairs(readAll(K .. 'kinds', named[2])) do
@@ -20,7 +22,7 @@ local number = call('HINCRBY', K .. 'meta', 'n', 1)
 local head = 'r' .. nowText .. format('%011d', number)
 for index = 1, total do
   records[2 * index - 1] = ids[index]
-  records[2 * index] = head .. ARGV[4 + 2 * index]
+  records[2 * index] = head .. parts[2 * index]
 end
 setAll(K .. 'jobs', records)
 push(K .. 'order', ids)

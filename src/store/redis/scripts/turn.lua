@@ -1,10 +1,10 @@
 -- ARGV: now, monotonic, incarnation, its epoch or '', a spare id, rooms (JSON), given back (JSON or ''),
--- follow-ups by index of their settlement (JSON or ''); then id, claim, outcome and time run, payload of
--- each settlement.
+-- follow-ups by index of their settlement (JSON or ''), number of settlements, what parts end with, and packed:
+-- id, claim, outcome and time run, payload of each settlement.
 --
 -- Plain jobs that succeed and plain jobs that are claimed need no more than this file; the engine of the
 -- other parts is made only when something else is met, since making it costs more than a small turn.
-local me, first = ARGV[3], 9
+local me = ARGV[3]
 local life = call('HGET', K .. 'lives', me)
 if not life then return { 'gone' } end
 local deadline, lease, joined, epoch = string.match(life, '^(%S+) (%S+) (%S+) (%S+)')
@@ -63,7 +63,7 @@ local function settleCarefully(id, claim, said, payload, wanted, raw, run)
   return true
 end
 
-local total = (#ARGV - first + 1) / 4
+local total = tonumber(ARGV[9])
 if total > 0 then
   local followUps = ARGV[8] ~= '' and cjson.decode(ARGV[8]) or nil
   for _, list in pairs(followUps or {}) do
@@ -71,18 +71,14 @@ if total > 0 then
       if call('HEXISTS', K .. 'kinds', wanted.kind) == 0 then return { 'kinds' } end
     end
   end
-  local ids, argument = {}, first
-  for index = 1, total do
-    ids[index] = ARGV[argument]
-    argument = argument + 4
-  end
+  local parts, ids = unpacked(ARGV[11], ARGV[10], 4 * total), {}
+  for index = 1, total do ids[index] = parts[4 * index - 3] end
   local runs, raws = readAll(K .. 'running', ids), readAll(K .. 'jobs', ids)
   local claim, known = nil, nil
-  argument = first
   for index = 1, total do
-    local id, said, payload = ids[index], ARGV[argument + 2], ARGV[argument + 3]
-    if ARGV[argument + 1] ~= claim then
-      claim = ARGV[argument + 1]
+    local id, said, payload = ids[index], parts[4 * index - 1], parts[4 * index]
+    if parts[4 * index - 2] ~= claim then
+      claim = parts[4 * index - 2]
       known = claimOf(claim)
       if known and known.life ~= me then known = false end
     end
@@ -94,7 +90,6 @@ if total > 0 then
     elseif not settleCarefully(id, claim, said, payload, wanted, raws[index], runs[index]) then
       stale[#stale + 1] = index - 1
     end
-    argument = argument + 4
   end
   flushPlain()
 end
@@ -166,7 +161,7 @@ if #turn.ids > 0 then
   setAll(K .. 'running', runs)
 end
 
-local changes = accepted + #claimed + turn.expired + #cancels + #messages
+local changes = accepted + #turn.ids + turn.expired + #cancels + #messages
 if changes > 0 or tonumber(deadline) - mono <= tonumber(lease) * 2 / 3 then
   call('HSET', K .. 'lives', me, format('%.17g', mono + tonumber(lease)) .. ' ' .. lease .. ' ' .. joined .. ' ' .. epoch)
 end
@@ -178,5 +173,7 @@ if E then
 else
   flushCounts()
 end
+-- One text is cheaper to send and to read than many.
+if not find(table.concat(turn.ids), '\0', 1, true) then claimed = table.concat(claimed, '\0') end
 local status = (more or turn.expired > 0) and 1 or 0
-return { 'alive', #claimed > 0 and turn.claim or '', stale, claimed, beside, cancels, messages, status, nextDue(), seen }
+return { 'alive', #turn.ids > 0 and turn.claim or '', stale, claimed, beside, cancels, messages, status, nextDue(), seen }
