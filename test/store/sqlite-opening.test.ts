@@ -64,7 +64,7 @@ test('a store of a newer version is refused', async (t) => {
   await store.counts()
   await store.close()
   const db = new DatabaseSync(store.path)
-  db.exec(`update errand_meta set value = 1000 where key = 'schema'`)
+  db.exec(`update errand_meta set value = 1000 where key in ('schema', 'oldest')`)
   db.close()
 
   await assert.rejects(aStore(t, { path: store.path }).counts(), StoreTooNewError)

@@ -3,6 +3,7 @@
  *
  * Runs under the write lock, so of several processes that open a new file one migrates and
  * the others find it done. A released file is never edited; a test keeps the checksums.
+ * docs/design/schema-versions.md says what a file may do while older processes go on working.
  *
  * The file may be an application's own: that is how jobs come to share its transactions. So every
  * table and index begins with `errand_`, and the version stands in a table of ours, not in the
@@ -16,6 +17,8 @@ export interface Migration {
   readonly version: number
   readonly file: string
   readonly sql: string
+  /** Processes that know the schema up to this version can go on beside it. */
+  readonly oldest: number
 }
 
 export function migrations(): Migration[] {
@@ -24,11 +27,16 @@ export function migrations(): Migration[] {
   return readdirSync(folder)
     .filter((file) => file.endsWith('.sql'))
     .toSorted()
-    .map((file) => ({ version: Number.parseInt(file, 10), file, sql: readFileSync(new URL(file, folder), 'utf8') }))
+    .map((file) => {
+      const sql = readFileSync(new URL(file, folder), 'utf8')
+      const version = Number.parseInt(file, 10)
+      const [, oldest] = /^-- oldest: (\d+)$/m.exec(sql) ?? []
+
+      return { version, file, sql, oldest: Number(oldest ?? version) }
+    })
 }
 
-export function migrate(db: DatabaseSync, where: string): void {
-  const known = migrations()
+export function migrate(db: DatabaseSync, where: string, known: readonly Migration[] = migrations()): void {
   if (isCurrent(db, where, known)) return
 
   db.exec('begin immediate')
@@ -37,7 +45,9 @@ export function migrate(db: DatabaseSync, where: string): void {
     if (!isCurrent(db, where, known)) {
       const from = schemaVersion(db)
       for (const { sql } of known.filter(({ version }) => version > from)) db.exec(sql)
-      db.prepare(`update errand_meta set value = ? where key = 'schema'`).run(known.at(-1)!.version)
+      const meta = db.prepare(`insert into errand_meta values (?, ?) on conflict do update set value = excluded.value`)
+      meta.run('schema', known.at(-1)!.version)
+      meta.run('oldest', Math.max(...known.map(({ oldest }) => oldest)))
     }
     db.exec('commit')
   } catch (error) {
@@ -48,9 +58,16 @@ export function migrate(db: DatabaseSync, where: string): void {
 
 function isCurrent(db: DatabaseSync, where: string, known: readonly Migration[]): boolean {
   const [found, newest] = [schemaVersion(db), known.at(-1)!.version]
-  if (found > newest) throw new StoreTooNewError(where, found, newest)
+  if (found > newest && oldestVersion(db) > newest) throw new StoreTooNewError(where, found, newest)
 
-  return found === newest
+  return found >= newest
+}
+
+/** What a process must know at least to work on this store. */
+function oldestVersion(db: DatabaseSync): number {
+  const row = db.prepare(`select value from errand_meta where key = 'oldest'`).get() as { value: number } | undefined
+
+  return row?.value ?? schemaVersion(db)
 }
 
 /** 0 where there is no store yet. */
