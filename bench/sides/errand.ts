@@ -35,13 +35,21 @@ export const errandSide: Side = {
       },
       worker: (newHandler) => {
         handler = newHandler
+        const worker = errand.worker({ queues: ['default'], concurrency: 100 })
+        worker.finished.catch(giveUp)
 
-        return errand.worker({ queues: ['default'], concurrency: 100 })
+        return worker
       },
       succeeded: async () => (await errand.queues()).find(({ name }) => name === 'default')?.states.succeeded ?? 0,
       close: () => errand.close(),
     }
   },
+}
+
+/** A worker that could not go on would leave its stage waiting for jobs that nobody runs. */
+function giveUp(error: unknown): void {
+  console.error(error)
+  process.exit(1)
 }
 
 /** As BullMQ's: one for what is added in this process, one for what ends in it. */

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import os from 'node:os'
 import { Client } from 'pg'
 import { findPostgres, type PostgresServer, startPostgres } from '../../test/servers.ts'
@@ -21,6 +22,8 @@ export async function postgresStores(): Promise<Stores | undefined> {
   if (program === undefined) return undefined
 
   const server = await startPostgres(program, serverSettings)
+  // Stopped midway, it has gigabytes there; its processes take a moment to go.
+  process.on('exit', () => rmSync(server.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }))
   const templates = new Set<string>()
   let made = 0
   const filled = async ({ name, fill }: Template) => {
