@@ -9,11 +9,15 @@ interface Row {
   readonly full_page_writes: string
   readonly oldest_ms: string | null
   readonly oldest_who: string | null
+  readonly most: number
+  readonly used: number
 }
 
 const text = `select current_setting('server_version') as version, current_setting('fsync') as fsync,
     current_setting('synchronous_commit') as commit, current_setting('full_page_writes') as full_page_writes,
-    oldest.ms as oldest_ms, oldest.who as oldest_who
+    oldest.ms as oldest_ms, oldest.who as oldest_who,
+    current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as most,
+    (select count(*)::int from pg_stat_activity where backend_type = 'client backend') as used
   from (select) as one left join lateral (
     select (extract(epoch from clock_timestamp() - xact_start) * 1000)::bigint as ms,
       concat('session ', pid, ' (', coalesce(nullif(application_name, ''), 'without a name'), ')') as who
@@ -31,6 +35,7 @@ export async function inspect(statements: Statements): Promise<Inspection[]> {
     { subject: 'server', verdict: 'good', detail: `PostgreSQL ${row.version}.` },
     durability(row),
     transactions(row),
+    connections(row),
   ]
 }
 
@@ -54,4 +59,16 @@ function transactions({ oldest_ms: oldest, oldest_who: who }: Row): Inspection {
   const seconds = Math.round(Number(oldest) / 1000)
   const detail = `${who} has held one open for ${seconds} s: rows of ended jobs are kept for it, and the tables grow. End it.`
   return { subject, verdict: 'warning', detail }
+}
+
+/** A process opens ten of its own unless told otherwise. */
+const fewConnections = 10
+
+function connections({ most, used }: Row): Inspection {
+  const subject = 'connections'
+  const detail = `${used} of ${most} are in use.`
+  if (most - used >= fewConnections) return { subject, verdict: 'good', detail }
+
+  const advice = 'Raise max_connections, lower `connections` of the processes, or put a pooler between.'
+  return { subject, verdict: 'warning', detail: `${detail} The next process may find none. ${advice}` }
 }
