@@ -20,6 +20,8 @@ export interface ChildPlan {
   readonly synchronous?: Synchronous
   readonly worker?: { readonly lease: string; readonly concurrency: number; readonly stallMs?: number }
   readonly produce?: ProducePlan
+  /** Added to the claims it is given, where jobs go through two stores whose claims would look alike. @default 0 */
+  readonly tokensFrom?: number
   /** Kills itself when it passes this point for the n-th time. */
   readonly crash?: { readonly point: Point; readonly nth: number }
 }
@@ -43,6 +45,7 @@ const plan = JSON.parse(process.argv[2]!) as ChildPlan
 const ledger = new LedgerWriter(plan.ledger, plan.by)
 const by = plan.by
 const tokens = new Map<string, number>()
+const { tokensFrom = 0 } = plan
 const say = (said: Said) => void process.send?.(said)
 let clockOffsetMs = 0
 const finishing = Promise.withResolvers<void>()
@@ -70,8 +73,9 @@ function childEnv(): Env {
 function watched(store: Store): Store {
   const grant = (claims: readonly { id: string; claim: number }[]) => {
     for (const { id, claim } of claims) {
-      tokens.set(id, claim)
-      ledger.write('execution', { kind: 'granted', id, token: claim, by })
+      const token = claim + tokensFrom
+      tokens.set(id, token)
+      ledger.write('execution', { kind: 'granted', id, token, by })
     }
   }
   const watching: Partial<Store> = {
@@ -147,7 +151,7 @@ function keepLedger(errand: Errand): void {
   for (const name of ['retrying', 'given back'] as const)
     errand.on(name, ({ id }) => ledger.write('execution', { kind: 'released', id, by }))
   errand.on('stale', ({ claim: { id, claim } }) => {
-    ledger.write('execution', { kind: 'stale', id, token: claim, by })
+    ledger.write('execution', { kind: 'stale', id, token: claim + tokensFrom, by })
     say({ kind: 'stale', id })
   })
   errand.on('worker gone', ({ running }) => say({ kind: 'gone', running }))

@@ -1,0 +1,199 @@
+/**
+ * A move with real processes on both sides, its mover killed twenty times, held against a ledger kept outside of
+ * both stores.
+ */
+import assert from 'node:assert/strict'
+import { fork, type ChildProcess } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { MoveReport } from '../../src/move/move.ts'
+import { SqliteStore } from '../../src/store/sqlite/sqlite.ts'
+import type { JobRecord, NewJob, Store } from '../../src/store/store.ts'
+import { judge, type JobInTheEnd } from '../faults/checker.ts'
+import { LedgerWriter, readLedger } from '../faults/ledger.ts'
+import { Processes, type Child } from '../faults/processes.ts'
+import { between, seeded } from '../faults/random.ts'
+import { pass } from '../faults/scene.ts'
+import type { MoverPlan } from './mover.ts'
+
+const kills = Number(process.env['KILLS'] ?? 20)
+const hour = 3_600_000
+/** Claims of the destination are counted from here, so that no two of a job are alike. */
+const tokensFrom = 1_000_000
+
+class Stage {
+  readonly folder = mkdtempSync(join(tmpdir(), 'errand-move-'))
+  readonly from = join(this.folder, 'from.db')
+  readonly to = join(this.folder, 'to.db')
+  readonly #ledger = join(this.folder, 'ledger')
+  readonly control: LedgerWriter
+  readonly #processes: Processes
+  readonly #stores = new Map<string, Store>()
+  readonly #movers: ChildProcess[] = []
+
+  constructor() {
+    mkdirSync(this.#ledger)
+    this.control = new LedgerWriter(this.#ledger, 'harness')
+    this.#processes = new Processes(this.control)
+  }
+
+  producer(by: string, place: string, seed: number): Child {
+    const load = { jobs: 1_000_000, together: 4, everyMs: 25, longestMs: 30, flakyEvery: 7, delayedEvery: 5, seed }
+    return this.#processes.start({ by, ledger: this.#ledger, engine: 'sqlite', place, produce: load })
+  }
+
+  worker(by: string, place: string): Child {
+    const worker = { lease: '4s', concurrency: 5 }
+    const tokens = place === this.to ? { tokensFrom } : {}
+    return this.#processes.start({ by, ledger: this.#ledger, engine: 'sqlite', place, worker, ...tokens })
+  }
+
+  mover(plan: Omit<MoverPlan, 'from' | 'to'>): ChildProcess {
+    const asked: MoverPlan = { ...plan, from: this.from, to: this.to }
+    const mover = fork(join(import.meta.dirname, 'mover.ts'), [JSON.stringify(asked)], {
+      execArgv: ['--conditions=errand-source', '--disable-warning=ExperimentalWarning'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    this.#movers.push(mover)
+    return mover
+  }
+
+  /** As a producer would: a few steps, each after the one before. */
+  async flow(name: string): Promise<void> {
+    const ids = Array.from({ length: 4 }, (_, index) => `${name}-${index}`)
+    for (const id of ids) this.control.write('intent', { kind: 'try', id })
+    const [outcomes] = await this.store(this.from).insert([ids.map((id, index) => step(id, ids[index - 1]))])
+    assert.ok(outcomes!.every(({ kind }) => kind === 'inserted'))
+    for (const id of ids) this.control.write('intent', { kind: 'ack', id })
+  }
+
+  store(path: string): Store {
+    const store = this.#stores.get(path) ?? new SqliteStore({ path })
+    this.#stores.set(path, store)
+    return store
+  }
+
+  async jobs(path: string): Promise<JobRecord[]> {
+    const found: JobRecord[] = []
+    let cursor: string | undefined
+    do {
+      const page = await this.store(path).find({ limit: 500 }, cursor)
+      found.push(...page.jobs)
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    return found
+  }
+
+  verdict(jobs: readonly JobRecord[]): ReturnType<typeof judge> {
+    return judge(readLedger(this.#ledger), jobs.map(inTheEnd), { recoveryMs: 10_000 })
+  }
+
+  async end(): Promise<void> {
+    for (const mover of this.#movers) mover.kill('SIGKILL')
+    await this.#processes.end()
+    for (const store of this.#stores.values()) await store.close()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+function step(id: string, before: string | undefined): NewJob {
+  const job = { id, task: 'work', queue: 'default', rank: 2, input: '{"ms":5}', keepSucceededMs: hour } as const
+  return { ...job, keepFailedMs: hour, ...(before !== undefined && { after: { on: [before], otherwise: 'cancel' } }) }
+}
+
+function inTheEnd({ id, state, result, error }: JobRecord): JobInTheEnd {
+  return {
+    id,
+    state,
+    ...(typeof result === 'string' && { result: JSON.parse(result) as { token: number; by: string } }),
+    ...(error?.code !== undefined && { errorCode: error.code }),
+  }
+}
+
+const exited = (mover: ChildProcess) =>
+  new Promise<NodeJS.Signals | null>((resolve) => mover.once('exit', (_, signal) => resolve(signal)))
+
+/** Its first words say that it has begun to carry. */
+const begun = (mover: ChildProcess) => new Promise<void>((resolve) => mover.once('message', () => resolve()))
+
+/** Half of them die at one of their calls, the other half at any moment. */
+async function killOne(stage: Stage, nth: number, random: () => number): Promise<void> {
+  const call = between(random, 3, 30)
+  const death = { call, when: random() < 0.5 ? 'before' : 'after' } as const
+  const mover = stage.mover({ follow: true, ...(nth % 2 === 0 && { death }) })
+  const end = exited(mover)
+  if (nth % 2 === 1) {
+    await Promise.race([begun(mover), end])
+    await pass(between(random, 0, 150))
+    mover.kill('SIGKILL')
+  }
+  assert.equal(await end, 'SIGKILL')
+}
+
+async function finishMove(stage: Stage): Promise<MoveReport> {
+  const mover = stage.mover({})
+  return new Promise((resolve, reject) => {
+    mover.on('message', (said: MoveReport & { finished?: boolean }) => said.finished && resolve(said))
+    mover.on('exit', (code) => code !== 0 && reject(new Error(`the mover ended with ${code}`)))
+  })
+}
+
+async function drain(stage: Stage): Promise<void> {
+  const unfinished = async () =>
+    (await stage.store(stage.to).counts()).reduce(
+      (sum, { states: { ready, scheduled, blocked, running } }) => sum + ready + scheduled + blocked + running,
+      0,
+    )
+  while ((await unfinished()) > 0) await pass(50)
+}
+
+test(
+  `a mover killed ${kills} times loses and doubles nothing, with work on both sides`,
+  { timeout: 180_000 },
+  async () => {
+    const stage = new Stage()
+    try {
+      const random = seeded(Number(process.env['SEED'] ?? 1))
+      const [workerHere, workerThere] = [stage.worker('here', stage.from), stage.worker('there', stage.to)]
+      const producers = [stage.producer('p-here', stage.from, 1), stage.producer('p-there', stage.to, 2)]
+      await Promise.all([workerHere, workerThere, ...producers].map((child) => child.said('ready')))
+
+      for (let nth = 0; nth < kills; nth++) {
+        await stage.flow(`flow-${nth}`)
+        await killOne(stage, nth, random)
+        // What it had not started goes back into its line, for the next movers.
+        if (nth === Math.floor(kills * 0.7)) await workerHere.stop()
+      }
+      await Promise.all(producers.map((producer) => producer.stop()))
+      const { left, moved } = await finishMove(stage)
+      await drain(stage)
+      const jobs = await stage.jobs(stage.to)
+      const { lost, ghost, duplicated, overlap, zombieWrite, resurrected, unexpected, failed, ...rest } =
+        stage.verdict(jobs)
+
+      assert.deepEqual(left, { running: 0, waiting: 0, final: 0 })
+      assert.deepEqual(await stage.jobs(stage.from), [])
+      assert.deepEqual({ lost, ghost, duplicated, overlap, zombieWrite, resurrected, unexpected, failed }, allEmpty)
+        const ranHere = jobs.filter(({ result }) => (JSON.parse(result!) as { by: string }).by === 'here').length
+      console.log(
+        `${rest.acknowledged} acknowledged, ${ranHere} ran here, ${jobs.length - ranHere} there; last ${JSON.stringify(moved)}`,
+      )
+      assert.ok(ranHere > 50 && jobs.length - ranHere > 50 && rest.acknowledged > 300, 'there was work on both sides')
+    } finally {
+      await stage.end()
+    }
+  },
+)
+
+const allEmpty = {
+  lost: [],
+  ghost: [],
+  duplicated: [],
+  overlap: [],
+  zombieWrite: [],
+  resurrected: [],
+  unexpected: [],
+  failed: [],
+}
