@@ -48,6 +48,25 @@ describe('a store on Redis, when something breaks', { skip: !redis && 'no Redis 
     assert.equal(await app.drained(), 200)
   })
 
+  test('when only the server was away, longer than a lease, no living worker loses its jobs', async (t) => {
+    const held = Promise.withResolvers<void>()
+    const app = appOf(t, {}, held.promise)
+    await app.errand.worker({ lease: '1s' }).start()
+    const job = await app.note.enqueue(1)
+    await app.ran(1)
+
+    await server.down('SIGKILL')
+    // Time itself is what is tried here: two leases and more of it.
+    await new Promise((resolve) => setTimeout(resolve, 2500))
+    await server.up()
+    await app.note.enqueue(2)
+    await app.ran(2)
+    held.resolve()
+
+    assert.equal(await job.result({ timeout: '5s' }), 1)
+    assert.deepEqual([...app.runs.values()], [1, 1])
+  })
+
   test('a storm of killed connections loses no job and strands none', async (t) => {
     const app = appOf(t)
     let [killings, enqueued] = [0, 0]
@@ -56,7 +75,7 @@ describe('a store on Redis, when something breaks', { skip: !redis && 'no Redis 
     const storm = (async () => {
       for (; killings < 15; killings++) {
         await killAll(server.port)
-        await app.ran(Math.min(enqueued, app.runs.size + 50))
+        await app.ran(50 * (killings + 1))
       }
     })()
     while (killings < 15) {
