@@ -41,7 +41,7 @@ export interface RedisStoreOptions {
   clock?: Clock
 }
 
-const upkeepDefaults: contract.UpkeepLimits = { promote: 200, rescue: 100, expire: 100, spread: 200, prune: 200 }
+const upkeepDefaults: contract.UpkeepLimits = { promote: 200, rescue: 100, expire: 100, spread: 200, prune: 500 }
 
 /** Jobs that one call looks at, and one page. */
 const examinedPerCall = 200

@@ -3,10 +3,10 @@
 -- Jobs that ended plainly stand in one list per retention class, in the order in which they ended; the rest
 -- in a sorted set by the time until which they are kept. A list's entry whose record is no longer that of a
 -- plain end is outdated.
-local dayMs = 86400000
+local gone, mostCareful = {}, 150
 
 local function prune(job)
-  call('SADD', K .. 'gone:' .. text(math.floor(now / dayMs)), job.id)
+  gone[#gone + 1] = job.id
   E.erase(job)
 end
 
@@ -53,30 +53,45 @@ local function prunePinned(limit)
   return pruned
 end
 
+-- Until when a plain end is kept, and of what kind it is; nothing for any other record.
+local function plainEnd(raw)
+  if byte(raw, 31) ~= 45 then return nil end
+  local one = find(raw, '\n', 32, true)
+  local three = find(raw, '\n', find(raw, '\n', one + 1, true) + 1, true)
+  if not three then return nil end
+  local kind = kindOf(sub(raw, 32, one - 1))
+  return tonumber(sub(raw, three + 14, three + 26)) + kind.succeeded * 60000, kind
+end
+
 local function pruneClass(class, limit)
-  local pruned, done, stay = 0, 0, {}
-  local ids = call('LRANGE', K .. 'class:' .. class, 0, limit - 1)
-  E.loadAll(ids)
-  for _, id in ipairs(ids) do
-    local job, waits = E.load(id), false
-    if job and job.listed then
-      if E.keptUntil(job) <= now then
-        prune(job)
-        pruned = pruned + 1
-      else
-        waits = true
+  local key = K .. 'class:' .. class
+  local ids, erased, stay, done = call('LRANGE', key, 0, limit - 1), {}, {}, 0
+  local seen = {}
+  for index, raw in ipairs(readAll(K .. 'jobs', ids)) do
+    local id = ids[index]
+    local till, kind
+    if raw and not seen[id] and not E.jobs[id] then till, kind = plainEnd(raw) end
+    if till and till > now then
+      stay[#stay + 1] = id
+      if #stay > 20 then break end
+    else
+      if till then
+        erased[#erased + 1], gone[#gone + 1], seen[id] = id, id, true
+        count(kind.queue, 's', -1)
+      elseif raw and not seen[id] then
+        -- It has become more than a plain end since.
+        local job = E.load(id)
+        if job and E.isFinal(job) and not job.f.pi then call('ZADD', K .. 'kept', 'NX', text(E.keptUntil(job)), id) end
       end
-    elseif job and E.isFinal(job) and not job.f.pi then
-      call('ZADD', K .. 'kept', 'NX', text(E.keptUntil(job)), id)
+      done = done + 1
     end
-    if waits then stay[#stay + 1] = id else done = done + 1 end
-    if waits and #stay > 20 then break end
   end
   if done == 0 then return 0 end
-  call('LPOP', K .. 'class:' .. class, done + #stay)
-  for index = #stay, 1, -1 do call('LPUSH', K .. 'class:' .. class, stay[index]) end
-  if call('EXISTS', K .. 'class:' .. class) == 0 then call('HDEL', K .. 'classes', class) end
-  return pruned
+  forget(K .. 'jobs', erased)
+  call('LPOP', key, done + #stay)
+  for index = #stay, 1, -1 do call('LPUSH', key, stay[index]) end
+  if call('EXISTS', key) == 0 then call('HDEL', K .. 'classes', class) end
+  return #erased
 end
 
 function E.prune(limit)
@@ -84,7 +99,13 @@ function E.prune(limit)
   for _, class in ipairs(call('HKEYS', K .. 'classes')) do
     if pruned < limit then pruned = pruned + pruneClass(class, limit - pruned) end
   end
-  if pruned < limit then pruned = pruned + pruneKept(limit - pruned) end
+  if pruned < limit then
+    local most = math.min(limit - pruned, mostCareful)
+    local careful = pruneKept(most)
+    pruned = pruned + careful
+    E.moreToPrune = careful >= most
+  end
+  rememberGone(gone)
   return pruned
 end
 
@@ -121,7 +142,7 @@ function E.forget()
   forgetKeys()
   forgetStarts()
   trimOrder()
-  for day = 3, 9 do call('DEL', K .. 'gone:' .. text(math.floor(now / dayMs) - day)) end
+  for day = 3, 9 do call('DEL', K .. 'gone:' .. text(today - day)) end
   for _, minute in ipairs(call('ZRANGEBYSCORE', K .. 'minutes', '-inf', text(now / 60000 - 14 * 1440), 'LIMIT', 0, 20)) do
     call('DEL', K .. 'minute:' .. minute)
     call('ZREM', K .. 'minutes', minute)

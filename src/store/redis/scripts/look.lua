@@ -10,16 +10,9 @@ local function shown(id)
   return { id, E.encode(job), job.claim, known.life, known.at }
 end
 
-local function wasPruned(id)
-  for day = math.floor(now / 86400000) - 2, math.floor(now / 86400000) + 1 do
-    if call('SISMEMBER', K .. 'gone:' .. text(day), id) == 1 then return true end
-  end
-  return false
-end
-
 local function shownOrGone(id)
   local answer = shown(id)
-  if #answer == 1 and wasPruned(id) then answer = { id, 'gone' } end
+  if #answer == 1 and isGone(id) then answer = { id, 'gone' } end
   return answer
 end
 

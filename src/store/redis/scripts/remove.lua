@@ -13,9 +13,7 @@ for index = 3, #ARGV do
     E.erase(job)
     E.tell('removed', job)
     E.end_(job.id)
-    for day = math.floor(now / 86400000) - 2, math.floor(now / 86400000) + 1 do
-      call('SREM', K .. 'gone:' .. text(day), job.id)
-    end
+    forgetGone(job.id)
     E.spreadMarked()
   end
   answers[#answers + 1] = answer
