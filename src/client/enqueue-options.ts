@@ -30,8 +30,8 @@ export interface EnqueueOptions {
   /** Enqueued by whoever makes the job end failed or expired, in the same step. @default the task's */
   onFailed?: Task<FollowUpInput, any> | string
   /**
-   * Enqueues inside this open transaction: a `node:sqlite` or better-sqlite3 connection to the same file. The job
-   * exists if and only if it commits.
+   * Enqueues inside this open transaction on the store's own database: a `node:sqlite` or better-sqlite3 connection to the
+   * same file, a client of `pg`, or a transaction of Kysely or Drizzle. The job exists if and only if it commits.
    */
   tx?: unknown
 }

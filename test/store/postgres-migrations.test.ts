@@ -137,3 +137,15 @@ function migrating(schema: string, ...more: string[]): ChildProcess {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
 }
+
+test('a user who may not make schemas can have one made for it', { skip }, async (t) => {
+  const owner = await aConnection(t, { url: server!.url })
+  await owner.query('create role app login')
+  await owner.query('create schema made authorization app')
+  const connection = await aConnection(t, { url: server!.url.replace('postgres@', 'app@') })
+
+  await assert.rejects(migrate(connection, 'unmade'), { code: 'STORE_REFUSED', message: /permission denied.*"Rights"/ })
+  await migrate(connection, 'made')
+
+  assert.equal((await versions(connection, 'made')).length, ours.length)
+})
