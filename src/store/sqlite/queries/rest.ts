@@ -77,6 +77,6 @@ export const restQueries = {
   forgetListeners: `delete from errand_listener where deadline < ?`,
   addEvent: `insert into errand_event (at, body) values (?, ?)`,
   eventsAfter: `select n, body from errand_event where n > ? order by n limit ?`,
-  lastEvent: `select coalesce((select seq from sqlite_sequence where name = 'event'), 0) as n`,
+  lastEvent: `select coalesce((select seq from sqlite_sequence where name = 'errand_event'), 0) as n`,
   forgetEvents: `delete from errand_event where n <= (select max(n) from errand_event where at < ?)`,
 } as const
