@@ -92,6 +92,7 @@ describe('the options of a Redis store', () => {
       {
         from: undefined,
         prefix: 'shop',
+        connections: 2,
         connectMs: 250,
         answerMs: 1000,
         waitForServerMs: 5000,
@@ -110,6 +111,7 @@ describe('the options of a Redis store', () => {
     assert.throws(() => resolveOptions({ client: {} as never }), /a client of ioredis/)
     assert.throws(() => resolveOptions({ url, prefix: '{x}' }), /`prefix`/)
     assert.throws(() => resolveOptions({ url, wait: -1 }), /`wait`/)
+    assert.throws(() => resolveOptions({ url, connections: 0 }), /`connections` to be a whole number of at least 1/)
     assert.throws(() => resolveOptions({ url, connectTimeout: 'soon' }), /`connectTimeout`/)
     assert.throws(() => resolveOptions({ url: `${url}?force=perhaps` }), /`force`/)
   })

@@ -159,6 +159,27 @@ describe('a connection to Redis', { skip: !redis && 'no Redis server' }, () => {
     assert.equal(await said.promise, 'b hello')
   })
 
+  test('as many connections are opened as were asked for, and not before they are needed', async () => {
+    const namesOf = async (prefix: string) => {
+      const list = String(await command(server.port, 'client', 'list'))
+      return [...list.matchAll(/name=errand:(\S+):(\w+) /g)].filter(([, of]) => of === prefix).map(([, , line]) => line)
+    }
+    const open = async (connections: number) => {
+      const prefix = `pool${connections}`
+      const connection = await openConnection({ url: server.url, prefix, connections })
+      const atFirst = await namesOf(prefix)
+      const calls = Array.from({ length: 20 }, () => connection.call(count, prefix, [1], { line: 'insert' }))
+      await Promise.all([...calls, connection.call(count, prefix, [1])])
+      const atWork = await namesOf(prefix)
+      await connection.close()
+      return [atFirst, atWork.toSorted((a, b) => a!.localeCompare(b!))]
+    }
+
+    assert.deepEqual(await open(1), [['turn'], ['turn']])
+    assert.deepEqual(await open(2), [['turn'], ['insert', 'turn']])
+    assert.deepEqual(await open(4), [['turn'], ['insert', 'insert', 'insert', 'turn']])
+  })
+
   test('a call made while the server is away is carried out once it is back', async (t) => {
     const connection = await opened(t)
     proxy.refuse()

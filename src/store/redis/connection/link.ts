@@ -46,6 +46,11 @@ export class Link {
     return this.#session?.over ? undefined : this.#session
   }
 
+  /** How much is under way on it. One that was never used comes after one that is idle, and before one that is not. */
+  get load(): number {
+    return this.#waiters.size + (this.current?.inFlight ?? 0.5)
+  }
+
   /**
    * A session, waited for until `ms` from now.
    *

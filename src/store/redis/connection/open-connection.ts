@@ -12,6 +12,7 @@ import {
 import type { Capabilities, Inspection } from '../../store.ts'
 import type { Argument, CallOptions, Listener, RedisConnection, Script } from './connection.ts'
 import { Dialer } from './dial.ts'
+import { Lines, type Line } from './lines.ts'
 import { Link } from './link.ts'
 import { resolveOptions, type RedisOptions, type ResolvedRedisOptions } from './options.ts'
 import { placeName } from './place.ts'
@@ -41,8 +42,6 @@ export async function openConnection(options: RedisOptions, env: Env = systemEnv
   }
 }
 
-type Line = 'insert' | 'turn' | 'listen'
-
 export class Connection implements RedisConnection {
   readonly where: string
   readonly prefix: string
@@ -51,7 +50,7 @@ export class Connection implements RedisConnection {
   readonly #inCluster: boolean
   readonly #dialer: Dialer
   readonly #subscriptions: Subscriptions
-  readonly #links: Readonly<Record<Line, Link>>
+  readonly #lines: Lines
   readonly #plain = new Map<Script, Pick<Script, 'source' | 'sha1'>>()
   readonly #waitingForQuiet = new Set<() => void>()
   #facts: ServerFacts | undefined
@@ -66,7 +65,7 @@ export class Connection implements RedisConnection {
     this.#inCluster = target.place.kind === 'cluster'
     this.#dialer = new Dialer({ target, env, key: this.#key('place'), connectMs: options.connectMs })
     this.#subscriptions = new Subscriptions({ env, ...options })
-    this.#links = { insert: this.#link('insert'), turn: this.#link('turn'), listen: this.#link('listen') }
+    this.#lines = new Lines(options.connections, (line) => this.#link(line))
   }
 
   get durability(): Capabilities['durability'] {
@@ -95,11 +94,11 @@ export class Connection implements RedisConnection {
   }
 
   async subscribe(channels: readonly string[], listener: Listener): Promise<void> {
-    return this.#subscriptions.subscribe(this.#links.listen, channels, listener)
+    return this.#subscriptions.subscribe(this.#lines.listen, channels, listener)
   }
 
   async unsubscribe(channels: readonly string[]): Promise<void> {
-    return this.#subscriptions.unsubscribe(this.#links.listen, channels)
+    return this.#subscriptions.unsubscribe(this.#lines.listen, channels)
   }
 
   onReconnect(callback: () => void): () => void {
@@ -108,13 +107,13 @@ export class Connection implements RedisConnection {
 
   async quiet(): Promise<void> {
     if (this.#underWay > 0) await new Promise<void>((resolve) => this.#waitingForQuiet.add(resolve))
-    await this.#subscriptions.quiet(this.#links.listen)
+    await this.#subscriptions.quiet(this.#lines.listen)
   }
 
   async close(): Promise<void> {
     this.#closed = true
     this.#subscriptions.close()
-    for (const link of Object.values(this.#links)) link.close()
+    for (const link of this.#lines.all) link.close()
   }
 
   get #known(): ServerFacts {
@@ -143,7 +142,7 @@ export class Connection implements RedisConnection {
       throw error
     }
     // The master is elsewhere now. Whoever still talks to the old one would talk to nobody.
-    for (const { current } of Object.values(this.#links)) {
+    for (const { current } of this.#lines.all) {
       if (current && current.at !== session.at) current.end(new Error(`the master is now at ${session.at}`))
     }
     return session
@@ -162,7 +161,7 @@ export class Connection implements RedisConnection {
 
   async #ask(what: string, options: CallOptions, send: (session: Session) => Promise<unknown>): Promise<unknown> {
     if (this.#closed) throw new StoreClosedError()
-    const link = this.#links[options.line ?? 'turn']
+    const link = this.#lines.for(options.line ?? 'turn')
     this.#underWay++
     try {
       return await this.#askUntilTaken(link, what, options, send)

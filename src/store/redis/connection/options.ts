@@ -15,6 +15,8 @@ export interface RedisOptions {
   client?: UserClient
   /** What the names of all its keys begin with, so that several stores can share a server. @default 'errand' */
   prefix?: string
+  /** For calls; one more listens. Those beyond the second are for enqueueing. @default 2 */
+  connections?: number
   /** How long one try to connect may take. @default '2s' */
   connectTimeout?: Duration
   /** How long the answer to a call may take; then the connection is given up. @default '3s' */
@@ -29,6 +31,7 @@ export interface RedisOptions {
 
 export const redisDefaults = {
   prefix: 'errand',
+  connections: 2,
   connectTimeout: '2s',
   commandTimeout: '3s',
   waitForServer: '5s',
@@ -38,6 +41,7 @@ export const redisDefaults = {
 
 const optionNames = [
   'prefix',
+  'connections',
   'connectTimeout',
   'commandTimeout',
   'waitForServer',
@@ -48,6 +52,7 @@ const optionNames = [
 export interface ResolvedRedisOptions {
   readonly from: Place | UserClient
   readonly prefix: string
+  readonly connections: number
   readonly connectMs: number
   readonly answerMs: number
   readonly waitForServerMs: number
@@ -71,10 +76,11 @@ export function resolveOptions(options: RedisOptions): ResolvedRedisOptions {
   return {
     from: read?.place ?? checkClient(client),
     prefix: checkPrefix(all.prefix),
+    connections: checkNumber(number(all.connections), 1, '`connections`', 'a whole number of at least 1'),
     connectMs: ms('connectTimeout'),
     answerMs: ms('commandTimeout'),
     waitForServerMs: ms('waitForServer'),
-    replicas: checkReplicas(number(all.wait)),
+    replicas: checkNumber(number(all.wait), 0, '`wait`', 'a whole number: how many replicas must have a job'),
     force: checkForce(all.force),
   }
 }
@@ -89,10 +95,10 @@ function checkPrefix(prefix: unknown): string {
   throw new InvalidOptionError('`prefix`', prefix, 'letters, digits and . _ : - only, at most 64, such as "shop"')
 }
 
-function checkReplicas(wait: unknown): number {
-  if (Number.isInteger(wait) && (wait as number) >= 0) return wait as number
+function checkNumber(value: unknown, least: number, where: string, expected: string): number {
+  if (Number.isInteger(value) && (value as number) >= least) return value as number
 
-  throw new InvalidOptionError('`wait`', wait, 'a whole number: how many replicas must have a job')
+  throw new InvalidOptionError(where, value, expected)
 }
 
 function checkForce(force: unknown): boolean {
