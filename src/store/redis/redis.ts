@@ -60,7 +60,7 @@ export class RedisStore implements Store {
     jobsPerCall: 200,
     bytesPerCall: 128 * 1024,
     idsPerCall: 200,
-    turnsInFlight: 1,
+    turnsInFlight: 3,
   }
   readonly capabilities: contract.Capabilities
   readonly #env: Env
