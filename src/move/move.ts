@@ -105,7 +105,7 @@ class Mover {
     let quietSince = env.monotonic()
 
     while (!this.#signal.aborted) {
-      const before = this.#total()
+      const [before, began] = [this.#total(), env.monotonic()]
       await this.#round()
       if (this.#total() > before) quietSince = env.monotonic()
       if (this.#signal.aborted) break
@@ -114,7 +114,8 @@ class Mover {
       const left = await this.#call(() => leftIn(this.#from))
       if (!follow && isEmpty(left) && (await this.#call(() => this.#source.end()))) return this.#report(left)
       if (!follow && env.monotonic() - quietSince >= waitMs) return this.#report(left)
-      await sleep(env, pauseMs, this.#signal).catch(() => {})
+      // Looking through much that cannot leave must not keep a store busy.
+      await sleep(env, Math.max(pauseMs, 2 * (env.monotonic() - began)), this.#signal).catch(() => {})
     }
     return this.#report(await leftIn(this.#from))
   }

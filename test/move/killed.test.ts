@@ -69,6 +69,33 @@ class Stage {
     for (const id of ids) this.control.write('intent', { kind: 'ack', id })
   }
 
+  /** Fires what is due in both stores until it is told to stop, and declares its rule in the first one all the time. */
+  async schedule(stopped: () => boolean): Promise<number[]> {
+    const [here, there] = [this.store(this.from).schedules, this.store(this.to).schedules]
+    const ticks: number[] = []
+    await here.put([{ name: 'tick', rule: 'every 100 ms', nextAt: Date.now() }])
+    while (!stopped()) {
+      for (const side of [here, there]) ticks.push(...(await this.#fire(side)))
+      await here.put([{ name: 'tick', rule: 'every 100 ms', nextAt: Date.now() }])
+      await pass(20)
+    }
+    return ticks
+  }
+
+  async #fire(schedules: Store['schedules']): Promise<number[]> {
+    const due = (await schedules.list()).filter(({ nextAt }) => nextAt !== null && nextAt <= Date.now())
+    const fired: number[] = []
+    for (const { name, nextAt: at } of due) {
+      const id = `${name}-${at}`
+      this.control.write('intent', { kind: 'try', id })
+      const [answer] = await schedules.fire([{ name, at: at!, nextAt: at! + 100, job: step(id, undefined) }])
+      if (answer !== 'fired') continue
+      this.control.write('intent', { kind: 'ack', id })
+      fired.push(at!)
+    }
+    return fired
+  }
+
   store(path: string): Store {
     const store = this.#stores.get(path) ?? new SqliteStore({ path })
     this.#stores.set(path, store)
@@ -160,6 +187,9 @@ test(
       const producers = [stage.producer('p-here', stage.from, 1), stage.producer('p-there', stage.to, 2)]
       await Promise.all([workerHere, workerThere, ...producers].map((child) => child.said('ready')))
 
+      let over = false
+      const ticking = stage.schedule(() => over)
+
       for (let nth = 0; nth < kills; nth++) {
         await stage.flow(`flow-${nth}`)
         await killOne(stage, nth, random)
@@ -167,6 +197,8 @@ test(
         if (nth === Math.floor(kills * 0.7)) await workerHere.stop()
       }
       await Promise.all(producers.map((producer) => producer.stop()))
+      over = true
+      const ticks = await ticking
       const { left, moved } = await finishMove(stage)
       await drain(stage)
       const jobs = await stage.jobs(stage.to)
@@ -176,7 +208,9 @@ test(
       assert.deepEqual(left, { running: 0, waiting: 0, final: 0 })
       assert.deepEqual(await stage.jobs(stage.from), [])
       assert.deepEqual({ lost, ghost, duplicated, overlap, zombieWrite, resurrected, unexpected, failed }, allEmpty)
-        const ranHere = jobs.filter(({ result }) => (JSON.parse(result!) as { by: string }).by === 'here').length
+      const gaps = ticks.slice(1).map((at, index) => at - ticks[index]!)
+      assert.deepEqual(new Set(gaps), new Set([100]), 'every tick fired once, on one side')
+      const ranHere = jobs.filter(({ result }) => (JSON.parse(result!) as { by: string }).by === 'here').length
       console.log(
         `${rest.acknowledged} acknowledged, ${ranHere} ran here, ${jobs.length - ranHere} there; last ${JSON.stringify(moved)}`,
       )
