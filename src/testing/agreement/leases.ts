@@ -25,11 +25,11 @@ export class Leases {
     this.#extend(life, leaseMs)
   }
 
-  /** After a turn of it; `surely` if it wrote anything else, and so the lease too. */
-  renewed(life: IncarnationId, surely: boolean): void {
+  /** After a turn of it: within its first third, whether a lease is written is the engine's affair. */
+  renewed(life: IncarnationId): void {
     const { leaseMs, from, to } = this.#bounds.get(life)!
     const left = to - this.#env.monotonic()
-    if (surely || left <= (leaseMs * 2) / 3) this.#extend(life, leaseMs)
+    if (left <= (leaseMs * 2) / 3) this.#extend(life, leaseMs)
     else this.#bounds.set(life, { leaseMs, from, to: this.#env.monotonic() + leaseMs })
   }
 

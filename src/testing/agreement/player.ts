@@ -56,7 +56,7 @@ export const calls: Players<Exclude<Member, (typeof unscripted)[number]>> = {
     const answer = await player.store.turn(turn)
     const ended = [...turn.settled, ...turn.givenBack].map(({ claim }) => claim)
     life.held = life.held.filter((held) => !ended.some(({ id, claim }) => held.id === id && held.claim === claim))
-    if (!answer.gone) player.leases.renewed(life.id, answer.claimed.length > 0)
+    if (!answer.gone) player.leases.renewed(life.id)
     if (answer.gone) life.held = []
     else if (lost) return { ...answer, claimed: answer.claimed.length }
     else player.hold(life, answer.claimed)
@@ -194,7 +194,7 @@ export class Player {
   async giveSign(worker: number): Promise<void> {
     const { id } = this.life(worker)
     const answer = await this.store.turn({ incarnation: id, settled: [], givenBack: [], room: [] })
-    if (!answer.gone) this.leases.renewed(id, false)
+    if (!answer.gone) this.leases.renewed(id)
   }
 
   /** Until nothing is left to do; what ended last is pruned by one call more. */
