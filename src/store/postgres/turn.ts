@@ -58,18 +58,19 @@ export class Turns {
     const life = lives.get(turn.incarnation)
     if (others.length > 0) this.hints.clear()
     const rows = await this.#send(turn, plain, others, life)
-    const head = rows[0]!.extra
+    const head = rows.pop()!.extra
     if (head.gone) return { gone: true }
 
-    if (rows.length > 1) await this.#know(rows)
+    const claims = rows as unknown as ClaimedRow[]
+    await this.#know(claims)
     life.special = head.special
     if (head.arrivals) this.#parts.arrived(queuesIn(head.arrivals))
-    const claimed = rows.slice(1).map((row) => this.#claimed(row as unknown as ClaimedRow))
+    const claimed = claims.map((row) => this.#claimed(row))
     if (!head.more) this.hints.clear()
 
     return {
       gone: false,
-      stale: staleOf(head, plain, others),
+      stale: staleOf(head, turn, plain, others),
       claimed,
       cancels: (head.cancels ?? []).map(([id, claim]) => ({ id, claim })),
       messages: head.messages ?? [],
@@ -82,16 +83,15 @@ export class Turns {
     return claimedOf(row, this.#parts.names)
   }
 
-  #know(rows: readonly { readonly queue: number; readonly task: number }[]): Promise<void> | undefined {
+  #know(rows: readonly ClaimedRow[]): Promise<void> | undefined {
     const { names } = this.#parts
-    const known = rows.every(({ queue, task }, at) => at === 0 || (names.queue(queue) && names.task(task)))
-    const jobs = rows.slice(1)
-    return known
-      ? undefined
-      : names.knowNumbers(
-          jobs.map(({ queue }) => queue),
-          jobs.map(({ task }) => task),
-        )
+    if (rows.every(({ queue, task }) => names.queue(queue) !== undefined && names.task(task) !== undefined))
+      return undefined
+
+    return names.knowNumbers(
+      rows.map(({ queue }) => queue),
+      rows.map(({ task }) => task),
+    )
   }
 
   #claimed(row: ClaimedRow): ClaimedJob {
@@ -139,7 +139,7 @@ export class Turns {
   #spec(end: OtherEnd) {
     const { claim } = end
     const fence = { id: claim.id, no: numberIn(claim), claim: claim.claim }
-    if ('delayMs' in end) return { ...fence, kind: 'back', delay: Math.round(end.delayMs ?? 0) }
+    if (!('outcome' in end)) return { ...fence, kind: 'back', delay: Math.round(end.delayMs ?? 0) }
 
     const { outcome, ranMs, followUps } = end
     return {
@@ -155,7 +155,7 @@ export class Turns {
   }
 }
 
-type GivenBack = { readonly claim: Claim; readonly delayMs: number | undefined }
+type GivenBack = Turn['givenBack'][number]
 type OtherEnd = Settlement | GivenBack
 
 /** Plain successes, of which the number is known, and all that needs the gate. */
@@ -169,16 +169,24 @@ function sorted({ settled, givenBack }: Turn): [Settlement[], OtherEnd[]] {
     else others.push(settlement)
     seen.add(id)
   }
-  return [plain, [...others, ...givenBack.map(({ claim, delayMs }) => ({ claim, delayMs }))]]
+  return [plain, [...others, ...givenBack]]
 }
 
 function isPlain({ claim, outcome, followUps }: Settlement): boolean {
   return outcome.kind === 'succeeded' && !followUps?.length && numberIn(claim) !== undefined
 }
 
-function staleOf({ stale, staleNos }: Head, plain: readonly Settlement[], others: readonly OtherEnd[]): Claim[] {
+/** In the order in which they were said. */
+function staleOf(
+  { stale, staleNos }: Head,
+  turn: Turn,
+  plain: readonly Settlement[],
+  others: readonly OtherEnd[],
+): Claim[] {
   if (stale.length + staleNos.length === 0) return []
-  const refused = new Set(staleNos.map(String))
-  const claims = plain.filter(({ claim }) => refused.has(numberIn(claim)!)).map(({ claim }) => claim)
-  return [...claims, ...stale.map((index) => others[index]!.claim)]
+  const refusedNos = new Set(staleNos.map(String))
+  const refused = new Set<object>(stale.map((index) => others[index]!))
+  for (const settlement of plain) if (refusedNos.has(numberIn(settlement.claim)!)) refused.add(settlement)
+
+  return [...turn.settled, ...turn.givenBack].filter((end) => refused.has(end)).map(({ claim }) => claim)
 }

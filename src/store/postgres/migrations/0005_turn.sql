@@ -158,7 +158,7 @@ begin
   end if;
 end $$;
 
--- One job, taken out of its place, becomes a worker's.
+-- One job, taken out of its place, becomes a worker's. Its key and its event are up to the turn.
 create function errand.start(c errand.context, p_worker int, p_claim bigint, j errand.job) returns void language plpgsql as $$
 declare
   of_rate int;
@@ -170,8 +170,6 @@ begin
     select rate into of_rate from errand.body where no = j.no;
     insert into errand.start (rate, at, job, claim) values (of_rate, c.now, j.no, p_claim);
   end if;
-  if j.flags & 4 <> 0 then perform errand.free_key(j.no); end if;
-  perform errand.tell(c, j, 'started', 3, j.attempts + 1, null);
 end $$;
 
 create function errand.free_key(p_no bigint) returns void language sql as $$
@@ -209,27 +207,19 @@ begin
   end loop;
 end $$;
 
--- Claims up to so many plain ones from one queue and rank, by place from `p_hint` on. Without the gate an expired one is
--- a reason to raise ER004.
-create function errand.claim_plain(
-  c errand.context, p_worker int, p_queue int, p_rank int, p_most int, p_hint bigint, p_enter boolean,
-  inout claim bigint, out nos bigint[], out expired int
-) language plpgsql as $$
-#variable_conflict use_column
+-- Ends what has expired among the next so many of one queue and rank; behind the gate. Returns how many that were.
+create function errand.expire_in_line(c errand.context, p_queue int, p_rank int, p_most int) returns int language plpgsql as $$
 declare
-  keyed boolean;
   overdue bigint[];
-  any_overdue boolean;
-  this_claim bigint := claim;
   j errand.job;
+  expired int := 0;
 begin
-  expired := 0;
-  while p_enter loop
+  loop
     overdue := array(
       select no from (
-        select no, place, expires from errand.ready where queue = p_queue and rank = p_rank and place >= p_hint order by place limit p_most
+        select no, place, expires from errand.ready where queue = p_queue and rank = p_rank order by place limit p_most
       ) first where expires <= c.now order by place);
-    exit when overdue = '{}';
+    if overdue = '{}' then return expired; end if;
     for nth in 1 .. cardinality(overdue) loop
       j := errand.take(overdue[nth]);
       continue when j.no is null;
@@ -237,32 +227,6 @@ begin
       expired := expired + 1;
     end loop;
   end loop;
-
-  with taken as (
-    delete from errand.ready r where r.ctid = any (array(
-      select ctid from errand.ready where queue = p_queue and rank = p_rank and place >= p_hint order by place limit p_most
-      for update skip locked
-    )) returning r.*
-  ), one as materialized (
-    select coalesce(this_claim, nextval('errand.claims')) as claim from (select from taken limit 1) any_taken
-  ), started as (
-    insert into errand.running (worker, no, claim, started, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
-    select p_worker, no, claim, c.now, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires
-    from taken cross join one
-  )
-  select array_agg(no order by place), bool_or(flags & 4 <> 0), bool_or(expires <= c.now), (select one.claim from one)
-  into nos, keyed, any_overdue, claim from taken;
-  if any_overdue then raise exception 'An expired job is in the line.' using errcode = 'ER004'; end if;
-  claim := coalesce(claim, this_claim);
-  if nos is null then
-    nos := '{}';
-    return;
-  end if;
-  if keyed then perform errand.free_key(no) from errand.running where worker = p_worker and no = any (nos) and flags & 4 <> 0; end if;
-  insert into errand.move (queue, was, now, n) values (p_queue, 2, 3, cardinality(nos));
-  if c.heard then
-    perform errand.tell_of(c, no, 'started', 3, attempts + 1) from errand.running where worker = p_worker and no = any (nos) order by place;
-  end if;
 end $$;
 
 -- At most one that may be what kills its workers, and only if the worker holds none; behind the gate.
@@ -299,10 +263,12 @@ create function errand.held(p_worker int, p_nos bigint[]) returns table (
 begin
   return query select r.claim, r.no, r.place, b.id, r.task, r.queue, r.rank, b.input, r.attempts, r.crashes, b.created, r.flags, b.more,
     case when r.flags & (64 | 8192) <> 0 then errand.extra(r.no, r.flags) end
-  from unnest(p_nos) with ordinality n (no, nth) join errand.running r on r.worker = p_worker and r.no = n.no
-  join errand.body b on b.no = n.no order by n.nth;
+  from unnest(p_nos) with ordinality n (no, nth)
+  cross join lateral (select * from errand.running x where x.worker = p_worker and x.no = n.no limit 1) r
+  cross join lateral (select * from errand.body x where x.no = n.no limit 1) b order by n.nth;
 end $$;
 
+-- Answers the claimed jobs in the order of their claiming, and last a row with all the rest in `extra`.
 create function errand.turn(
   p_worker text, p_epoch int, p_now bigint, p_mono bigint, p_enter boolean, p_spares text, p_nos bigint[], p_claims bigint[], p_results text[],
   p_ran bigint[], p_rest json, p_rooms json, p_hints bigint[], p_park boolean
@@ -326,8 +292,11 @@ declare
   said_cancels json;
   said_messages json;
   this_claim bigint;
-  claimed_nos bigint[] := '{}';
   suspect bigint;
+  total int := 0;
+  taken int;
+  line int;
+  overdue boolean;
   expired int := 0;
   full_room boolean := false;
   special boolean := p_rest is not null;
@@ -352,9 +321,15 @@ begin
   c := errand.begin(p_now, p_mono);
 
   if p_nos is not null then
-    with gone as (
-      delete from errand.running r using unnest(p_nos, p_claims, p_results, p_ran) s (no, claim, result, ran)
-      where r.worker = w.no and r.no = s.no and r.claim = s.claim and r.flags & 12521 = 0
+    -- Looked up one by one and then taken by their place in the table: left to itself the planner may walk over all that
+    -- this worker holds, dead rows too, once for each job.
+    with said as materialized (
+      select s.*, held.at from unnest(p_nos, p_claims, p_results, p_ran) s (no, claim, result, ran)
+      cross join lateral (
+        select r.ctid as at from errand.running r where r.worker = w.no and r.no = s.no and r.claim = s.claim and r.flags & 12521 = 0 limit 1
+      ) held
+    ), gone as (
+      delete from errand.running r using said s where r.ctid = s.at and r.claim = s.claim and r.flags & 12521 = 0
       returning r.*, s.result, s.ran
     ), final as (
       insert into errand.done (no, state, flags, attempts, crashes, started, finished, until, result)
@@ -415,6 +390,8 @@ begin
   end if;
 
   if p_rooms is not null then
+    overdue := exists (select from errand.ready where expires <= c.now);
+    if overdue and not p_enter then raise exception 'An expired job is in the line.' using errcode = 'ER004'; end if;
     for room in
       select (r ->> 'jobs')::int as jobs, (r ->> 'bottomUp')::int as bottom, r -> 'queues' as queues
       from json_array_elements(p_rooms) with ordinality r (r, nth) order by r.nth
@@ -430,7 +407,8 @@ begin
         suspect := errand.claim_suspect(c, w.no, open_queues);
         if suspect is not null then
           goal := goal - 1;
-          claimed_nos := claimed_nos || suspect;
+          total := total + 1;
+          return query select * from errand.held(w.no, array[suspect]);
           this_claim := (select r.claim from errand.running r where r.worker = w.no and r.no = suspect);
         end if;
       end if;
@@ -438,41 +416,73 @@ begin
         most := case pass when 1 then goal - room.bottom else goal end;
         <<lines>>
         for at in 1 .. cardinality(open_queues) loop
-          for line in 0 .. 3 loop
+          for step in 0 .. 3 loop
             exit lines when most <= 0;
+            line := case pass when 1 then step else 3 - step end;
             if special and exists (select from errand.waiting x where x.kind = 'r' and x.queue = open_queues[at]) then
-              select * into got from errand.claim_mixed(c, w.no, open_queues[at], case pass when 1 then line else 3 - line end, most, this_claim);
+              select * into got from errand.claim_mixed(c, w.no, open_queues[at], line, most, this_claim);
+              this_claim := got.claim;
+              expired := expired + got.expired;
+              taken := cardinality(got.nos);
+              return query select * from errand.held(w.no, got.nos);
             else
-              select * into got from errand.claim_plain(c, w.no, open_queues[at], case pass when 1 then line else 3 - line end, most,
-                coalesce(p_hints[array_position(p_hints, open_queues[at]::bigint * -1) + 1 + case pass when 1 then line else 3 - line end], 0), p_enter, this_claim);
+              if overdue then expired := expired + errand.expire_in_line(c, open_queues[at], line, most); end if;
+              return query
+              with taken as (
+                delete from errand.ready r where r.ctid = any (array(
+                  select ctid from errand.ready where queue = open_queues[at] and rank = line
+                    and place >= coalesce(p_hints[array_position(p_hints, open_queues[at]::bigint * -1) + 1 + line], 0)
+                  order by place limit most for update skip locked
+                )) returning r.*
+              ), one as materialized (
+                select coalesce(this_claim, nextval('errand.claims')) as claim from (select from taken limit 1) any_taken
+              ), started as (
+                insert into errand.running
+                  (worker, no, claim, started, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
+                select w.no, t.no, one.claim, c.now, t.queue, t.rank, t.place, t.task, t.flags, t.keep_succeeded, t.keep_failed, t.attempts,
+                  t.crashes, t.expires from taken t cross join one
+              ), moved as (
+                insert into errand.move (queue, was, now, n) select t.queue, 2, 3, count(*) from taken t group by t.queue
+              )
+              select one.claim, t.no, t.place, b.id, t.task, t.queue, t.rank, b.input, t.attempts, t.crashes, b.created, t.flags, b.more,
+                case when t.flags & (64 | 8192) <> 0 then errand.extra(t.no, t.flags) end
+              from taken t cross join one cross join lateral (select * from errand.body b where b.no = t.no limit 1) b order by t.place;
+              get diagnostics taken = row_count;
+              if taken > 0 then this_claim := coalesce(this_claim, currval('errand.claims')); end if;
             end if;
-            this_claim := got.claim;
-            most := most - cardinality(got.nos);
-            goal := goal - cardinality(got.nos);
-            claimed_nos := claimed_nos || got.nos;
-            expired := expired + got.expired;
+            most := most - taken;
+            goal := goal - taken;
+            total := total + taken;
           end loop;
         end loop;
         exit when room.bottom = 0 or goal <= 0;
       end loop;
       full_room := full_room or goal <= 0;
     end loop;
+    if total > 0 and exists (select from errand.uniq) then
+      perform errand.free_key(r.no) from errand.running r where r.worker = w.no and r.claim = this_claim and r.flags & 4 <> 0;
+    end if;
+    if total > 0 and c.heard then
+      perform errand.tell_of(c, r.no, 'started', 3, r.attempts + 1) from errand.running r
+      where r.worker = w.no and r.claim = this_claim order by r.rank, r.place;
+    end if;
     if p_enter and expired > 0 then perform errand.spread(c, 500); end if;
   end if;
 
+  -- Not in every turn: each renewal leaves a dead row behind, which every later turn would walk over until it is vacuumed.
   if w.deadline - c.mono <= w.lease_ms * 2 / 3 then
     update errand.worker u set deadline = c.mono + w.lease_ms where u.no = w.no;
   end if;
-  if p_park and not w.parked and accepted = 0 and claimed_nos = '{}' then
+  if p_park and not w.parked and accepted + total = 0 then
     update errand.worker u set parked = true where u.no = w.no;
   end if;
   if accepted + expired = 0 then perform set_config('synchronous_commit', 'off', true); end if;
 
-  extra := json_build_object('stale', array_to_json(stale), 'staleNos', array_to_json(stale_nos), 'cancels', said_cancels,
-    'messages', said_messages, 'more', full_room or expired > 0, 'nextDue', errand.next_due(c.now), 'special', special,
-    'arrivals', current_setting('errand_call.arrivals', true));
-  return next;
-  if claimed_nos <> '{}' then return query select * from errand.held(w.no, claimed_nos); end if;
+  return query select null::bigint, null::bigint, null::bigint, null::text, null::int, null::int, null::smallint, null::text, null::int,
+    null::smallint, null::bigint, null::int, null::json,
+    json_build_object('stale', array_to_json(stale), 'staleNos', array_to_json(stale_nos), 'cancels', said_cancels,
+      'messages', said_messages, 'more', full_room or expired > 0, 'nextDue', errand.next_due(c.now), 'special', special,
+      'arrivals', current_setting('errand_call.arrivals', true));
 end $$;
 
 create function errand.resync(p_worker text) returns table (

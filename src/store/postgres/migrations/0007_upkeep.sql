@@ -51,9 +51,10 @@ begin
     update errand.worker set gone = nextval('errand.counter') where no = r.no;
     perform errand.call(r.no);
   end loop;
+  -- A job that is being ended in somebody's own transaction (0009) is left until that is over.
   for r in
     select w.no as worker, x.no from errand.worker w join errand.running x on x.worker = w.no where w.gone is not null
-    order by w.gone, x.no limit p_rescue
+    order by w.gone, x.no limit p_rescue for update of x skip locked
   loop
     perform errand.rescue(c, errand.take_running(r.worker, r.no, null), p_lost);
     rescued := rescued + 1;
