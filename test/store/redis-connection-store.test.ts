@@ -105,6 +105,25 @@ describe('a store on Redis, when something breaks', { skip: !redis && 'no Redis 
     assert.ok(performance.now() - began < 5000, `${performance.now() - began} ms`)
   })
 
+  test('who waits for a result hears it, though severed in silence before it was there', async (t) => {
+    const held = Promise.withResolvers<void>()
+    const caller = appOf(t)
+    const other = appOf(t, { url: server.url, prefix: `faults${stores}` }, held.promise)
+    await other.errand.worker().start()
+    const job = await caller.note.enqueue(1)
+    const result = job.result({ timeout: '10s' })
+    await other.ran(1)
+
+    proxy.blackHole()
+    held.resolve()
+    await other.drained()
+    const began = performance.now()
+    proxy.pass()
+
+    assert.equal(await result, 1)
+    assert.ok(performance.now() - began < 5000, `${performance.now() - began} ms`)
+  })
+
   test('an insert whose reply was lost is repeated, and is one job', async (t) => {
     const app = appOf(t)
     await warm(app)
