@@ -18,16 +18,22 @@ export function plainArguments(jobs: readonly NewJob[], kinds: Kinds): Argument[
   const ids = new Set<string>()
   const parts: string[] = []
   let places = ''
+  let group = 0
+  let before: NewJob | undefined
 
   for (const [index, job] of jobs.entries()) {
     if (!isPlain(job)) return undefined
     ids.add(job.id)
-    const name = job.rank + job.queue
-    let group = groups.get(name)
-    if (group === undefined) {
-      groups.set(name, (group = names.length))
-      names.push([job.queue, job.rank])
+    if (job.queue !== before?.queue || job.rank !== before.rank) {
+      const name = job.rank + job.queue
+      const known = groups.get(name)
+      group = known ?? names.length
+      if (known === undefined) {
+        groups.set(name, group)
+        names.push([job.queue, job.rank])
+      }
     }
+    before = job
     places += String.fromCharCode(33 + group)
     const kind = kinds.numberOf(job)
     numbers.add(kind)

@@ -7,6 +7,8 @@
 import type { FollowUp } from '../store.ts'
 import type { Caller } from './caller.ts'
 
+type Shared = Pick<FollowUp, 'queue' | 'task' | 'keepSucceededMs' | 'keepFailedMs'>
+
 export interface Kind {
   readonly queue: string
   readonly task: string
@@ -19,16 +21,32 @@ export class Kinds {
   readonly #numbers = new Map<string, Map<string, string>>()
   readonly #kinds = new Map<string, Kind>()
   #missing = new Set<string>()
+  #latest: (Shared & { readonly number: string }) | undefined
 
   constructor(caller: Caller) {
     this.#caller = caller
   }
 
   /** Its number, or '' where it must be learned first. */
-  numberOf({ queue, task, keepSucceededMs, keepFailedMs }: Omit<FollowUp, 'rank'>): string {
+  numberOf(job: Shared): string {
+    const { queue, task, keepSucceededMs, keepFailedMs } = job
+    const latest = this.#latest
+    // Most jobs are like the one before.
+    if (
+      latest &&
+      latest.task === task &&
+      latest.queue === queue &&
+      latest.keepSucceededMs === keepSucceededMs &&
+      latest.keepFailedMs === keepFailedMs
+    ) {
+      return latest.number
+    }
     const [succeeded, failed] = [Math.ceil(keepSucceededMs / minuteMs), Math.ceil(keepFailedMs / minuteMs)]
     const number = this.#numbers.get(queue)?.get(`${task}\n${succeeded}\n${failed}`)
-    if (number !== undefined) return number
+    if (number !== undefined) {
+      this.#latest = { queue, task, keepSucceededMs, keepFailedMs, number }
+      return number
+    }
 
     this.#missing.add(JSON.stringify([queue, task, succeeded, failed]))
     return ''
@@ -59,6 +77,7 @@ export class Kinds {
   }
 
   forget(): void {
+    this.#latest = undefined
     this.#numbers.clear()
     this.#kinds.clear()
   }
