@@ -6,7 +6,7 @@
  * there. An id is unique by its 48 remaining random bits, drawn anew for each.
  */
 const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-const pool = 6 * 512
+const poolBytes = 6 * 512
 /** Of the counter, what stands after the variant. */
 const lowerBits = 14
 const lowerMask = (1 << lowerBits) - 1
@@ -21,10 +21,18 @@ export function makeIds(now: () => number, random: (bytes: number) => Uint8Array
   let digits = ''
   let used = 0
 
+  /** Random hexadecimal digits. */
+  function draw(count: number): string {
+    if (used + count > digits.length) {
+      digits = Buffer.from(random(poolBytes)).toString('hex')
+      used = 0
+    }
+    return digits.slice(used, (used += count))
+  }
+
   function startMillisecond(at: number) {
-    const seed = random(2)
     latest = at
-    counter = (seed[0]! << 8) | seed[1]!
+    counter = Number.parseInt(draw(4), 16)
     const text = at.toString(16).padStart(12, '0')
     prefix = `${text.slice(0, 8)}-${text.slice(8)}-7`
     startHigher()
@@ -41,14 +49,9 @@ export function makeIds(now: () => number, random: (bytes: number) => Uint8Array
     else if (++counter >= 1 << 26) startMillisecond(latest + 1)
     else if ((counter & lowerMask) === 0) startHigher()
 
-    if (used === digits.length) {
-      digits = Buffer.from(random(pool)).toString('hex')
-      used = 0
-    }
     const lower = counter & lowerMask
-    const tail = digits.slice(used, (used += 12))
     // Short texts first: only long ones are put together later, piece by piece, when they are read.
-    return head + (hex[0x80 | (lower >>> 8)]! + hex[lower & 0xff]! + '-' + tail)
+    return head + (hex[0x80 | (lower >>> 8)]! + hex[lower & 0xff]! + '-' + draw(12))
   }
 }
 

@@ -36,14 +36,14 @@ const smallTables = new Set([
 ])
 /** Reads a table to its first rows or from its end. */
 const firstRow = new Set([
+  'unusual',
+  'nextMoments',
   'anyStep',
   'anyEdge',
   'anyPinned',
-  'anyRateLine',
   'firstReleasing',
   'oldestGone',
   'forgetGone',
-  'firstDue',
   'firstReopening',
   'lastEvent',
   'dataVersion',

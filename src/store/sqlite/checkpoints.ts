@@ -31,14 +31,19 @@ export class Checkpoints {
 
   afterCommit(): void {
     if (this.#planned) return
-    const { log, checkpointed } = this.#connection.sql.walFrames.get() as Frames
-    if (log - checkpointed < framesBetween) return
-
     this.#planned = true
     this.#env.soon(() => {
       this.#planned = false
-      this.run('passive')
+      if (this.#isDue()) this.run('passive')
     })
+  }
+
+  #isDue(): boolean {
+    const { db, sql } = this.#connection
+    if (!db.isOpen || db.isTransaction) return false
+    const { log, checkpointed } = sql.walFrames.get() as Frames
+
+    return log - checkpointed >= framesBetween
   }
 
   /** Waits for nobody: does what it can. */

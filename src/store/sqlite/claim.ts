@@ -13,32 +13,40 @@ import { leaveLine, leaveThrottled, never, nextToken } from './line.ts'
 import { outcomes, type Step } from './step.ts'
 
 const ranks = [0, 1, 2, 3]
+const lowest = 3
 
 export class Claiming {
   readonly claimed: ClaimedJob[] = []
   expired = 0
   readonly #step: Step
   readonly #incarnation: number
-  /** Whether any rate has jobs waiting; most stores have none. */
+  /** Whether any rate has jobs waiting, any line suspects, any queue is paused; in most stores none is. */
   readonly #rated: boolean
+  readonly #suspects: boolean
+  readonly #paused: boolean
 
   constructor(step: Step, incarnation: number) {
     this.#step = step
     this.#incarnation = incarnation
     step.flushReady()
-    this.#rated = step.sql.anyRateLine.get() !== undefined
+    const { rated, suspects, paused } = step.sql.unusual.get() as Record<'rated' | 'suspects' | 'paused', number>
+    this.#rated = rated === 1
+    this.#suspects = suspects === 1
+    this.#paused = paused === 1
     if (this.#rated) step.sql.reopenLines.run(step.now)
   }
 
   /** True if there may be more to claim for this room. */
   claimFor({ queues, jobs, bottomUp }: Room): boolean {
     if (jobs <= 0) return false
-    const open = openQueues(this.#step, queues)
+    const open = openQueues(this.#step, queues, this.#paused)
     const all = this.claimed.length + jobs
 
-    this.#claimSuspect(open)
-    for (const queue of open) for (const rank of ranks) this.#take(queue, rank, all - bottomUp)
-    for (const queue of open) for (const rank of ranks.toReversed()) this.#take(queue, rank, all)
+    if (this.#suspects) this.#claimSuspect(open)
+    for (const queue of open) this.#takeDownwards(queue, all - bottomUp)
+    // Where the way down has found all there is, the way up finds nothing; an expiry may have brought something.
+    if (this.claimed.length >= all - bottomUp || this.expired > 0)
+      for (const queue of open) this.#takeUpwards(queue, all)
     return this.claimed.length === all
   }
 
@@ -62,6 +70,26 @@ export class Claiming {
     return rate === null || nextToken(this.#step, rate) <= this.#step.now
   }
 
+  #takeDownwards(queue: number, end: number): void {
+    if (this.#rated) return ranks.forEach((rank) => this.#take(queue, rank, end))
+    for (let rank = 0; this.claimed.length < end; rank++) {
+      const next = this.#step.sql.firstRank.get(queue, rank) as { rank: number } | undefined
+      if (!next) return
+      rank = next.rank
+      this.#takePlain(queue, rank, end, Infinity)
+    }
+  }
+
+  #takeUpwards(queue: number, end: number): void {
+    if (this.#rated) return ranks.toReversed().forEach((rank) => this.#take(queue, rank, end))
+    for (let rank = lowest; this.claimed.length < end; rank--) {
+      const next = this.#step.sql.lastRank.get(queue, rank) as { rank: number } | undefined
+      if (!next) return
+      rank = next.rank
+      this.#takePlain(queue, rank, end, Infinity)
+    }
+  }
+
   #take(queue: number, rank: number, end: number): void {
     while (this.claimed.length < end) {
       const head = this.#rated ? this.#openHead(queue, rank) : undefined
@@ -75,8 +103,6 @@ export class Claiming {
   #takePlain(queue: number, rank: number, end: number, before: number): void {
     while (this.claimed.length < end) {
       const wanted = end - this.claimed.length
-      // An empty answer of the wide statement costs ten times as much as this one.
-      if (!this.#step.sql.hasReadyAt.get(queue, rank)) return
       let rows = this.#step.sql.claimable.all(queue, rank, wanted) as ClaimRow[]
       if (before !== Infinity) rows = rows.filter(([, place]) => place < before)
       if (rows.length === 0) return
@@ -162,9 +188,13 @@ export function expire(step: Step, job: JobRow, from: 'scheduled' | 'blocked' | 
   end(step, job, from, { state: 'expired' })
 }
 
-export function openQueues({ names, sql }: Pick<Step, 'names' | 'sql'>, queues: readonly string[]): number[] {
+export function openQueues(
+  { names, sql }: Pick<Step, 'names' | 'sql'>,
+  queues: readonly string[],
+  anyPaused = true,
+): number[] {
   return queues.flatMap((name) => {
     const queue = names.findQueue(name)
-    return queue === undefined || sql.isPaused.get(queue) ? [] : queue
+    return queue === undefined || (anyPaused && sql.isPaused.get(queue)) ? [] : queue
   })
 }

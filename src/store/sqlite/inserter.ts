@@ -1,7 +1,7 @@
 /**
  * Group commit: inserts that arrive within one turn of the event loop share a transaction.
  *
- * Nothing waits for a timer. A transaction takes so many jobs and no more, an insert always whole; the loop gets a
+ * Nothing waits for a timer, and after a rest nothing for company either. A transaction takes so many jobs and no more, an insert always whole; the loop gets a
  * breath between two of them. Callers are told when their jobs are on the disk; workers see them at once, so a job may
  * run a moment before `enqueue` resolves.
  */
@@ -22,6 +22,8 @@ type Write = <T>(body: (step: Step) => T) => Promise<T>
 /** One insert is written whole, so it may be larger alone than several may be together. */
 export const jobsPerCall = 1000
 const jobsPerTransaction = 500
+/** What comes sooner after a transaction is likely to have company. */
+const restMs = 2
 export const bytesPerTransaction = 1_048_576
 
 export class Inserter {
@@ -31,6 +33,7 @@ export class Inserter {
   readonly #telling = new Set<Promise<void>>()
   #inserts: Insert[] = []
   #flushing: Promise<void> | undefined
+  #writtenAt = -Infinity
 
   /** `write` commits lightly; `durable` resolves when what has been committed is as safe as was promised. */
   constructor(env: Env, write: Write, durable: () => Promise<void>) {
@@ -55,11 +58,17 @@ export class Inserter {
   }
 
   async #flush(): Promise<void> {
-    while (this.#inserts.length > 0) {
-      await new Promise<void>((resolve) => this.#env.soon(resolve))
+    // After a rest the first is written at once: whoever comes with it finds the next transaction.
+    if (this.#env.monotonic() - this.#writtenAt < restMs) await this.#breath()
+    for (; this.#inserts.length > 0; await this.#breath()) {
       await this.#writeTogether(this.#next())
+      this.#writtenAt = this.#env.monotonic()
     }
     this.#flushing = undefined
+  }
+
+  #breath(): Promise<void> {
+    return new Promise((resolve) => this.#env.soon(resolve))
   }
 
   #next(): Insert[] {

@@ -19,6 +19,8 @@ export interface Life {
   readonly lease_ms: number
   readonly deadline: number
   readonly gone: number
+  /** Whether a cancel request or a message waits for it. */
+  readonly called: number
 }
 
 interface LifeRow extends Life {
@@ -33,6 +35,8 @@ interface LifeRow extends Life {
 }
 
 const crashesAllowed = 2
+/** A lease this fresh is not written along with something else either: it stands on a page of its own. */
+const freshMs = 250
 const everything = -1
 
 export function join(step: Step, worker: NewWorker): string {
@@ -50,13 +54,14 @@ export function lifeOf({ sql }: { sql: Statements }, id: string): Life | undefin
   return life?.gone === 0 ? life : undefined
 }
 
-/** A lease is written only after a third of it, or along with something else. */
+/** A lease alone is written only after a third of it. */
 export function isStale(monotonic: number, { deadline, lease_ms: leaseMs }: Life): boolean {
   return deadline - monotonic <= (leaseMs * 2) / 3
 }
 
-export function renew({ env, sql }: Step, { n, lease_ms: leaseMs }: Life): void {
-  sql.renew.run(env.monotonic() + leaseMs, n)
+export function renew({ env, sql }: Step, life: Life): void {
+  const now = env.monotonic()
+  if (life.deadline - now <= life.lease_ms - freshMs) sql.renew.run(now + life.lease_ms, life.n)
 }
 
 export function leave(step: Step, id: string): void {

@@ -40,9 +40,9 @@ export class Lookout {
     this.#listeners.push(listener)
   }
 
-  /** Watches from now on, until the answer is called. Nothing committed before it is told. */
-  join(): () => void {
-    if (this.#waiting++ === 0) this.#arm()
+  /** Watches until the answer is called, and tells of what is committed after the version `since`. */
+  join(since: number = this.version()): () => void {
+    if (this.#waiting++ === 0) this.#arm(since)
     let joined = true
     return () => {
       if (joined && --this.#waiting === 0) this.#linger()
@@ -54,9 +54,8 @@ export class Lookout {
     this.#disarm()
   }
 
-  #arm(): void {
-    // Whoever joins has looked at the store itself in this same turn of the loop.
-    this.#version = this.version()
+  #arm(since: number): void {
+    this.#version = since
     this.#lingering?.cancel()
     this.#lingering = undefined
     if (!this.#watcher) this.#watch()

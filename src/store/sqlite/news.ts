@@ -41,7 +41,7 @@ export class News {
     lookout.onCommit(() => this.#lookAround())
   }
 
-  /** Call before looking for work, so that what comes while looking still counts. */
+  /** Call in the transaction that looks for work, before it looks. */
   noteTurn(incarnation: string): void {
     this.#seen.set(incarnation, { arrivals: this.#arrivals, version: this.#lookout.version() })
   }
@@ -69,8 +69,18 @@ export class News {
     return hasWork(this.#reading(), queues)
   }
 
-  sleep(incarnation: number, queues: readonly string[], ms: number, signal: AbortSignal): Promise<WaitResult> {
-    return this.#until<WaitResult>(ms, signal, 'time', (wake) => {
+  /** What the transaction that this is called in sees of others' commits: `sleep` wakes by whatever comes after it. */
+  version(): number {
+    return this.#lookout.version()
+  }
+
+  sleep(
+    { n: incarnation, since }: { n: number; since: number },
+    queues: readonly string[],
+    ms: number,
+    signal: AbortSignal,
+  ): Promise<WaitResult> {
+    return this.#until<WaitResult>(ms, signal, since, 'time', (wake) => {
       const sleeper = { incarnation, queues, wake }
       this.#sleepers.add(sleeper)
       return () => this.#sleepers.delete(sleeper)
@@ -78,8 +88,8 @@ export class News {
   }
 
   /** Waits until one of these jobs is final or removed. */
-  async someEnded(seqs: readonly number[], ms: number, signal: AbortSignal): Promise<void> {
-    await this.#until<undefined>(ms, signal, undefined, (wake) => {
+  async someEnded(seqs: readonly number[], since: number, ms: number, signal: AbortSignal): Promise<void> {
+    await this.#until<undefined>(ms, signal, since, undefined, (wake) => {
       const waiter = () => wake(undefined)
       for (const seq of seqs) this.#awaited.set(seq, (this.#awaited.get(seq) ?? new Set()).add(waiter))
       return () => seqs.forEach((seq) => this.#forget(seq, waiter))
@@ -131,7 +141,13 @@ export class News {
     return { sql, names, now: this.#env.now(), monotonic: this.#env.monotonic() }
   }
 
-  #until<T>(ms: number, signal: AbortSignal, otherwise: T, listen: (wake: (why: T) => void) => () => void): Promise<T> {
+  #until<T>(
+    ms: number,
+    signal: AbortSignal,
+    since: number,
+    otherwise: T,
+    listen: (wake: (why: T) => void) => () => void,
+  ): Promise<T> {
     if (signal.aborted || ms <= 0) return Promise.resolve(otherwise)
 
     return new Promise((resolve) => {
@@ -144,7 +160,7 @@ export class News {
       }
       const onAbort = () => wake(otherwise)
       const timer = this.#env.after(ms, onAbort)
-      const leave = this.#lookout.join()
+      const leave = this.#lookout.join(since)
       const forget = listen(wake)
       signal.addEventListener('abort', onAbort)
     })

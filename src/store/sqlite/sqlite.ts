@@ -32,7 +32,7 @@ import { dueSchedules, fire, listSchedules, putSchedules } from './schedules.ts'
 import { settleWith } from './settle-with.ts'
 import type { Step } from './step.ts'
 import { tidy } from './tidy.ts'
-import { idleTurn, isCalled, turn, type Reading } from './turn.ts'
+import { idleTurn, turn, type Reading } from './turn.ts'
 import { upkeep } from './upkeep.ts'
 import { spread, spreadPerStep } from './waiting.ts'
 import { Writer, type StepName } from './writer.ts'
@@ -84,13 +84,22 @@ export class SqliteStore implements Store {
   turn: Store['turn'] = async (asked) => {
     const { news } = this.#open
     const expectsWork = asked.room.some(({ queues }) => news.hasHeard(asked.incarnation, queues))
-    news.noteTurn(asked.incarnation)
-    // What this process itself has brought need not be looked for before it is taken.
-    const idle = expectsWork ? undefined : this.#read((reading) => idleTurn(reading, asked))
     const light = asked.settled.length === 0
-    const answer = idle ?? (await this.#open.writer.write('turn', (step) => turn(step, asked), light))
+    // What this process itself has brought need not be looked for before it is taken.
+    const idle = light && !expectsWork ? this.#idleTurn(asked) : undefined
+    const answer =
+      idle ??
+      (await this.#open.writer.write('turn', (step) => (news.noteTurn(asked.incarnation), turn(step, asked)), light))
     if (answer.gone) news.forget(asked.incarnation)
     return answer
+  }
+
+  /** The answer to a turn that has nothing to write. */
+  #idleTurn(asked: contract.Turn): contract.TurnResult | undefined {
+    return this.#read((reading) => {
+      this.#open.news.noteTurn(asked.incarnation)
+      return idleTurn(reading, asked)
+    })
   }
 
   resync: Store['resync'] = async (incarnation) =>
@@ -108,15 +117,18 @@ export class SqliteStore implements Store {
   }
 
   wait: Store['wait'] = async (incarnation, queues, ms, signal) => {
-    const { news } = this.#open
+    const { news, connection } = this.#open
     if (signal.aborted) return 'time'
-    const life = this.#read((reading) => {
-      const found = lifeOf(reading, incarnation)
-      return found && !isCalled(reading, found.n) ? found : undefined
+    const found = this.#read((reading) => {
+      const since = news.version()
+      const life = lifeOf(reading, incarnation)
+      if (!life || life.called) return 'control'
+      return news.hasArrivals(incarnation, queues) ? 'work' : { n: life.n, since }
     })
-    if (!life) return 'control'
-    if (news.hasArrivals(incarnation, queues)) return 'work'
-    return news.sleep(life.n, queues, ms, signal)
+    if (typeof found === 'string') return found
+    // What comes next is most likely light, and then waits for nothing.
+    connection.commitLightly(true)
+    return news.sleep(found, queues, ms, signal)
   }
 
   report: Store['report'] = async (incarnation, reports) => {
@@ -125,12 +137,16 @@ export class SqliteStore implements Store {
   }
 
   settled: Store['settled'] = async (ids, ms, signal) => {
+    const { connection, news } = this.#open
     const look = () => this.#read((reading) => ids.flatMap((id) => settledNow(reading, id) ?? []))
-    const now = look()
+    let since = 0
+    const now = this.#read((reading) => {
+      since = news.version()
+      return ids.flatMap((id) => settledNow(reading, id) ?? [])
+    })
     if (now.length > 0) return now
 
-    const { connection, news } = this.#open
-    await news.someEnded(connection.seqsOf(ids), ms, signal)
+    await news.someEnded(connection.seqsOf(ids), since, ms, signal)
     return look()
   }
 

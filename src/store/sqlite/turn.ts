@@ -38,7 +38,7 @@ export function idleTurn(reader: Reading, asked: Turn): TurnResult | undefined {
   if (asked.settled.length > 0 || asked.givenBack.length > 0) return undefined
   const life = lifeOf(reader, asked.incarnation)
   if (!life) return { gone: true }
-  if (isStale(reader.monotonic, life) || isCalled(reader, life.n)) return undefined
+  if (isStale(reader.monotonic, life) || life.called) return undefined
   if (asked.room.some(({ queues, jobs }) => jobs > 0 && hasWork(reader, queues))) return undefined
 
   const nextDue = nextDueMs(reader)
@@ -65,8 +65,9 @@ export function hasWork(reader: Pick<Reading, 'sql' | 'names' | 'now'>, queues: 
 }
 
 /** Each cancel request and each message is told once. */
-function handOver({ sql }: Step, { n }: Life): { cancels: Claim[]; messages: ControlMessage[] } {
-  if (!sql.hasSignal.get(n) && !sql.hasMessage.get(n)) return { cancels: [], messages: [] }
+function handOver({ sql, called }: Step, life: Life): { cancels: Claim[]; messages: ControlMessage[] } {
+  const { n } = life
+  if (!life.called && !called.has(n)) return { cancels: [], messages: [] }
 
   const cancels = sql.signals.all(n) as { claim: number; id: Uint8Array | string }[]
   const messages = sql.newMessages.all(n) as { body: string }[]
@@ -80,9 +81,19 @@ function handOver({ sql }: Step, { n }: Life): { cancels: Claim[]; messages: Con
 
 /** Milliseconds until a scheduled job or a token that a ready job waits for falls due. */
 export function nextDueMs(reader: Pick<Reading, 'sql' | 'now'>): number | undefined {
-  const { due } = reader.sql.firstDue.get() as { due: number | null }
-  const moments = [due ?? undefined, firstReopening(reader), firstOpenToken(reader)].filter((at) => at !== undefined)
-  return moments.length > 0 ? Math.max(0, Math.min(...moments) - reader.now) : undefined
+  const { due, reopening, rated } = reader.sql.nextMoments.get() as Moments
+  if (due === null && !rated) return undefined
+
+  const moments = [due ?? never, reopening ?? never, rated ? (firstOpenToken(reader) ?? never) : never]
+  const first = Math.min(...moments)
+  return first < never ? Math.max(0, first - reader.now) : undefined
+}
+
+interface Moments {
+  readonly due: number | null
+  readonly reopening: number | null
+  /** Whether any ready job might wait for a token. */
+  readonly rated: number
 }
 
 function firstReopening({ sql }: Pick<Reading, 'sql'>): number | undefined {
@@ -92,8 +103,6 @@ function firstReopening({ sql }: Pick<Reading, 'sql'>): number | undefined {
 
 /** Lines that are open may have a token, and those of suspects are not kept at all: looked at, as far as there are few. */
 function firstOpenToken(reader: Pick<Reading, 'sql' | 'now'>): number | undefined {
-  if (!reader.sql.anyRateLine.get() && !reader.sql.anySuspect.get()) return undefined
-
   let first: number | undefined
   for (const { rate } of reader.sql.someOpenRates.all() as { rate: number }[]) {
     const at = nextToken(reader, rate)

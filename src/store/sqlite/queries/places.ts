@@ -11,8 +11,9 @@ export const placeQueries = {
   standAmong: `insert into errand_ready select j.queue, j.rank, j.seq, j.seq, 0 from json_each(?) s cross join errand_job j on j.seq = s.value`,
   stand: `insert into errand_ready values (?, ?, ?, ?, ?)`,
   leaveReady: `delete from errand_ready where line = ? and rank = ? and place = ?`,
-  hasReadyAt: `select 1 from errand_ready where line = ? and rank = ? limit 1`,
   hasReady: `select 1 from errand_ready where line = ? limit 1`,
+  firstRank: `select rank from errand_ready where line = ? and rank >= ? order by rank limit 1`,
+  lastRank: `select rank from errand_ready where line = ? and rank <= ? order by rank desc limit 1`,
   isReady: `select 1 from errand_ready where line = ? and rank = ? and place = ?`,
 
   // cross join fixes the order of the join, so that no ANALYZE can change the plan.
@@ -34,7 +35,6 @@ export const placeQueries = {
   getDelayed: `select due from errand_delayed where seq = ?`,
   leaveDelayed: `delete from errand_delayed where seq = ?`,
   dueDelayed: `select seq from errand_delayed where due <= ? order by due, seq limit ?`,
-  firstDue: `select min(due) as due from errand_delayed`,
 
   block: `insert into errand_blocked values (?, ?, ?, ?)`,
   getBlocked: `select pending, held, due from errand_blocked where seq = ?`,
@@ -77,8 +77,10 @@ export const placeQueries = {
   someOpenRates: `select rate from (select distinct rate from errand_rate_line where closed = 0 limit 100)
     union select rate from (select distinct j.rate from errand_ready r cross join errand_job j on j.seq = r.seq where r.line < 0 and j.rate is not null limit 100)`,
   firstReopening: `select min(closed) as due from errand_rate_line where closed > 0`,
-  anySuspect: `select 1 from errand_ready where line < 0 limit 1`,
-  anyRateLine: `select 1 from errand_rate_line limit 1`,
+  nextMoments: `select (select min(due) from errand_delayed) as due, (select min(closed) from errand_rate_line where closed > 0) as reopening,
+    exists (select 1 from errand_rate_line) or exists (select 1 from errand_ready where line < 0) as rated`,
+  unusual: `select exists (select 1 from errand_rate_line) as rated, exists (select 1 from errand_ready where line < 0) as suspects,
+    exists (select 1 from errand_paused) as paused`,
   anyOpenLine: `select rank from errand_rate_line where queue = ? and closed = 0 limit 1`,
 
   addEdge: `insert into errand_edge (waiter, position, member, runs, open) values (?, ?, ?, ?, ?)`,

@@ -24,7 +24,8 @@ export const restQueries = {
 
   join: `insert into errand_incarnation (id, name, host, pid, queues, tasks, slots, lease_ms, deadline, started_at)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  incarnation: `select n, lease_ms, deadline, gone from errand_incarnation where id = ?`,
+  incarnation: `select n, lease_ms, deadline, gone, exists (select 1 from errand_signal s where s.incarnation = i.n)
+    or exists (select 1 from errand_message m where m.incarnation = i.n and m.told = 0) as called from errand_incarnation i where id = ?`,
   incarnationId: `select id from errand_incarnation where n = ?`,
   liveIncarnations: `select * from errand_incarnation where gone = 0 order by n`,
   renew: `update errand_incarnation set deadline = ? where n = ?`,
