@@ -13,6 +13,8 @@ export async function redisHarness(program: string): Promise<StoreHarness> {
 
   async function opened(prefix: string, env: Env): Promise<RedisStore> {
     const connection = await openConnection({ url: server.url, prefix })
+    // A world that stands still cannot wait for a connection that is only being made.
+    await connection.subscribe([`{${prefix}}:warm`], () => {})
     const store = new RedisStore(connection, { env, clock: clockOf(env) })
     prefixes.set(store, prefix)
     const manual = env as ManualEnv

@@ -46,6 +46,13 @@ interface Parsed {
 const noExtras: Extras = {}
 const noFeatures: Features = {}
 
+/** A plain job that has ended has its end in its tail, and the letter it began with. */
+export function letterOf(raw: string): string {
+  const plainEnd =
+    raw.charCodeAt(30) === 45 && raw.indexOf('\n', raw.indexOf('\n', raw.indexOf('\n', 31) + 1) + 1) !== -1
+  return plainEnd ? 's' : raw[0]!
+}
+
 export function stateOf(letter: string): JobState {
   return states[letter]!
 }
@@ -93,7 +100,7 @@ export type Shown = readonly [id: string, raw?: string, claim?: string, incarnat
 
 export function recordFrom(kinds: Kinds, [id, raw, claim, incarnation, startedAt]: Shown): JobRecord {
   const { kind, input, extras, features: f, result } = parse(kinds, raw!)
-  const state = claim === undefined ? stateOf(raw![0]!) : 'running'
+  const state = claim === undefined ? stateOf(letterOf(raw!)) : 'running'
   const waiting = state === 'scheduled' || state === 'blocked' || state === 'ready'
   const version = versionOf(f, extras)
   const started = startedAt === undefined ? f.st : Number(startedAt)

@@ -20,6 +20,7 @@ import { cursorAt, defaultLimit, largestLimit, matches, positionAt } from './loo
 import { Post } from './post.ts'
 import {
   claimFrom,
+  letterOf,
   memberFrom,
   recordFrom,
   resultText,
@@ -313,7 +314,7 @@ export class RedisStore implements Store {
 const isThere = (shown: Shown) => shown.length > 1 && shown[1] !== 'gone'
 
 function isOver(shown: Shown): boolean {
-  return !isThere(shown) || (shown.length === 2 && 'sfcx'.includes(shown[1]![0]!))
+  return !isThere(shown) || (shown.length === 2 && 'sfcx'.includes(letterOf(shown[1]!)))
 }
 
 function endFrom(kinds: Kinds, shown: Shown): contract.SettledJob {

@@ -75,7 +75,7 @@ local function ratedHeads(heads, queue, rank, number, tokens)
       call('SREM', index, rate)
     else
       tokens[rate] = E.freeTokens(rate)
-      if tokens[rate] > 0 then addSorted(heads, key, number, 'sorted', rate) end
+      if tokens[rate] > 0 then addSorted(heads, key, math.min(number, tokens[rate]), 'sorted', rate) end
     end
   end
 end
@@ -85,18 +85,13 @@ function E.takeMerged(turn, queue, rank, till)
   local spot = rank .. ':' .. queue
   local line, tomb = K .. 'line:' .. spot, K .. 'tomb:' .. spot
   while #turn.ids < till and roomLeft(turn, till) > 0 do
-    local number, before = roomLeft(turn, till), turn.expired
+    local number, before = math.min(roomLeft(turn, till), mostCareful), turn.expired
     local heads, tokens, gone, last, listed = {}, {}, {}, 0, {}
     local found, span = headOf(line, tomb, number)
     turn.dropped = turn.dropped or span >= mostDropped
     for _, each in ipairs(found) do heads[#heads + 1] = each end
     addSorted(heads, K .. 'back:' .. spot, number, 'sorted')
     ratedHeads(heads, queue, rank, number, tokens)
-    local rated = {}
-    for _, head in ipairs(heads) do
-      if head.rate then rated[#rated + 1] = head.id end
-    end
-    E.loadAll(rated)
     table.sort(heads, function(a, b) return a.place < b.place end)
     local ids, raws = {}, {}
     for _, head in ipairs(heads) do
@@ -110,10 +105,8 @@ function E.takeMerged(turn, queue, rank, till)
           gone[head.key] = gone[head.key] or {}
           table.insert(gone[head.key], head.id)
         end
-        if head.rate then
-          local job = E.load(head.id)
-          if not E.isOverdue(job) then tokens[head.rate] = tokens[head.rate] - 1 end
-        end
+        -- One that has expired needs no token: then another look finds it free.
+        if head.rate then tokens[head.rate] = tokens[head.rate] - 1 end
       end
     end
     -- Dead ones behind the last good one go with it.

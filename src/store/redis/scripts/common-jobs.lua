@@ -33,8 +33,15 @@ function E.encode(job)
   return job.result and (record .. '\n' .. job.result) or record
 end
 
+-- As it is kept, or will be at the end of the call.
+function E.record(job)
+  if E.touched[job.id] or not job.raw then return E.encode(job) end
+  return job.raw
+end
+
 local function keepLoaded(id, raw, run)
   local job = E.decode(id, raw)
+  job.raw = raw
   if run and job.state == 'r' then
     job.state = 'u'
     job.careful = sub(run, -1) == '!'
@@ -105,8 +112,9 @@ end
 function E.flushJobs()
   local writes, runs, ended = {}, {}, {}
   for id, job in pairs(E.touched) do
+    job.raw = E.encode(job)
     writes[#writes + 1] = id
-    writes[#writes + 1] = E.encode(job)
+    writes[#writes + 1] = job.raw
   end
   for id, run in pairs(E.running) do
     if run then

@@ -5,9 +5,9 @@ local what = ARGV[3]
 local function shown(id)
   local job = E.load(id)
   if not job then return { id } end
-  if job.state ~= 'u' then return { id, E.encode(job) } end
+  if job.state ~= 'u' then return { id, E.record(job) } end
   local known = E.claim(job.claim)
-  return { id, E.encode(job), job.claim, known.life, known.at }
+  return { id, E.record(job), job.claim, known.life, known.at }
 end
 
 local function shownOrGone(id)

@@ -154,7 +154,7 @@ if #turn.ids > 0 then
       runs[at + 1], runs[at + 2] = ids[index], turn.claim
     else
       if raw.f.w or raw.f.sp then beside[#beside + 1] = { index - 1, E.handOver(raw) } end
-      raw = E.encode(raw)
+      raw = E.record(raw)
     end
     claimed[2 * index] = raw
   end

@@ -23,11 +23,15 @@ local function promote(limit)
   local ids = {}
   for index, member in ipairs(due) do ids[index] = sub(member, 16) end
   E.loadAll(ids)
-  for _, id in ipairs(ids) do
+  for index, id in ipairs(ids) do
     local job = E.load(id)
-    E.withdraw(job)
-    E.lineUp(job)
-    E.tell('ready', job)
+    if job and job.state == 'd' then
+      E.withdraw(job)
+      E.lineUp(job)
+      E.tell('ready', job)
+    else
+      call('ZREM', K .. 'due', due[index])
+    end
   end
   return #ids
 end
@@ -39,12 +43,14 @@ local function expireOverdue(limit)
     if #members == 0 then break end
     for index, member in ipairs(members) do ids[index] = sub(member, 16) end
     E.loadAll(ids)
-    for _, id in ipairs(ids) do
+    for index, id in ipairs(ids) do
       local job = E.load(id)
       -- The end of one may have ended another.
-      if E.isWaiting(job) and E.isOverdue(job) then
+      if job and E.isWaiting(job) and E.isOverdue(job) then
         E.expire(job)
         done = done + 1
+      else
+        call('ZREM', K .. 'expiries', members[index])
       end
     end
   end
