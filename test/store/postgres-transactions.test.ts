@@ -6,6 +6,7 @@ import pg from 'pg'
 import { z } from 'zod'
 import { Errand } from '../../src/index.ts'
 import { PostgresStore } from '../../src/store/postgres/postgres.ts'
+import { aJob, aSettlement, aTurn, aWorker, succeeded } from '../../src/testing/conformance/builders.ts'
 import { aPostgres } from './postgres-servers.ts'
 
 const server = await aPostgres()
@@ -181,7 +182,7 @@ test('a transaction that is rolled back after succeed makes the attempt a failed
   assert.equal((await query(`select n from ${schema}.effect`)).length, 1)
 })
 
-test('a unique key that another open transaction is taking is waited for', { skip }, async (t) => {
+test('a unique key that another open transaction is taking is waited for, by nobody else', { skip }, async (t) => {
   const { errand, pool, client } = await aShop(t)
   const task = errand.task('task', () => {})
   const first = await client()
@@ -192,6 +193,8 @@ test('a unique key that another open transaction is taking is waited for', { ski
   const outside = task.enqueue(undefined, { unique: 'k' })
   const waiting = `select 1 from pg_stat_activity where wait_event_type = 'Lock'`
   while ((await pool.query(waiting)).rowCount! < 2);
+  await pool.query('select pg_sleep(0.5)')
+  const plain = await Promise.all([task.enqueue(), task.enqueue(undefined, { unique: 'another' })])
   await first.query('commit')
 
   const handles = await Promise.all([inOther, outside])
@@ -202,6 +205,7 @@ test('a unique key that another open transaction is taking is waited for', { ski
       [held.id, true],
     ],
   )
+  assert.deepEqual(await Promise.all(plain.map((job) => job.state())), ['ready', 'ready'])
 })
 
 test('an open transaction with jobs of every kind holds up nobody else', { skip }, async (t) => {
@@ -235,6 +239,41 @@ test('an open transaction with jobs of every kind holds up nobody else', { skip 
   await worker.stop()
 
   assert.deepEqual([...all, ...late], Array(7).fill('done'))
+})
+
+test('a transaction left open by a silent worker keeps upkeep from nothing but its own job', { skip }, async (t) => {
+  const { client } = await aShop(t)
+  const time = { now: 1_000_000, monotonic: 1_000_000 }
+  const store = new PostgresStore({ url: server!.url, schema: `frozen_${++schemas}`, clock: () => ({ ...time }) })
+  t.after(() => store.close())
+  const pass = async (ms: number) => {
+    for (let left = ms; left > 0; left -= 1_000) {
+      time.now += 1_000
+      time.monotonic += 1_000
+      await store.upkeep()
+    }
+  }
+  const states = async () => (await store.get(['a', 'b', 'due'])).map((job) => (job as { state: string }).state)
+  await store.upkeep()
+  await store.insert([[aJob({ id: 'a' }), aJob({ id: 'b' }), aJob({ id: 'due', due: { inMs: 2_000 } })]])
+  const incarnation = await store.join(aWorker())
+  const turn = await store.turn(aTurn({ incarnation }))
+  assert.ok(!turn.gone)
+  const tx = await client()
+
+  await tx.query('begin')
+  const [first] = turn.claimed
+  await store.settleWith(tx, incarnation, aSettlement(first!, succeeded))
+  await pass(10_000)
+  const meanwhile = await states()
+  const cancelling = store.cancel(['a'])
+  await assert.rejects(cancelling, { code: 'STORE_BUSY', outcome: 'none' })
+  await tx.query('commit')
+  await pass(10_000)
+
+  assert.deepEqual(meanwhile, ['running', 'ready', 'ready'])
+  assert.deepEqual(await states(), ['succeeded', 'ready', 'ready'])
+  assert.deepEqual(await store.workers(), [])
 })
 
 test('what is no transaction, and one on another database, is refused', { skip }, async (t) => {

@@ -3,7 +3,8 @@
  *
  * Plain jobs and all others go apart, since the latter wait for each other; what came earlier goes in earlier.
  */
-import type { Env } from '../../env.ts'
+import { sleep, type Env } from '../../env.ts'
+import { StoreBusyError } from '../../errors.ts'
 import type { InsertOutcome, NewJob } from '../store.ts'
 import type { Clock } from './clock.ts'
 import { atOf, flagsOf, inOf, isPlain, minutesOf, moreOf, namedIn, specOf } from './encode.ts'
@@ -18,6 +19,10 @@ interface Call {
 }
 
 const jobsPerTransaction = 1_000
+/** How long one call is sent again while others keep what it needs. */
+const patienceMs = 5_000
+/** Longer than the gate is held for a try, so that others come through in between. */
+const pauseMs = 400
 const bytesPerTransaction = 1 << 20
 const plainText = `select errand.insert_plain($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) as arrivals`
 const callsText = `select * from errand.insert_calls($1, $2, true)`
@@ -66,13 +71,33 @@ export class Inserter {
   /** One call that cannot be written must not take its neighbours with it. */
   async #send(calls: readonly Call[]): Promise<void> {
     try {
-      await this.#names.know(namedIn(calls.flatMap(({ jobs }) => jobs)))
-      const outcomes = calls[0]!.plain ? await this.#writePlain(calls) : await this.#writeCalls(calls)
-      calls.forEach(({ done }, index) => done(outcomes[index]!))
+      await this.#write(calls)
     } catch (error) {
+      if (error instanceof StoreBusyError) return calls.forEach((call) => void this.#again(call, error))
       if (calls.length === 1 || isOfTheStore(error)) return calls.forEach(({ failed }) => failed(error))
       for (const call of calls) await this.#send([call])
     }
+  }
+
+  async #write(calls: readonly Call[]): Promise<void> {
+    await this.#names.know(namedIn(calls.flatMap(({ jobs }) => jobs)))
+    const outcomes = calls[0]!.plain ? await this.#writePlain(calls) : await this.#writeCalls(calls)
+    calls.forEach(({ done }, index) => done(outcomes[index]!))
+  }
+
+  /** One that waits for somebody's own transaction, as for its key, waits beside the others. Never rejects. */
+  async #again(call: Call, busy: StoreBusyError): Promise<void> {
+    const until = this.#env.monotonic() + patienceMs
+    let failure: unknown = busy
+    while (failure instanceof StoreBusyError && this.#env.monotonic() < until) {
+      await sleep(this.#env, pauseMs * (0.5 + this.#env.random()))
+      try {
+        return await this.#write([call])
+      } catch (error) {
+        failure = error
+      }
+    }
+    call.failed(failure)
   }
 
   async #writePlain(calls: readonly Call[]): Promise<InsertOutcome[][]> {

@@ -1,4 +1,5 @@
 /** Names of queues and tasks are numbers in the tables; this process remembers which. They never change. */
+import { StoreBusyError } from '../../errors.ts'
 import type { Statements } from './statements.ts'
 
 interface Named {
@@ -62,6 +63,15 @@ export class Names {
       if (this.#tasks.of(task) === undefined) (tasks ??= new Set()).add(task)
     }
     return queues || tasks ? this.#number(queues ?? new Set(), tasks ?? new Set()) : undefined
+  }
+
+  /** The same, unless that would wait for a transaction that is bringing them. */
+  async knowNow(queues: readonly string[], tasks: readonly string[]): Promise<void> {
+    try {
+      this.#add(await this.#statements.all<Named>('select * from errand.names_now($1, $2)', [queues, tasks]))
+    } catch (error) {
+      if (!(error instanceof StoreBusyError)) throw error
+    }
   }
 
   async #number(queues: ReadonlySet<string>, tasks: ReadonlySet<string>): Promise<void> {

@@ -75,25 +75,29 @@ export class Transactions {
   }
 
   /**
-   * Names that are new here get their numbers in the transaction itself: it may have brought them already, in a trigger of
-   * its own, and another connection would wait for it. They are not remembered, since it may be rolled back.
+   * Names that are new get their numbers on a connection of ours, lest everybody else wait for them until the transaction ends.
+   * Where it has brought them itself already, in a trigger, waiting for it would be for ever: then it is asked, and nothing of
+   * that is remembered, since it may be rolled back.
    */
   async #numbersIn(transaction: unknown, jobs: readonly NewJob[]): Promise<Numbered> {
     const known = this.#names
     const named = [...namedIn(jobs)]
-    const queues = named.map(({ queue }) => queue).filter((queue) => known.queueNo(queue) === undefined)
-    const tasks = named.map(({ task }) => task).filter((task) => known.taskNo(task) === undefined)
+    const unknown = () => ({
+      queues: [...new Set(named.map(({ queue }) => queue))].filter((queue) => known.queueNo(queue) === undefined),
+      tasks: [...new Set(named.map(({ task }) => task))].filter((task) => known.taskNo(task) === undefined),
+    })
+    const before = unknown()
+    if (before.queues.length + before.tasks.length === 0) return known
+    await known.knowNow(before.queues, before.tasks)
+    const { queues, tasks } = unknown()
     if (queues.length + tasks.length === 0) return known
 
-    await this.#markOfStore()
     const wanted = `${textArray(queues)}, ${textArray(tasks)}`
     const text = `select json_agg(json_build_array(kind, name, no))::text as answer from errand.names(${wanted})`
-    const found = JSON.parse(await this.#ask(transaction, 'errand.names', text)) as [
-      kind: string,
-      name: string,
-      no: number,
-    ][]
-    const numbers = new Map(found.map(([kind, name, no]) => [kind + name, no]))
+    const answer = await this.#ask(transaction, 'errand.names', text)
+    const numbers = new Map(
+      (JSON.parse(answer) as [string, string, number][]).map(([kind, name, no]) => [kind + name, no]),
+    )
 
     return {
       queueNo: (name) => known.queueNo(name) ?? numbers.get(`q${name}`)!,
@@ -114,7 +118,7 @@ export class Transactions {
   }
 }
 
-const textArray = (texts: readonly string[]) => `array[${[...new Set(texts)].map(literal).join(', ')}]::text[]`
+const textArray = (texts: readonly string[]) => `array[${texts.map(literal).join(', ')}]::text[]`
 
 function saidOf(report: Report): object {
   if (report.kind === 'progress') return { kind: 'progress', progress: JSON.stringify(report.progress) }

@@ -32,7 +32,7 @@ begin
   perform set_config('lock_timeout', '10s', true);
   perform pg_advisory_xact_lock('errand.body'::regclass::oid::int, 1);
   -- All others wait for whoever holds it, so it waits for no row that somebody's own transaction (0009) keeps.
-  perform set_config('lock_timeout', '500ms', true);
+  perform set_config('lock_timeout', '200ms', true);
 end $$;
 
 create function errand.move(p_queue int, p_was int, p_now int) returns void language sql as $$

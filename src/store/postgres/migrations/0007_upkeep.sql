@@ -23,8 +23,12 @@ begin
   select at into stamped from errand.stamp;
 
   -- Each lease by itself: a patient worker must not make a short silence of the store look like its workers'.
-  update errand.worker set deadline = c.mono + lease_ms
-  where gone is null and (stamped is null or c.mono < stamped or c.mono - stamped > greatest(lease_ms, 8000) / 2.0);
+  -- Who is in a turn is alive, and may be waiting for this very call.
+  update errand.worker w set deadline = c.mono + w.lease_ms from (
+    select no from errand.worker
+    where gone is null and (stamped is null or c.mono < stamped or c.mono - stamped > greatest(lease_ms, 8000) / 2.0)
+    for no key update skip locked
+  ) silent where w.no = silent.no;
   extended := found;
 
   for r in select no from errand.waiting where kind = 's' and due <= c.now order by due, no limit p_promote loop

@@ -21,6 +21,13 @@ begin
   if p_store <> errand.mark_of_store() then raise exception 'This is another store.' using errcode = 'ER006'; end if;
 end $$;
 
+-- As `names`, but waits for nobody: an open transaction may be bringing the same ones.
+create function errand.names_now(p_queues text[], p_tasks text[]) returns table (kind "char", no int, name text) language plpgsql
+set lock_timeout = '100ms' as $$
+begin
+  return query select * from errand.names(p_queues, p_tasks);
+end $$;
+
 -- Sleepers hear of it at the commit. Who falls asleep before that looks again in its own time.
 create function errand.wake_apart() returns void language plpgsql as $$
 declare
