@@ -1,0 +1,171 @@
+/** The tasks of the simulated app: what a handler does is said by its input. */
+import { Errand } from '../../../src/errand.ts'
+import { Fatal, RetryAfter } from '../../../src/errors.ts'
+import type { Store } from '../../../src/store/store.ts'
+import type { JobContext } from '../../../src/task/context.ts'
+import type { Task } from '../../../src/task/task.ts'
+import type { Actor } from '../actor.ts'
+import { injected } from '../faulty-store.ts'
+import type { History } from '../history.ts'
+import { Died } from '../world.ts'
+
+export const behaviours = [
+  'quick',
+  'slow',
+  'throws',
+  'fatal',
+  'hangs',
+  'deaf',
+  'talks',
+  'spawns',
+  'follows',
+  'cancels',
+  'later',
+] as const
+export type Behaviour = (typeof behaviours)[number]
+
+export interface Input {
+  readonly does: Behaviour
+  readonly ms: number
+  /** How many attempts throw before one succeeds. */
+  readonly bad?: number
+}
+
+export const mostAttempts = { plain: 3, once: 2, next: 2, sorry: 2, odd: 3 } as const
+export type TaskName = keyof typeof mostAttempts
+
+/** Handlers that ignore their timeout still end after this long. */
+export const deafMs = 5000
+
+export const scheduleName = 'every'
+export const scheduleEveryMs = 700
+
+export interface App {
+  readonly errand: Errand
+  readonly tasks: Readonly<Record<TaskName, Task<any, any>>>
+}
+
+/** The app as one process has it. A process without `slots` only enqueues; one that is `old` does not know the newest task. */
+export function appOf(
+  history: History,
+  actor: Actor,
+  store: Store,
+  { slots, old }: { slots: number; old: boolean },
+): App {
+  const { plan, world } = history
+  const errand = new Errand({ store, env: history.envOf(actor), queue: plan.queues[0]! })
+  const keep = plan.features.shortRetention ? { succeeded: 0, failed: '1m' } : { succeeded: '1h', failed: '1h' }
+  const retry = { backoff: 'fixed', first: 300, jitter: 0.2 } as const
+  const timeout = '3s'
+  const handler = (name: TaskName) => (input: Input, job: JobContext) => {
+    const most = mostAttempts[name]
+    return run(history, actor, app, { input, job, slots, most })
+  }
+  const shared = { keep, timeout }
+  // Kept for ever, so that each can be counted in the end.
+  const kept = { keep: { succeeded: '1d', failed: '1d' }, timeout } as const
+
+  const tasks = {
+    next: errand.task('next', { ...kept, retry: { ...retry, attempts: mostAttempts.next } }, handler('next')),
+    sorry: errand.task('sorry', { ...kept, retry: { ...retry, attempts: mostAttempts.sorry } }, handler('sorry')),
+    plain: errand.task('plain', { ...shared, retry: { ...retry, attempts: mostAttempts.plain } }, handler('plain')),
+    once: errand.task(
+      'once',
+      { ...shared, retry: { ...retry, attempts: mostAttempts.once }, delivery: 'once' },
+      handler('once'),
+    ),
+    odd: old
+      ? (errand.declare('odd', { ...shared, input: anything }) as unknown as Task<any, any>)
+      : errand.task('odd', { ...shared, retry: { ...retry, attempts: mostAttempts.odd } }, handler('odd')),
+  }
+  const app: App = { errand, tasks }
+  if (plan.schedulers > 0)
+    errand.schedule(scheduleName, { every: scheduleEveryMs }, tasks.plain.with({ does: 'quick', ms: 1 }))
+  errand.on('error', ({ error, during }) => {
+    if (actor.dead || error instanceof Died || (error instanceof Error && injected.has(error))) return
+    world.violate('P23', `${actor.name} met an error of its own during ${during}: ${(error as Error)?.stack}`)
+  })
+  return app
+}
+
+const anything = {
+  '~standard': { version: 1, vendor: 'simulator', validate: (value: unknown) => ({ value }) },
+} as const
+
+interface RunOf {
+  readonly input: Partial<Input>
+  readonly job: JobContext
+  readonly slots: number
+  readonly most: number
+}
+
+async function run(history: History, actor: Actor, app: App, { input, job, slots, most }: RunOf): Promise<unknown> {
+  const { runs } = history.checker
+  const { claim } = (job as unknown as { claimed: { claim: number } }).claimed
+  const { id, attempt } = job
+  // Reading the signal is what makes it: a handler that never listens has none.
+  const listens = input.does !== 'quick'
+  const isTold = () => !listens || job.signal.aborted
+  runs.start(actor, slots, { id, claim, attempt, mostAttempts: most, isTold })
+  try {
+    await act(history, actor, app, input, job)
+    runs.end(actor, id, claim, 'well')
+    return { claim }
+  } catch (error) {
+    runs.end(actor, id, claim, 'badly')
+    throw error
+  }
+}
+
+async function act(history: History, actor: Actor, app: App, input: Partial<Input>, job: JobContext): Promise<void> {
+  const { does = 'quick', ms = 5, bad = 0 } = input
+  if (job.attempt <= bad) throw new Error('not this time')
+  switch (does) {
+    case 'fatal':
+      throw new Fatal('never')
+    case 'later':
+      if (job.attempt === 1) throw new RetryAfter(ms)
+      return
+    case 'throws':
+      await heed(actor, ms, job.signal)
+      throw new Error('no')
+    case 'slow':
+      return heed(actor, ms, job.signal)
+    case 'hangs':
+      return heed(actor, deafMs, job.signal)
+    case 'deaf':
+      return actor.sleep(deafMs)
+    case 'talks':
+      for (let done = 1; done <= 3; done++) {
+        void job.progress(done, { of: 3 })
+        job.log(`done ${done}`)
+        await heed(actor, ms / 3, job.signal)
+      }
+      return
+    case 'spawns':
+      return history.enqueueFrom(actor, app)
+    case 'follows':
+      job.followUp(app.tasks.plain, { does: 'quick', ms: 1 })
+      return actor.sleep(ms)
+    case 'cancels':
+      return history.cancelFrom(app)
+    case 'quick':
+      if (ms > 0) await actor.sleep(ms)
+  }
+}
+
+/** Sleeps, and ends badly when it is told to. */
+function heed(actor: Actor, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      timer.cancel()
+      reject(signal.reason)
+    }
+    if (signal.aborted) return reject(signal.reason)
+    const timer = actor.after(ms, () => {
+      signal.removeEventListener('abort', stop)
+      resolve()
+    })
+    signal.addEventListener('abort', stop, { once: true })
+  })
+}

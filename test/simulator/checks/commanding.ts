@@ -1,0 +1,156 @@
+/** What an operator asks of jobs is done, and is answered truly. */
+import type {
+  CancelAnswer,
+  ChangeAnswer,
+  JobChange,
+  ReleaseAnswer,
+  RemoveAnswer,
+  Report,
+  ReportAnswer,
+  RetryAnswer,
+  UpkeepResult,
+} from '../../../src/store/store.ts'
+import { momentOf, shortId, type Life, type Page } from '../book.ts'
+import type { Checker } from '../checker.ts'
+import { heldBy } from './turning.ts'
+
+const isHeld = ({ holder, lost }: Page) => holder !== undefined || lost
+
+export function cancelled(checker: Checker, ids: readonly string[], answers: readonly CancelAnswer[]): void {
+  forEachKnown(checker, ids, answers, (page, answer) => {
+    const id = shortId(page.id)
+    if (answer === 'cancelled') {
+      if (page.holder && !page.holder.left && checker.world.monotonic < page.holder.surelyUntil)
+        checker.violate('P12', `${id} was cancelled under its worker's hands`)
+      if (page.final) checker.violate('P6', `${id} was cancelled, though it had ${page.final.state}`)
+      else checker.book.end(page, { state: 'cancelled', at: checker.world.wall() })
+    }
+    if (answer === 'cancelling') {
+      if (!isHeld(page)) checker.violate('P12', `${id} is said to be cancelling, and nobody runs it`)
+      else if (page.cancel === 'no') page.cancel = 'asked'
+    }
+  })
+}
+
+export function retried(checker: Checker, ids: readonly string[], answers: readonly RetryAnswer[]): void {
+  forEachKnown(checker, ids, answers, (page, answer) => {
+    if (answer !== 'retried') return
+    endedUnseen(checker, page)
+    if (page.holder && checker.world.monotonic < page.holder.surelyUntil)
+      checker.violate('P6', `${shortId(page.id)} was retried under its worker's hands`)
+    checker.book.letGo(page)
+    checker.book.retries++
+    Object.assign(page, {
+      final: undefined,
+      attempts: 0,
+      crashes: 0,
+      cancel: 'no',
+      plain: false,
+      expiresAt: undefined,
+      notBefore: -Infinity,
+      retriedByHand: !page.job.held,
+      reopened: true,
+      keyFreed: true,
+      progress: undefined,
+    } satisfies Partial<Page>)
+  })
+  if (answers.includes('retried')) checker.audit()
+}
+
+export function removed(checker: Checker, ids: readonly string[], answers: readonly RemoveAnswer[]): void {
+  forEachKnown(checker, ids, answers, (page, answer) => {
+    if (answer !== 'removed') return
+    endedUnseen(checker, page)
+    if (page.holder && checker.world.monotonic < page.holder.surelyUntil)
+      checker.violate('P16', `${shortId(page.id)} was removed under its worker's hands`)
+    checker.book.letGo(page)
+    page.there = false
+    page.removed = true
+    page.keyFreed = true
+  })
+  if (answers.includes('removed')) checker.audit()
+}
+
+/** How it ended can no longer be read, so it cannot be counted. */
+function endedUnseen({ book }: Checker, page: Page): void {
+  if (page.final) return
+  book.tallyIsCertain = false
+  page.endsInDoubt = true
+}
+
+export function changed(checker: Checker, ids: readonly string[], change: JobChange, answers: ChangeAnswer[]): void {
+  forEachKnown(checker, ids, answers, (page, answer) => {
+    if (answer !== 'changed') return
+    if (page.final || (page.holder && checker.world.monotonic < page.holder.surelyUntil))
+      checker.violate('P6', `${shortId(page.id)} was changed, though it does not wait`)
+    const { rank, due, input } = change
+    if (rank !== undefined) page.rank = rank
+    if (input !== undefined) page.input = input
+    if (!due) return
+    page.notBefore = momentOf(due, checker.world.wall())!
+    page.plain = false
+  })
+}
+
+export function released(
+  checker: Checker,
+  held: readonly { readonly id: string; readonly result: string | null }[],
+  answers: readonly ReleaseAnswer[],
+): void {
+  const ids = held.map(({ id }) => id)
+  forEachKnown(checker, ids, answers, (page, answer) => {
+    if (answer !== 'released') return
+    if (!page.job.held || page.final) checker.violate('P9', `${shortId(page.id)} was released, and it was not held`)
+    const { result } = held.find(({ id }) => id === page.id)!
+    checker.book.end(page, { state: 'succeeded', result, at: checker.world.wall() })
+  })
+}
+
+/** 'unknown' is a lie where a job must be there. */
+function forEachKnown<A extends string>(
+  checker: Checker,
+  ids: readonly string[],
+  answers: readonly A[],
+  look: (page: Page, answer: A) => void,
+): void {
+  ids.forEach((id, index) => {
+    const page = checker.book.pages.get(id)
+    const answer = answers[index]!
+    if (answer === 'unknown') {
+      if (page?.there && !checker.mayBePruned(page)) checker.violate('P1', `${shortId(id)} is unknown to the store`)
+    } else if (page) look(page, answer)
+  })
+}
+
+export function reported(checker: Checker, life: Life, reports: readonly Report[], answers: ReportAnswer[]): void {
+  reports.forEach((report, index) => {
+    const page = life.gone || life.left ? undefined : heldBy(checker, life, report.claim)
+    const answer = answers[index]!
+    const first = report.kind === 'step' && !page?.steps.has(report.name)
+    const expected = !page ? 'stale' : report.kind === 'step' && !first ? 'duplicate' : 'written'
+    if (answer !== expected) {
+      // Its lease may be over without anybody having heard of it.
+      if (answer === 'stale' && page && checker.world.monotonic >= life.surelyUntil) return
+      checker.violate('P5', `a ${report.kind} of ${shortId(report.claim.id)} was ${answer} instead of ${expected}`)
+    }
+    if (!page || answer !== 'written') return
+    if (report.kind === 'step') page.steps.set(report.name, report.result)
+    if (report.kind === 'progress') page.progress = report.progress.done
+  })
+}
+
+/** Silence of the store is not silence of its workers. */
+export function keptUp(checker: Checker, { rescued, expired, spread, pruned }: UpkeepResult): void {
+  const { book, world } = checker
+  const silentMs = world.monotonic - book.lastUpkeepAt
+  book.lastUpkeepAt = world.monotonic
+  let judged = false
+
+  for (const life of book.lives.values()) {
+    if (life.gone || life.left) continue
+    if (silentMs > Math.max(life.leaseMs, 8000) / 2)
+      life.surelyUntil = Math.max(life.surelyUntil, world.monotonic + life.leaseMs)
+    else if (world.monotonic >= life.surelyUntil) judged = true
+  }
+  if (judged || rescued + expired + spread + pruned > 0) checker.audit()
+}

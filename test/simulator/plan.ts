@@ -1,0 +1,157 @@
+/**
+ * What one history is made of, drawn from its seed: sizes, features, faults and their rates.
+ *
+ * Each history has only some of them (swarm testing): a fault that always comes hides what needs its absence,
+ * and rare mixtures come up only where most else is away.
+ */
+import { points, type Point } from '../../src/env.ts'
+import type { Dice } from './dice.ts'
+
+export interface Plan {
+  /** How long faults last, in virtual time. */
+  readonly safetyMs: number
+  readonly jobs: number
+  readonly producers: number
+  readonly workers: number
+  /** Workers of our own that speak to the store directly and send what no good worker would. */
+  readonly hands: number
+  readonly schedulers: number
+  readonly rescuers: number
+  readonly operator: boolean
+  readonly queues: readonly string[]
+  readonly leaseMs: number
+  readonly turnsInFlight: number
+  readonly features: Features
+  readonly faults: Faults
+  /** How often a process dies where it passes a named point. */
+  readonly crashes: ReadonlyMap<Point, number>
+  /** One worker stays dead when the faults are over. */
+  readonly oneStaysDead: boolean
+}
+
+export interface Features {
+  readonly unique: boolean
+  readonly lanes: boolean
+  readonly rates: boolean
+  readonly dependencies: boolean
+  readonly held: boolean
+  readonly delays: boolean
+  readonly expiry: boolean
+  readonly followUps: boolean
+  readonly once: boolean
+  /** Final jobs go as soon as they may. */
+  readonly shortRetention: boolean
+  readonly ranks: boolean
+  /** Many quick jobs at once, and workers that are stopped in the midst of them. */
+  readonly bursts: boolean
+}
+
+/** Shares of calls, or times per second of virtual time. */
+export interface Faults {
+  readonly latencyMs: number
+  readonly refusedBefore: number
+  readonly unknownBefore: number
+  readonly unknownAfter: number
+  readonly busy: number
+  readonly slow: number
+  readonly slowMs: number
+  readonly dieBeforeCall: number
+  readonly dieAfterCall: number
+  readonly earlyWaits: number
+  readonly deaths: number
+  readonly freezes: number
+  readonly freezeMs: number
+  readonly outages: number
+  /** One process is cut off from the store, and the others are not. */
+  readonly cuts: number
+  readonly jumps: boolean
+  readonly offsets: boolean
+}
+
+/** About one history in twelve has no fault at all: then every job runs exactly once. */
+const calmShare = 0.08
+
+export function drawPlan(dice: Dice, engine: string): Plan {
+  const calm = dice.chance(calmShare)
+  const leaseMs = dice.pick([1000, 2000, 3000, 4000, 8000, 8000])
+  const some = (share: number) => !calm && dice.chance(share)
+  const rate = (share: number, most: number) => (some(share) ? dice.between(most / 10, most) : 0)
+  const small = engine === 'sqlite'
+
+  return {
+    safetyMs: dice.pick([2000, 4000, 6000, 9000]),
+    jobs: dice.whole(6, dice.pick([14, 26, 40])),
+    producers: dice.whole(1, small ? 1 : 3),
+    workers: dice.whole(1, small ? 2 : 3),
+    hands: dice.weighted([
+      [5, 0],
+      [4, 1],
+      [1, 2],
+    ]),
+    schedulers: dice.weighted([
+      [5, 0],
+      [2, 1],
+      [3, small ? 2 : 3],
+    ]),
+    rescuers: dice.whole(0, 1),
+    operator: dice.chance(0.6),
+    queues: ['a', 'b', 'c'].slice(0, dice.whole(1, 3)),
+    leaseMs,
+    turnsInFlight: dice.chance(0.3) ? 3 : 1,
+    features: drawFeatures(dice),
+    faults: {
+      latencyMs: dice.pick([0.5, 2, 20]),
+      refusedBefore: rate(0.3, 0.05),
+      unknownBefore: rate(0.4, 0.05),
+      unknownAfter: rate(0.6, 0.06),
+      busy: rate(0.25, 0.05),
+      slow: rate(0.35, 0.04),
+      slowMs: dice.pick([50, 500, leaseMs, 2 * leaseMs]),
+      dieBeforeCall: rate(0.2, 0.01),
+      dieAfterCall: rate(0.3, 0.015),
+      earlyWaits: rate(0.3, 0.1),
+      deaths: rate(0.4, 0.25),
+      freezes: rate(0.35, 0.2),
+      freezeMs: Math.min(12_000, dice.pick([0.5, 1.2, 2.5]) * leaseMs),
+      outages: rate(0.2, 0.15),
+      cuts: rate(0.3, 0.25),
+      jumps: some(0.15),
+      offsets: some(0.3),
+    },
+    crashes: calm ? new Map() : drawCrashes(dice),
+    oneStaysDead: some(0.2),
+  }
+}
+
+function drawFeatures(dice: Dice): Features {
+  return {
+    unique: dice.chance(0.4),
+    lanes: dice.chance(0.35),
+    rates: dice.chance(0.2),
+    dependencies: dice.chance(0.45),
+    held: dice.chance(0.2),
+    delays: dice.chance(0.5),
+    expiry: dice.chance(0.35),
+    followUps: dice.chance(0.5),
+    once: dice.chance(0.3),
+    shortRetention: dice.chance(0.4),
+    ranks: dice.chance(0.5),
+    bursts: dice.chance(0.15),
+  }
+}
+
+/** Points that are passed seldom are died at more often. */
+const mostAt: Partial<Record<Point, number>> = {
+  'worker.before-give-back': 1,
+  'report.before-commit': 0.15,
+  'report.after-commit': 0.15,
+  'insert.before-commit': 0.05,
+  'insert.after-commit': 0.05,
+  'worker.before-run': 0.03,
+  'worker.after-run': 0.03,
+}
+
+function drawCrashes(dice: Dice): Map<Point, number> {
+  const here = points.filter((point) => dice.chance(point === 'worker.before-give-back' ? 0.8 : 0.25))
+  return new Map(here.map((point) => [point, dice.between(0.1, 1) * (mostAt[point] ?? 0.015)]))
+}

@@ -1,0 +1,210 @@
+/**
+ * Plays one history: first with faults, then without, when all that was asked for must end; and in the end
+ * says of every job what became of it.
+ */
+import type { Point } from '../../src/env.ts'
+import { Actor } from './actor.ts'
+import { trying } from './actors/others.ts'
+import { scheduleName } from './actors/tasks.ts'
+import { shortId, type Page } from './book.ts'
+import { History, type Coverage } from './history.ts'
+import { unleash } from './nemesis.ts'
+import type { Engine } from './place.ts'
+import type { Violation } from './world.ts'
+
+export interface Played {
+  readonly seed: number
+  readonly engine: Engine
+  readonly hash: string
+  readonly violation: Violation | undefined
+  readonly calls: number
+  readonly faults: number
+  readonly virtualMs: number
+  readonly runs: number
+  readonly coverage: ReadonlyMap<Point, { passed: number; died: number }>
+  readonly ledger: LedgerCounts
+}
+
+export interface LedgerCounts {
+  tried: number
+  ok: number
+  lost: number
+  /** There, and nobody asked for it. */
+  unexpected: number
+  /** Given to a second worker while the first was thought to hold it. */
+  duplicated: number
+  /** In, though nobody was ever told so: allowed. */
+  recovered: number
+  /** Never came in: refused, or lost on the way and not acknowledged. */
+  absent: number
+}
+
+/** All that was asked for must be over so long after the last fault, in virtual time. */
+const livenessMs = 150_000
+const lookEveryMs = 750
+const stopMs = 20_000
+
+export async function play(seed: number, engine: Engine, listen?: (line: string) => void): Promise<Played> {
+  const history = new History(seed, engine, listen)
+  const { world, plan, counters, coverage } = history
+  listen?.(`seed ${seed} on ${engine}: ${JSON.stringify({ ...plan, crashes: Object.fromEntries(plan.crashes) })}`)
+  history.begin()
+  unleash(history)
+  await world.goOn(plan.safetyMs, () => false)
+  await recover(history)
+  await finish(history)
+  const ledger = classify(history)
+  if (ledger.lost > 0) world.violate('P1', `${ledger.lost} acknowledged jobs are not over in the end`)
+  if (ledger.unexpected > 0) world.violate('P7', `${ledger.unexpected} jobs are there that nobody asked for`)
+  const { violation, hash, monotonic } = world
+  if (!violation) await history.place.end()
+  else await trying(history.place.end())
+
+  return {
+    seed,
+    engine,
+    hash,
+    violation,
+    ...counters,
+    virtualMs: monotonic - 1_000_000,
+    runs: history.checker.runs.started,
+    coverage: coverage as Coverage,
+    ledger,
+  }
+}
+
+/** Faults are over. Everything that was asked for comes to its end, with whoever is still there. */
+async function recover(history: History): Promise<void> {
+  const { world, plan, checker } = history
+  world.phase = 'liveness'
+  history.here.awayUntil = -Infinity
+  for (const actor of history.living) actor.cutUntil = -Infinity
+  world.trace('faults are over')
+  if (plan.faults.jumps) world.jump(world.latestWall - world.wall())
+  for (const { actor, old } of Array.from(history.workers)) if (old) kill(history, actor, 'to be replaced')
+  const someone = [...history.living].find(({ kind }) => kind === 'worker')
+  if (plan.oneStaysDead && plan.workers > 1 && someone) {
+    history.buried.add(someone.name)
+    kill(history, someone, 'for good')
+  }
+  void makePeace(history)
+
+  for (let waitedMs = 0; !world.violation; waitedMs += lookEveryMs) {
+    await world.goOn(lookEveryMs, () => false)
+    checker.audit()
+    checker.runs.checkCancels()
+    await world.goOn(0, () => false)
+    const open = openPages(history)
+    if (history.producing.size === 0 && open.length === 0 && !isAnyAsking(history)) return
+    if (waitedMs > livenessMs) return giveUp(history, open)
+  }
+}
+
+function kill({ counters }: History, actor: Actor, how: string): void {
+  counters.faults++
+  actor.die(how)
+}
+
+const openPages = ({ checker }: History) =>
+  [...checker.book.pages.values()].filter(({ there, final }) => there && !final)
+
+const isAnyAsking = ({ here }: History) => here.asking.values().some(({ dead }) => !dead)
+
+function giveUp({ checker, producing }: History, open: readonly Page[]): void {
+  checker.look(
+    open.map(({ id }) => id),
+    (records) => {
+      const told = records.map((record) => record && `${shortId(record.id)} is ${record.state}`).join(', ')
+      checker.violate(
+        'P4',
+        `not over ${livenessMs / 1000} s after the last fault: ${told} ${[...producing.keys()].join()}`,
+      )
+    },
+  )
+}
+
+/** What only an operator could have stopped, an operator lets go on. */
+async function makePeace(history: History): Promise<void> {
+  const { world, plan, checker } = history
+  const actor = new Actor(world, 'operator', 'peace')
+  const store = history.storeOf(actor)
+  const running = openPages(history).filter(({ holder, job }) => holder && job.task === 'plain')
+  if (running.length > 0) await trying(store.cancel(running.slice(0, 2).map(({ id }) => id)))
+  for (const queue of plan.queues) await trying(store.pause(queue, false))
+  for (;;) {
+    if (plan.schedulers > 0) await trying(store.schedules.pause(scheduleName, true))
+    const held = openPages(history).filter(({ job }) => job.held)
+    if (held.length > 0) await trying(store.release(held.map(({ id }) => ({ id, result: null }))))
+    // A pause may have been on its way.
+    for (const queue of checker.book.paused) await trying(store.pause(queue, false))
+    await actor.sleep(2000)
+  }
+}
+
+async function finish(history: History): Promise<void> {
+  const { world, checker } = history
+  if (world.violation) return
+  for (let n = 0; n < history.plan.workers; n++) history.buried.add(`worker ${n}`)
+  await world.goOn(60_000, () => [...history.workers].every(({ actor }) => actor.frozenUntil <= world.monotonic))
+  let closed = 0
+  const all = [...history.workers].filter(({ actor }) => !actor.dead)
+  for (const { app } of all) void app.errand.close().then(() => closed++)
+  if (!(await world.goOn(stopMs, () => closed === all.length)) && !world.violation)
+    checker.violate('P29', `${all.length - closed} of ${all.length} workers did not stop`)
+  // Of a life whose beginning was not answered its worker knows nothing.
+  for (const { actor } of all) {
+    const life = [...checker.book.lives.values()].findLast((each) => each.actor === actor)
+    if (life?.turned && !life.left && !life.gone) checker.violate('P29', `${actor.name} stopped and did not leave`)
+  }
+  checker.audit()
+  await world.goOn(0, () => false)
+  checkFollowUps(history)
+  await checkStats(history)
+  checkCalm(history)
+}
+
+/** A join fires once: one follow-up for each end that asks for one. */
+function checkFollowUps({ checker }: History): void {
+  for (const { id, job, successes, failures, thens, sorries, endsInDoubt } of checker.book.pages.values()) {
+    if (endsInDoubt) continue
+    if (job.onSucceeded && thens !== successes)
+      checker.violate('P9', `${shortId(id)} succeeded ${successes} times and was followed ${thens} times`)
+    if (job.onFailed && sorries !== failures)
+      checker.violate('P9', `${shortId(id)} failed ${failures} times and was followed ${sorries} times`)
+  }
+}
+
+async function checkStats({ checker, world, place }: History): Promise<void> {
+  const { tally, tallyIsCertain } = checker.book
+  if (!tallyIsCertain || world.violation) return
+  const rows = await place.observer.stats({ fromAt: 0, toAt: world.latestWall + 60_000 })
+  for (const kind of ['succeeded', 'retry', 'failed', 'cancelled', 'wait', 'rescued', 'expired'] as const) {
+    const told = rows.filter(({ outcome }) => outcome === kind).reduce((sum, { count }) => sum + count, 0)
+    const known = tally.get(kind) ?? 0
+    if (told !== known) checker.violate('P31', `statistics tell of ${told} ${kind}, and there were ${known}`)
+  }
+}
+
+/** Without a fault nothing is done twice. */
+function checkCalm({ checker, counters, plan }: History): void {
+  if (counters.faults > 0 || plan.hands > 0) return
+  for (const { id, crashes } of checker.book.pages.values())
+    if (crashes > 0) checker.violate('P7', `${shortId(id)} lost a worker, and nothing was the matter`)
+}
+
+/** What became of every job that somebody asked for. */
+function classify({ checker }: History): LedgerCounts {
+  const { book } = checker
+  const counts: LedgerCounts = { tried: 0, ok: 0, lost: 0, unexpected: 0, duplicated: 0, recovered: 0, absent: 0 }
+  for (const id of book.tried) {
+    const page = book.pages.get(id)
+    counts.tried++
+    if (!page) counts.absent++
+    else if (page.acknowledged && !page.final && !page.removed) counts.lost++
+    else if (book.duplicated.has(id)) counts.duplicated++
+    else if (page.acknowledged) counts.ok++
+    else counts.recovered++
+  }
+  for (const { id, parent } of book.pages.values()) if (!book.tried.has(id) && !parent) counts.unexpected++
+  return counts
+}
