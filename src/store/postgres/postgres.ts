@@ -5,13 +5,13 @@
  * gathered, sent and read, and here is known who in this process waits to hear. docs/design/postgres.md explains.
  */
 import { systemEnv, type Env } from '../../env.ts'
-import { StoreClosedError, UnknownOutcomeError, WorkerLostError } from '../../errors.ts'
+import { StoreClosedError, WorkerLostError } from '../../errors.ts'
 import { jobStates, type JobState } from '../../job.ts'
 import type * as contract from '../store.ts'
 import { serversClock, type Clock } from './clock.ts'
 import { openConnection, type Connection } from './connection/connection.ts'
 import { resolveOptions, type PostgresOptions } from './connection/options.ts'
-import { memberOf, number, recordOf, type ClaimedRow, type MemberRow, type RecordRow } from './decode.ts'
+import { memberOf, recordOf, type ClaimedRow, type MemberRow, type RecordRow } from './decode.ts'
 import { atOf, inOf } from './encode.ts'
 import { find } from './find.ts'
 import { inspect } from './inspect.ts'
@@ -21,11 +21,11 @@ import { Lives } from './lives.ts'
 import { inSchema, migrate } from './migrate.ts'
 import { Names } from './names.ts'
 import { News } from './news.ts'
-import { reportSpec } from './reports.ts'
+import { report } from './reports.ts'
 import { schedulesOf } from './schedules.ts'
-import { raised, Statements } from './statements.ts'
+import { Statements } from './statements.ts'
 import { Transactions } from './transactions.ts'
-import { sparesOf, Turns } from './turn.ts'
+import { sparesOf, Turns, type TurnParts } from './turn.ts'
 import { Waking } from './waking.ts'
 
 type Store = contract.Store
@@ -61,6 +61,7 @@ export class PostgresStore implements Store {
   readonly #clock: Clock
   readonly #schema: string
   readonly #connected: () => Promise<Connection>
+  readonly #parts: TurnParts
   readonly #statements: Statements
   readonly #names: Names
   readonly #news: News
@@ -91,6 +92,7 @@ export class PostgresStore implements Store {
       lives: this.#lives,
       arrived: this.#waking.wake,
     }
+    this.#parts = parts
     this.#inserter = new Inserter(parts)
     this.#turns = new Turns(parts)
     const { where, schema } = resolveOptions(options)
@@ -170,18 +172,7 @@ export class PostgresStore implements Store {
 
   report: Store['report'] = async (incarnation, reports) => {
     this.#env.point('report.before-commit')
-    const text = 'select errand.report($1, $2, $3, $4) as answers'
-    const values = [
-      incarnation,
-      this.#lives.get(incarnation).epoch ?? null,
-      this.#clock().now,
-      JSON.stringify(reports.map(reportSpec)),
-    ]
-    const { answers } = await this.#statements
-      .one<{ answers: contract.ReportAnswer[] }>(text, values)
-      .catch((error: unknown) => {
-        throw raised(error) === 'ER003' ? new UnknownOutcomeError('a report', [], error) : error
-      })
+    const answers = await report(this.#parts, incarnation, reports)
     this.#env.point('report.after-commit')
     return answers
   }
@@ -313,7 +304,13 @@ export class PostgresStore implements Store {
     this.#waking.wake(queuesIn(arrivals))
     const more = promoted >= promote || rescued >= rescue || expired >= expire || followed >= spread || pruned >= prune
     return {
-      ...{ more, promoted, rescued, expired, spread: followed, pruned, extended },
+      more,
+      promoted,
+      rescued,
+      expired,
+      spread: followed,
+      pruned,
+      extended,
       ...(nextDue !== null && { nextDueMs: nextDue }),
     }
   }

@@ -307,6 +307,7 @@ declare
   got record;
   hint_at int := 0;
 begin
+  if p_enter then perform set_config('lock_timeout', '10s', true); end if;
   select * into w from errand.worker where worker.id = p_worker and gone is null for no key update;
   if not found then
     extra := '{"gone":true}';
@@ -548,10 +549,13 @@ end $$;
 
 -- Tells sleepers that there may be work in these queues. To be called once what brought it is committed.
 create function errand.wake(p_queues int[]) returns void language sql as $$
-  with woken as (
-    update errand.worker w set parked = false
+  with asleep as (
+    -- Who is in a turn looks once more before it falls asleep.
+    select no from errand.worker w
     where parked and gone is null and w.queues && array(select name from errand.queue where no = any (p_queues) and not paused)
-    returning no
+    for no key update skip locked
+  ), woken as (
+    update errand.worker w set parked = false from asleep where w.no = asleep.no returning w.no
   )
   select pg_notify('errand.news', 'w' || string_agg(no::text, ',')) from woken having count(*) > 0
 $$;

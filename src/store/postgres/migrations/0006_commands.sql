@@ -223,9 +223,10 @@ begin
   return query select given, current_setting('errand_call.arrivals', true);
 end $$;
 
--- Progress, log lines and steps of running jobs, each as { kind, no or id, claim, … }.
-create function errand.report(p_worker text, p_epoch int, p_now bigint, p_reports json) returns text[] language plpgsql
-set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+-- Progress, log lines and steps of running jobs, each as { kind, no or id, claim, … }. As with turns, it is sent again with
+-- `p_enter` where it met somebody behind the gate.
+create function errand.report(p_worker text, p_epoch int, p_now bigint, p_enter boolean, p_reports json) returns text[] language plpgsql
+set lock_timeout = '50ms' set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   w errand.worker;
   c errand.context := errand.begin(p_now, null);
@@ -234,7 +235,9 @@ declare
   answers text[] := '{}';
   j errand.job;
 begin
+  if p_enter then perform set_config('lock_timeout', '10s', true); end if;
   select * into w from errand.worker where id = p_worker and gone is null for no key update;
+  if p_enter then perform errand.enter(); end if;
   if w.epoch <> p_epoch then raise exception 'A call from before the last resync.' using errcode = 'ER003'; end if;
   for e in select value from json_array_elements(p_reports) loop
     select * into r from errand.running

@@ -100,8 +100,9 @@ declare
   d record;
 begin
   while pruned < p_most loop
+    -- What has ended within this very call is left to the next one.
     select done.no, done.flags, body.id into d from errand.done join errand.body on body.no = done.no
-    where until <= c.now order by until limit 1;
+    where until <= c.now and done.xmin <> pg_current_xact_id()::xid order by until limit 1;
     exit when not found;
     if d.flags & 32 <> 0 and errand.needed(d.no) then
       update errand.done set until = null where no = d.no;
