@@ -146,6 +146,8 @@ class Mover {
   /** Taken already; from here on the order is all: first they live there, then they are forgotten here. */
   async #carry(taken: readonly MovingJob[]): Promise<void> {
     for (const jobs of slices(taken, this.#to.limits)) {
+      // Engines that answer at once would leave no room for signals and timers.
+      await new Promise<void>((resolve) => this.#options.env.soon(resolve))
       if (this.#signal.aborted) return
       const placing = jobs.map((job) => keptForWaiters(job, this.#options.env.now()))
       const answers = await this.#call(() => this.#destination.place(placing))

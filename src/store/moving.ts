@@ -37,8 +37,9 @@ export interface MovingStore {
    * may be short, even empty, and still carry a cursor; the page without one comes to the end of this look.
    *
    * - Stays: what runs; what waits for, or has waited for, a job that stays, or one that was taken in another call and
-   *   is not dropped or put aside yet; a final job whose end has not been told to all its waiters. Of jobs that have
-   *   waited for each other in a circle one goes first, and loses sight of the other; while they still wait, all stay.
+   *   is not dropped or put aside yet; a final job whose end has not been told to all its waiters. In a circle
+   *   of jobs that have waited for each other one goes first, a final one if there is one, and loses sight of the
+   *   others; while all of them still wait, all stay.
    * - First what stands ready or parked, each line and each lane in its order, then by due time what is scheduled,
    *   then blocked and at last final jobs, both in order of insertion. Before each job, the members it waits for or
    *   has waited for, if they have not left already.

@@ -94,23 +94,29 @@ class Page {
 /** Its members first, and theirs before them, however long the chain; up to one that stays. */
 function takeAfterMembers(data: Data, page: Page, entry: Entry, ticket: string) {
   const path = [entry]
-  const onPath = new Set(path)
   while (path.length > 0 && !page.full) {
     const last = path.at(-1)!
     if (!mayLeave(last)) return
 
-    const closesCircle = (edge: Edge) => !edge.open && onPath.has(edge.member)
-    const member = last.waitsFor.find((edge) => !isAhead(edge.member, ticket) && !closesCircle(edge))?.member
-    if (member && onPath.has(member)) return
-    if (member) {
-      path.push(member)
-      onPath.add(member)
-    } else {
-      markLeaving(data, last, ticket)
-      page.add(last)
-      path.pop()
+    const staying = last.waitsFor.filter(({ member }) => !isAhead(member, ticket))
+    const next = staying.find(({ member }) => !path.includes(member))?.member
+    if (next) {
+      path.push(next)
+      continue
     }
+    const first = firstOf(last, staying)
+    if (!first) return
+    markLeaving(data, first, ticket)
+    page.add(first)
+    path.splice(path.indexOf(first))
   }
+}
+
+/** Without members left it is the job itself. In a circle it is one that needs nothing more of the others, if any. */
+function firstOf(last: Entry, staying: readonly Edge[]): Entry | undefined {
+  if (last.final || staying.length === 0) return last
+  const ended = staying.find(({ member }) => member.final)?.member
+  return ended ?? (staying.some(({ open }) => open) ? undefined : last)
 }
 
 /** It has arrived, or will be placed before those that are taken after it. */

@@ -141,29 +141,43 @@ function takeAfterMembers(step: Step, page: Page, seq: number, ticket: string): 
     const last = path.at(-1)!
     if (sql.mustStay.get(last)) return
 
-    const member = stayingMember(step, last, ticket, path)
-    if (member !== undefined && path.includes(member)) return
-    if (member !== undefined) path.push(member)
-    else {
-      page.add(markLeaving(step, last, ticket), ticket)
-      path.pop()
+    const next = stayingMembers(step, last, ticket, path)
+    if (typeof next === 'number') {
+      path.push(next)
+      continue
     }
+    const first = firstOf(step, last, next)
+    if (first === undefined) return
+    page.add(markLeaving(step, first, ticket), ticket)
+    path.splice(path.indexOf(first))
   }
-}
-
-/** One that must go before it. Of jobs that have waited for each other in a circle, one goes first. */
-function stayingMember({ sql }: Step, waiter: number, ticket: string, path: readonly number[]): number | undefined {
-  const closesCircle = ({ member, open }: StayingMember) => !open && path.includes(member)
-  const [first] = sql.stayingMembers.all(waiter, ticket, 1) as StayingMember[]
-  if (!first || !closesCircle(first)) return first?.member
-
-  const all = sql.stayingMembers.all(waiter, ticket, -1) as StayingMember[]
-  return all.find((each) => !closesCircle(each))?.member
 }
 
 interface StayingMember {
   readonly member: number
   readonly open: number
+}
+
+/** A member that must go before it; or those that would, had the path not come by them: a circle. */
+function stayingMembers(
+  { sql }: Step,
+  waiter: number,
+  ticket: string,
+  path: readonly number[],
+): number | StayingMember[] {
+  const [first] = sql.stayingMembers.all(waiter, ticket, 1) as StayingMember[]
+  if (!first) return []
+  if (!path.includes(first.member)) return first.member
+
+  const all = sql.stayingMembers.all(waiter, ticket, -1) as StayingMember[]
+  return all.find(({ member }) => !path.includes(member))?.member ?? all
+}
+
+/** Without members left it is the job itself. In a circle it is one that needs nothing more of the others, if any. */
+function firstOf({ sql }: Step, last: number, staying: readonly StayingMember[]): number | undefined {
+  if (staying.length === 0 || sql.getFinal.get(last)) return last
+  const ended = staying.find(({ member }) => sql.getFinal.get(member))?.member
+  return ended ?? (staying.some(({ open }) => open) ? undefined : last)
 }
 
 function markLeaving(step: Step, seq: number, ticket: string): JobRow {
