@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { test, type TestContext } from 'node:test'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
@@ -207,6 +209,44 @@ test('a unique key that another open transaction is taking is waited for, by nob
   )
   assert.deepEqual(await Promise.all(plain.map((job) => job.state())), ['ready', 'ready'])
 })
+
+test('a job may be replaced in a transaction, whose settings stay as they were', { skip }, async (t) => {
+  const { errand, pool } = await aShop(t)
+  const task = errand.task('task', () => {})
+  const before = await task.enqueue(undefined, { unique: 'k' })
+
+  const [after, timeout] = await within(pool, async (tx) => {
+    await tx.query(`set local lock_timeout = '7s'`)
+    const job = await task.enqueue(undefined, { tx, unique: { key: 'k', onConflict: 'replace' } })
+    const { rows } = await tx.query<{ lock_timeout: string }>('show lock_timeout')
+    return [job, rows[0]!.lock_timeout] as const
+  })
+
+  assert.deepEqual([await before.state(), await after.state(), timeout], ['cancelled', 'ready', '7s'])
+})
+
+test(
+  'a worker that dies between the commit and its next turn leaves a job that never runs again',
+  { skip },
+  async (t) => {
+    const { errand, schema, query } = await aShop(t)
+    const ran: string[] = []
+    const task = errand.task('charge', () => void ran.push('again'))
+    const job = await task.enqueue()
+
+    const program = new URL('postgres-transactions-child.ts', import.meta.url).pathname
+    const args = ['--conditions=errand-source', program, server!.url, schema]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+    const [, signal] = (await once(child, 'exit')) as [number | null, string | null]
+    const worker = await errand.worker({ burst: true }).start()
+    await worker.finished
+
+    assert.equal(signal, 'SIGKILL')
+    assert.equal(await job.result(), 'once')
+    assert.deepEqual(ran, [])
+    assert.deepEqual(await query(`select n from ${schema}.effect`), [{ n: 1 }])
+  },
+)
 
 test('an open transaction with jobs of every kind holds up nobody else', { skip }, async (t) => {
   const { errand, client } = await aShop(t)

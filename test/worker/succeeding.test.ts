@@ -238,6 +238,33 @@ test('the result is checked by the output schema, encoded and dropped like any o
   assert.equal(effects(), 2)
 })
 
+test('it works, and throws, within the synchronous transactions of better-sqlite3', async (t) => {
+  const { errand, db, effects } = await aShop(t)
+  const tx = likeBetterSqlite(db)
+  const codes: unknown[] = []
+  const task = errand.task('task', (_: void, job) => {
+    tx.transaction(() => {
+      db.exec('insert into effect values (1)')
+      void job.succeed('done', { tx })
+    })
+    try {
+      tx.transaction(() => {
+        db.exec('insert into effect values (2)')
+        void job.succeed('twice', { tx })
+      })
+    } catch (error) {
+      codes.push((error as { code: unknown }).code)
+    }
+  })
+
+  const job = await task.enqueue()
+  await errand.worker().start()
+
+  assert.equal(await job.result({ timeout: '10s' }), 'done')
+  assert.deepEqual(codes, ['CLAIM_LOST'])
+  assert.equal(effects(), 1)
+})
+
 test('a run that is out of time cannot succeed any more', async (t) => {
   const { errand, db, effects, within } = await aShop(t)
   const codes: unknown[] = []
@@ -297,3 +324,32 @@ test('a worker that dies between the commit and its next turn leaves a job that 
   assert.equal(effects(), 1)
   assert.equal((await job.info()).crashes, 0)
 })
+
+/** The face of better-sqlite3 as far as it is used, over the connection that comes with Node. */
+function likeBetterSqlite(db: DatabaseSync) {
+  return {
+    get inTransaction() {
+      return db.isTransaction
+    },
+    exec: (sql: string) => db.exec(sql),
+    prepare(sql: string) {
+      const statement = db.prepare(sql)
+      return Object.assign(statement, {
+        raw(on: boolean) {
+          statement.setReturnArrays(on)
+          return statement
+        },
+      })
+    },
+    transaction(body: () => void) {
+      db.exec('begin immediate')
+      try {
+        body()
+        db.exec('commit')
+      } catch (error) {
+        db.exec('rollback')
+        throw error
+      }
+    },
+  }
+}

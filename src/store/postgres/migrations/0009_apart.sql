@@ -47,6 +47,7 @@ declare
   outcome json := '{"kind":"inserted"}';
   holder errand.uniq;
   j errand.job;
+  callers text := current_setting('lock_timeout');
 begin
   loop
     insert into errand.uniq (task, key, no, id, until) values (b.task, b.uniq, b.no, b.id, p_until) on conflict (task, key) do nothing;
@@ -57,6 +58,7 @@ begin
     if coalesce(holder.until > c.now, true) then
       if not coalesce(p_replace, false) then return json_build_object('kind', 'kept', 'other', holder.id); end if;
       perform errand.enter();
+      perform set_config('lock_timeout', callers, true);
       j := errand.take(holder.no);
       if j.no is null then return json_build_object('kind', 'kept', 'other', holder.id); end if;
       perform errand.finish(c, j, 6, null, null, b.id);
