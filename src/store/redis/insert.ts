@@ -12,36 +12,45 @@ const mostGroups = 90
 /** Undefined where something is not plain, or an id comes twice. */
 export function plainArguments(jobs: readonly NewJob[], kinds: Kinds): Argument[] | undefined {
   if (jobs.length > mostPlain) return undefined
-  const groups = new Map<string, number>()
-  const names: [queue: string, rank: number][] = []
+  const places = new Places()
   const numbers = new Set<string>()
   const ids = new Set<string>()
   const parts: string[] = []
-  let places = ''
-  let group = 0
-  let before: NewJob | undefined
 
   for (const [index, job] of jobs.entries()) {
     if (!isPlain(job)) return undefined
-    ids.add(job.id)
-    if (job.queue !== before?.queue || job.rank !== before.rank) {
-      const name = job.rank + job.queue
-      const known = groups.get(name)
-      group = known ?? names.length
-      if (known === undefined) {
-        groups.set(name, group)
-        names.push([job.queue, job.rank])
-      }
-    }
-    before = job
-    places += String.fromCharCode(33 + group)
     const kind = kinds.numberOf(job)
+    ids.add(job.id)
     numbers.add(kind)
+    places.add(job)
     parts.push(job.id, `${numbered(index)}${job.rank}-${kind}\n${escape(job.input)}\n${extrasOf(job)}`)
   }
-  if (ids.size < jobs.length || names.length > mostGroups) return undefined
+  if (ids.size < jobs.length || places.names.length > mostGroups) return undefined
 
-  return [JSON.stringify([names, [...numbers]]), places, ...pack(parts, [...ids])]
+  return [JSON.stringify([places.names, [...numbers]]), places.text, ...pack(parts, [...ids])]
+}
+
+/** In which line each job of a call comes to stand. */
+class Places {
+  readonly names: [queue: string, rank: number][] = []
+  /** A character per job: where its line stands among the names. */
+  text = ''
+  readonly #known = new Map<string, number>()
+  #latest = 0
+
+  add({ queue, rank }: NewJob): void {
+    const [latestQueue, latestRank] = this.names[this.#latest] ?? []
+    // Most jobs are like the one before.
+    if (queue !== latestQueue || rank !== latestRank) this.#latest = this.#indexOf(queue, rank)
+    this.text += String.fromCharCode(33 + this.#latest)
+  }
+
+  #indexOf(queue: string, rank: number): number {
+    const name = rank + queue
+    const known = this.#known.get(name) ?? this.names.push([queue, rank]) - 1
+    this.#known.set(name, known)
+    return known
+  }
 }
 
 /** The last digits of a job's number: where it stands in its call. */

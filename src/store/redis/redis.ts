@@ -5,7 +5,7 @@
  * into those of the scripts, and their answers back.
  */
 import { systemEnv, type Env } from '../../env.ts'
-import { StoreClosedError, UnknownOutcomeError, WorkerLostError } from '../../errors.ts'
+import { StoreClosedError, UnknownOutcomeError } from '../../errors.ts'
 import type * as contract from '../store.ts'
 import { Caller, type Clock } from './caller.ts'
 import type { RedisConnection } from './connection/connection.ts'
@@ -16,7 +16,7 @@ import { Events } from './events.ts'
 import { Inserter } from './inserter.ts'
 import { Kinds, numberIn } from './kinds.ts'
 import { Lives } from './lives.ts'
-import { cursorAt, defaultLimit, largestLimit, matches, positionAt } from './look.ts'
+import { findPage } from './look.ts'
 import { Post } from './post.ts'
 import {
   claimFrom,
@@ -32,6 +32,7 @@ import {
 import { scheduleStore } from './schedules.ts'
 import { escape } from './text.ts'
 import { claimedKinds, turnArguments, turnResult, type TurnAnswer } from './turn.ts'
+import { upkeepArguments, upkeepResult, type UpkeepAnswer } from './upkeep.ts'
 
 type Store = contract.Store
 
@@ -41,19 +42,6 @@ export interface RedisStoreOptions {
   /** In place of the server's clock, for tests. */
   clock?: Clock
 }
-
-const upkeepDefaults: contract.UpkeepLimits = { promote: 200, rescue: 100, expire: 100, spread: 200, prune: 500 }
-
-/** Jobs that one call looks at, and one page. */
-const examinedPerCall = 200
-const examinedPerPage = 4_000
-
-const lostErrors = JSON.stringify(
-  [1, 2, 3].map((crashes) => {
-    const { name, message, code } = new WorkerLostError(crashes)
-    return JSON.stringify({ name, message, code })
-  }),
-)
 
 export class RedisStore implements Store {
   readonly engine = 'redis'
@@ -209,31 +197,7 @@ export class RedisStore implements Store {
     return { members: members.map(memberFrom), ...(rest !== '' && { cursor: String(rest) }) }
   }
 
-  find: Store['find'] = async (query, cursor) => {
-    const limit = Math.min(query.limit ?? defaultLimit, largestLimit)
-    let position = positionAt(cursor)
-    const jobs: contract.JobRecord[] = []
-    for (let examined = 0; examined < examinedPerPage; examined += examinedPerCall) {
-      const number = Math.min(examinedPerCall, Math.max(limit - jobs.length, 20))
-      const [rows, before, lastSeq] = await this.#caller.look<[[string, string, Shown][], string, string]>(
-        'find',
-        position.before,
-        number,
-        position.lastSeq,
-      )
-      await this.#readKinds(rows.map(([, , shown]) => shown))
-      for (const [at, seq, shown] of rows) {
-        const job = recordFrom(this.#kinds, shown)
-        if (matches(job, query)) jobs.push(job)
-        if (jobs.length === limit && !(before === '0' && shown === rows.at(-1)![2])) {
-          return { jobs, cursor: cursorAt({ before: at, lastSeq: seq }) }
-        }
-      }
-      if (before === '0') return { jobs }
-      position = { before, lastSeq }
-    }
-    return { jobs, cursor: cursorAt(position) }
-  }
+  find: Store['find'] = (query, cursor) => findPage(this.#caller, this.#kinds, query, cursor)
 
   counts: Store['counts'] = async () => countsFrom(...(await this.#caller.look<[string[], string[]]>('counts')))
 
@@ -249,16 +213,9 @@ export class RedisStore implements Store {
     void (await this.#caller.manage('limit', name, slots, tokens, perMs))
 
   upkeep: Store['upkeep'] = (limits) =>
-    this.#step('upkeep', async () => {
-      const { promote, rescue, expire, spread, prune } = { ...upkeepDefaults, ...limits }
-      const args = [promote, rescue, expire, spread, prune, this.#env.id(), lostErrors]
-      const [more, promoted, rescued, expired, followed, pruned, extended, nextDue] = await this.#caller.call<
-        [number, number, number, number, number, number, number, string]
-      >('upkeep', args)
-      const done = { promoted, rescued, expired, spread: followed, pruned }
-      const next = nextDue !== '' && { nextDueMs: Number(nextDue) }
-      return { more: more === 1, ...done, extended: extended === 1, ...next }
-    })
+    this.#step('upkeep', async () =>
+      upkeepResult(await this.#caller.call<UpkeepAnswer>('upkeep', upkeepArguments(limits, this.#env.id()))),
+    )
 
   readonly schedules: contract.ScheduleStore
 
