@@ -1,4 +1,5 @@
 /** What the parts of one app share. Nothing is opened before `open` is first called. */
+import { Awaiting } from './client/awaiting.ts'
 import type { Codec } from './codec.ts'
 import type { Env } from './env.ts'
 import { StoreClosedError } from './errors.ts'
@@ -13,6 +14,7 @@ export class Runtime {
   readonly bus: Bus
   readonly registry: Registry
   readonly payloadBytes: number
+  readonly awaiting: Awaiting
   readonly middleware: Middleware<any>[] = []
   /** Aborted when the app is closed. */
   readonly closing: AbortController = new AbortController()
@@ -30,6 +32,7 @@ export class Runtime {
     openStore: () => Promise<Store>
   }) {
     this.env = parts.env
+    this.awaiting = new Awaiting(parts.env)
     this.codec = parts.codec
     this.bus = parts.bus
     this.registry = parts.registry

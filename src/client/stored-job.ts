@@ -33,8 +33,10 @@ import { jobInfo, type JobInfo } from './job-info.ts'
 import { dueOf, encodeWithin } from './new-job.ts'
 import { jobUpdates } from './updates.ts'
 
-/** One wait at the store lasts no longer, so that a lost wake-up delays and never hangs. */
-const longestWaitMs = 30_000
+/** Whoever gives less time waits in a call of its own. */
+const shortestSharedMs = 1000
+
+const either = (one: AbortSignal, other: AbortSignal | undefined) => (other ? AbortSignal.any([one, other]) : one)
 
 export class StoredJob implements JobHandle<any> {
   readonly id: string
@@ -168,18 +170,28 @@ export class StoredJob implements JobHandle<any> {
   }
 
   async #settled(store: Store, { timeout, signal }: { timeout?: Duration; signal?: AbortSignal }): Promise<SettledJob> {
-    const { env, closing } = this.#runtime
+    const { env, closing, awaiting } = this.#runtime
     const timeoutMs = timeout === undefined ? Infinity : durationMs(timeout, '`timeout` of `result`')
-    const startedAt = env.monotonic()
-    const either = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal
+    if (timeoutMs < shortestSharedMs) return this.#settledSoon(store, timeoutMs, signal)
 
-    for (;;) {
-      const leftMs = timeoutMs - (env.monotonic() - startedAt)
-      const [settled] = await store.settled([this.id], Math.max(0, Math.min(leftMs, longestWaitMs)), either)
-      if (settled) return settled
-      if (either.aborted) throw either.reason
-      if (leftMs <= 0) throw new ResultTimeoutError(this.id, timeoutMs)
+    if (timeoutMs === Infinity) return awaiting.settled(store, this.id, either(closing.signal, signal))
+
+    const late = new AbortController()
+    const timer = env.after(timeoutMs, () => late.abort(new ResultTimeoutError(this.id, timeoutMs)))
+    try {
+      return await awaiting.settled(store, this.id, AbortSignal.any([late.signal, either(closing.signal, signal)]))
+    } finally {
+      timer.cancel()
     }
+  }
+
+  /** Who waits for so short a time wants to know how it stands now. */
+  async #settledSoon(store: Store, timeoutMs: number, signal: AbortSignal | undefined): Promise<SettledJob> {
+    const ending = either(this.#runtime.closing.signal, signal)
+    const [settled] = await store.settled([this.id], timeoutMs, ending)
+    if (settled) return settled
+    if (ending.aborted) throw ending.reason
+    throw new ResultTimeoutError(this.id, timeoutMs)
   }
 
   #resultOf({ state, result, error }: SettledJob): unknown {
