@@ -277,6 +277,26 @@ test('an idle store keeps no process alive, and a call does', { skip }, async ()
   assert.deepEqual([code, (await output).join('')], [0, '1\n'])
 })
 
+test('without the package pg, a PostgreSQL store says what to install, and others do not miss it', async () => {
+  const hook = `import { registerHooks } from 'node:module'
+    registerHooks({
+      resolve(name, context, next) {
+        if (name === 'pg') throw Object.assign(new Error('no pg'), { code: 'ERR_MODULE_NOT_FOUND' })
+        return next(name, context)
+      },
+    })`
+  const program = `import { Errand } from '${new URL('../../src/index.ts', import.meta.url).href}'
+    await new Errand({ store: 'memory:' }).open()
+    await new Errand({ store: 'postgres://nowhere/at-all' }).open().catch(({ code, message }) => console.log(code, message))`
+  const imported = `data:text/javascript,${encodeURIComponent(hook)}`
+  const args = ['--conditions=errand-source', '--import', imported, '--input-type=module', '-e', program]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+
+  const output = (await child.stdout.setEncoding('utf8').toArray()).join('')
+
+  assert.match(output, /^STORE_OPEN .*"pg", which is not installed.*npm install pg/)
+})
+
 async function heardOn(connection: Awaited<ReturnType<typeof aConnection>>, channel: string) {
   let ready!: Promise<void>
   const first = new Promise<string>((resolve) => (ready = connection.listen(channel, resolve)))

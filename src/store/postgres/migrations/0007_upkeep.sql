@@ -66,8 +66,8 @@ begin
   perform errand.forget_worker(w.no) from errand.worker w
   where w.gone is not null and not exists (select from errand.running x where x.worker = w.no);
 
-  perform errand.let_in(c, p_spread);
-  followed := errand.spread(c, p_spread);
+  followed := errand.let_in(c, p_spread);
+  followed := followed + errand.spread(c, p_spread);
   pruned := errand.prune(c, p_prune);
   perform errand.tidy(c);
   update errand.stamp set at = c.mono;
