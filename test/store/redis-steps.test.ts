@@ -28,7 +28,11 @@ async function steps(program: string) {
       return Number(/evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)
     }
     const keys = async () => (await connection.command('keys', `*${prefix}*`)) as string[]
-    return { connection, store, prefix, callsOf, keys }
+    /** Resolves when so many workers are written down as sleeping. */
+    async function asleep(workers: number): Promise<void> {
+      while (Number(await connection.command('hlen', `{${prefix}}:parked`)) < workers);
+    }
+    return { connection, store, prefix, callsOf, keys, asleep }
   }
 
   /** A turn that settles and claims. */
@@ -156,6 +160,23 @@ async function steps(program: string) {
       await connection.quiet()
 
       assert.deepEqual(heard, [])
+    })
+
+    test('work wakes one who is there, not one who died in its sleep', async (t) => {
+      const never = new AbortController().signal
+      for (let n = 0; n < 5; n++) {
+        const { store, asleep } = await opened(t, 'sleepers')
+        void store.wait(await store.join(aWorker()), ['default'], 60_000, never)
+        await asleep(n + 1)
+        await store.close()
+      }
+      const { store, asleep } = await opened(t, 'sleepers')
+      const woken = store.wait(await store.join(aWorker()), ['default'], 60_000, never)
+      await asleep(6)
+
+      await store.insert([[aJob()]])
+
+      assert.equal(await woken, 'work')
     })
 
     test('cancelled jobs in a line are passed over, however many', async (t) => {

@@ -60,10 +60,10 @@ local function dropHead(line, tomb, last, taken)
   end
 end
 
-local function addSorted(heads, key, number, kind, rate)
+local function addSorted(heads, key, number, rate)
   local raw = call('ZRANGE', key, 0, number - 1, 'WITHSCORES')
   for index = 1, #raw, 2 do
-    heads[#heads + 1] = { id = raw[index], place = tonumber(raw[index + 1]), key = key, rate = rate, kind = kind }
+    heads[#heads + 1] = { id = raw[index], place = tonumber(raw[index + 1]), key = key, rate = rate }
   end
 end
 
@@ -75,52 +75,73 @@ local function ratedHeads(heads, queue, rank, number, tokens)
       call('SREM', index, rate)
     else
       tokens[rate] = E.freeTokens(rate)
-      if tokens[rate] > 0 then addSorted(heads, key, math.min(number, tokens[rate]), 'sorted', rate) end
+      if tokens[rate] > 0 then addSorted(heads, key, math.min(number, tokens[rate]), rate) end
     end
   end
 end
 
--- The list, what came back to it and what has a rate with a token, merged by number.
-function E.takeMerged(turn, queue, rank, till)
+-- The first `number` of the list, of what came back to it and of what has a rate with a token, by number.
+local function choose(turn, queue, rank, number)
   local spot = rank .. ':' .. queue
-  local line, tomb = K .. 'line:' .. spot, K .. 'tomb:' .. spot
+  local heads, tokens, chosen = {}, {}, {}
+  local found, span = headOf(K .. 'line:' .. spot, K .. 'tomb:' .. spot, number)
+  turn.dropped = turn.dropped or span >= mostDropped
+  for _, each in ipairs(found) do heads[#heads + 1] = each end
+  addSorted(heads, K .. 'back:' .. spot, number)
+  ratedHeads(heads, queue, rank, number, tokens)
+  table.sort(heads, function(a, b) return a.place < b.place end)
+  for _, head in ipairs(heads) do
+    if #chosen >= number then break end
+    if not head.rate or tokens[head.rate] > 0 then
+      chosen[#chosen + 1] = head
+      -- One that has expired needs no token: then another look finds it free.
+      if head.rate then tokens[head.rate] = tokens[head.rate] - 1 end
+    end
+  end
+  return chosen, found, span
+end
+
+-- Reads them, up to the first that has expired: its end may let another one in before the rest.
+local function readChosen(chosen)
+  local ids, raws, missing = {}, {}, {}
+  for _, head in ipairs(chosen) do
+    if not head.raw then missing[#missing + 1] = head.id end
+  end
+  local read, at = readAll(K .. 'jobs', missing), 0
+  for index, head in ipairs(chosen) do
+    if not head.raw then
+      at = at + 1
+      head.raw = read[at]
+    end
+    ids[index], raws[index] = head.id, head.raw
+    if E.jobs[head.id] or byte(head.raw, 31) == 43 then
+      E.adopt(head.id, head.raw)
+      if E.isOverdue(E.load(head.id)) then break end
+    end
+  end
+  return ids, raws
+end
+
+function E.takeMerged(turn, queue, rank, till)
+  local line, tomb = K .. 'line:' .. rank .. ':' .. queue, K .. 'tomb:' .. rank .. ':' .. queue
   while #turn.ids < till and roomLeft(turn, till) > 0 do
     local number, before = math.min(roomLeft(turn, till), mostCareful), turn.expired
-    local heads, tokens, gone, last, listed = {}, {}, {}, 0, {}
-    local found, span = headOf(line, tomb, number)
-    turn.dropped = turn.dropped or span >= mostDropped
-    for _, each in ipairs(found) do heads[#heads + 1] = each end
-    addSorted(heads, K .. 'back:' .. spot, number, 'sorted')
-    ratedHeads(heads, queue, rank, number, tokens)
-    table.sort(heads, function(a, b) return a.place < b.place end)
-    local ids, raws = {}, {}
-    for _, head in ipairs(heads) do
-      if #ids >= number then break end
-      if not head.rate or tokens[head.rate] > 0 then
-        ids[#ids + 1] = head.id
-        if head.at then
-          last, listed[head.id] = head.at, true
-          raws[#ids] = head.raw
-        else
-          gone[head.key] = gone[head.key] or {}
-          table.insert(gone[head.key], head.id)
-        end
-        -- One that has expired needs no token: then another look finds it free.
-        if head.rate then tokens[head.rate] = tokens[head.rate] - 1 end
+    local chosen, found, span = choose(turn, queue, rank, number)
+    local ids, raws = readChosen(chosen)
+    local gone, last, listed = {}, 0, {}
+    for index = 1, #ids do
+      local head = chosen[index]
+      if head.at then
+        last, listed[head.id] = head.at, true
+      else
+        gone[head.key] = gone[head.key] or {}
+        table.insert(gone[head.key], head.id)
       end
     end
     -- Dead ones behind the last good one go with it.
     if #found < number and last == (#found > 0 and found[#found].at or 0) then last = span end
     dropHead(line, tomb, last, listed)
     for key, members in pairs(gone) do call('ZREM', key, unpack(members)) end
-    local missing, at = {}, {}
-    for index, id in ipairs(ids) do
-      if not raws[index] then
-        missing[#missing + 1] = id
-        at[#at + 1] = index
-      end
-    end
-    for index, raw in ipairs(readAll(K .. 'jobs', missing)) do raws[at[index]] = raw end
     for index, id in ipairs(ids) do take(turn, { id }, { raws[index] }, queue) end
     if #ids == 0 or (#ids < number and turn.expired == before) then return end
   end

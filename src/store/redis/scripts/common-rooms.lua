@@ -7,10 +7,12 @@ local function roomLeft(turn, till)
   return math.min(room, mostCareful - turn.careful)
 end
 
+-- Answers how many it looked at: an expiry may let another job in before the rest.
 local function take(turn, ids, raws, queue)
-  local plain, at = 0, #turn.ids
+  local plain, at, looked = 0, #turn.ids, 0
   for index = 1, #ids do
     local id, raw = ids[index], raws[index]
+    looked = index
     if not listened and not (E and E.jobs[id]) and byte(raw, 31) == 45 then
       at, plain = at + 1, plain + 1
       turn.ids[at], turn.found[at] = id, raw
@@ -22,6 +24,8 @@ local function take(turn, ids, raws, queue)
       if E.takeCareful(job, turn) then
         at = at + 1
         turn.ids[at], turn.found[at] = id, job
+      elseif E.madeOdd[queue] then
+        break
       end
     end
   end
@@ -29,7 +33,10 @@ local function take(turn, ids, raws, queue)
     count(queue, 'r', -plain)
     count(queue, 'u', plain)
   end
+  return looked
 end
+
+local function isOdd(turn, queue) return turn.queues[queue][2] or (E and E.madeOdd[queue]) end
 
 local function takeLine(turn, queue, rank, till)
   local line = K .. 'line:' .. rank .. ':' .. queue
@@ -38,15 +45,16 @@ local function takeLine(turn, queue, rank, till)
     local ids = call('LPOP', line, math.min(look, roomLeft(turn, till)))
     look = till
     if not ids or #ids == 0 then return end
-    take(turn, ids, readAll(K .. 'jobs', ids), queue)
+    local looked = take(turn, ids, readAll(K .. 'jobs', ids), queue)
+    for index = #ids, looked + 1, -1 do call('LPUSH', line, ids[index]) end
+    if isOdd(turn, queue) then return end
   end
 end
 
-local function isOdd(turn, queue) return turn.queues[queue][2] or (E and E.madeOdd[queue]) end
-
 local function takeFrom(turn, queue, rank, till)
   if #turn.ids >= till or roomLeft(turn, till) <= 0 then return end
-  if not isOdd(turn, queue) then return takeLine(turn, queue, rank, till) end
+  if not isOdd(turn, queue) then takeLine(turn, queue, rank, till) end
+  if not isOdd(turn, queue) then return end
   engine(ARGV[5])
   E.takeMerged(turn, queue, rank, till)
 end

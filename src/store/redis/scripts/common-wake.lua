@@ -12,11 +12,13 @@ local function unpark(life)
   return handle
 end
 local function wake(queue)
-  local sleepers = call('HKEYS', K .. 'park:' .. queue)
-  local life = sleepers[1]
-  if not life then return end
-  local handle = unpark(life)
-  if handle then call('PUBLISH', K .. 'to:' .. handle, 'w' .. life) end
+  for _ = 1, 8 do
+    local life = call('HRANDFIELD', K .. 'park:' .. queue)
+    if not life then return end
+    local handle = unpark(life)
+    -- Whom nobody hears any more has died in its sleep.
+    if handle and call('PUBLISH', K .. 'to:' .. handle, 'w' .. life) > 0 then return end
+  end
 end
 local function wakeFor(life)
   local handle = unpark(life)
