@@ -7,6 +7,7 @@ export interface MoveOptions {
   readonly to: string
   readonly dryRun?: boolean
   readonly follow?: boolean
+  readonly callOff?: boolean
   readonly wait?: string
 }
 
@@ -27,6 +28,7 @@ export function addMove(program: Command, act: Act): void {
     .requiredOption('--to <url>', 'the store to fill')
     .option('--dry-run', 'only count')
     .option('--follow', 'go on until interrupted, for producers that still bring jobs to the first store')
+    .option('--call-off', 'end an unfinished move: what is on its way arrives, all else stays where it is')
     .option('--wait <duration>', 'how long to wait for jobs that run, counted from the last one moved (default: 30s)')
     .addHelpText('after', examples)
     .action(act<MoveOptions>(() => import('./commands/move.ts')))

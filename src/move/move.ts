@@ -5,7 +5,7 @@
  * run at once. store/moving.ts says why nothing is lost or doubled on the way.
  */
 import { sleep, type Env } from '../env.ts'
-import { MoveConflictError } from '../errors.ts'
+import { MoveConflictError, MoveRefusedError } from '../errors.ts'
 import type { JobState } from '../job.ts'
 import type { MovingJob, MovingStore } from '../store/moving.ts'
 import type { Store } from '../store/store.ts'
@@ -59,6 +59,20 @@ export async function move(options: MoveOptions): Promise<MoveReport> {
   await mover.agree()
 
   return mover.run()
+}
+
+/**
+ * Ends a move before the source is empty: what was on its way arrives, all else stays, and the source may go elsewhere.
+ *
+ * @throws MoveRefusedError where the source is on its way to another store than this
+ */
+export async function callOff(options: MoveOptions): Promise<MoveReport> {
+  const { to } = await movingOf(options.from).status()
+  if (!to) throw new MoveRefusedError(`${options.from.name} is not being moved anywhere. There is nothing to call off.`)
+  const mover = new Mover(options)
+  await mover.agree()
+
+  return mover.callOff()
 }
 
 /** What a move would find. Nothing is changed in either store. */
@@ -117,6 +131,15 @@ class Mover {
       // Looking through much that cannot leave must not keep a store busy.
       await sleep(env, Math.max(pauseMs, 2 * (env.monotonic() - began)), this.#signal).catch(() => {})
     }
+    return this.#report(await leftIn(this.#from))
+  }
+
+  async callOff(): Promise<MoveReport> {
+    do {
+      await this.#carryOn()
+      // Another mover may have taken some since.
+    } while (!this.#signal.aborted && !(await this.#call(() => this.#source.end())))
+
     return this.#report(await leftIn(this.#from))
   }
 

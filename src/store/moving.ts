@@ -29,7 +29,10 @@ export interface MovingStore {
    */
   begin(to: MoveTarget): Promise<MoveTarget>
 
-  /** Forgets where the jobs go. False, and nothing is forgotten, while any job is leaving. */
+  /**
+   * Forgets where the jobs go. False, and nothing is forgotten, while any job is leaving that is not put aside; those
+   * that are become plain final jobs again, of which the destination has its own.
+   */
   end(): Promise<boolean>
 
   /**
@@ -77,7 +80,7 @@ export interface MovingStore {
   /**
    * Deletes leaving jobs that have been placed, each only under its ticket. Answers how many.
    *
-   * For seven days at least its id answers as that of a pruned job does: `gone`. An insert of that id answers
+   * For seven days at least, and while a job here waits for it, its id answers as that of a pruned job does: `gone`. An insert of that id answers
    * `exists`, whatever its task and input; a job may be inserted, or settled with `wait`, that waits for it, and stays
    * blocked until it is moved itself. A unique key that holds for a time holds on; others are free.
    *

@@ -109,4 +109,9 @@ test('a move that has not come to its end keeps its destination', async () => {
   assert.deepEqual([elsewhere.code, back.code], [2, 2])
   assert.match(elsewhere.stderr, /is being moved to sqlite:new\.db already/)
   assert.match(back.stderr, /is itself being moved, to sqlite:new\.db/)
+
+  const off = scene.errand(['move', ...from, ...to, '--call-off'])
+  assert.equal(scene.errand(['move', ...from, ...to, '--call-off']).code, 2)
+  assert.match(off.stderr, /The move has ended here, with 0 last jobs moved and 1 job left/)
+  assert.equal(scene.errand(['move', '--from', 'sqlite:other.db', '--to', 'sqlite:jobs.db', '--wait', '0s']).code, 0)
 })

@@ -31,6 +31,7 @@ const smallTables = new Set([
   'messages',
   'leavingCount',
   'leavingSchedules',
+  'aside',
   'asideAndFree',
   'newMessages',
 ])

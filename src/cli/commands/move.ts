@@ -3,7 +3,7 @@ import { durationMs } from '../../duration.ts'
 import { systemEnv } from '../../env.ts'
 import { MoveRefusedError } from '../../errors.ts'
 import { movingOf, type Side } from '../../move/agree.ts'
-import { countMove, move, moveDefaults, type Left, type MoveReport } from '../../move/move.ts'
+import { callOff, countMove, move, moveDefaults, type Left, type MoveReport } from '../../move/move.ts'
 import { openStore, placeOf } from '../../store/open.ts'
 import type { Capabilities } from '../../store/store.ts'
 import { exitCodes, InterruptedError } from '../failures.ts'
@@ -25,6 +25,7 @@ export async function run({ out }: Invocation, _args: string[], options: MoveOpt
     const to = await open(options.to)
     try {
       warnOfLess(out, from, to)
+      if (options.callOff) return await endMove(out, { from, to })
       return await moveAll(out, { from, to, waitMs, follow: options.follow ?? false })
     } finally {
       await to.store.close()
@@ -60,6 +61,16 @@ async function dryRun(out: Output, from: Side): Promise<number> {
     `This would move ${count(total(left), 'job')} and ${count(schedules, 'schedule')}; ${left.running} of them run now.`,
   )
   out.rows([{ ...left, schedules }], leftColumns)
+
+  return exitCodes.ok
+}
+
+async function endMove(out: Output, sides: Pick<Asked, 'from' | 'to'>): Promise<number> {
+  const report = await interruptible((signal) => callOff({ ...sides, env: systemEnv(), signal }))
+  out.say(
+    `The move has ended here, with ${count(moved(report), 'last job')} moved and ${count(total(report.left), 'job')} left.`,
+  )
+  out.rows([{ ...report.moved, schedules: report.schedules }], movedColumns)
 
   return exitCodes.ok
 }

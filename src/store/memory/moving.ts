@@ -36,9 +36,11 @@ function status({ moving, env }: Data): Awaited<ReturnType<MovingStore['status']
   return { identity: moving.identity, ...(moving.to && { to: moving.to }), leaving: moving.leaving.size }
 }
 
-function end({ moving }: Data): boolean {
-  if (moving.leaving.size > 0) return false
-  moving.to = undefined
+function end(data: Data): boolean {
+  const leavingNow = [...data.moving.leaving.values()]
+  if (leavingNow.some((entry) => !entry.leaving!.aside)) return false
+  data.moving.to = undefined
+  for (const { id, leaving: taken } of leavingNow) stay(data, { id, ticket: taken!.ticket })
   return true
 }
 

@@ -56,9 +56,14 @@ function begin(step: Step, to: MoveTarget): MoveTarget {
   return to
 }
 
-function end({ sql }: Step): boolean {
-  if (sql.anyLeaving.get()) return false
+function end(step: Step): boolean {
+  const { sql } = step
+  if (sql.leavingInOrder.get(1)) return false
   sql.setMeta.run('', 'moving to')
+  for (const { seq, until } of sql.aside.all() as { seq: number; until: number }[]) {
+    sql.deleteLeaving.run(seq)
+    step.pruneAt(until, seq)
+  }
   return true
 }
 

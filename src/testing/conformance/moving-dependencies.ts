@@ -5,6 +5,7 @@ import { aJob, failed, jobs, succeeded, waitOn } from './builders.ts'
 import { setCrossing } from './crossing.ts'
 import type { StoreHarness } from './harness.ts'
 
+const hour = 3_600_000
 const after = (on: string[], otherwise: 'cancel' | 'run' = 'cancel') => ({ after: { on, otherwise } })
 
 export function movingDependencies(harness: StoreHarness): void {
@@ -190,6 +191,41 @@ export function movingDependencies(harness: StoreHarness): void {
     assert.deepEqual(await from.store.get(['done', 'waiter']), ['gone', 'gone'])
     assert.deepEqual(await to.states('done', 'waiter'), ['succeeded', 'succeeded'])
     assert.equal((await source.status()).leaving, 0)
+  })
+
+  test('when a move is called off, what was put aside is a final job like any other', async (t) => {
+    const crossing = await setCrossing(harness, t)
+    if (!crossing) return
+    const { from, source } = crossing
+    await from.insert(aJob({ id: 'done' }), aJob({ id: 'waiter', ...after(['done']) }))
+    const worker = await from.join()
+    await from.run(worker, succeeded)
+    const [waiter] = await from.claim(worker)
+    await source.begin({ identity: 'there', name: 'there' })
+    await crossing.carry()
+    assert.deepEqual(await from.store.retry(['done']), ['unknown'])
+
+    assert.equal(await source.end(), true)
+
+    assert.deepEqual([(await source.status()).leaving, (await source.status()).to], [0, undefined])
+    await from.settle(worker, waiter!, succeeded)
+    await from.pass(hour + 120_000)
+    assert.deepEqual(await from.store.get(['done', 'waiter']), ['gone', 'gone'])
+  })
+
+  test('a waiter finds its departed member however long it stays behind', async (t) => {
+    const crossing = await setCrossing(harness, t)
+    if (!crossing) return
+    const { from, to } = crossing
+    await from.insert(aJob({ id: 'member' }))
+    await crossing.carry()
+    await from.insert(aJob({ id: 'waiter', ...after(['member']) }))
+    await from.env.advance(9 * 24 * hour)
+    await from.upkeep()
+
+    await crossing.carry()
+
+    assert.deepEqual([await to.state('waiter'), (await to.get('waiter')).pending], ['blocked', 1])
   })
 
   test('a member that others wait for says so', async (t) => {

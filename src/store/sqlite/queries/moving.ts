@@ -11,6 +11,7 @@ export const movingQueries = {
   anyLeaving: `select 1 from errand_leaving limit 1`,
   deleteLeaving: `delete from errand_leaving where seq = ?`,
   putAside: `update errand_leaving set aside = 1 where seq = ?`,
+  aside: `select l.seq, f.until from errand_leaving l cross join errand_final f on f.seq = l.seq where l.aside = 1`,
   asideAndFree: `select l.seq from errand_leaving l where l.aside = 1 and not exists (
     select 1 from errand_edge e where e.member = l.seq and not exists (select 1 from errand_final f where f.seq = e.waiter)
     and not exists (select 1 from errand_leaving w where w.seq = e.waiter)) limit ?`,
@@ -39,7 +40,9 @@ export const movingQueries = {
   departedSeq: `select seq from errand_departed where id = ?`,
   anyDeparted: `select 1 from errand_departed limit 1`,
   deleteDeparted: `delete from errand_departed where seq = ?`,
-  forgetDeparted: `delete from errand_departed where seq in (select seq from errand_departed where at <= ? order by at limit ?)`,
+  // Not while a job here still waits for it: it will want to name it when it leaves.
+  forgetDeparted: `delete from errand_departed where seq in (select d.seq from errand_departed d where d.at <= ?
+    and not exists (select 1 from errand_edge e where e.member = d.seq and e.open = 1) order by d.at limit ?)`,
   seqOfMember: `select seq from errand_job where id = ?1 union all select seq from errand_departed where id = ?1`,
 
   putArrived: `insert into errand_arrived values (?, ?, ?) on conflict (id) do update set ticket = excluded.ticket, at = excluded.at`,
