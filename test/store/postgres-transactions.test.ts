@@ -6,7 +6,7 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { z } from 'zod'
-import { Errand } from '../../src/index.ts'
+import { Errand, postgresStore } from '../../src/index.ts'
 import { PostgresStore } from '../../src/store/postgres/postgres.ts'
 import { aJob, aSettlement, aTurn, aWorker, succeeded } from '../../src/testing/conformance/builders.ts'
 import { aPostgres } from './postgres-servers.ts'
@@ -247,6 +247,23 @@ test(
     assert.deepEqual(await query(`select n from ${schema}.effect`), [{ n: 1 }])
   },
 )
+
+test("a pool whose only connection is the caller's is enough", { skip }, async (t) => {
+  const pool = new pg.Pool({ connectionString: server!.url, max: 1 })
+  const errand = new Errand({ store: postgresStore({ pool, schema: `lone_${++schemas}` }) })
+  t.after(async () => {
+    await errand.close()
+    await pool.end()
+  })
+  await errand.open()
+  const task = errand.task('task', (_: void, job) => within(pool, (tx) => job.succeed('done', { tx })))
+  await task.enqueue()
+
+  const job = await within(pool, (tx) => task.enqueue(undefined, { tx }))
+  await errand.worker().start()
+
+  assert.equal(await job.result({ timeout: '10s' }), 'done')
+})
 
 test('an open transaction with jobs of every kind holds up nobody else', { skip }, async (t) => {
   const { errand, client } = await aShop(t)

@@ -381,6 +381,7 @@ export class PostgresStore implements Store {
     const connection = await openConnection(options)
     try {
       await migrate(connection, this.#schema)
+      await this.#transactions.open(connection)
     } catch (error) {
       await connection.close()
       this.#connection = undefined

@@ -2,10 +2,10 @@
 import type { IncarnationId, InsertOutcome, NewJob, Report, SettledWith, Settlement } from '../store.ts'
 import { askWithin, literal } from './callers-transaction.ts'
 import type { Clock } from './clock.ts'
+import type { Connection } from './connection/connection.ts'
 import { namedIn, specOf } from './encode.ts'
 import { inSchema } from './migrate.ts'
 import type { Names, Numbered } from './names.ts'
-import type { Statements } from './statements.ts'
 
 export interface CallersSettlement {
   readonly incarnation: IncarnationId
@@ -14,19 +14,23 @@ export interface CallersSettlement {
 }
 
 export class Transactions {
-  readonly #statements: Statements
   readonly #names: Names
   readonly #clock: Clock
   readonly #schema: string
   readonly #where: string
-  #mark: Promise<string> | undefined
+  #mark = ''
 
-  constructor(parts: { statements: Statements; names: Names; clock: Clock; schema: string; where: string }) {
-    this.#statements = parts.statements
+  constructor(parts: { names: Names; clock: Clock; schema: string; where: string }) {
     this.#names = parts.names
     this.#clock = parts.clock
     this.#schema = parts.schema
     this.#where = parts.where
+  }
+
+  /** Asked when the store opens: later, every connection of a pool may be in the hands of those who call here. */
+  async open({ query }: Connection): Promise<void> {
+    const [row] = await query<{ mark: string }>(inSchema('select errand.mark_of_store() as mark', this.#schema))
+    this.#mark = row!.mark
   }
 
   async insert(transaction: unknown, calls: readonly (readonly NewJob[])[]): Promise<InsertOutcome[][]> {
@@ -58,7 +62,7 @@ export class Transactions {
 
   async #call(transaction: unknown, called: string, values: string): Promise<string> {
     const now = this.#clock().now
-    const mark = literal(await this.#markOfStore())
+    const mark = literal(this.#mark)
 
     return this.#ask(
       transaction,
@@ -103,18 +107,6 @@ export class Transactions {
       queueNo: (name) => known.queueNo(name) ?? numbers.get(`q${name}`)!,
       taskNo: (name) => known.taskNo(name) ?? numbers.get(`t${name}`)!,
     }
-  }
-
-  /** Asked once; what failed is asked again. */
-  #markOfStore(): Promise<string> {
-    this.#mark ??= this.#statements.one<{ mark: string }>('select errand.mark_of_store() as mark').then(
-      ({ mark }) => mark,
-      (error: unknown) => {
-        this.#mark = undefined
-        throw error
-      },
-    )
-    return this.#mark
   }
 }
 
