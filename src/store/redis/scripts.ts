@@ -10,7 +10,8 @@ import type { Script } from './connection/connection.ts'
 
 /** Parts that stand alone, in their order. */
 const base = ['clock', 'lists', 'wake']
-const counting = [...base, 'counts', 'due']
+const telling = [...base, 'events']
+const counting = [...telling, 'counts', 'due']
 /** Parts of the engine: all that a job which is not plain may need. Making it costs more than a small turn, so a turn makes it late. */
 const engine = ['jobs', 'news', 'lines', 'limits', 'ends', 'waiters', 'insert']
 const living = [...engine, 'lives']
@@ -26,7 +27,7 @@ interface Parts {
 }
 
 const parts = {
-  'insert-plain': { base, engine: [], adds: true },
+  'insert-plain': { base: telling, engine: [], adds: true },
   insert: { base: counting, engine, adds: true },
   join: { base: counting, engine: living },
   turn: { base: [...counting, 'rooms'], engine: [...living, 'settle', 'handover', 'claims'], late: true },

@@ -1,6 +1,5 @@
 -- Counters, statistics, arrivals and ends: gathered over the call and written once.
 local counts, arrived, tallies, ended, kept = {}, {}, {}, {}, {}
-local listened = call('EXISTS', K .. 'listeners') == 1
 
 local function count(queue, state, number)
   local field = state .. queue
@@ -48,19 +47,6 @@ local function tellEnded()
   end
 end
 
--- Queue, task and retention of a job, read once for all that share them.
-local kinds = {}
-local function kindOf(kind)
-  local known = kinds[kind]
-  if not known then
-    local json = call('HGET', K .. 'kinds', kind)
-    local parts = cjson.decode(json)
-    known = { json = json, queue = parts[1], task = parts[2], succeeded = parts[3], failed = parts[4] }
-    kinds[kind] = known
-  end
-  return known
-end
-
 -- Whose claim it is and since when; false where nothing is left of it.
 local claims = {}
 local function claimOf(claim)
@@ -105,5 +91,6 @@ local function flushCounts()
   writeArrivals()
   writeTallies()
   tellEnded()
+  publishEvents()
   counts, arrived, tallies, ended, kept, left = {}, {}, {}, {}, {}, {}
 end

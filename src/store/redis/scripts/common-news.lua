@@ -1,6 +1,4 @@
 -- What is told of jobs, and the one place where a state changes. Everything is written at the end of the call.
-E.events = {}
-E.listened = listened
 E.count, E.tally, E.kind, E.claim, E.unclaim = count, tally, kindOf, claimOf, unclaim
 
 function E.setState(job, state)
@@ -19,22 +17,10 @@ function E.attempt(job) return (job.f.a or 0) + (job.state == 'u' and 1 or 0) en
 
 -- `more` names a further field and `value` is its text.
 function E.tell(kind, job, more, value)
-  if not listened then return end
-  E.events[#E.events + 1] = { kind, job.id, kindOf(job.kind).json, job.state, E.attempt(job), job.extras, more or '', value or '' }
-end
-
-local function publishEvents()
-  for from = 1, #E.events, 200 do
-    local part = {}
-    for index = from, math.min(from + 199, #E.events) do part[#part + 1] = E.events[index] end
-    local number = call('HINCRBY', K .. 'meta', 'e', 1)
-    call('PUBLISH', K .. 'events', cjson.encode({ number, nowText, part }))
-  end
-  E.events = {}
+  if listened then tell(kind, job.id, job.kind, job.state, E.attempt(job), job.extras, more, value) end
 end
 
 function E.flush()
   E.flushJobs()
   flushCounts()
-  publishEvents()
 end

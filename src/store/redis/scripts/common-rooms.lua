@@ -13,9 +13,10 @@ local function take(turn, ids, raws, queue)
   for index = 1, #ids do
     local id, raw = ids[index], raws[index]
     looked = index
-    if not listened and not (E and E.jobs[id]) and byte(raw, 31) == 45 then
+    if not (E and E.jobs[id]) and byte(raw, 31) == 45 then
       at, plain = at + 1, plain + 1
       turn.ids[at], turn.found[at] = id, raw
+      if listened then tellPlainly('started', id, raw, 'u', 1) end
     else
       turn.careful = turn.careful + 1
       engine(ARGV[5])

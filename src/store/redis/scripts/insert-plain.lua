@@ -9,7 +9,6 @@ local total = #ARGV[4]
 local parts = unpacked(ARGV[6], ARGV[5], 2 * total)
 for index = 1, total do ids[index] = parts[2 * index - 1] end
 
-if call('EXISTS', K .. 'listeners') == 1 then return 'slow' end
 for _, kind in ipairs(readAll(K .. 'kinds', named[2])) do
   if not kind then return 'kinds' end
 end
@@ -25,6 +24,10 @@ for index = 1, total do
   records[2 * index] = head .. parts[2 * index]
 end
 setAll(K .. 'jobs', records)
+if listened then
+  for index = 1, total do tellPlainly('enqueued', ids[index], records[2 * index], 'r', 0) end
+  publishEvents()
+end
 push(K .. 'order', ids)
 
 local lines = { ids }

@@ -50,6 +50,7 @@ local function settlePlain(id, claim, since, raw, ranMs, result)
   left[claim] = (left[claim] or 0) + 1
   settled[#settled + 1], ended[#ended + 1] = id, id
   over[id] = true
+  if listened then tellPlainly('succeeded', id, raw, 's', 1) end
 end
 
 local function settleCarefully(id, claim, said, payload, wanted, raw, run)
@@ -85,7 +86,7 @@ if total > 0 then
     local wanted = followUps and followUps[text(index - 1)]
     if not known or over[id] then
       stale[#stale + 1] = index - 1
-    elseif runs[index] == claim and byte(said) == 115 and not wanted and not listened and not (E and E.jobs[id]) then
+    elseif runs[index] == claim and byte(said) == 115 and not wanted and not (E and E.jobs[id]) then
       settlePlain(id, claim, known.at, raws[index], tonumber(sub(said, 2)), payload)
     elseif not settleCarefully(id, claim, said, payload, wanted, raws[index], runs[index]) then
       stale[#stale + 1] = index - 1
