@@ -33,6 +33,8 @@ export class News {
   readonly #arrivedAt = new Map<number, number>()
   readonly #seen = new Map<string, Seen>()
   #arrivals = 0
+  /** Whether the latest step of this process has brought work to a worker of it that was asleep. */
+  hasWokenWorker = false
 
   constructor(env: Env, connection: Connection, lookout: Lookout) {
     this.#env = env
@@ -102,7 +104,9 @@ export class News {
       this.#arrivals++
       for (const queue of wokenQueues) this.#arrivedAt.set(queue, this.#arrivals)
     }
+    const asleep = this.#sleepers.size
     for (const sleeper of this.#sleepers) this.#wakeLocally(sleeper, wokenQueues, called)
+    this.hasWokenWorker = this.#sleepers.size < asleep
     if (this.#awaited.size > 0) for (const seq of ended) this.#tellEnded(seq)
   }
 

@@ -18,9 +18,9 @@ import { Events } from './events.ts'
 import { fileSystemType, type FileSystemType } from './file-system.ts'
 import { find } from './find.ts'
 import { Inserter, bytesPerTransaction, jobsPerCall } from './inserter.ts'
-import { claimedJob, type ClaimRow } from './claimed-job.ts'
 import { setLimit } from './limits.ts'
 import { insertWith } from './insert-with.ts'
+import { heldJobs } from './held-jobs.ts'
 import { inspect } from './inspect.ts'
 import { join, leave, lifeOf, messagesOf, send, workers } from './lives.ts'
 import { Lookout } from './lookout.ts'
@@ -283,14 +283,19 @@ export class SqliteStore implements Store {
     const inserter = new Inserter(
       env,
       (body) => writer.write('insert', body, true),
-      () => this.#onDisk(disk),
+      () => this.#onDisk(disk, news.hasWokenWorker),
     )
     return { connection, lookout, news, events, writer, inserter, checkpoints, ballast, disk }
   }
 
-  /** What could not be synced must not be synced again: nobody knows what has reached the disk. */
-  async #onDisk(disk: Disk): Promise<void> {
-    if (this.#options.synchronous === 'normal') return
+  /**
+   * A worker that was just woken here claims first, since beginning a sync takes about as long as that. What could not be
+   * synced must not be synced again: nobody knows what has reached the disk.
+   */
+  async #onDisk(disk: Disk, hasWokenWorker: boolean): Promise<void> {
+    const { env, synchronous } = this.#options
+    if (synchronous === 'normal') return
+    if (hasWokenWorker) await new Promise<void>((resolve) => env.soon(resolve))
     try {
       await disk.sync()
     } catch (error) {
@@ -341,18 +346,4 @@ interface Opened {
 /** Opens the store at the first `next`. */
 async function* listen(events: () => Events, filter: contract.EventFilter, signal: AbortSignal) {
   yield* events().listen(filter, signal)
-}
-
-function heldJobs(reading: Reading, n: number): contract.ClaimedJob[] {
-  const reader = { ...reading, anySteps: reading.sql.anyStep.get() !== undefined }
-  const rows = reading.sql.claimedBy.all(n, -1) as {
-    seq: number
-    claim: number
-    since: number
-    cancel_at: number | null
-  }[]
-  return rows.map(({ seq, claim, since, cancel_at: cancelAt }) => {
-    const job = claimedJob(reader, reading.sql.claimedRow.get(seq) as ClaimRow, claim, since)
-    return cancelAt === null ? job : Object.assign(job, { cancelRequested: true })
-  })
 }
