@@ -40,7 +40,7 @@ class Stage {
   }
 
   producer(by: string, place: string, seed: number): Child {
-    const load = { jobs: 1_000_000, together: 4, everyMs: 25, longestMs: 30, flakyEvery: 7, delayedEvery: 5, seed }
+    const load = { jobs: 1_000_000, together: 3, everyMs: 50, longestMs: 30, flakyEvery: 7, delayedEvery: 5, seed }
     return this.#processes.start({ by, ledger: this.#ledger, engine: 'sqlite', place, produce: load })
   }
 
