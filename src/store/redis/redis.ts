@@ -143,10 +143,9 @@ export class RedisStore implements Store {
 
   wait: Store['wait'] = async (incarnation, queues, ms, signal) => {
     this.#refuseIfClosed()
-    if (signal.aborted) return 'time'
-    await this.#post.ready()
     const waiting = [incarnation, this.#post.handle, this.#lives.seenBy(incarnation), JSON.stringify(queues)]
     return this.#post.sleep(incarnation, ms, signal, async () => {
+      await this.#post.ready()
       const answer = await this.#caller.call<'control' | 'work' | 'parked'>('park', waiting, { repeat: true })
       return answer === 'parked' ? undefined : answer
     })
@@ -157,9 +156,9 @@ export class RedisStore implements Store {
 
   settled: Store['settled'] = async (ids, ms, signal) => {
     this.#refuseIfClosed()
-    await this.#post.ready()
     let answers: Shown[] = []
     const look = async () => {
+      await this.#post.ready()
       answers = await this.#caller.look<Shown[]>('settled', this.#post.handle, ...ids)
       return answers.some(isOver)
     }
