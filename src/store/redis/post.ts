@@ -68,15 +68,15 @@ export class Post {
     return this.#until<WaitResult>(ms, signal, 'time', begin, (wake) => add(this.#sleepers, [incarnation], wake))
   }
 
-  /** Waits until one of these jobs is final or removed. */
-  async someFinal(
+  /** Waits until one of these jobs is final or removed; false when none was heard of. */
+  someFinal(
     ids: readonly string[],
     ms: number,
     signal: AbortSignal,
     begin: () => Promise<boolean>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const beginning = async () => ((await begin()) ? true : undefined)
-    await this.#until<boolean>(ms, signal, false, beginning, (wake) => add(this.#finals, ids, () => wake(true)))
+    return this.#until<boolean>(ms, signal, false, beginning, (wake) => add(this.#finals, ids, () => wake(true)))
   }
 
   close(): void {

@@ -162,10 +162,9 @@ export class RedisStore implements Store {
       answers = await this.#caller.look<Shown[]>('settled', this.#post.handle, ...ids)
       return answers.some(isOver)
     }
-    if (ms <= 0) await look()
-    else await this.#post.someFinal(ids, ms, signal, look)
+    const heard = ms <= 0 ? await look() : await this.#post.someFinal(ids, ms, signal, look)
     this.#refuseIfClosed()
-    if (!answers.some(isOver)) answers = await this.#caller.look<Shown[]>('get', ...ids)
+    if (heard && !answers.some(isOver)) answers = await this.#caller.look<Shown[]>('get', ...ids)
     const over = answers.filter(isOver)
     await this.#readKinds(over)
     return over.map((shown) => endFrom(this.#kinds, shown))
