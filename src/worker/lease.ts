@@ -48,7 +48,9 @@ export class Lease {
   }
 
   #watch(): void {
-    this.#timer = this.#env.after(Math.max(this.#leaseMs / 8, this.#leftMs), () => this.#check())
+    const leftMs = this.#leftMs
+    // Once it is over there is nothing to be in time for.
+    this.#timer = this.#env.after(leftMs > 0 ? leftMs : this.#leaseMs / 8, () => this.#check())
   }
 
   #check(): void {

@@ -33,6 +33,20 @@ test('a worker that hears nothing tells its runs before any store could give the
   assert.ok(toldAfterMs < leaseLeftMs, `told after ${toldAfterMs} ms, of ${leaseLeftMs} that were left`)
 })
 
+test('its runs are told in time whenever it was renewed last', async () => {
+  const env = new ManualEnv()
+  let lost = false
+  const lease = new Lease(env, leaseMs, { look: () => {}, lost: () => (lost = true) })
+  lease.renewed(env.monotonic())
+
+  // So that at the first check next to nothing is left, and is not over.
+  await env.advance(1)
+  lease.renewed(env.monotonic())
+  const toldAfterMs = await until(env, () => lost)
+
+  assert.ok(toldAfterMs < (leaseMs * 2) / 3, `told after ${toldAfterMs} ms, of ${(leaseMs * 2) / 3} that were sure`)
+})
+
 test('an answer found at the last look saves the runs', async () => {
   const env = new ManualEnv()
   let lost = false
