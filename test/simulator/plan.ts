@@ -79,10 +79,10 @@ export function drawPlan(dice: Dice, engine: string): Plan {
   const small = engine === 'sqlite'
 
   return {
-    safetyMs: dice.pick([2000, 4000, 6000, 9000]),
+    safetyMs: dice.pick(small ? [5000, 7000, 9000] : [2000, 3000, 5000, 9000]),
     jobs: dice.whole(6, dice.pick([14, 26, 40])),
     producers: dice.whole(1, small ? 1 : 3),
-    workers: dice.whole(1, small ? 2 : 3),
+    workers: dice.whole(1, 3),
     hands: dice.weighted([
       [5, 0],
       [4, 1],
