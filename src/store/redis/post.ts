@@ -69,12 +69,7 @@ export class Post {
   }
 
   /** Waits until one of these jobs is final or removed; false when none was heard of. */
-  someFinal(
-    ids: readonly string[],
-    ms: number,
-    signal: AbortSignal,
-    begin: () => Promise<boolean>,
-  ): Promise<boolean> {
+  someFinal(ids: readonly string[], ms: number, signal: AbortSignal, begin: () => Promise<boolean>): Promise<boolean> {
     const beginning = async () => ((await begin()) ? true : undefined)
     return this.#until<boolean>(ms, signal, false, beginning, (wake) => add(this.#finals, ids, () => wake(true)))
   }
