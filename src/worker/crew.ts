@@ -239,7 +239,9 @@ export class Crew {
   #record(run: Run, end: RunEnd): void {
     if (end.kind === 'give back') return this.#links.results.giveBack(run.claimed, 'stopping')
 
-    this.#links.results.ended(run, end, Math.round(this.#now - run.startedAt))
+    const ranMs = Math.round(this.#now - run.startedAt)
+    if (end.kind === 'recorded') this.#links.results.recordedAlready(run, end.end, ranMs)
+    else this.#links.results.ended(run, end, ranMs)
   }
 
   /** Its outcome stands, whatever the handler still does; if it goes on, it keeps its slot. */

@@ -19,8 +19,11 @@ import { parseInput, parseResult } from '../task/validate.ts'
 import { describe } from './describe.ts'
 import type { Run } from './run.ts'
 
-/** How a run ended: an outcome to record, or its job is to be given back. */
-export type RunEnd = OutcomeEnd | { readonly kind: 'give back' }
+/** How a run ended: an outcome to record, one that its own transaction has recorded, or its job is to be given back. */
+export type RunEnd =
+  | OutcomeEnd
+  | { readonly kind: 'recorded'; readonly end: OutcomeEnd }
+  | { readonly kind: 'give back' }
 
 export interface OutcomeEnd {
   readonly kind: 'outcome'
@@ -152,18 +155,24 @@ export function execute(run: Run, runtime: Runtime, done: (run: Run, end: RunEnd
   } catch (thrown) {
     end = ended(run, runtime, thrown)
   }
-  if (end instanceof Promise) void finish(run, runtime, end, done)
+  if (end instanceof Promise || run.completed) void finish(run, runtime, end, done)
   else done(run, end)
 }
 
-async function finish(run: Run, runtime: Runtime, late: Promise<RunEnd>, done: (run: Run, end: RunEnd) => void) {
+async function finish(
+  run: Run,
+  runtime: Runtime,
+  late: RunEnd | Promise<RunEnd>,
+  done: (run: Run, end: RunEnd) => void,
+) {
   let end: RunEnd
   try {
     end = await late
   } catch (thrown) {
     end = ended(run, runtime, thrown)
   }
-  done(run, end)
+  // Looking is cheaper than a record that is refused. One that was not committed yet still may be, and then that is what happens.
+  done(run, run.completed && (await run.isFinal()) ? { kind: 'recorded', end: run.completed } : end)
 }
 
 async function handleLate(run: Run, runtime: Runtime, input: Promise<unknown>): Promise<RunEnd> {

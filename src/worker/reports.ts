@@ -29,6 +29,7 @@ export class Reports {
   /** Away, and perhaps behind the very transaction that ends its run. */
   #sending: readonly Said[] = []
   #timer: Timer | undefined
+  readonly #never = new AbortController().signal
   #flushedAt = -Infinity
   #flushing: Promise<void> | undefined
 
@@ -88,6 +89,15 @@ export class Reports {
       settlement,
       said.map(({ report }) => report),
     )
+  }
+
+  /** Never rejects: who cannot be asked has not said so. */
+  async isFinal({ id }: Run): Promise<boolean> {
+    try {
+      return (await this.#store().settled([id], 0, this.#never)).length > 0
+    } catch {
+      return false
+    }
   }
 
   #gathered(): Said[] {

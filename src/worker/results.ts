@@ -11,14 +11,16 @@ export type WhyGivenBack = 'late' | 'stopping' | 'unknown task'
 export class Results {
   readonly #runtime: Runtime
   readonly #outbox = new Outbox()
+  /** A job has ended without a turn, so there may be others that follow it. */
+  #moved = false
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime
   }
 
-  /** The store has something to be told that no turn carries yet. */
+  /** The store has something to be told that no turn carries yet, or should be asked. */
   get waiting(): boolean {
-    return !this.#outbox.isEmpty
+    return this.#moved || !this.#outbox.isEmpty
   }
 
   /** How many ends no turn carries yet. */
@@ -34,6 +36,12 @@ export class Results {
     this.#outbox.add({ run, end, settlement })
   }
 
+  /** By a transaction of its handler's own. */
+  recordedAlready(run: Run, end: OutcomeEnd, ranMs: number): void {
+    this.#moved = true
+    tellEnd(this.#runtime, { run, end, settlement: { claim: run.claimed, outcome: end.outcome, ranMs } })
+  }
+
   /** Without a reason nobody here is told. */
   giveBack(job: ClaimedJob, why?: WhyGivenBack, delayMs?: number): void {
     const back: GivenBack = delayMs === undefined ? { claim: job } : { claim: job, delayMs }
@@ -45,6 +53,8 @@ export class Results {
 
   /** What the next turn is to carry; kept until `recorded` or `resynced`. */
   send(limits: StoreLimits): Parcel {
+    this.#moved = false
+
     return this.#outbox.send(limits)
   }
 
@@ -77,6 +87,7 @@ export class Results {
 
   /** Gives up recording what has ended. */
   forget(): void {
+    this.#moved = false
     // What ended in a transaction of its own is as final as that.
     for (const { run } of this.#outbox.clear())
       if (!run.completed) this.#runtime.bus.emit('stale', { claim: run.claimed })

@@ -138,6 +138,11 @@ export class Run implements JobContext {
     return this.#followUps?.atOnce()
   }
 
+  /** Whether the job has ended for good, as far as the store can tell now. Never rejects. */
+  isFinal(): Promise<boolean> {
+    return this.#reports.isFinal(this)
+  }
+
   succeed<R>(result: R, options: SucceedOptions): Promise<R> {
     checkOptions(options, ['tx'], 'the options of `succeed`')
 
