@@ -9,14 +9,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { MoveReport } from '../../src/move/move.ts'
-import { SqliteStore } from '../../src/store/sqlite/sqlite.ts'
+import { systemEnv } from '../../src/env.ts'
 import type { JobRecord, NewJob, Store } from '../../src/store/store.ts'
 import { judge, type JobInTheEnd } from '../faults/checker.ts'
+import { engines } from '../faults/engine.ts'
 import { LedgerWriter, readLedger } from '../faults/ledger.ts'
 import { Processes, type Child } from '../faults/processes.ts'
 import { between, seeded } from '../faults/random.ts'
 import { pass } from '../faults/scene.ts'
-import type { MoverPlan } from './mover.ts'
+import type { MoverPlan, Side } from './mover.ts'
 
 const kills = Number(process.env['KILLS'] ?? 20)
 const hour = 3_600_000
@@ -25,29 +26,31 @@ const tokensFrom = 1_000_000
 
 class Stage {
   readonly folder = mkdtempSync(join(tmpdir(), 'errand-move-'))
-  readonly from = join(this.folder, 'from.db')
-  readonly to = join(this.folder, 'to.db')
+  readonly from: Side
+  readonly to: Side
   readonly #ledger = join(this.folder, 'ledger')
   readonly control: LedgerWriter
   readonly #processes: Processes
-  readonly #stores = new Map<string, Store>()
+  readonly #stores = new Map<Side, Promise<Store>>()
   readonly #movers: ChildProcess[] = []
 
-  constructor() {
+  constructor(from: string, to: string) {
+    this.from = this.#side(from, 'from')
+    this.to = this.#side(to, 'to')
     mkdirSync(this.#ledger)
     this.control = new LedgerWriter(this.#ledger, 'harness')
     this.#processes = new Processes(this.control)
   }
 
-  producer(by: string, place: string, seed: number): Child {
+  producer(by: string, side: Side, seed: number): Child {
     const load = { jobs: 1_000_000, together: 3, everyMs: 50, longestMs: 30, flakyEvery: 7, delayedEvery: 5, seed }
-    return this.#processes.start({ by, ledger: this.#ledger, engine: 'sqlite', place, produce: load })
+    return this.#processes.start({ by, ledger: this.#ledger, ...side, produce: load })
   }
 
-  worker(by: string, place: string): Child {
+  worker(by: string, side: Side): Child {
     const worker = { lease: '4s', concurrency: 5 }
-    const tokens = place === this.to ? { tokensFrom } : {}
-    return this.#processes.start({ by, ledger: this.#ledger, engine: 'sqlite', place, worker, ...tokens })
+    const tokens = side === this.to ? { tokensFrom } : {}
+    return this.#processes.start({ by, ledger: this.#ledger, ...side, worker, ...tokens })
   }
 
   mover(plan: Omit<MoverPlan, 'from' | 'to'>): ChildProcess {
@@ -64,14 +67,15 @@ class Stage {
   async flow(name: string): Promise<void> {
     const ids = Array.from({ length: 4 }, (_, index) => `${name}-${index}`)
     for (const id of ids) this.control.write('intent', { kind: 'try', id })
-    const [outcomes] = await this.store(this.from).insert([ids.map((id, index) => step(id, ids[index - 1]))])
+    const [outcomes] = await (await this.store(this.from)).insert([ids.map((id, index) => step(id, ids[index - 1]))])
     assert.ok(outcomes!.every(({ kind }) => kind === 'inserted'))
     for (const id of ids) this.control.write('intent', { kind: 'ack', id })
   }
 
   /** Fires what is due in both stores until it is told to stop, and declares its rule in the first one all the time. */
   async schedule(stopped: () => boolean): Promise<number[]> {
-    const [here, there] = [this.store(this.from).schedules, this.store(this.to).schedules]
+    const stores = await Promise.all([this.store(this.from), this.store(this.to)])
+    const [here, there] = [stores[0].schedules, stores[1].schedules]
     const ticks: number[] = []
     await here.put([{ name: 'tick', rule: 'every 100 ms', nextAt: Date.now() }])
     while (!stopped()) {
@@ -96,17 +100,24 @@ class Stage {
     return fired
   }
 
-  store(path: string): Store {
-    const store = this.#stores.get(path) ?? new SqliteStore({ path })
-    this.#stores.set(path, store)
+  /** The harness's own handle. */
+  store(side: Side): Promise<Store> {
+    const store = this.#stores.get(side) ?? engines[side.engine]!.open(side.place, systemEnv(), 'full')
+    this.#stores.set(side, store)
     return store
   }
 
-  async jobs(path: string): Promise<JobRecord[]> {
+  #side(engine: string, name: string): Side {
+    const folder = join(this.folder, name)
+    mkdirSync(folder)
+    return { engine, place: engines[engine]!.place(folder) }
+  }
+
+  async jobs(side: Side): Promise<JobRecord[]> {
     const found: JobRecord[] = []
     let cursor: string | undefined
     do {
-      const page = await this.store(path).find({ limit: 500 }, cursor)
+      const page = await (await this.store(side)).find({ limit: 500 }, cursor)
       found.push(...page.jobs)
       cursor = page.cursor
     } while (cursor !== undefined)
@@ -120,7 +131,7 @@ class Stage {
   async end(): Promise<void> {
     for (const mover of this.#movers) mover.kill('SIGKILL')
     await this.#processes.end()
-    for (const store of this.#stores.values()) await store.close()
+    for (const store of this.#stores.values()) await (await store).close()
     rmSync(this.folder, { recursive: true, force: true })
   }
 }
@@ -169,7 +180,7 @@ async function finishMove(stage: Stage): Promise<MoveReport> {
 
 async function drain(stage: Stage): Promise<void> {
   const unfinished = async () =>
-    (await stage.store(stage.to).counts()).reduce(
+    (await (await stage.store(stage.to)).counts()).reduce(
       (sum, { states: { ready, scheduled, blocked, running } }) => sum + ready + scheduled + blocked + running,
       0,
     )
@@ -180,7 +191,7 @@ test(
   `a mover killed ${kills} times loses and doubles nothing, with work on both sides`,
   { timeout: 180_000 },
   async () => {
-    const stage = new Stage()
+    const stage = new Stage('sqlite', 'sqlite')
     try {
       const random = seeded(Number(process.env['SEED'] ?? 1))
       const [workerHere, workerThere] = [stage.worker('here', stage.from), stage.worker('there', stage.to)]

@@ -4,12 +4,18 @@
  */
 import { systemEnv } from '../../src/env.ts'
 import { move } from '../../src/move/move.ts'
-import { SqliteStore } from '../../src/store/sqlite/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
+import { engines } from '../faults/engine.ts'
+
+/** A store of the fault lanes. */
+export interface Side {
+  readonly engine: string
+  readonly place: string
+}
 
 export interface MoverPlan {
-  readonly from: string
-  readonly to: string
+  readonly from: Side
+  readonly to: Side
   /** Dies at its n-th call of a member that moves something. */
   readonly death?: { readonly call: number; readonly when: 'before' | 'after' }
   readonly follow?: boolean
@@ -43,12 +49,15 @@ function deadly(store: Store): Store {
   })
 }
 
-const open = (path: string) => ({ store: deadly(new SqliteStore({ path })), name: path })
+const open = async ({ engine, place }: Side) => ({
+  store: deadly(await engines[engine]!.open(place, systemEnv(), 'full')),
+  name: place,
+})
 
 process.on('disconnect', die)
 const report = await move({
-  from: open(plan.from),
-  to: open(plan.to),
+  from: await open(plan.from),
+  to: await open(plan.to),
   env: systemEnv(),
   follow: plan.follow ?? false,
   waitMs: 20_000,
