@@ -2,8 +2,6 @@
 -- Edges and lists of waiters are named by the job's own number: ids may be used again.
 --   edges:<waiter>     index -> open(0/1), otherwise(c/r), member's number(15), member's id
 --   waiters:<member>   list of: waiter's number(15), index(6), waiter's id
-local atOnce = 200
-
 local function edgesOf(job)
   if not job.f.w then return {} end
   local values, fields = {}, {}
@@ -89,28 +87,6 @@ function E.moveOn(job)
   E.tell('ready', job)
 end
 
-local function mark(kind, member)
-  local last = call('LLEN', K .. 'waiters:' .. member.seq)
-  if last == 0 then return end
-  call('RPUSH', K .. 'cascades', kind .. member.seq .. format('%06d%06d', 0, last) .. member.id)
-  E.marked = true
-end
-
-function E.markWaiters(member, succeeded)
-  if member.f.wt then mark(succeeded and 's' or 'f', member) end
-end
-
--- A final job goes on: those that were cancelled because of it wait for it again.
-function E.markReopened(member)
-  if member.f.wt then mark('o', member) end
-end
-
--- The list of waiters of a job that is erased goes once all that was marked before has been followed.
-function E.forgetWaiters(member)
-  call('RPUSH', K .. 'cascades', 'x' .. member.seq .. format('%06d%06d', 0, 0) .. member.id)
-  E.marked = true
-end
-
 -- A job started again by hand waits for nothing more.
 function E.closeEdges(job)
   for _, edge in ipairs(edgesOf(job)) do
@@ -122,79 +98,30 @@ function E.closeEdges(job)
   job.f.pn = nil
 end
 
-local function blockAgain(job, memberId)
-  if job.state ~= 'c' or job.f.b ~= memberId then return false end
-  local other = E.cancellingMember(job)
-  E.touch(job)
-  if other then
-    job.f.b = other
-    return true
-  end
-  E.reopen(job)
-  E.setState(job, 'b')
-  job.f.pn = nil
-  for _, edge in ipairs(edgesOf(job)) do
-    local member = isThere(edge)
-    edge.open = member and not E.isFinal(member) or false
-    write(job, edge)
-    if edge.open then job.f.pn = (job.f.pn or 0) + 1 end
-  end
-  E.tell('blocked', job)
-  E.markReopened(job)
-  return true
+-- Only a record that looks unfinished is read whole: of ten thousand waiters most have ended.
+local function looksFinal(raw)
+  if byte(raw, 31) == 43 then return find('sfcx', sub(raw, 1, 1), 1, true) ~= nil end
+  local one = find(raw, '\n', 32, true)
+  return find(raw, '\n', find(raw, '\n', one + 1, true) + 1, true) ~= nil
 end
 
--- False where it leads nowhere: since it was marked the member was retried, the waiter removed, or the edge counted.
-local function follow(kind, memberSeq, memberId, entry)
-  local job = E.same(sub(entry, 22), sub(entry, 1, 15))
-  local member = E.same(memberId, memberSeq)
-  if not job or (not member or E.isFinal(member)) == (kind == 'o') then return false end
-  if kind == 'o' then return blockAgain(job, memberId) end
-
-  local index = tonumber(sub(entry, 16, 21))
-  local raw = call('HGET', K .. 'edges:' .. job.seq, index)
-  if not raw or sub(raw, 1, 1) == '0' then return false end
-  call('HSET', K .. 'edges:' .. job.seq, index, '0' .. sub(raw, 2))
-  job.f.pn = job.f.pn > 1 and job.f.pn - 1 or nil
-  E.touch(job)
-  if job.state ~= 'b' then return true end
-  if kind == 's' or sub(raw, 2, 2) == 'r' then E.moveOn(job) else E.finish(job, 'c', { because = memberId }) end
-  return true
-end
-
--- Follows at most `limit` edges that still lead somewhere, first in, first out.
-function E.spread(limit)
-  local followed = 0
-  limit = limit or atOnce
-  while followed < limit do
-    local raw = call('LPOP', K .. 'cascades')
-    if not raw then break end
-    local kind, seq, id = sub(raw, 1, 1), sub(raw, 2, 16), sub(raw, 29)
-    if kind == 'x' then call('DEL', K .. 'waiters:' .. seq) end
-    local from, last = tonumber(sub(raw, 17, 22)), tonumber(sub(raw, 23, 28))
-    local to = math.min(last, from + limit - followed)
-    local entries, ids = to > from and call('LRANGE', K .. 'waiters:' .. seq, from, to - 1) or {}, {}
-    for index, entry in ipairs(entries) do ids[index] = sub(entry, 22) end
-    E.loadAll(ids)
-    for _, entry in ipairs(entries) do
-      if follow(kind, seq, id, entry) then followed = followed + 1 end
+local function anyUnfinished(entries)
+  local ids = {}
+  for index, entry in ipairs(entries) do ids[index] = sub(entry, 22) end
+  for index, raw in ipairs(readAll(K .. 'jobs', ids)) do
+    if E.jobs[ids[index]] or (raw and not looksFinal(raw)) then
+      local waiter = E.same(ids[index], sub(entries[index], 1, 15))
+      if waiter and not E.isFinal(waiter) then return true end
     end
-    if to < last then call('LPUSH', K .. 'cascades', kind .. seq .. format('%06d%06d', to, last) .. id) end
   end
-  E.marked = false
-  return followed
-end
-
--- What this call has marked, as far as one call goes.
-function E.spreadMarked()
-  if E.marked then E.spread() end
+  return false
 end
 
 function E.neededByOthers(job)
   if not job.f.wt then return false end
-  for _, entry in ipairs(call('LRANGE', K .. 'waiters:' .. job.seq, 0, -1)) do
-    local waiter = E.same(sub(entry, 22), sub(entry, 1, 15))
-    if waiter and not E.isFinal(waiter) then return true end
+  local key = K .. 'waiters:' .. job.seq
+  for from = 0, call('LLEN', key) - 1, 200 do
+    if anyUnfinished(call('LRANGE', key, from, from + 199)) then return true end
   end
   return false
 end

@@ -1,0 +1,94 @@
+-- The end of a member, or its beginning anew, is marked at once and spread in bounded portions, so that no step has
+-- ten thousand waiters to move. A mark: s(ucceeded), f (ended otherwise), o(pened again) or x (erased), the member's
+-- number(15), from and to which of its waiters(6, 6), the member's id.
+local atOnce = 200
+
+local function mark(kind, member)
+  local last = call('LLEN', K .. 'waiters:' .. member.seq)
+  if last == 0 then return end
+  call('RPUSH', K .. 'cascades', kind .. member.seq .. format('%06d%06d', 0, last) .. member.id)
+  E.marked = true
+end
+
+function E.markWaiters(member, succeeded)
+  if member.f.wt then mark(succeeded and 's' or 'f', member) end
+end
+
+-- A final job goes on: those that were cancelled because of it wait for it again.
+function E.markReopened(member)
+  if member.f.wt then mark('o', member) end
+end
+
+-- The list of waiters of a job that is erased goes once all that was marked before has been followed.
+function E.forgetWaiters(member)
+  call('RPUSH', K .. 'cascades', 'x' .. member.seq .. format('%06d%06d', 0, 0) .. member.id)
+  E.marked = true
+end
+
+local function blockAgain(job, memberId)
+  if job.state ~= 'c' or job.f.b ~= memberId then return false end
+  local other = E.cancellingMember(job)
+  E.touch(job)
+  if other then
+    job.f.b = other
+    return true
+  end
+  E.reopen(job)
+  E.setState(job, 'b')
+  job.f.pn = nil
+  for _, edge in ipairs(edgesOf(job)) do
+    local member = isThere(edge)
+    edge.open = member and not E.isFinal(member) or false
+    write(job, edge)
+    if edge.open then job.f.pn = (job.f.pn or 0) + 1 end
+  end
+  E.tell('blocked', job)
+  E.markReopened(job)
+  return true
+end
+
+-- False where it leads nowhere: since it was marked the member was retried, the waiter removed, or the edge counted.
+local function follow(kind, memberSeq, memberId, entry)
+  local job = E.same(sub(entry, 22), sub(entry, 1, 15))
+  local member = E.same(memberId, memberSeq)
+  if not job or (not member or E.isFinal(member)) == (kind == 'o') then return false end
+  if kind == 'o' then return blockAgain(job, memberId) end
+
+  local index = tonumber(sub(entry, 16, 21))
+  local raw = call('HGET', K .. 'edges:' .. job.seq, index)
+  if not raw or sub(raw, 1, 1) == '0' then return false end
+  call('HSET', K .. 'edges:' .. job.seq, index, '0' .. sub(raw, 2))
+  job.f.pn = job.f.pn > 1 and job.f.pn - 1 or nil
+  E.touch(job)
+  if job.state ~= 'b' then return true end
+  if kind == 's' or sub(raw, 2, 2) == 'r' then E.moveOn(job) else E.finish(job, 'c', { because = memberId }) end
+  return true
+end
+
+-- Follows at most `limit` edges that still lead somewhere, first in, first out.
+function E.spread(limit)
+  local followed = 0
+  limit = limit or atOnce
+  while followed < limit do
+    local raw = call('LPOP', K .. 'cascades')
+    if not raw then break end
+    local kind, seq, id = sub(raw, 1, 1), sub(raw, 2, 16), sub(raw, 29)
+    if kind == 'x' then call('DEL', K .. 'waiters:' .. seq) end
+    local from, last = tonumber(sub(raw, 17, 22)), tonumber(sub(raw, 23, 28))
+    local to = math.min(last, from + limit - followed)
+    local entries, ids = to > from and call('LRANGE', K .. 'waiters:' .. seq, from, to - 1) or {}, {}
+    for index, entry in ipairs(entries) do ids[index] = sub(entry, 22) end
+    E.loadAll(ids)
+    for _, entry in ipairs(entries) do
+      if follow(kind, seq, id, entry) then followed = followed + 1 end
+    end
+    if to < last then call('LPUSH', K .. 'cascades', kind .. seq .. format('%06d%06d', to, last) .. id) end
+  end
+  E.marked = false
+  return followed
+end
+
+-- What this call has marked, as far as one call goes.
+function E.spreadMarked()
+  if E.marked then E.spread() end
+end
