@@ -1,76 +1,21 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { z } from 'zod'
-import { Errand, postgresStore } from '../../src/index.ts'
+import { Errand } from '../../src/index.ts'
 import { PostgresStore } from '../../src/store/postgres/postgres.ts'
-import { aJob, aSettlement, aTurn, aWorker, succeeded } from '../../src/testing/conformance/builders.ts'
 import { aPostgres } from './postgres-servers.ts'
+import { aShop, within } from './postgres-shop.ts'
 
 const server = await aPostgres()
 const skip = !server && 'no PostgreSQL server'
-let schemas = 0
-
-interface Shop {
-  readonly errand: Errand
-  readonly pool: pg.Pool
-  readonly schema: string
-  /** A client for the length of the test. */
-  readonly client: () => Promise<pg.PoolClient>
-  readonly query: (text: string) => Promise<Record<string, unknown>[]>
-}
-
-/** An app with a schema of its own, and the application's own pool and table beside it. */
-async function aShop(t: TestContext): Promise<Shop> {
-  const schema = `shop_${++schemas}`
-  const store = new PostgresStore({ url: server!.url, schema })
-  const errand = new Errand({ store })
-  await errand.open()
-  const pool = new pg.Pool({ connectionString: server!.url })
-  await pool.query(`create table ${schema}.effect (n int)`)
-  const clients: pg.PoolClient[] = []
-  t.after(async () => {
-    for (const client of clients) client.release(true)
-    await errand.close()
-    await pool.end()
-  })
-  const client = async () => {
-    const taken = await pool.connect()
-    clients.push(taken)
-    return taken
-  }
-
-  return {
-    errand,
-    pool,
-    schema,
-    client,
-    query: async (text) => (await pool.query(text)).rows as Record<string, unknown>[],
-  }
-}
-
-/** Runs `body` in a transaction of a client of `pg`. */
-async function within<T>(pool: pg.Pool, body: (tx: pg.PoolClient) => Promise<T>): Promise<T> {
-  const tx = await pool.connect()
-  try {
-    await tx.query('begin')
-    const answer = await body(tx)
-    await tx.query('commit')
-    return answer
-  } catch (error) {
-    await tx.query('rollback')
-    throw error
-  } finally {
-    tx.release()
-  }
-}
 
 test('a job and a row are one commit, through pg, Kysely and Drizzle', { skip }, async (t) => {
-  const { errand, pool, schema, query } = await aShop(t)
+  const { errand, pool, schema, query } = await aShop(t, server!)
   const task = errand.task('task', { input: z.object({ by: z.string() }) }, ({ by }) => by)
   const kysely = new Kysely<Record<string, { n: number }>>({
     dialect: new PostgresDialect({ pool }),
@@ -100,7 +45,7 @@ test('a job and a row are one commit, through pg, Kysely and Drizzle', { skip },
 })
 
 test('what is rolled back leaves no job, through each of them', { skip }, async (t) => {
-  const { errand, pool } = await aShop(t)
+  const { errand, pool } = await aShop(t, server!)
   const task = errand.task('task', () => {})
   const kysely = new Kysely({ dialect: new PostgresDialect({ pool }) })
   const undone = async (tx: unknown) => {
@@ -116,7 +61,7 @@ test('what is rolled back leaves no job, through each of them', { skip }, async 
 })
 
 test('job.succeed commits effects and outcome together, through each of them', { skip }, async (t) => {
-  const { errand, pool, schema, query } = await aShop(t)
+  const { errand, pool, schema, query } = await aShop(t, server!)
   const kysely = new Kysely<Record<string, { n: number }>>({ dialect: new PostgresDialect({ pool }) })
   const next = errand.task('next', ({ of }: { of: string }) => of)
   const said: string[] = []
@@ -164,7 +109,7 @@ test('job.succeed commits effects and outcome together, through each of them', {
 })
 
 test('a transaction that is rolled back after succeed makes the attempt a failed one', { skip }, async (t) => {
-  const { errand, pool, schema, query } = await aShop(t)
+  const { errand, pool, schema, query } = await aShop(t, server!)
   const task = errand.task('task', { retry: { attempts: 2, first: 1 } }, async (_: void, job) => {
     const tx = await pool.connect()
     await tx.query(`begin; insert into ${schema}.effect values (1)`)
@@ -184,52 +129,11 @@ test('a transaction that is rolled back after succeed makes the attempt a failed
   assert.equal((await query(`select n from ${schema}.effect`)).length, 1)
 })
 
-test('a unique key that another open transaction is taking is waited for, by nobody else', { skip }, async (t) => {
-  const { errand, pool, client } = await aShop(t)
-  const task = errand.task('task', () => {})
-  const first = await client()
-
-  await first.query('begin')
-  const held = await task.enqueue(undefined, { tx: first, unique: 'k' })
-  const inOther = within(pool, (tx) => task.enqueue(undefined, { tx, unique: 'k' }))
-  const outside = task.enqueue(undefined, { unique: 'k' })
-  const waiting = `select 1 from pg_stat_activity where wait_event_type = 'Lock'`
-  while ((await pool.query(waiting)).rowCount! < 2);
-  await pool.query('select pg_sleep(0.5)')
-  const plain = await Promise.all([task.enqueue(), task.enqueue(undefined, { unique: 'another' })])
-  await first.query('commit')
-
-  const handles = await Promise.all([inOther, outside])
-  assert.deepEqual(
-    handles.map(({ id, deduplicated }) => [id, deduplicated]),
-    [
-      [held.id, true],
-      [held.id, true],
-    ],
-  )
-  assert.deepEqual(await Promise.all(plain.map((job) => job.state())), ['ready', 'ready'])
-})
-
-test('a job may be replaced in a transaction, whose settings stay as they were', { skip }, async (t) => {
-  const { errand, pool } = await aShop(t)
-  const task = errand.task('task', () => {})
-  const before = await task.enqueue(undefined, { unique: 'k' })
-
-  const [after, timeout] = await within(pool, async (tx) => {
-    await tx.query(`set local lock_timeout = '7s'`)
-    const job = await task.enqueue(undefined, { tx, unique: { key: 'k', onConflict: 'replace' } })
-    const { rows } = await tx.query<{ lock_timeout: string }>('show lock_timeout')
-    return [job, rows[0]!.lock_timeout] as const
-  })
-
-  assert.deepEqual([await before.state(), await after.state(), timeout], ['cancelled', 'ready', '7s'])
-})
-
 test(
   'a worker that dies between the commit and its next turn leaves a job that never runs again',
   { skip },
   async (t) => {
-    const { errand, schema, query } = await aShop(t)
+    const { errand, schema, query } = await aShop(t, server!)
     const ran: string[] = []
     const task = errand.task('charge', () => void ran.push('again'))
     const job = await task.enqueue()
@@ -248,93 +152,8 @@ test(
   },
 )
 
-test("a pool whose only connection is the caller's is enough", { skip }, async (t) => {
-  const pool = new pg.Pool({ connectionString: server!.url, max: 1 })
-  const errand = new Errand({ store: postgresStore({ pool, schema: `lone_${++schemas}` }) })
-  t.after(async () => {
-    await errand.close()
-    await pool.end()
-  })
-  await errand.open()
-  const task = errand.task('task', (_: void, job) => within(pool, (tx) => job.succeed('done', { tx })))
-  await task.enqueue()
-
-  const job = await within(pool, (tx) => task.enqueue(undefined, { tx }))
-  await errand.worker().start()
-
-  assert.equal(await job.result({ timeout: '10s' }), 'done')
-})
-
-test('an open transaction with jobs of every kind holds up nobody else', { skip }, async (t) => {
-  const { errand, client } = await aShop(t)
-  const { store } = await named(errand)
-  const lane = { name: 'l', slots: 1 }
-  const rate = { name: 'r', tokens: 1000, perMs: 1000 }
-  const plain = { task: 'task', queue: 'default', rank: 2, input: '{}', keepSucceededMs: 1, keepFailedMs: 1 } as const
-  const task = errand.task('task', () => 'done')
-  const before = await task.enqueue()
-  await store.insert([[{ ...plain, id: 'laned first', lane, rate }]])
-  const tx = await client()
-
-  await tx.query('begin')
-  const calls = [
-    [
-      { ...plain, id: 'laned', lane },
-      { ...plain, id: 'rated', rate },
-      { ...plain, id: 'waiting', after: { on: [before.id], otherwise: 'run' } as const },
-      { ...plain, id: 'later', due: { inMs: 10 } },
-    ],
-  ]
-  await store.insertWith!(tx, calls)
-  const worker = await errand.worker().start()
-  await store.insert([[{ ...plain, id: 'laned after', lane }]])
-  const all = await Promise.all(
-    [before, errand.job('laned first'), errand.job('laned after')].map((job) => job.result({ timeout: '10s' })),
-  )
-  await tx.query('commit')
-  const late = await Promise.all(calls[0]!.map(({ id }) => errand.job(id).result({ timeout: '10s' })))
-  await worker.stop()
-
-  assert.deepEqual([...all, ...late], Array(7).fill('done'))
-})
-
-test('a transaction left open by a silent worker keeps upkeep from nothing but its own job', { skip }, async (t) => {
-  const { client } = await aShop(t)
-  const time = { now: 1_000_000, monotonic: 1_000_000 }
-  const store = new PostgresStore({ url: server!.url, schema: `frozen_${++schemas}`, clock: () => ({ ...time }) })
-  t.after(() => store.close())
-  const pass = async (ms: number) => {
-    for (let left = ms; left > 0; left -= 1_000) {
-      time.now += 1_000
-      time.monotonic += 1_000
-      await store.upkeep()
-    }
-  }
-  const states = async () => (await store.get(['a', 'b', 'due'])).map((job) => (job as { state: string }).state)
-  await store.upkeep()
-  await store.insert([[aJob({ id: 'a' }), aJob({ id: 'b' }), aJob({ id: 'due', due: { inMs: 2_000 } })]])
-  const incarnation = await store.join(aWorker())
-  const turn = await store.turn(aTurn({ incarnation }))
-  assert.ok(!turn.gone)
-  const tx = await client()
-
-  await tx.query('begin')
-  const [first] = turn.claimed
-  await store.settleWith(tx, incarnation, aSettlement(first!, succeeded))
-  await pass(10_000)
-  const meanwhile = await states()
-  const cancelling = store.cancel(['a'])
-  await assert.rejects(cancelling, { code: 'STORE_BUSY', outcome: 'none' })
-  await tx.query('commit')
-  await pass(10_000)
-
-  assert.deepEqual(meanwhile, ['running', 'ready', 'ready'])
-  assert.deepEqual(await states(), ['succeeded', 'ready', 'ready'])
-  assert.deepEqual(await store.workers(), [])
-})
-
 test('what is no transaction, and one on another database, is refused', { skip }, async (t) => {
-  const { errand, pool, schema, client } = await aShop(t)
+  const { errand, pool, schema, client } = await aShop(t, server!)
   const task = errand.task('task', () => {})
   const enqueue = (tx: unknown) => task.enqueue(undefined, { tx })
   const loose = await client()
@@ -359,7 +178,7 @@ test('what is no transaction, and one on another database, is refused', { skip }
 })
 
 test('a trigger enqueues with the SQL function, and psql does', { skip }, async (t) => {
-  const { errand, schema, query } = await aShop(t)
+  const { errand, schema, query } = await aShop(t, server!)
   const seen: unknown[] = []
   errand.task('audit', { input: z.object({ n: z.number() }) }, (input, job) => void seen.push([input.n, job.metadata]))
   await query(`
@@ -402,7 +221,3 @@ test('a trigger enqueues with the SQL function, and psql does', { skip }, async 
     /with another task or input/,
   )
 })
-
-async function named(errand: Errand) {
-  return { store: await errand.open() }
-}

@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
 import { currentJob, Errand, type EventName } from '../../src/index.ts'
+import { likeBetterSqlite } from './like-better-sqlite.ts'
 import { until } from './worker-support.ts'
 
 interface Shop {
@@ -324,32 +325,3 @@ test('a worker that dies between the commit and its next turn leaves a job that 
   assert.equal(effects(), 1)
   assert.equal((await job.info()).crashes, 0)
 })
-
-/** The face of better-sqlite3 as far as it is used, over the connection that comes with Node. */
-function likeBetterSqlite(db: DatabaseSync) {
-  return {
-    get inTransaction() {
-      return db.isTransaction
-    },
-    exec: (sql: string) => db.exec(sql),
-    prepare(sql: string) {
-      const statement = db.prepare(sql)
-      return Object.assign(statement, {
-        raw(on: boolean) {
-          statement.setReturnArrays(on)
-          return statement
-        },
-      })
-    },
-    transaction(body: () => void) {
-      db.exec('begin immediate')
-      try {
-        body()
-        db.exec('commit')
-      } catch (error) {
-        db.exec('rollback')
-        throw error
-      }
-    },
-  }
-}
