@@ -138,7 +138,7 @@ class Actor {
   #something(): Promise<unknown> {
     const kind = this.#dice(100)
     if (kind < 30) return this.store.insert([this.#batch()])
-    if (kind < 70) return this.#turn(() => this.#outcome())
+    if (kind < 70) return this.#turn((id) => this.#outcome(id))
     if (kind < 78) return this.store.cancel(this.#some(5))
     if (kind < 82) return this.#retry()
     if (kind < 85) return this.store.remove(this.#some(2))
@@ -181,8 +181,8 @@ class Actor {
     })
   }
 
-  async #turn(outcome: () => Outcome): Promise<void> {
-    const settled = this.#held.map((claim) => ({ claim, outcome: outcome(), ranMs: 1 }))
+  async #turn(outcome: (id: string) => Outcome): Promise<void> {
+    const settled = this.#held.map((claim) => ({ claim, outcome: outcome(claim.id), ranMs: 1 }))
     const answer = await this.store.turn(
       aTurn({ incarnation: this.#worker, settled, room: [{ queues: ['default', 'other'], jobs: 8, bottomUp: 1 }] }),
     )
@@ -208,12 +208,14 @@ class Actor {
     this.#worker = await this.store.join(aWorker())
   }
 
-  #outcome(): Outcome {
+  #outcome(id: string): Outcome {
     const kind = this.#dice(10)
     if (kind < 6) return { kind: 'succeeded', result: 'null' }
     if (kind < 8) return { kind: 'failed', error: anError }
     if (kind < 9) return { kind: 'retry', error: anError, delayMs: this.#dice(2) * 200 }
-    return { kind: 'wait', on: this.#some(2) }
+    // For older ones only, so that nobody waits in a circle.
+    const { ids } = this.#world
+    return { kind: 'wait', on: this.#some(2).filter((other) => ids.indexOf(other) < ids.indexOf(id)) }
   }
 
   #some(count: number): string[] {

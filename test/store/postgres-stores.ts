@@ -21,7 +21,7 @@ export async function postgresStores(program: string, more: readonly string[] = 
     // Where a server stands for all clocks, a client that has started anew finds that time has passed.
     const sinceBoot = env.bootId === 'boot-1' ? 0 : 1_000_000_000
     const clock = () => ({ now: env.now(), monotonic: env.monotonic() + sinceBoot })
-    const store = new PostgresStore({ url: server.url, schema, env, clock, connections: 4 })
+    const store = new PostgresStore({ url: server.url, schema, env, clock, connections: 2 })
     const others = env.onIdle
     env.onIdle = async () => {
       await others?.()

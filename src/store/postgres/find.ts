@@ -36,8 +36,10 @@ export async function find(
       before = Number(row.no)
     }
     if (slice.last === null || (!slice.beyond && jobs.length < limit)) return { jobs }
-    if (jobs.length >= limit)
-      return slice.beyond || matching.length > limit ? { jobs, cursor: cursorAt(before) } : { jobs }
+    if (jobs.length >= limit) {
+      const more = slice.beyond || before !== Number(slice.found.at(-1))
+      return more ? { jobs, cursor: cursorAt(before) } : { jobs }
+    }
     examined += Number(slice.looked)
     before = Number(slice.found.length >= limit ? slice.found.at(-1) : slice.last)
     if (slice.found.length < limit) break

@@ -25,6 +25,9 @@ const patienceMs = 5_000
 const pauseMs = 400
 const bytesPerTransaction = 1 << 20
 const plainText = `select errand.insert_plain($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) as arrivals`
+/** Transactions of plain jobs under way at once: while one waits for the disk the next is written. */
+const inFlight = 3
+
 const callsText = `select * from errand.insert_calls($1, $2, true)`
 
 export class Inserter {
@@ -34,7 +37,8 @@ export class Inserter {
   readonly #names: Names
   readonly #arrived: (queues: readonly number[]) => void
   #calls: Call[] = []
-  #flushing: Promise<void> | undefined
+  #flushing = false
+  readonly #underWay = new Set<Promise<void>>()
 
   constructor(parts: {
     env: Env
@@ -58,14 +62,22 @@ export class Inserter {
   #add(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
     return new Promise((done, failed) => {
       this.#calls.push({ jobs, plain: jobs.every(isPlain), done, failed })
-      this.#flushing ??= this.#flush()
+      if (!this.#flushing) void this.#flush()
     })
   }
 
   async #flush(): Promise<void> {
+    this.#flushing = true
     await new Promise<void>((resolve) => this.#env.soon(resolve))
-    while (this.#calls.length > 0) await this.#send(nextCalls(this.#calls))
-    this.#flushing = undefined
+    while (this.#calls.length > 0) {
+      if (this.#underWay.size >= inFlight) await Promise.race(this.#underWay)
+      const { plain } = this.#calls[0]!
+      if (!plain) await Promise.all(this.#underWay)
+      const sent: Promise<void> = this.#send(nextCalls(this.#calls)).finally(() => this.#underWay.delete(sent))
+      this.#underWay.add(sent)
+      if (!plain) await sent
+    }
+    this.#flushing = false
   }
 
   /** One call that cannot be written must not take its neighbours with it. */

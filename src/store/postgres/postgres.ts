@@ -52,7 +52,7 @@ export class PostgresStore implements Store {
     jobsPerCall: 1_000,
     bytesPerCall: 1 << 20,
     idsPerCall: 1_000,
-    turnsInFlight: 1,
+    turnsInFlight: 3,
   }
   readonly capabilities: contract.Capabilities = { durability: 'power', insertWith: true, shared: true }
   readonly schedules: contract.ScheduleStore

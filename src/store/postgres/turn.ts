@@ -51,13 +51,14 @@ export class Turns {
 
   async take(turn: Turn): Promise<TurnResult> {
     const { names, lives } = this.#parts
-    const [plain, others] = sorted(turn)
+    const ends = sorted(turn)
+    const { plain, others } = ends
     const followUps = turn.settled.flatMap((settlement) => settlement.followUps ?? [])
     if (followUps.length > 0) await names.know(namedIn(followUps))
 
     const life = lives.get(turn.incarnation)
     if (others.length > 0) this.hints.clear()
-    const rows = await this.#send(turn, plain, others, life)
+    const rows = await this.#send(turn, ends, life)
     const head = rows.pop()!.extra
     if (head.gone) return { gone: true }
 
@@ -100,19 +101,19 @@ export class Turns {
   }
 
   /** Tried without the gate where nothing speaks for it; a turn that turns out to need it has done nothing yet. */
-  async #send(turn: Turn, plain: Settlement[], others: OtherEnd[], life: Life): Promise<TurnRow[]> {
-    const enter = others.length > 0 || life.special
+  async #send(turn: Turn, ends: Sorted, life: Life): Promise<TurnRow[]> {
+    const enter = ends.others.length > 0 || life.special
     try {
-      return await this.#call(turn, plain, others, life, enter)
+      return await this.#call(turn, ends, life, enter)
     } catch (error) {
       const code = raised(error)
       if (code === 'ER003') throw new UnknownOutcomeError('a turn', [], error)
       if (enter || (code !== 'ER004' && !(error instanceof StoreBusyError))) throw error
-      return this.#call(turn, plain, others, life, true)
+      return this.#call(turn, ends, life, true)
     }
   }
 
-  #call(turn: Turn, plain: Settlement[], others: OtherEnd[], life: Life, enter: boolean): Promise<TurnRow[]> {
+  #call(turn: Turn, { plain, others, before }: Sorted, life: Life, enter: boolean): Promise<TurnRow[]> {
     const { env, clock, statements } = this.#parts
     const { now, monotonic } = clock()
     const some = plain.length > 0
@@ -127,7 +128,7 @@ export class Turns {
       some ? plain.map(({ claim }) => claim.claim) : null,
       some ? plain.map(({ outcome }) => (outcome as { result: string | null }).result) : null,
       some ? plain.map(({ ranMs }) => Math.round(ranMs)) : null,
-      others.length > 0 ? JSON.stringify(others.map((end) => this.#spec(end))) : null,
+      others.length > 0 ? JSON.stringify(others.map((end, at) => ({ ...this.#spec(end), before: before[at] }))) : null,
       turn.room.length > 0 ? JSON.stringify(turn.room) : null,
       this.hints.given(),
       turn.park ?? false,
@@ -158,18 +159,30 @@ export class Turns {
 type GivenBack = Turn['givenBack'][number]
 type OtherEnd = Settlement | GivenBack
 
+interface Sorted {
+  readonly plain: Settlement[]
+  readonly others: OtherEnd[]
+  /** How many plain ones were said before each of the others. */
+  readonly before: number[]
+}
+
 /** Plain successes, of which the number is known, and all that needs the gate. */
-function sorted({ settled, givenBack }: Turn): [Settlement[], OtherEnd[]] {
-  const [plain, others]: [Settlement[], OtherEnd[]] = [[], []]
+function sorted({ settled, givenBack }: Turn): Sorted {
+  const [plain, others, before]: [Settlement[], OtherEnd[], number[]] = [[], [], []]
   const seen = new Set<string>()
+  // Whoever waits may wait for one that ends in this very turn, so then each has its turn.
+  const anyWaits = settled.some(({ outcome }) => outcome.kind === 'wait')
   for (const settlement of settled) {
     const { id } = settlement.claim
     // What is said twice counts once, the first time.
-    if (isPlain(settlement) && !seen.has(id)) plain.push(settlement)
-    else others.push(settlement)
+    if (isPlain(settlement) && !seen.has(id) && !anyWaits) plain.push(settlement)
+    else {
+      others.push(settlement)
+      before.push(plain.length)
+    }
     seen.add(id)
   }
-  return [plain, [...others, ...givenBack]]
+  return { plain, others: [...others, ...givenBack], before: [...before, ...givenBack.map(() => plain.length)] }
 }
 
 function isPlain({ claim, outcome, followUps }: Settlement): boolean {

@@ -1,7 +1,7 @@
 -- Turns of workers.
 --
--- A turn that only records plain successes and claims plain jobs meets nobody: it locks its worker's row, its own running
--- rows and ready rows that nobody else has. All else is done behind the gate, by one call at a time: `p_enter`. A turn
+-- A turn that only records plain successes and claims plain jobs meets nobody: it locks its worker's row against being
+-- rescued, its own running rows, and ready rows that nobody else has. All else is done behind the gate, by one call at a time: `p_enter`. A turn
 -- that finds out late that it needs the gate raises ER004 and is sent again; nothing of it has happened then.
 -- A turn never waits long for a row, for whoever holds the gate may be waiting for one of its own: `lock_timeout`.
 
@@ -288,7 +288,8 @@ declare
   stale_nos bigint[] := '{}';
   accepted int := 0;
   each json;
-  nth int := 0;
+  ends json[] := '{}';
+  at int;
   said_cancels json;
   said_messages json;
   this_claim bigint;
@@ -297,6 +298,7 @@ declare
   taken int;
   line int;
   overdue boolean;
+  others boolean;
   expired int := 0;
   full_room boolean := false;
   special boolean := p_rest is not null;
@@ -308,7 +310,8 @@ declare
   hint_at int := 0;
 begin
   if p_enter then perform set_config('lock_timeout', '10s', true); end if;
-  select * into w from errand.worker where worker.id = p_worker and gone is null for no key update;
+  -- Turns of one worker go beside each other, and may renew its lease; a rescue and a resync keep them out.
+  select * into w from errand.worker where worker.id = p_worker and gone is null for key share;
   if not found then
     extra := '{"gone":true}';
     return next;
@@ -351,29 +354,36 @@ begin
     end if;
     if accepted < cardinality(p_nos) then
       for left_over in
-        select s.no, s.claim, s.result, s.ran, exists (select from errand.running r where r.worker = w.no and r.no = s.no and r.claim = s.claim) as held
+        select s.*, exists (select from errand.running r where r.worker = w.no and r.no = s.no and r.claim = s.claim) as held
         from unnest(p_nos, p_claims, p_results, p_ran) with ordinality s (no, claim, result, ran, nth)
         where s.no <> all (coalesce(settled, '{}')) order by s.nth
       loop
-        if not left_over.held then
-          stale_nos := stale_nos || left_over.no;
-        else
+        if left_over.held then
           if not p_enter then raise exception 'A job needs more than plain settling.' using errcode = 'ER004'; end if;
           special := true;
-          if errand.settle(c, w.no, left_over.no, json_build_object('kind', 'succeeded', 'claim', left_over.claim, 'result', left_over.result, 'ran', left_over.ran))
-          then accepted := accepted + 1; end if;
+          ends := ends || json_build_object('kind', 'succeeded', 'no', left_over.no, 'claim', left_over.claim, 'result', left_over.result,
+            'ran', left_over.ran, 'said', left_over.nth * 2 - 1);
+        else
+          stale_nos := stale_nos || left_over.no;
         end if;
       end loop;
     end if;
   end if;
-  if p_rest is not null then
-    for each in select value from json_array_elements(p_rest) loop
+  if p_rest is not null or cardinality(ends) > 0 then
+    -- In the order in which they were said, since one may wait for another. `before` counts the plain ones said before.
+    for each, at in
+      select value, nth from (
+        select value, null::int as nth, (value ->> 'said')::int as said from unnest(ends) value
+        union all
+        select value, ordinality::int - 1, (value ->> 'before')::int * 2 from json_array_elements(coalesce(p_rest, '[]')) with ordinality
+        order by said, nth
+      ) both_kinds
+    loop
       if errand.settle(c, w.no, coalesce((each ->> 'no')::bigint, errand.number_of(each ->> 'id')), each) then
         accepted := accepted + 1;
-      else
-        stale := stale || to_json(nth);
+      elsif at is not null then
+        stale := stale || to_json(at);
       end if;
-      nth := nth + 1;
     end loop;
   end if;
   if p_enter then perform errand.spread(c, 500); end if;
@@ -392,7 +402,11 @@ begin
 
   if p_rooms is not null then
     overdue := exists (select from errand.ready where expires <= c.now);
-    if overdue and not p_enter then raise exception 'An expired job is in the line.' using errcode = 'ER004'; end if;
+    others := errand.others_ready(array(
+      select q.no from json_array_elements(p_rooms) room (r) cross join json_array_elements_text(room.r -> 'queues') named (name)
+      join errand.queue q on q.name = named.name and not q.paused where (room.r ->> 'jobs')::int > 0), c.now);
+    if (overdue or others) and not p_enter then raise exception 'A job needs more than plain claiming.' using errcode = 'ER004'; end if;
+    special := special or others;
     for room in
       select (r ->> 'jobs')::int as jobs, (r ->> 'bottomUp')::int as bottom, r -> 'queues' as queues
       from json_array_elements(p_rooms) with ordinality r (r, nth) order by r.nth
@@ -402,9 +416,7 @@ begin
       join errand.queue q on q.name = n.name and not q.paused;
       continue when open_queues is null;
       goal := room.jobs;
-      if errand.others_ready(open_queues, c.now) then
-        if not p_enter then raise exception 'A job needs more than plain claiming.' using errcode = 'ER004'; end if;
-        special := true;
+      if others then
         suspect := errand.claim_suspect(c, w.no, open_queues);
         if suspect is not null then
           goal := goal - 1;
@@ -416,23 +428,23 @@ begin
       for pass in 1 .. 2 loop
         most := case pass when 1 then goal - room.bottom else goal end;
         <<lines>>
-        for at in 1 .. cardinality(open_queues) loop
+        for in_order in 1 .. cardinality(open_queues) loop
           for step in 0 .. 3 loop
             exit lines when most <= 0;
             line := case pass when 1 then step else 3 - step end;
-            if special and exists (select from errand.waiting x where x.kind = 'r' and x.queue = open_queues[at]) then
-              select * into got from errand.claim_mixed(c, w.no, open_queues[at], line, most, this_claim);
+            if special and exists (select from errand.waiting x where x.kind = 'r' and x.queue = open_queues[in_order]) then
+              select * into got from errand.claim_mixed(c, w.no, open_queues[in_order], line, most, this_claim);
               this_claim := got.claim;
               expired := expired + got.expired;
               taken := cardinality(got.nos);
               return query select * from errand.held(w.no, got.nos);
             else
-              if overdue then expired := expired + errand.expire_in_line(c, open_queues[at], line, most); end if;
+              if overdue then expired := expired + errand.expire_in_line(c, open_queues[in_order], line, most); end if;
               return query
               with taken as (
                 delete from errand.ready r where r.ctid = any (array(
-                  select ctid from errand.ready where queue = open_queues[at] and rank = line
-                    and place >= coalesce(p_hints[array_position(p_hints, open_queues[at]::bigint * -1) + 1 + line], 0)
+                  select ctid from errand.ready where queue = open_queues[in_order] and rank = line
+                    and place >= coalesce(p_hints[array_position(p_hints, open_queues[in_order]::bigint * -1) + 1 + line], 0)
                   order by place limit most for update skip locked
                 )) returning r.*
               ), one as materialized (
@@ -456,7 +468,8 @@ begin
             total := total + taken;
           end loop;
         end loop;
-        exit when room.bottom = 0 or goal <= 0;
+        -- What an expiry has enqueued may stand before where the claim was by then.
+        exit when goal <= 0 or room.bottom = 0 and expired = 0;
       end loop;
       full_room := full_room or goal <= 0;
     end loop;
@@ -493,6 +506,7 @@ create function errand.resync(p_worker text) returns table (
 declare
   w errand.worker;
 begin
+  perform from errand.worker u where u.id = p_worker and gone is null for update;
   update errand.worker u set epoch = u.epoch + 1 where u.id = p_worker and gone is null returning * into w;
   if not found then return; end if;
   extra := json_build_object('epoch', w.epoch, 'no', w.no,

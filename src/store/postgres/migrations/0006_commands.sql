@@ -236,7 +236,7 @@ declare
   j errand.job;
 begin
   if p_enter then perform set_config('lock_timeout', '10s', true); end if;
-  select * into w from errand.worker where id = p_worker and gone is null for no key update;
+  select * into w from errand.worker where id = p_worker and gone is null for key share;
   if p_enter then perform errand.enter(); end if;
   if w.epoch <> p_epoch then raise exception 'A call from before the last resync.' using errcode = 'ER003'; end if;
   for e in select value from json_array_elements(p_reports) loop

@@ -1,0 +1,130 @@
+/** What a turn costs, counted in pages, since those do not depend on how busy the machine is. */
+import assert from 'node:assert/strict'
+import { after, test, type TestContext } from 'node:test'
+import pg from 'pg'
+import { PostgresStore } from '../../src/store/postgres/postgres.ts'
+import type { ClaimedJob } from '../../src/store/store.ts'
+import { aJob, aSettlement, aTurn, aWorker, succeeded } from '../../src/testing/conformance/builders.ts'
+import { ManualEnv } from '../../src/testing/manual-env.ts'
+import { findPostgres, startPostgres } from '../servers.ts'
+
+const program = await findPostgres()
+// Nothing is analyzed, so that the plans show what they are without statistics.
+const server = program === undefined ? undefined : await startPostgres(program, ['fsync=off', 'autovacuum=off'])
+after(() => server?.stop())
+
+const perTurn = 20
+const skip = !server && 'no PostgreSQL server'
+const many = 100_000
+
+test('a turn costs no more with a long backlog, much history and many delayed jobs', { skip }, async (t) => {
+  const bench = await Bench.open(t, 'growth')
+  const before = await bench.pagesPerTurn(10)
+
+  await bench.fill(many)
+  const filled = await bench.pagesPerTurn(10)
+
+  assert.ok(filled < 1.5 * before, `${filled} pages a turn instead of ${before}`)
+})
+
+test('a turn costs no more while somebody holds an old snapshot', { skip }, async (t) => {
+  const bench = await Bench.open(t, 'pinned')
+  await bench.insert(200 * perTurn)
+  await bench.pagesPerTurn(5)
+  const holder = new pg.Client({ connectionString: server!.url })
+  await holder.connect()
+  await holder.query('begin isolation level repeatable read; select 1 from pinned.body')
+
+  const early = await bench.pagesPerTurn(10)
+  await bench.pagesPerTurn(120)
+  const late = await bench.pagesPerTurn(10)
+  await holder.end()
+
+  assert.ok(late < 1.5 * early, `${late} pages a turn instead of ${early}`)
+})
+
+/** A store on one connection, and what its statements touch. */
+class Bench {
+  readonly #pool: pg.Pool
+  readonly #store: PostgresStore
+  readonly #schema: string
+  #worker = ''
+  #held: readonly ClaimedJob[] = []
+  #made = 0
+
+  constructor(schema: string) {
+    const env = new ManualEnv()
+    const clock = () => ({ now: env.now(), monotonic: env.monotonic() })
+    this.#schema = schema
+    this.#pool = new pg.Pool({ connectionString: server!.url, max: 1 })
+    this.#store = new PostgresStore({ pool: this.#pool, schema, env, clock })
+  }
+
+  static async open(t: TestContext, schema: string): Promise<Bench> {
+    const bench = new Bench(schema)
+    t.after(async () => {
+      await bench.#store.close()
+      await bench.#pool.end()
+    })
+    bench.#worker = await bench.#store.join(aWorker({ leaseMs: 600_000 }))
+    await bench.insert(40 * perTurn)
+    await bench.pagesPerTurn(10)
+    return bench
+  }
+
+  async insert(count: number): Promise<void> {
+    for (let left = count; left > 0; left -= 500) {
+      const jobs = Array.from({ length: Math.min(500, left) }, () => aJob({ id: `j${this.#made++}` }))
+      await this.#store.insert([jobs])
+    }
+  }
+
+  /** Finished and delayed jobs written as the engine writes them, and more jobs in the line. */
+  async fill(count: number): Promise<void> {
+    const [queue, task] = ['select min(no) from errand.queue', 'select min(no) from errand.task']
+    await this.#say(`
+      insert into errand.body (no, id, created, task, queue, rank, flags, keep_succeeded, keep_failed, input)
+      select n + 1000000, 'fill-' || n, 0, (${task}), (${queue}), 2, 0, 1000000, 1000000, '{}' from generate_series(1, 3 * ${count}) n`)
+    await this.#say(`
+      insert into errand.done (no, state, flags, attempts, crashes, finished, until)
+      select n + 1000000, 4, 0, 1, 0, 0, 8000000000000000 from generate_series(1, ${count}) n`)
+    await this.#say(`
+      insert into errand.waiting (no, kind, queue, rank, task, flags, keep_succeeded, keep_failed, due)
+      select n + 1000000, 's', (${queue}), 2, (${task}), 0, 1, 1, 8000000000000000 from generate_series(${count} + 1, 2 * ${count}) n`)
+    await this.#say(`
+      insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed)
+      select (${queue}), 2, n + 1000000, n + 1000000, (${task}), 0, 1, 1 from generate_series(2 * ${count} + 1, 3 * ${count}) n`)
+  }
+
+  async pagesPerTurn(turns: number): Promise<number> {
+    const before = await this.#pages()
+    for (let turn = 0; turn < turns; turn++) await this.#turn()
+    return Math.round(((await this.#pages()) - before) / turns)
+  }
+
+  async #turn(): Promise<void> {
+    const answer = await this.#store.turn(
+      aTurn({
+        incarnation: this.#worker,
+        settled: this.#held.map((job) => aSettlement(job, succeeded)),
+        room: [{ queues: ['default'], jobs: perTurn, bottomUp: 0 }],
+      }),
+    )
+    assert.ok(!answer.gone && answer.claimed.length === perTurn)
+    this.#held = answer.claimed
+  }
+
+  async #pages(): Promise<number> {
+    await this.#pool.query('select pg_stat_force_next_flush()')
+    const { rows } = await this.#pool.query<{ n: string }>(
+      `select sum(heap_blks_hit + heap_blks_read + coalesce(idx_blks_hit + idx_blks_read, 0)) as n
+      from pg_statio_user_tables where schemaname = $1`,
+      [this.#schema],
+    )
+    return Number(rows[0]!.n)
+  }
+
+  async #say(sql: string): Promise<void> {
+    await this.#pool.query(sql.replaceAll('errand.', `${this.#schema}.`))
+  }
+}
