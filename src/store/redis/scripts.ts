@@ -26,7 +26,27 @@ interface Parts {
   readonly source?: string
 }
 
-const parts = {
+export type ScriptName =
+  | 'insert-plain'
+  | 'insert'
+  | 'join'
+  | 'turn'
+  | 'resync'
+  | 'leave'
+  | 'park'
+  | 'report'
+  | 'change'
+  | 'cancel'
+  | 'retry'
+  | 'remove'
+  | 'release'
+  | 'upkeep'
+  | 'look'
+  | 'manage'
+  | 'schedules'
+  | 'schedules-fire'
+
+const parts: Readonly<Record<ScriptName, Parts>> = {
   'insert-plain': { base: telling, engine: [], adds: true },
   insert: { base: counting, engine, adds: true },
   join: { base: counting, engine: living },
@@ -45,9 +65,7 @@ const parts = {
   manage: { base: counting, engine: living },
   schedules: { base: counting, engine },
   'schedules-fire': { base: counting, engine, adds: true, source: 'schedules' },
-} as const satisfies Record<string, Parts>
-
-export type ScriptName = keyof typeof parts
+}
 
 const made = new Map<ScriptName, Script>()
 
@@ -55,7 +73,7 @@ export function script(name: ScriptName): Script {
   const known = made.get(name)
   if (known) return known
 
-  const { base, engine, adds, late, source = name }: Parts = parts[name]
+  const { base, engine, adds, late, source = name } = parts[name]
   const lines = [adds ? '#!lua' : '#!lua flags=allow-oom', 'local E, engine', ...base.map(common)]
   if (engine.length > 0) {
     lines.push(
