@@ -50,12 +50,17 @@ export interface Page {
   reopened: boolean
   /** Somebody died who reported a step, so its steps are not known. */
   stepsInDoubt: boolean
+  /** Somebody died who may have written to its history. */
+  pastInDoubt: boolean
   /** It ended and nobody saw how, so its ends are not known. */
   endsInDoubt: boolean
   /** Whom it waits for by its own wish. */
   waitsOn: readonly string[]
   steps: Map<string, string>
   progress: number | undefined
+  /** Log lines and failed attempts that were written. */
+  lines: number
+  failed: number
   /** How often it ended in a way that enqueues its task's follow-up, and the follow-ups seen. */
   successes: number
   failures: number
@@ -76,6 +81,8 @@ export interface Life {
   /** Its worker knows of it: it has taken a turn. */
   turned: boolean
   readonly held: Set<Page>
+  /** The latest of each kind that it is yet to be told; undefined where that is not known. */
+  messages: Map<string, string> | undefined
 }
 
 export class Book {
@@ -126,9 +133,12 @@ export class Book {
       reopened: this.pages.has(job.id),
       stepsInDoubt: false,
       endsInDoubt: false,
+      pastInDoubt: false,
       waitsOn: job.after?.on ?? [],
       steps: new Map(),
       progress: undefined,
+      lines: 0,
+      failed: 0,
       successes: 0,
       failures: 0,
       thens: 0,

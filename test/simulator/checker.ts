@@ -6,9 +6,9 @@
  */
 import type * as contract from '../../src/store/store.ts'
 import type { Actor } from './actor.ts'
-import { Book, type Life, type Page } from './book.ts'
+import { Book, shortId, type Life, type Page } from './book.ts'
 import { audit, type Doubt } from './checks/auditing.ts'
-import { cancelled, changed, keptUp, released, removed, reported, retried } from './checks/commanding.ts'
+import { cancelled, changed, keptUp, released, removed, reported, retried, sent } from './checks/commanding.ts'
 import { fired, inserted } from './checks/inserting.ts'
 import { leftInOrder, resynced, turned } from './checks/turning.ts'
 import type { Witness } from './faulty-store.ts'
@@ -85,6 +85,14 @@ export class Checker implements Witness {
     )
   }
 
+  /** Of a pruned job it is remembered for a while that it was there. */
+  checkRemembered(id: string): void {
+    this.#observer.get([id]).then(
+      ([record]) => record !== 'gone' && this.violate('P31', `${shortId(id)} was pruned, and nobody remembers it`),
+      (error: unknown) => this.violate('P23', `looking at jobs failed: ${(error as Error).stack}`),
+    )
+  }
+
   mayBePruned({ final, job }: Page): boolean {
     if (!final) return false
     const { keepSucceededMs, keepFailedMs } = job
@@ -149,6 +157,7 @@ export class Checker implements Witness {
         ids.add(claim.id)
         const page = this.book.pages.get(claim.id)
         if (page && kind === 'step') page.stepsInDoubt = true
+        if (page) page.pastInDoubt = true
       }
     if (member === 'insert') for (const job of (args[0] as contract.NewJob[][]).flat()) this.#addInDoubt(job)
     if (member === 'schedules.fire')
@@ -158,6 +167,7 @@ export class Checker implements Witness {
       }
     if (['cancel', 'retry', 'remove', 'change'].includes(member)) for (const id of args[0] as string[]) ids.add(id)
     // Whether it is paused, or how wide its lane is, is not known: no more is asked of it than is sure.
+    if (member === 'send') for (const life of this.book.lives.values()) life.messages = undefined
     if (member === 'pause') this.book.paused.delete(args[0] as string)
     if (member === 'limit') this.#limited(args[0] as string, args[1] as { slots?: number })
     if (member === 'release') for (const { id } of args[0] as { id: string }[]) ids.add(id)
@@ -206,6 +216,8 @@ export class Checker implements Witness {
         return void (args[1] ? this.book.paused.add(args[0] as string) : this.book.paused.delete(args[0] as string))
       case 'limit':
         return this.#limited(args[0] as string, args[1] as { slots?: number })
+      case 'send':
+        return sent(this, args[0] as string, args[1] as contract.ControlMessage)
       case 'schedules.fire':
         return fired(this, args[0] as contract.Tick[], answer as ('fired' | 'stale')[])
     }
@@ -214,7 +226,17 @@ export class Checker implements Witness {
   #joined(actor: Actor, { leaseMs }: contract.NewWorker, id: string): void {
     if (this.book.lives.has(id)) this.violate('P5', `incarnation ${id} was begun twice`)
     const surelyUntil = this.world.monotonic + leaseMs
-    const life: Life = { id, actor, leaseMs, surelyUntil, gone: false, left: false, turned: false, held: new Set() }
+    const life: Life = {
+      id,
+      actor,
+      leaseMs,
+      surelyUntil,
+      gone: false,
+      left: false,
+      turned: false,
+      held: new Set(),
+      messages: new Map(),
+    }
     this.book.lives.set(id, life)
   }
 

@@ -33,6 +33,8 @@ export class History {
   readonly producing = new Map<string, number>()
   /** Who stays dead from now on. */
   readonly buried = new Set<string>()
+  /** Somebody has changed how many slots a worker has. */
+  resized = false
 
   constructor(seed: number, engine: Engine, listen?: (line: string) => void) {
     this.world = new World(seed, listen)

@@ -160,6 +160,7 @@ async function finish(history: History): Promise<void> {
   await world.goOn(0, () => false)
   checkFollowUps(history)
   await checkStats(history)
+  await checkHistories(history)
   checkCalm(history)
 }
 
@@ -182,6 +183,19 @@ async function checkStats({ checker, world, place }: History): Promise<void> {
     const told = rows.filter(({ outcome }) => outcome === kind).reduce((sum, { count }) => sum + count, 0)
     const known = tally.get(kind) ?? 0
     if (told !== known) checker.violate('P31', `statistics tell of ${told} ${kind}, and there were ${known}`)
+  }
+}
+
+/** What was written about a job is there, once. */
+async function checkHistories({ checker, place }: History): Promise<void> {
+  for (const page of checker.book.pages.values()) {
+    if (!page.there || page.pastInDoubt || page.endsInDoubt || page.lines + page.failed === 0) continue
+    const past = await place.observer.history(page.id)
+    if (past?.log.length !== page.lines || past.attempts.length !== page.failed)
+      checker.violate(
+        'P31',
+        `${shortId(page.id)} has written ${page.lines} lines and failed ${page.failed} times, not as told`,
+      )
   }
 }
 

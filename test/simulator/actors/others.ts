@@ -4,7 +4,7 @@ import type { Rank } from '../../../src/job.ts'
 import type { Store } from '../../../src/store/store.ts'
 import type { Actor } from '../actor.ts'
 import type { History } from '../history.ts'
-import { appOf } from './tasks.ts'
+import { appOf, mostSlots } from './tasks.ts'
 
 /** The runtime's own beat, beside those of the workers: any number of them may look after the same schedules. */
 export function startScheduler(history: History, name: string): void {
@@ -58,10 +58,21 @@ async function operate(history: History, actor: Actor, store: Store): Promise<un
     [1, () => store.limit('l0', { slots: dice.whole(1, 3) })],
     [2, () => store.release(ids.map((id) => ({ id, result: '1' })))],
     [2, () => history.stopSomeWorker()],
+    [1, () => sendSome(history, store)],
     [1, () => store.stats({ fromAt: 0, toAt: history.world.wall() })],
     [1, () => store.history(ids[0] ?? 'none')],
   ])
   return act()
+}
+
+/** Not `quiet`: it would be quiet to the end. */
+function sendSome(history: History, store: Store): Promise<void> {
+  const { dice } = history.world
+  const lives = [...history.checker.book.lives.keys()]
+  const to = lives.length === 0 || dice.chance(0.2) ? 'all' : dice.pick(lives.slice(-3))
+  if (dice.chance(0.4)) return store.send(to, { kind: 'stop' })
+  history.resized = true
+  return store.send(to, { kind: 'resize', slots: dice.whole(1, mostSlots) })
 }
 
 async function pauseAWhile(history: History, actor: Actor, store: Store): Promise<void> {

@@ -1,10 +1,18 @@
 /** Asks for work: through the client, and for what the client does not offer, at the store itself. */
-import { UnknownOutcomeError } from '../../../src/errors.ts'
+import {
+  JobCancelledError,
+  JobExpiredError,
+  JobFailedError,
+  ResultTimeoutError,
+  UnknownOutcomeError,
+} from '../../../src/errors.ts'
+import type { JobHandle } from '../../../src/client/handle.ts'
 import type { EnqueueOptions } from '../../../src/client/enqueue-options.ts'
 import type { Rank } from '../../../src/job.ts'
 import type { NewJob, Store } from '../../../src/store/store.ts'
 import type { Actor } from '../actor.ts'
 import type { Dice } from '../dice.ts'
+import { shortId } from '../book.ts'
 import type { History } from '../history.ts'
 import type { Plan } from '../plan.ts'
 import { appOf, behaviours, type App, type Input, type TaskName } from './tasks.ts'
@@ -77,6 +85,7 @@ async function enqueueOne(history: History, actor: Actor, app: App): Promise<num
     try {
       const handle = await task.enqueue(input, options)
       history.acknowledged(handle.id)
+      if (world.dice.chance(0.2)) void awaitResult(history, handle)
       return 1
     } catch (error) {
       // Who was refused may let it be; who does not know repeats.
@@ -85,6 +94,34 @@ async function enqueueOne(history: History, actor: Actor, app: App): Promise<num
     }
   }
 }
+
+const patienceMs = 8000
+const toldWithinMs = 1500
+
+/** What the caller is told is what the store says at that moment, and it is told soon. */
+async function awaitResult(history: History, handle: JobHandle<any>): Promise<void> {
+  const { checker, world } = history
+  const { id } = handle
+  const told = await handle.result({ timeout: patienceMs }).then(
+    () => 'succeeded',
+    (error: unknown) => toldBy.get((error as Error).constructor) ?? 'nothing',
+  )
+  checker.look([id], ([record]) => {
+    if (!record) return
+    const finishedAgoMs = world.wall() - (record.finishedAt ?? Infinity)
+    if (told !== 'late' && told !== 'nothing' && told !== record.state)
+      checker.violate('P31', `a caller was told that ${shortId(id)} has ${told}, and it is ${record.state}`)
+    if (told === 'late' && finishedAgoMs > toldWithinMs && checker.clocksAgree)
+      checker.violate('P31', `a caller was not told for ${finishedAgoMs} ms that ${shortId(id)} is over`)
+  })
+}
+
+const toldBy = new Map<unknown, string>([
+  [JobFailedError, 'failed'],
+  [JobCancelledError, 'cancelled'],
+  [JobExpiredError, 'expired'],
+  [ResultTimeoutError, 'late'],
+])
 
 async function enqueueMany(history: History, app: App): Promise<number> {
   const { dice } = history.world

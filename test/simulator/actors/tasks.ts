@@ -37,6 +37,7 @@ export type TaskName = keyof typeof mostAttempts
 /** Handlers that ignore their timeout still end after this long. */
 export const deafMs = 5000
 
+export const mostSlots = 4
 export const scheduleName = 'every'
 export const scheduleEveryMs = 700
 
@@ -106,7 +107,7 @@ async function run(history: History, actor: Actor, app: App, { input, job, slots
   // Reading the signal is what makes it: a handler that never listens has none.
   const listens = input.does !== 'quick'
   const isTold = () => !listens || job.signal.aborted
-  runs.start(actor, slots, { id, claim, attempt, mostAttempts: most, isTold })
+  runs.start(actor, history.resized ? mostSlots : slots, { id, claim, attempt, mostAttempts: most, isTold })
   try {
     await act(history, actor, app, input, job)
     runs.end(actor, id, claim, 'well')

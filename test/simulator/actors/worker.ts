@@ -2,7 +2,7 @@
 import type { Worker } from '../../../src/worker/worker.ts'
 import type { Actor } from '../actor.ts'
 import type { History } from '../history.ts'
-import { appOf, type App } from './tasks.ts'
+import { appOf, mostSlots, type App } from './tasks.ts'
 
 export interface WorkerProcess {
   readonly actor: Actor
@@ -17,7 +17,7 @@ export function startWorker(history: History, name: string): WorkerProcess {
   const { plan, world } = history
   const { dice } = world
   const actor = history.enter('worker', name)
-  const slots = dice.whole(1, 4)
+  const slots = dice.whole(1, mostSlots)
   const old = world.phase === 'safety' && dice.chance(0.15)
   const app = appOf(history, actor, history.storeOf(actor), { slots, old })
   const worker = app.errand.worker({

@@ -68,6 +68,7 @@ function missing(checker: Checker, page: Page, doubted: boolean): void {
         checker.violate('P16', `${shortId(page.id)} was pruned, and ${shortId(waiter.id)} has yet to read it`)
     })
   }
+  if (!page.removed) checker.checkRemembered(page.id)
   page.there = false
   page.keyFreed = true
 }
@@ -114,6 +115,7 @@ function reopen(checker: Checker, page: Page, record: JobRecord): void {
 function learn(checker: Checker, page: Page, record: JobRecord): void {
   const { book } = checker
   checker.book.tallyIsCertain = false
+  page.pastInDoubt = true
   page.input = record.input
   page.rank = record.rank
   page.plain = false

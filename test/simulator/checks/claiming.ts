@@ -9,6 +9,7 @@ export function claimed(checker: Checker, life: Life, turn: Turn, jobs: readonly
   checkRoom(checker, life, turn, jobs)
   for (const job of jobs) claimedOne(checker, life, job)
   checkOrder(checker, jobs)
+  if (turn.room.every(({ bottomUp }) => bottomUp === 0)) checkRanks(checker, jobs)
 }
 
 function checkRoom(checker: Checker, life: Life, { room }: Turn, jobs: readonly ClaimedJob[]): void {
@@ -148,14 +149,40 @@ function checkOrder(checker: Checker, jobs: readonly ClaimedJob[]): void {
 
   for (const page of checker.book.pages.values()) {
     const after = latest.get(lineOf(page))
-    if (!after || page.seq >= after.seq || !page.plain || page.holder || page.lost || page.final || !page.there)
-      continue
-    if (page.crashes >= 2 || page.expiresAt !== undefined) continue
+    if (!after || page.seq >= after.seq || !isStanding(page)) continue
     checker.look([page.id], ([record]) => {
       if (record?.state === 'ready')
         checker.violate('P19', `${shortId(after.id)} was handed out before ${shortId(page.id)}, which stands before it`)
     })
   }
 }
+
+/** Unless some were asked for from the bottom, the higher priority of a queue comes first. */
+function checkRanks(checker: Checker, jobs: readonly ClaimedJob[]): void {
+  const lowest = new Map<string, Page>()
+  for (const { id } of jobs) {
+    const page = checker.book.pages.get(id)!
+    if (page.plain && page.crashes < 2 && page.rank > (lowest.get(page.job.queue)?.rank ?? -1))
+      lowest.set(page.job.queue, page)
+  }
+  for (const page of checker.book.pages.values()) {
+    const claimed = lowest.get(page.job.queue)
+    if (!claimed || page.rank >= claimed.rank || !isStanding(page)) continue
+    checker.look([page.id], ([record]) => {
+      if (record?.state === 'ready')
+        checker.violate('P19', `${shortId(claimed.id)} was handed out before ${shortId(page.id)}, which is more urgent`)
+    })
+  }
+}
+
+/** It stands ready in its line and may be claimed, as far as is known. */
+const isStanding = (page: Page) =>
+  page.plain &&
+  !page.holder &&
+  !page.lost &&
+  !page.final &&
+  page.there &&
+  page.crashes < 2 &&
+  page.expiresAt === undefined
 
 const lineOf = ({ job, rank }: Page) => `${job.queue} ${rank}`

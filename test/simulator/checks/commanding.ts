@@ -2,6 +2,7 @@
 import type {
   CancelAnswer,
   ChangeAnswer,
+  ControlMessage,
   JobChange,
   ReleaseAnswer,
   RemoveAnswer,
@@ -33,6 +34,10 @@ export function cancelled(checker: Checker, ids: readonly string[], answers: rea
 }
 
 export function retried(checker: Checker, ids: readonly string[], answers: readonly RetryAnswer[]): void {
+  checkWaitersBlockAgain(
+    checker,
+    ids.filter((_, index) => answers[index] === 'retried'),
+  )
   forEachKnown(checker, ids, answers, (page, answer) => {
     if (answer !== 'retried') return
     endedUnseen(checker, page)
@@ -69,6 +74,26 @@ export function removed(checker: Checker, ids: readonly string[], answers: reado
     page.keyFreed = true
   })
   if (answers.includes('removed')) checker.audit()
+}
+
+/** Steps that were cancelled because of one of these wait for it again, or because of another now. */
+function checkWaitersBlockAgain(checker: Checker, ids: readonly string[]): void {
+  const waiters = [...checker.book.pages.values()].filter(
+    ({ there, final, waitsOn }) =>
+      there && final?.because !== undefined && ids.includes(final.because) && waitsOn.includes(final.because),
+  )
+  if (waiters.length === 0) return
+  checker.look(
+    waiters.map(({ id }) => id),
+    (records) => {
+      for (const record of records) {
+        const { because } = record ?? {}
+        // A member of the same call may have been retried after this one was decided upon.
+        if (ids.length === 1 && record?.state === 'cancelled' && because !== undefined && ids.includes(because))
+          checker.violate('P9', `${shortId(record.id)} stays cancelled, though ${shortId(because)} was retried`)
+      }
+    },
+  )
 }
 
 /** How it ended can no longer be read, so it cannot be counted. */
@@ -135,8 +160,16 @@ export function reported(checker: Checker, life: Life, reports: readonly Report[
     }
     if (!page || answer !== 'written') return
     if (report.kind === 'step') page.steps.set(report.name, report.result)
+    if (report.kind === 'log') page.lines++
     if (report.kind === 'progress') page.progress = report.progress.done
   })
+}
+
+export function sent({ book }: Checker, to: string, message: ControlMessage): void {
+  for (const life of book.lives.values()) {
+    if (life.gone || life.left || (to !== 'all' && to !== life.id)) continue
+    life.messages?.set(message.kind, JSON.stringify(message))
+  }
 }
 
 /** Silence of the store is not silence of its workers. */

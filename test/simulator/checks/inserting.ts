@@ -66,6 +66,13 @@ function replaced(checker: Checker, job: NewJob, other: string): void {
 /** Whether another job holds the key is asked of the store, which knows best who has ended in silence. */
 function checkKeyIsFree(checker: Checker, job: NewJob): void {
   const others = checker.book.keys.get(keyOf(job)!) ?? []
+  const latest = others.at(-1)
+  if (latest && latest.id !== job.id && typeof latest.job.unique!.scope === 'object' && !checker.jumps)
+    if (!latest.removed && holdsStill(checker, latest))
+      checker.violate(
+        'P20',
+        `${shortId(job.id)} was added within the time for which ${shortId(latest.id)} holds its key`,
+      )
   const suspicious = others.filter((page) => page.there && page.id !== job.id && surelyHolds(checker, page))
   if (suspicious.length === 0) return
 

@@ -1,5 +1,5 @@
 /** The fence: what a turn recorded is exactly what its worker still held. */
-import type { ClaimedJob, Settlement, Turn, TurnResult } from '../../../src/store/store.ts'
+import type { ClaimedJob, ControlMessage, Settlement, Turn, TurnResult } from '../../../src/store/store.ts'
 import { shortId, type Life, type Page } from '../book.ts'
 import type { Checker } from '../checker.ts'
 import { claimed } from './claiming.ts'
@@ -20,6 +20,7 @@ export function turned(checker: Checker, life: Life, turn: Turn, answer: TurnRes
   }
   checkStale(checker, life, stale, answer.stale.map(named))
   checkCancels(checker, life, answer.cancels)
+  checkMessages(checker, life, answer.messages)
   renew(checker, life)
   claimed(checker, life, turn, answer.claimed)
 }
@@ -92,6 +93,7 @@ function apply(checker: Checker, page: Page, { outcome, followUps }: Settlement)
   page.expiresAt = undefined
   page.plain = false
   if (kind !== 'wait') page.attempts++
+  if (kind === 'retry' || kind === 'failed') page.failed++
   if (kind === 'cancelled') return book.end(page, { state: 'cancelled', at })
   if (outcome.kind === 'succeeded') {
     book.end(page, { state: 'succeeded', result: outcome.result, at })
@@ -125,6 +127,17 @@ function checkStale(checker: Checker, life: Life, expected: string[], told: read
 }
 
 const short = (claim: string) => shortId(claim)
+
+/** Each is handed over once, in the next turn. */
+function checkMessages(checker: Checker, life: Life, messages: readonly ControlMessage[]): void {
+  const { messages: expected } = life
+  life.messages = new Map()
+  if (!expected) return
+  const told = messages.map((message) => JSON.stringify(message))
+  const missing = [...expected.values()].filter((message) => !told.includes(message))
+  if (missing.length > 0 || told.length > expected.size)
+    checker.violate('P12', `${life.actor.name} was told ${told.join()} instead of ${[...expected.values()].join()}`)
+}
 
 /** Each request is handed over in the next turn, and once. */
 function checkCancels(checker: Checker, life: Life, cancels: readonly Ref[]): void {
