@@ -19,6 +19,7 @@ import { leases } from './leases.ts'
 import { messages } from './messages.ts'
 import { moving } from './moving.ts'
 import { movingDependencies } from './moving-dependencies.ts'
+import { movingLimits } from './moving-limits.ts'
 import { movingSchedules } from './moving-schedules.ts'
 import { pausing } from './pausing.ts'
 import { priorities } from './priorities.ts'
@@ -70,6 +71,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   sharing,
   moving,
   'moving dependencies': movingDependencies,
+  'moving limits and keys': movingLimits,
   'moving schedules': movingSchedules,
   closing,
 }
