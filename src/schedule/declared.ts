@@ -1,0 +1,66 @@
+/** The schedules that this app's code declares, and how they and others come into a store. */
+import { DuplicateScheduleError } from '../errors.ts'
+import { newJob } from '../client/new-job.ts'
+import { checkName } from '../options.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Store } from '../store/store.ts'
+import type { Step } from '../task/step.ts'
+import { parseInput } from '../task/validate.ts'
+import { startOf } from '../workflow/start.ts'
+import { checkedRule, ruleWithJob, type ScheduleRule, type StoredRule } from './rule.ts'
+import { nextTick } from './when.ts'
+
+interface Declared {
+  readonly name: string
+  readonly rule: Omit<StoredRule, 'job'>
+  readonly step: Step<void, unknown>
+}
+
+export class DeclaredSchedules {
+  readonly #runtime: Runtime
+  readonly #declared = new Map<string, Declared>()
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime
+  }
+
+  get size(): number {
+    return this.#declared.size
+  }
+
+  /** @throws DuplicateScheduleError, InvalidOptionError, UnknownOptionError, UnknownTaskError */
+  add(name: string, rule: ScheduleRule, step: Step<void, unknown>): void {
+    const declared = this.#checked(name, rule, step, false)
+    if (this.#declared.has(name)) throw new DuplicateScheduleError(name)
+    this.#declared.set(name, declared)
+  }
+
+  /** Tells the store of all of them. One that is there with the same rule keeps its time. */
+  async declare(store: Store): Promise<void> {
+    if (this.#declared.size === 0) return
+    const rows = await Promise.all([...this.#declared.values()].map((each) => this.#row(each)))
+    await store.schedules.put(rows)
+  }
+
+  /** One made at run time. */
+  async put(store: Store, name: string, rule: ScheduleRule, step: Step<void, unknown>): Promise<void> {
+    await store.schedules.put([await this.#row(this.#checked(name, rule, step, true))])
+  }
+
+  #checked(name: string, rule: ScheduleRule, step: Step<void, unknown>, kept: boolean): Declared {
+    checkName(name, 'the name of a schedule', 'reports.nightly')
+    this.#runtime.registry.get(startOf(step).task)
+
+    return { name, step, rule: checkedRule(name, rule, kept, this.#runtime.env.now()) }
+  }
+
+  async #row({ name, rule, step }: Declared): Promise<{ name: string; rule: string; nextAt: number | null }> {
+    const { registry, env } = this.#runtime
+    const { task: taskName, input, options } = startOf(step)
+    const task = registry.get(taskName)
+    const parsed = await parseInput(task, input)
+    const whole = ruleWithJob(name, rule, newJob(this.#runtime, task, input, parsed, options))
+
+    return { name, rule: JSON.stringify(whole), nextAt: nextTick(rule.when, rule, env.now() - 1) }
+  }
+}

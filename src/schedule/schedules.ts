@@ -1,0 +1,192 @@
+/** Schedules as people manage them: made at run time, looked at, paused, run now, removed. */
+import type { JobHandle } from '../client/handle.ts'
+import { StoredJob } from '../client/stored-job.ts'
+import { InvalidOptionError, ScheduleNotFoundError } from '../errors.ts'
+import type { JobState } from '../job.ts'
+import { nearest } from '../nearest.ts'
+import { redacted } from '../redact.ts'
+import type { Runtime } from '../runtime.ts'
+import type { ScheduleRecord, Store } from '../store/store.ts'
+import type { Step } from '../task/step.ts'
+import type { DeclaredSchedules } from './declared.ts'
+import { readRule, type ScheduleRule, type StoredRule } from './rule.ts'
+import { jobOf } from './tick.ts'
+import { nextTick, type StoredWhen } from './when.ts'
+
+export interface ScheduleInfo {
+  readonly name: string
+  readonly task: string
+  readonly queue: string
+  readonly when: StoredWhen
+  /** Masked as its task says. */
+  readonly input: unknown
+  /** The next tick, or null when there will be none. */
+  readonly next: Date | null
+  readonly paused: boolean
+  readonly overlap: 'allow' | 'skip' | 'queue'
+  /** The job of the last tick, and how it stands. `gone`: its retention is over. */
+  readonly last?: { readonly id: string; readonly state: JobState | 'gone'; readonly finishedAt?: Date }
+  /** Declared by code, and for a day no process has declared it. */
+  readonly orphaned: boolean
+  readonly declaredAt: Date
+}
+
+const orphanedAfterMs = 86_400_000
+const mostTicksShown = 1_000
+
+export class Schedules {
+  readonly #runtime: Runtime
+  readonly #declared: DeclaredSchedules
+  readonly #changed: () => void
+
+  /** `changed` is called when a schedule may fall due sooner than was known. */
+  constructor(runtime: Runtime, declared: DeclaredSchedules, changed: () => void) {
+    this.#runtime = runtime
+    this.#declared = declared
+    this.#changed = changed
+  }
+
+  /**
+   * Makes a schedule, or changes the one of that name: it then begins anew, at its next tick from now. With the rule it has
+   * already, nothing changes.
+   *
+   * @throws InvalidOptionError, UnknownOptionError, UnknownTaskError, InvalidInputError, NotStorableError
+   */
+  async put(name: string, rule: ScheduleRule, work: Step<void, unknown>): Promise<void> {
+    await this.#declared.put(await this.#runtime.open(), name, rule, work)
+    this.#changed()
+  }
+
+  /** All of them, by name. */
+  async list(): Promise<ScheduleInfo[]> {
+    const store = await this.#runtime.open()
+    const records = await store.schedules.list()
+    const lasts = await lastJobs(store, records)
+
+    return records.map((record) => this.#info(record, lasts))
+  }
+
+  /** @throws ScheduleNotFoundError */
+  async get(name: string): Promise<ScheduleInfo> {
+    const store = await this.#runtime.open()
+    const record = await this.#record(store, name)
+
+    return this.#info(record, await lastJobs(store, [record]))
+  }
+
+  /** The ticks to come, at most so many. @throws ScheduleNotFoundError, InvalidOptionError */
+  async next(name: string, count = 5): Promise<Date[]> {
+    if (!Number.isInteger(count) || count < 1 || count > mostTicksShown) {
+      throw new InvalidOptionError('`count`', count, `a whole number from 1 to ${mostTicksShown}`)
+    }
+    const record = await this.#record(await this.#runtime.open(), name)
+    const rule = readRule(record.rule)
+    const ticks: Date[] = []
+    for (let at = record.nextAt; at !== null && ticks.length < count; at = nextTick(rule.when, rule, at)) {
+      ticks.push(new Date(at))
+    }
+    return ticks
+  }
+
+  /** No ticks until it is resumed; those that fall in between are treated as missed. @throws ScheduleNotFoundError */
+  async pause(name: string): Promise<void> {
+    await this.#pause(name, true)
+  }
+
+  /** @throws ScheduleNotFoundError */
+  async resume(name: string): Promise<void> {
+    await this.#pause(name, false)
+    this.#changed()
+  }
+
+  /** Enqueues its job now, beside its ticks. @throws ScheduleNotFoundError */
+  async run(name: string): Promise<JobHandle<any>> {
+    const { env } = this.#runtime
+    const store = await this.#runtime.open()
+    const rule = readRule((await this.#record(store, name)).rule)
+    const job = jobOf(name, { ...rule, jitterMs: 0 }, env.now(), { id: () => env.id(), random: () => env.random() })
+    const outcome = (await store.insert([[job]]))[0]![0]!
+
+    return new StoredJob(
+      this.#runtime,
+      outcome.kind === 'kept' ? outcome.other : job.id,
+      job.task,
+      outcome.kind === 'kept',
+    )
+  }
+
+  /** Forgets it; what it has enqueued stays. One that code declares comes back when a process declares it. @throws ScheduleNotFoundError */
+  async remove(name: string): Promise<void> {
+    const store = await this.#runtime.open()
+    if ((await store.schedules.remove([name])) === 0) throw await this.#notFound(store, name)
+  }
+
+  /** Removes those that code declared and no process has declared for a day. Gives their names. */
+  async prune({ dryRun = false }: { dryRun?: boolean } = {}): Promise<string[]> {
+    const store = await this.#runtime.open()
+    const orphans = (await store.schedules.list()).filter((record) => this.#isOrphan(record)).map(({ name }) => name)
+    if (!dryRun && orphans.length > 0) await store.schedules.remove(orphans)
+
+    return orphans
+  }
+
+  async #pause(name: string, paused: boolean): Promise<void> {
+    const store = await this.#runtime.open()
+    if (!(await store.schedules.pause(name, paused))) throw await this.#notFound(store, name)
+  }
+
+  async #record(store: Store, name: string): Promise<ScheduleRecord> {
+    const record = (await store.schedules.list()).find((each) => each.name === name)
+    if (!record) throw await this.#notFound(store, name)
+
+    return record
+  }
+
+  async #notFound(store: Store, name: string): Promise<ScheduleNotFoundError> {
+    const names = (await store.schedules.list()).map((each) => each.name)
+
+    return new ScheduleNotFoundError(name, nearest(name, names))
+  }
+
+  #isOrphan({ rule, declaredAt }: ScheduleRecord): boolean {
+    return !readRule(rule).kept && this.#runtime.env.now() - declaredAt > orphanedAfterMs
+  }
+
+  #info(record: ScheduleRecord, lasts: ReadonlyMap<string, ScheduleInfo['last']>): ScheduleInfo {
+    const rule: StoredRule = readRule(record.rule)
+    const last = record.lastJob === undefined ? undefined : lasts.get(record.lastJob)
+
+    return {
+      name: record.name,
+      task: rule.job.task,
+      queue: rule.job.queue,
+      when: rule.when,
+      input: redacted(this.#runtime.codec.decode(rule.job.input), rule.job.redact),
+      next: record.nextAt === null ? null : new Date(record.nextAt),
+      paused: record.paused,
+      overlap: rule.overlap,
+      ...(last && { last }),
+      orphaned: this.#isOrphan(record),
+      declaredAt: new Date(record.declaredAt),
+    }
+  }
+}
+
+async function lastJobs(store: Store, records: readonly ScheduleRecord[]): Promise<Map<string, ScheduleInfo['last']>> {
+  const ids = [...new Set(records.flatMap(({ lastJob }) => lastJob ?? []))]
+  const found = new Map<string, ScheduleInfo['last']>()
+  for (let from = 0; from < ids.length; from += store.limits.idsPerCall) {
+    const slice = ids.slice(from, from + store.limits.idsPerCall)
+    for (const [index, job] of (await store.get(slice)).entries()) {
+      const id = slice[index]!
+      if (!job || job === 'gone') found.set(id, { id, state: 'gone' })
+      else
+        found.set(id, {
+          id,
+          state: job.state,
+          ...(job.finishedAt !== undefined && { finishedAt: new Date(job.finishedAt) }),
+        })
+    }
+  }
+  return found
+}
