@@ -230,7 +230,7 @@ begin
 end $$;
 
 -- At most one that may be what kills its workers, and only if the worker holds none; behind the gate.
-create function errand.claim_suspect(c errand.context, p_worker int, p_queues int[]) returns bigint language plpgsql as $$
+create function errand.claim_suspect(c errand.context, p_worker int, p_claim bigint, p_queues int[]) returns bigint language plpgsql as $$
 declare
   suspect bigint;
 begin
@@ -239,7 +239,7 @@ begin
   select w.no into suspect from unnest(p_queues) with ordinality q (no, nth) join errand.waiting w on w.queue = q.no and w.kind = 'u'
   where errand.may_start(w.rate, c.now) order by q.nth, w.rank, w.place limit 1;
   if not found then return null; end if;
-  perform errand.start(c, p_worker, nextval('errand.claims'), errand.take(suspect));
+  perform errand.start(c, p_worker, coalesce(p_claim, nextval('errand.claims')), errand.take(suspect));
   return suspect;
 end $$;
 
@@ -417,7 +417,7 @@ begin
       continue when open_queues is null;
       goal := room.jobs;
       if others then
-        suspect := errand.claim_suspect(c, w.no, open_queues);
+        suspect := errand.claim_suspect(c, w.no, this_claim, open_queues);
         if suspect is not null then
           goal := goal - 1;
           total := total + 1;
