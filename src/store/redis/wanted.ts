@@ -26,7 +26,7 @@ export function extrasOf({
   metadata,
   version,
   redact,
-}: Pick<NewJob, 'tags' | 'metadata' | 'version' | 'redact'>) {
+}: Pick<NewJob, 'tags' | 'metadata' | 'version' | 'redact'>): string {
   if (!tags && metadata === undefined && version === undefined && !redact) return ''
   const extras: Extras = {
     ...(tags && { t: tags }),
