@@ -20,6 +20,10 @@ import { pass } from '../faults/scene.ts'
 import type { MoverPlan, Side } from './mover.ts'
 
 const kills = Number(process.env['KILLS'] ?? 20)
+/** Engines of the fault lanes, from one to the other. */
+const moves = [['sqlite', 'sqlite']] as const
+/** What the store in a folder is called. */
+const places = { sqlite: (folder: string) => join(folder, 'errand.db') }
 const hour = 3_600_000
 /** Claims of the destination are counted from here, so that no two of a job are alike. */
 const tokensFrom = 1_000_000
@@ -34,7 +38,7 @@ class Stage {
   readonly #stores = new Map<Side, Promise<Store>>()
   readonly #movers: ChildProcess[] = []
 
-  constructor(from: string, to: string) {
+  constructor(from: keyof typeof places, to: keyof typeof places) {
     this.from = this.#side(from, 'from')
     this.to = this.#side(to, 'to')
     mkdirSync(this.#ledger)
@@ -107,10 +111,10 @@ class Stage {
     return store
   }
 
-  #side(engine: string, name: string): Side {
+  #side(engine: keyof typeof places, name: string): Side {
     const folder = join(this.folder, name)
     mkdirSync(folder)
-    return { engine, place: engines[engine]!.place(folder) }
+    return { engine, place: places[engine](folder) }
   }
 
   async jobs(side: Side): Promise<JobRecord[]> {
@@ -187,53 +191,57 @@ async function drain(stage: Stage): Promise<void> {
   while ((await unfinished()) > 0) await pass(50)
 }
 
-test(
-  `a mover killed ${kills} times loses and doubles nothing, with work on both sides`,
-  { timeout: 180_000 },
-  async () => {
-    const stage = new Stage('sqlite', 'sqlite')
-    try {
-      const random = seeded(Number(process.env['SEED'] ?? 1))
-      const [workerHere, workerThere] = [stage.worker('here', stage.from), stage.worker('there', stage.to)]
-      const producers = [stage.producer('p-here', stage.from, 1), stage.producer('p-there', stage.to, 2)]
-      await Promise.all([workerHere, workerThere, ...producers].map((child) => child.said('ready')))
+for (const [from, to] of moves) {
+  test(
+    `a mover from ${from} to ${to}, killed ${kills} times, loses and doubles nothing, with work on both sides`,
+    { timeout: 180_000 },
+    async () => {
+      const stage = new Stage(from, to)
+      try {
+        const random = seeded(Number(process.env['SEED'] ?? 1))
+        const [workerHere, workerThere] = [stage.worker('here', stage.from), stage.worker('there', stage.to)]
+        const producers = [stage.producer('p-here', stage.from, 1), stage.producer('p-there', stage.to, 2)]
+        await Promise.all([workerHere, workerThere, ...producers].map((child) => child.said('ready')))
 
-      let over = false
-      let shortLived: Child | undefined
-      const ticking = stage.schedule(() => over)
+        let over = false
+        let shortLived: Child | undefined
+        const ticking = stage.schedule(() => over)
 
-      for (let nth = 0; nth < kills; nth++) {
-        await stage.flow(`flow-${nth}`)
-        await killOne(stage, nth, random)
-        // What it had not started goes back into its line. What the next one holds only movers are left to take back.
-        if (nth === Math.floor(kills * 0.4)) await workerHere.stop()
-        if (nth === Math.floor(kills * 0.4)) shortLived = stage.worker('here-too', stage.from)
-        if (nth === Math.floor(kills * 0.7)) shortLived?.kill()
+        for (let nth = 0; nth < kills; nth++) {
+          await stage.flow(`flow-${nth}`)
+          await killOne(stage, nth, random)
+          // What it had not started goes back into its line. What the next one holds only movers are left to take back.
+          if (nth === Math.floor(kills * 0.4)) await workerHere.stop()
+          if (nth === Math.floor(kills * 0.4)) shortLived = stage.worker('here-too', stage.from)
+          if (nth === Math.floor(kills * 0.7)) shortLived?.kill()
+        }
+        await Promise.all(producers.map((producer) => producer.stop()))
+        over = true
+        const ticks = await ticking
+        const { left, moved } = await finishMove(stage)
+        await drain(stage)
+        const jobs = await stage.jobs(stage.to)
+        const { lost, ghost, duplicated, overlap, zombieWrite, resurrected, unexpected, failed, ...rest } =
+          stage.verdict(jobs)
+
+        assert.deepEqual(left, { running: 0, waiting: 0, final: 0 })
+        assert.deepEqual(await stage.jobs(stage.from), [])
+        assert.deepEqual({ lost, ghost, duplicated, overlap, zombieWrite, resurrected, unexpected, failed }, allEmpty)
+        const gaps = ticks.slice(1).map((at, index) => at - ticks[index]!)
+        assert.deepEqual(new Set(gaps), new Set([100]), 'every tick fired once, on one side')
+        const ranHere = jobs.filter(({ result }) =>
+          (JSON.parse(result!) as { by: string }).by.startsWith('here'),
+        ).length
+        console.log(
+          `${rest.acknowledged} acknowledged, ${ranHere} ran here, ${jobs.length - ranHere} there; last ${JSON.stringify(moved)}`,
+        )
+        assert.ok(ranHere > 50 && jobs.length - ranHere > 50 && rest.acknowledged > 300, 'there was work on both sides')
+      } finally {
+        await stage.end()
       }
-      await Promise.all(producers.map((producer) => producer.stop()))
-      over = true
-      const ticks = await ticking
-      const { left, moved } = await finishMove(stage)
-      await drain(stage)
-      const jobs = await stage.jobs(stage.to)
-      const { lost, ghost, duplicated, overlap, zombieWrite, resurrected, unexpected, failed, ...rest } =
-        stage.verdict(jobs)
-
-      assert.deepEqual(left, { running: 0, waiting: 0, final: 0 })
-      assert.deepEqual(await stage.jobs(stage.from), [])
-      assert.deepEqual({ lost, ghost, duplicated, overlap, zombieWrite, resurrected, unexpected, failed }, allEmpty)
-      const gaps = ticks.slice(1).map((at, index) => at - ticks[index]!)
-      assert.deepEqual(new Set(gaps), new Set([100]), 'every tick fired once, on one side')
-      const ranHere = jobs.filter(({ result }) => (JSON.parse(result!) as { by: string }).by.startsWith('here')).length
-      console.log(
-        `${rest.acknowledged} acknowledged, ${ranHere} ran here, ${jobs.length - ranHere} there; last ${JSON.stringify(moved)}`,
-      )
-      assert.ok(ranHere > 50 && jobs.length - ranHere > 50 && rest.acknowledged > 300, 'there was work on both sides')
-    } finally {
-      await stage.end()
-    }
-  },
-)
+    },
+  )
+}
 
 const allEmpty = {
   lost: [],
