@@ -49,7 +49,8 @@ async function operate(history: History, actor: Actor, store: Store): Promise<un
   const ids = someIds(history)
   const act = dice.weighted<() => unknown>([
     [5, () => store.cancel(ids)],
-    [3, () => store.retry(ids)],
+    [2, () => store.retry(ids)],
+    [2, () => store.retry(failedIds(history))],
     [2, () => store.remove(ids)],
     [2, () => store.change(ids, { rank: dice.below(4) as Rank })],
     [1, () => store.change(ids, { due: { inMs: dice.pick([0, 1000]) } })],
@@ -80,6 +81,15 @@ async function pauseAWhile(history: History, actor: Actor, store: Store): Promis
   await store.pause(queue, true)
   await actor.sleep(history.world.dice.next() * 2000)
   await store.pause(queue, false)
+}
+
+/** Others were cancelled because of them, perhaps. */
+function failedIds({ checker, world }: History): string[] {
+  const { pages } = checker.book
+  const failed = [...pages.values()].filter(({ final }) => final !== undefined && final.state !== 'succeeded')
+  const awaited = failed.filter(({ id }) => pages.values().some(({ waitsOn }) => waitsOn.includes(id)))
+  const from = awaited.length > 0 ? awaited : failed
+  return from.length > 0 ? [world.dice.pick(from).id] : []
 }
 
 function someIds(history: History): string[] {

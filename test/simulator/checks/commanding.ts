@@ -88,8 +88,7 @@ function checkWaitersBlockAgain(checker: Checker, ids: readonly string[]): void 
     (records) => {
       for (const record of records) {
         const { because } = record ?? {}
-        // A member of the same call may have been retried after this one was decided upon.
-        if (ids.length === 1 && record?.state === 'cancelled' && because !== undefined && ids.includes(because))
+        if (record?.state === 'cancelled' && because !== undefined && ids.includes(because))
           checker.violate('P9', `${shortId(record.id)} stays cancelled, though ${shortId(because)} was retried`)
       }
     },
