@@ -5,13 +5,12 @@
  * gathered, sent and read, and here is known who in this process waits to hear. docs/design/postgres.md explains.
  */
 import { systemEnv, type Env } from '../../env.ts'
-import { StoreClosedError, WorkerLostError } from '../../errors.ts'
-import { jobStates, type JobState } from '../../job.ts'
+import { StoreClosedError } from '../../errors.ts'
 import type * as contract from '../store.ts'
 import { serversClock, type Clock } from './clock.ts'
 import { openConnection, type Connection } from './connection/connection.ts'
 import { resolveOptions, type PostgresOptions } from './connection/options.ts'
-import { memberOf, recordOf, type ClaimedRow, type MemberRow, type RecordRow } from './decode.ts'
+import { recordOf, type ClaimedRow, type RecordRow } from './decode.ts'
 import { atOf, inOf } from './encode.ts'
 import { find } from './find.ts'
 import { inspect } from './inspect.ts'
@@ -21,11 +20,13 @@ import { Lives } from './lives.ts'
 import { inSchema, migrate } from './migrate.ts'
 import { Names } from './names.ts'
 import { News } from './news.ts'
+import { counts, history, members, stats, workers } from './read.ts'
 import { report } from './reports.ts'
 import { schedulesOf } from './schedules.ts'
 import { Statements } from './statements.ts'
 import { Transactions } from './transactions.ts'
 import { sparesOf, Turns, type TurnParts } from './turn.ts'
+import { upkeep } from './upkeep.ts'
 import { Waking } from './waking.ts'
 
 type Store = contract.Store
@@ -36,10 +37,6 @@ export interface PostgresStoreOptions extends PostgresOptions {
   /** The store's clocks, in place of the server's own: for tests. */
   clock?: () => { readonly now: number; readonly monotonic: number }
 }
-
-const upkeepDefaults: contract.UpkeepLimits = { promote: 1_000, rescue: 200, expire: 200, spread: 500, prune: 1_000 }
-const membersPerPage = 500
-const outcomes = ['retry', 'wait', '', '', 'succeeded', 'failed', 'cancelled', 'expired', 'rescued'] as const
 
 interface Answers<Answer> {
   readonly answers: Answer[]
@@ -205,73 +202,11 @@ export class PostgresStore implements Store {
     return ids.map((id) => found.get(id) ?? (gone.has(id) ? 'gone' : undefined))
   }
 
-  history: Store['history'] = async (id) => {
-    const text = `select h.attempt, h.at, h.said from errand.body b left join errand.history h on h.no = b.no where b.id = $1 order by h.seq`
-    const rows = await this.#statements.all<{ attempt: number | null; at: string | null; said: string | null }>(text, [
-      id,
-    ])
-    if (rows.length === 0) return undefined
-    const said = rows
-      .filter((row) => row.said !== null)
-      .map((row) => ({ ...row, said: JSON.parse(row.said!) as unknown }))
-    return {
-      attempts: said.flatMap(({ attempt, at, said: error }) =>
-        attempt === null ? [] : [{ attempt, at: Number(at), error } as contract.AttemptRecord],
-      ),
-      log: said.flatMap(({ attempt, said: line }) =>
-        attempt === null ? [line as contract.JobHistory['log'][number]] : [],
-      ),
-    }
-  }
-
-  members: Store['members'] = async (id, cursor) => {
-    const text = `select json_build_array(e.index, e.id, d.state, d.result, d.error::json) as member
-      from errand.body b join errand.edge e on e.waiter = b.no join errand.done d on d.no = e.member
-      where b.id = $1 and e.index >= $2 order by e.index limit $3`
-    const rows = await this.#statements.all<{ member: MemberRow }>(text, [id, Number(cursor ?? 0), membersPerPage])
-    const members = rows.map(({ member }) => memberOf(member))
-    const more = members.length === membersPerPage
-    return more ? { members, cursor: String(members.at(-1)!.index + 1) } : { members }
-  }
-
+  history: Store['history'] = async (id) => history(this.#statements, id)
+  members: Store['members'] = async (id, cursor) => members(this.#statements, id, cursor)
+  counts: Store['counts'] = async () => counts(this.#statements)
+  stats: Store['stats'] = async (window) => stats(this.#statements, window)
   find: Store['find'] = async (query, cursor) => find(this.#statements, query, cursor)
-
-  counts: Store['counts'] = async () => {
-    interface Row {
-      queue: string
-      paused: boolean
-      state: number | null
-      n: string | null
-    }
-    const rows = await this.#statements.all<Row>('select * from errand.counts() order by queue collate "C"')
-    const queues = new Map<string, { queue: string; paused: boolean; states: Record<JobState, number> }>()
-    for (const { queue, paused, state, n } of rows) {
-      const counted = queues.get(queue) ?? { queue, paused, states: noJobs() }
-      queues.set(queue, counted)
-      if (state !== null) counted.states[jobStates[state]!] = Number(n)
-    }
-    return [...queues.values()]
-  }
-
-  stats: Store['stats'] = async ({ fromAt, toAt }) => {
-    interface Row {
-      at: string
-      task: string
-      outcome: number
-      n: string
-      ran_ms: string
-    }
-    const rows = await this.#statements.all<Row>('select * from errand.stats($1, $2)', [fromAt, toAt])
-    return rows
-      .map(({ at, task, outcome, n, ran_ms }) => ({
-        at: Number(at),
-        task,
-        outcome: outcomes[outcome] as contract.StatRow['outcome'],
-        count: Number(n),
-        ranMs: Number(ran_ms),
-      }))
-      .toSorted((a, b) => a.at - b.at || compareText(a.task, b.task) || compareText(a.outcome, b.outcome))
-  }
 
   pause: Store['pause'] = async (queue, paused) => {
     await this.#statements.all('select errand.pause($1, $2)', [queue, paused])
@@ -289,53 +224,16 @@ export class PostgresStore implements Store {
     this.#waking.wake(queuesIn(arrivals))
   }
 
-  upkeep: Store['upkeep'] = async (given = {}) => {
+  upkeep: Store['upkeep'] = async (limits) => {
     this.#env.point('upkeep.before-commit')
-    const limits = { ...upkeepDefaults, ...given }
-    const { promote, rescue, expire, spread, prune } = limits
-    const { now, monotonic } = this.#clock()
-    const values = [now, monotonic, promote, rescue, expire, spread, prune, lost, sparesOf(this.#env)]
-    const { done } = await this.#statements.one<{
-      done: contract.UpkeepResult & { nextDue: number | null; arrivals: string }
-    }>('select errand.upkeep($1, $2, $3, $4, $5, $6, $7, $8, $9) as done', values)
+    const { arrivals, ...done } = await upkeep(this.#parts, limits)
     this.#env.point('upkeep.after-commit')
-    const { nextDue, arrivals, promoted, rescued, expired, spread: followed, pruned, extended } = done
-    if (rescued > 0) this.#turns.hints.clear()
-    this.#waking.wake(queuesIn(arrivals))
-    const more = promoted >= promote || rescued >= rescue || expired >= expire || followed >= spread || pruned >= prune
-    return {
-      more,
-      promoted,
-      rescued,
-      expired,
-      spread: followed,
-      pruned,
-      extended,
-      ...(nextDue !== null && { nextDueMs: nextDue }),
-    }
+    if (done.rescued > 0) this.#turns.hints.clear()
+    this.#waking.wake(arrivals)
+    return done
   }
 
-  workers: Store['workers'] = async () => {
-    interface Row {
-      id: string
-      said: contract.NewWorker
-      started: string
-      left: string
-      running: string
-    }
-    const text = `select w.id, w.said, w.started, w.deadline - (errand.begin($1, $2)).mono as left,
-      (select count(*) from errand.running r where r.worker = w.no) as running
-      from errand.worker w where w.gone is null order by w.no`
-    const { now, monotonic } = this.#clock()
-    const rows = await this.#statements.all<Row>(text, [now, monotonic])
-    return rows.map(({ id, said, started, left, running }) => ({
-      ...said,
-      incarnation: id,
-      startedAt: Number(started),
-      leaseLeftMs: Math.max(0, Number(left)),
-      running: Number(running),
-    }))
-  }
+  workers: Store['workers'] = async () => workers(this.#statements, this.#clock)
 
   send: Store['send'] = async (to, message) => {
     await this.#statements.all('select errand.send($1, $2, $3)', [to, message.kind, JSON.stringify(message)])
@@ -442,16 +340,6 @@ export class PostgresStore implements Store {
     return new Set(rows.map(({ id }) => id))
   }
 }
-
-/** What a job ends by when its worker went silent: after the first time, or after the third. */
-const lost = [1, 2, 3].map((crashes) => {
-  const { name, message, code } = new WorkerLostError(crashes)
-  return JSON.stringify({ name, message, code })
-})
-
-const noJobs = () => Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>
-
-const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 interface Insides {
   readonly statements: Statements
