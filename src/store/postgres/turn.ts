@@ -171,7 +171,9 @@ function sorted({ settled, givenBack }: Turn): Sorted {
   const [plain, others, before]: [Settlement[], OtherEnd[], number[]] = [[], [], []]
   const seen = new Set<string>()
   // Whoever waits may wait for one that ends in this very turn, so then each has its turn.
-  const anyWaits = settled.some(({ outcome }) => outcome.kind === 'wait')
+  const anyWaits = settled.some(
+    ({ outcome, followUps }) => outcome.kind === 'wait' || followUps?.some(({ after }) => after !== undefined),
+  )
   for (const settlement of settled) {
     const { id } = settlement.claim
     // What is said twice counts once, the first time.
