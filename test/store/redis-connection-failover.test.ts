@@ -104,6 +104,25 @@ describe('a connection to Redis with replicas', { skip: !redis && 'no Redis serv
     assert.deepEqual(new Set(app.runs.keys()), new Set([1, 2, 3]))
   })
 
+  test('a job whose end only the dead primary knew of runs again, though its worker lives', async (t) => {
+    const servers = await pair(t)
+    const held = Promise.withResolvers<void>()
+    const app = new RedisApp(t, { url: `redis://127.0.0.1:${servers.front.port}` }, held.promise)
+    await app.errand.worker().start()
+    const job = await app.note.enqueue(1)
+    await app.ran(1)
+    const knows = async () => (await command(servers.replica.port, 'hlen', '{errand}:running')) === 1
+    await until('the replica knows that it runs', knows)
+
+    servers.link.blackHole()
+    held.resolve()
+    await job.result({ timeout: '5s' })
+    await failOver(servers)
+    await until('it has run again', async () => app.runs.get(1) === 2)
+
+    assert.equal(await app.drained(), 1)
+  })
+
   test('a replica is not taken for the server, and says so', async (t) => {
     const { replica } = await pair(t)
 

@@ -1,4 +1,5 @@
 /** What this handle knows of the incarnations that it speaks for. */
+import type { Bond } from './connection/connection.ts'
 import type { IncarnationId } from '../store.ts'
 
 interface Life {
@@ -6,13 +7,15 @@ interface Life {
   epoch: string
   /** Number of the last arrival before its last turn. */
   seen: string
+  /** Of the server that told what this incarnation holds. */
+  readonly bond: Bond
 }
 
 export class Lives {
   readonly #lives = new Map<IncarnationId, Life>()
 
-  joined(id: IncarnationId): void {
-    this.#lives.set(id, { epoch: '0', seen: '0' })
+  joined(id: IncarnationId, bond: Bond): void {
+    this.#lives.set(id, { epoch: '0', seen: '0', bond })
   }
 
   gone(id: IncarnationId): void {
@@ -28,13 +31,18 @@ export class Lives {
     return this.#lives.get(id)?.seen ?? '0'
   }
 
-  resynced(id: IncarnationId, epoch: string): void {
-    this.#lives.set(id, { seen: this.seenBy(id), epoch })
+  bondOf(id: IncarnationId): Bond {
+    return this.#lives.get(id)?.bond ?? {}
+  }
+
+  /** What it has seen is forgotten too: a server that has taken over may number arrivals from further back. */
+  resynced(id: IncarnationId, epoch: string, bond: Bond): void {
+    this.#lives.set(id, { seen: '0', epoch, bond })
   }
 
   turned(id: IncarnationId, seen: string): void {
     const life = this.#lives.get(id)
     if (life) life.seen = seen
-    else this.#lives.set(id, { epoch: '', seen })
+    else this.#lives.set(id, { epoch: '', seen, bond: {} })
   }
 }

@@ -92,9 +92,9 @@ export class RedisStore implements Store {
 
   join: Store['join'] = (worker) =>
     this.#step('turn', async () => {
-      const id = this.#env.id()
-      await this.#caller.call('join', [id, worker.leaseMs, JSON.stringify(worker)])
-      this.#lives.joined(id)
+      const [id, binds] = [this.#env.id(), {}]
+      await this.#caller.call('join', [id, worker.leaseMs, JSON.stringify(worker)], { binds })
+      this.#lives.joined(id, binds)
       return id
     })
 
@@ -105,7 +105,10 @@ export class RedisStore implements Store {
     const wanted = await this.#kinds.withNumbers(() => turnArguments(asked, this.#kinds))
     const args = [incarnation, this.#lives.epochOf(incarnation), this.#env.id(), ...wanted]
     const ids = asked.settled.map(({ claim }) => claim.id)
-    const answer = await this.#caller.call<TurnAnswer | ['gone'] | ['old'] | ['kinds']>('turn', args, { ids })
+    const answer = await this.#caller.call<TurnAnswer | ['gone'] | ['old'] | ['kinds']>('turn', args, {
+      ids,
+      bond: this.#lives.bondOf(incarnation),
+    })
     if (answer[0] === 'gone') {
       this.#lives.gone(incarnation)
       return { gone: true }
@@ -122,12 +125,14 @@ export class RedisStore implements Store {
 
   resync: Store['resync'] = async (incarnation) => {
     type Held = [id: string, raw: string, claim: string, beside: Beside]
+    const binds = {}
     const answer = await this.#caller.call<'gone' | [string, Held[], string[]]>('resync', [incarnation], {
       repeat: true,
+      binds,
     })
     if (answer === 'gone') return 'gone'
     const [epoch, held, messages] = answer
-    this.#lives.resynced(incarnation, epoch)
+    this.#lives.resynced(incarnation, epoch, binds)
     await this.#kinds.read(held.map(([, raw]) => numberIn(raw)))
     return {
       held: held.map(([id, raw, claim, beside]) => claimFrom(this.#kinds, id, Number(claim), raw, beside)),

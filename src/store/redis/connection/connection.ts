@@ -18,6 +18,11 @@ export interface Script {
 
 export type Argument = string | number
 
+/** The life of a server that a series of calls began with: one that has started anew, or has taken over, may know less. */
+export interface Bond {
+  life?: string
+}
+
 export interface CallOptions {
   /** Jobs that the call is about, for an error that says that its outcome is unknown. */
   readonly ids?: readonly string[]
@@ -25,6 +30,10 @@ export interface CallOptions {
   readonly line?: 'insert' | 'turn'
   /** Resolves only when as many replicas have it as the option `wait` says. For what the caller is told to be safe. */
   readonly acknowledge?: boolean
+  /** Fails with an `UnknownOutcomeError`, before it is sent, where the server's life is no longer the one of this bond. */
+  readonly bond?: Bond
+  /** A series of calls begins with this one. */
+  readonly binds?: Bond
   /** It changes nothing, so it is asked again when its answer was lost. */
   readonly repeat?: boolean
 }

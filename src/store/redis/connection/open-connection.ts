@@ -185,6 +185,7 @@ export class Connection implements RedisConnection {
     for (let tries = 0; ; tries++) {
       const waitedMs = this.#env.monotonic() - began
       const session = link.current ?? (await link.session(waitForServerMs - waitedMs))
+      keepBond(session.life, what, options)
       try {
         return await send(session)
       } catch (error) {
@@ -285,4 +286,11 @@ export class Connection implements RedisConnection {
       throw error
     }
   }
+}
+
+/** @throws UnknownOutcomeError: what the calls before had told is not sure any more */
+function keepBond(life: string, what: string, { bond, binds, ids = [] }: CallOptions): void {
+  if (binds) binds.life = life
+  if (bond?.life === undefined || bond.life === life) return
+  throw new UnknownOutcomeError(`${what}, for the server was started anew or replaced`, ids, undefined)
 }

@@ -15,6 +15,8 @@ export class NotSentError extends Error {}
 /** The call was written, and the connection ended before its answer came. */
 export class NoAnswerError extends Error {}
 
+let sessions = 0
+
 interface Call {
   readonly reject: (error: Error) => void
 }
@@ -22,6 +24,8 @@ interface Call {
 export class Session {
   /** Which server it goes to. */
   readonly at: string
+  /** Which life of that server: one that has started anew, or has taken over, may know less than was told before. */
+  life = `unknown ${++sessions}`
   /** Resolves with the reason when the connection has ended. Never rejects. */
   readonly ended: Promise<Error>
   readonly #client: RedisClient
