@@ -1,10 +1,10 @@
 /** The app object: tasks, store, client and workers together. */
+import { cancelFound, removeFound, retryFound } from './client/bulk.ts'
 import { Client } from './client/client.ts'
 import type { EnqueueOptions } from './client/enqueue-options.ts'
 import type { JobHandle } from './client/handle.ts'
 import {
   findJobs,
-  forEachFound,
   storeQuery,
   type BulkAnswer,
   type BulkOptions,
@@ -36,6 +36,8 @@ import type { Step } from './task/step.ts'
 import type { InputOf, OutputOf, StandardSchema } from './task/schema.ts'
 import type { Plain, Stored } from './task/stored.ts'
 import type { Declared, Handler, Task, TaskOptions } from './task/task.ts'
+import { builtInTasks } from './workflow/built-in.ts'
+import { enqueueFlow } from './workflow/enqueue.ts'
 import { workerDefaults, type WorkerOptions } from './worker/options.ts'
 import { Worker } from './worker/worker.ts'
 
@@ -92,14 +94,13 @@ export class Errand<Context extends object = {}> {
       throw new InvalidOptionError('`payloadBytes`', payloadBytes, 'a whole number of at least 1')
     }
 
+    const queue = checkQueue(options.queue ?? errandDefaults.queue, '`queue` of Errand')
+    const registry = new Registry(options.routes ?? {}, queue)
     this.#runtime = new Runtime({
       env,
       codec: jsonCodec,
       bus: new Bus(),
-      registry: new Registry(
-        options.routes ?? {},
-        checkQueue(options.queue ?? errandDefaults.queue, '`queue` of Errand'),
-      ),
+      registry,
       payloadBytes,
       openStore: async () => {
         this.#storeUsed = true
@@ -109,6 +110,7 @@ export class Errand<Context extends object = {}> {
         return store
       },
     })
+    for (const task of builtInTasks(queue)) registry.addBuiltIn(task)
     this.#client = new Client(this.#runtime)
     this.#declared = new DeclaredSchedules(this.#runtime)
     this.schedules = new Schedules(this.#runtime, this.#declared, () => {
@@ -180,12 +182,21 @@ export class Errand<Context extends object = {}> {
   }
 
   /**
+   * Enqueues a flow: what `chain`, `group` and their like give, or a task with its input. The handle gives its last result.
+   *
+   * @throws InvalidOptionError, and what enqueueing each of its tasks throws
+   */
+  enqueue<Result>(flow: Step<void, Result>, options?: EnqueueOptions): Promise<JobHandle<Result>>
+  /**
    * Enqueues by name, for callers that do not have the task at hand. The input is checked against the task's schema.
    *
    * @throws UnknownTaskError when no task of this process has the name
    */
-  async enqueue(name: string, input?: unknown, options?: EnqueueOptions): Promise<JobHandle> {
-    return this.#client.enqueue(this.#runtime.registry.get(name), input, options)
+  enqueue(name: string, input?: unknown, options?: EnqueueOptions): Promise<JobHandle>
+  async enqueue(work: string | Step<void, unknown>, second?: unknown, third?: EnqueueOptions): Promise<JobHandle<any>> {
+    if (typeof work === 'string') return this.#client.enqueue(this.#runtime.registry.get(work), second, third)
+
+    return enqueueFlow(this.#runtime, this.#client, work, second as EnqueueOptions | undefined)
   }
 
   /** The handle of any job, by its id. Nothing is looked up. */
@@ -200,43 +211,17 @@ export class Errand<Context extends object = {}> {
 
   /** Cancels all that the query finds. */
   async cancel(query: JobsQuery, options: BulkOptions = {}): Promise<BulkAnswer> {
-    const store = await this.open()
-    const act = (ids: string[]) => store.cancel(ids)
-
-    return forEachFound(
-      store,
-      this.#query(query),
-      options,
-      act,
-      (answer) => answer === 'cancelled' || answer === 'cancelling',
-    )
+    return cancelFound(await this.open(), this.#query(query), options)
   }
 
   /** Runs again all that the query finds and that is final. */
   async retry(query: JobsQuery, options: BulkOptions = {}): Promise<BulkAnswer> {
-    const store = await this.open()
-
-    return forEachFound(
-      store,
-      this.#query(query),
-      options,
-      // Oldest first: a job that waits for another blocks again when that one is retried before it.
-      (ids) => store.retry(ids.toReversed()),
-      (answer) => answer === 'retried',
-    )
+    return retryFound(await this.open(), this.#query(query), options)
   }
 
   /** Deletes all that the query finds and that is not running. */
   async remove(query: JobsQuery, options: BulkOptions = {}): Promise<BulkAnswer> {
-    const store = await this.open()
-
-    return forEachFound(
-      store,
-      this.#query(query),
-      options,
-      (ids) => store.remove(ids),
-      (answer) => answer === 'removed',
-    )
+    return removeFound(await this.open(), this.#query(query), options)
   }
 
   /** One queue: pause, resume, purge. */

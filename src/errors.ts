@@ -506,3 +506,27 @@ export class MoveConflictError extends ErrandError {
 export class TransactionError extends ErrandError {
   readonly code = 'TRANSACTION'
 }
+
+/** A step of a workflow needs the result of a job that has none: it did not succeed, or was removed. */
+export class MissingResultError extends ErrandError {
+  readonly code = 'MISSING_RESULT'
+
+  constructor(id: string) {
+    super(
+      `The result of job ${id} is part of this step's input, and there is none: the job did not succeed, or was removed. ` +
+        `Retry that job first, then this one.`,
+    )
+  }
+}
+
+/** A handler used one name for two of its steps: `job.step`, `job.run` and `job.sleep` find their results by it. */
+export class DuplicateStepError extends ErrandError {
+  readonly code = 'DUPLICATE_STEP'
+
+  constructor(task: string, name: string) {
+    super(
+      `The handler of "${task}" used the step name "${name}" twice in one run. The result of a step is found by its name when the ` +
+        `job runs again, so give each its own: in a loop, with the item's key in it.`,
+    )
+  }
+}

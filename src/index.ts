@@ -19,7 +19,7 @@ export type { Duration } from './duration.ts'
 export type { FollowUpInput } from './store/store.ts'
 
 // Asking for work, and about it.
-export type { EnqueueOptions, UniqueOptions } from './client/enqueue-options.ts'
+export type { Dependency, EnqueueOptions, UniqueOptions } from './client/enqueue-options.ts'
 export type { JobHandle, JobUpdate, ReadOptions } from './client/handle.ts'
 export type { JobInfo } from './client/job-info.ts'
 export type { BulkAnswer, BulkOptions, JobsPage, JobsQuery, PageOptions } from './client/queries.ts'
@@ -37,7 +37,10 @@ export type { Beat } from './schedule/beat.ts'
 export type { ScheduleOptions, ScheduleRule } from './schedule/rule.ts'
 export type { ScheduleInfo, Schedules } from './schedule/schedules.ts'
 export type { When } from './schedule/when.ts'
-export type { Step } from './task/step.ts'
+
+// Work made of work.
+export { chain, chord, group, mapEach, settled } from './workflow/compose.ts'
+export type { AnyStep, Settled, Step, StepOptions } from './task/step.ts'
 
 // What happens.
 export type { EventName, Events, JobStep, Listener } from './events/events.ts'
@@ -56,6 +59,7 @@ export {
   AlreadySucceededError,
   ClaimLostError,
   DuplicateScheduleError,
+  DuplicateStepError,
   DuplicateTaskError,
   ErrandError,
   HandlerError,
@@ -69,6 +73,7 @@ export {
   JobNotFoundError,
   JobTimeoutError,
   LeaseLostError,
+  MissingResultError,
   MoveConflictError,
   MoveRefusedError,
   NoJobError,

@@ -188,7 +188,8 @@ export class Client {
   }
 }
 
-function refusal(jobs: readonly NewJob[], outcomes: readonly InsertOutcome[]): Error {
+/** What a refused call says to whoever made it. */
+export function refusal(jobs: readonly NewJob[], outcomes: readonly InsertOutcome[]): Error {
   const index = outcomes.findIndex((outcome) => outcome.kind === 'refused' && outcome.reason !== 'companion')
   const cause = outcomes[index]
   if (cause?.kind === 'refused' && cause.reason === 'unknown') return new UnknownDependencyError(cause.other ?? '')

@@ -5,8 +5,8 @@ import type { JobHandle } from './handle.ts'
 import { StoredJob } from './stored-job.ts'
 import { InvalidOptionError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
-import type { TaskDefinition } from '../task/definition.ts'
-import type { Step } from '../task/step.ts'
+import { nameOf, type TaskDefinition } from '../task/definition.ts'
+import { stepOf, type FlowNode, type Step, type StepOptions } from '../task/step.ts'
 import type { Task } from '../task/task.ts'
 
 export class DefinedTask implements Task<any, any> {
@@ -33,8 +33,28 @@ export class DefinedTask implements Task<any, any> {
     return this.#client.enqueueMany(this.#definition, inputs, options)
   }
 
-  with(input?: unknown, options?: EnqueueOptions): Step<void, any> {
-    return { task: this.name, input, options }
+  get '~flow'(): FlowNode {
+    return { kind: 'task', task: this.name, given: 'none' }
+  }
+
+  with(input?: unknown, options?: StepOptions): Step<void, any> {
+    return stepOf({
+      kind: 'task',
+      task: this.name,
+      given: 'all',
+      input,
+      ...(options && { options: storable(options) }),
+    })
+  }
+
+  partial(input: object, options?: StepOptions): Step<any, any> {
+    return stepOf({
+      kind: 'task',
+      task: this.name,
+      given: 'part',
+      input,
+      ...(options && { options: storable(options) }),
+    })
   }
 
   job(id: string): JobHandle<any> {
@@ -50,5 +70,16 @@ export class DefinedTask implements Task<any, any> {
     else throw new InvalidOptionError('the event', event, "'succeeded' or 'failed'")
 
     return this
+  }
+}
+
+/** A step may be kept by a schedule, so its options are plain values. */
+function storable({ at, expires, onSucceeded, onFailed, ...rest }: StepOptions): StepOptions {
+  return {
+    ...rest,
+    ...(at !== undefined && { at: at instanceof Date ? at.getTime() : at }),
+    ...(expires !== undefined && { expires }),
+    ...(onSucceeded !== undefined && { onSucceeded: nameOf(onSucceeded)! }),
+    ...(onFailed !== undefined && { onFailed: nameOf(onFailed)! }),
   }
 }

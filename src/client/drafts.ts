@@ -5,6 +5,7 @@ import { checkOneOf, checkQueue, checkTexts } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
 import type { NewJob } from '../store/store.ts'
 import type { DraftJob } from '../task/middleware.ts'
+import { parted, withNote } from '../workflow/note.ts'
 import { encodeMetadata } from './new-job.ts'
 
 /**
@@ -43,7 +44,7 @@ function draftOf({ codec }: Runtime, job: NewJob): DraftJob {
     queue: job.queue,
     priority: priorityOf(job.rank),
     tags: [...(job.tags ?? [])],
-    metadata: job.metadata ? (codec.decode(job.metadata) as Record<string, unknown>) : {},
+    metadata: job.metadata ? { ...parted(codec.decode(job.metadata) as Record<string, unknown>).metadata } : {},
   }
 }
 
@@ -51,7 +52,7 @@ function redrafted(runtime: Runtime, job: NewJob, draft: DraftJob): NewJob {
   const { tags: _, metadata: __, ...rest } = job
   const where = `"${job.task}", as middleware left it,`
   const tags = [...new Set(checkTexts(draft.tags, `\`tags\` of ${where}`))]
-  const metadata = encodeMetadata(runtime, draft.metadata, where)
+  const metadata = withNote(encodeMetadata(runtime, draft.metadata, where), job.metadata)
   checkOneOf(draft.priority, priorities, `\`priority\` of ${where}`)
 
   return {

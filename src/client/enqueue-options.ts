@@ -21,6 +21,10 @@ export interface EnqueueOptions {
    * The job's id, if you have one: sending the same id twice is one job. @default a new UUIDv7
    */
   id?: string
+  /** Does not start before these jobs have succeeded. If one ends otherwise, this one is cancelled. */
+  after?: Dependency | readonly Dependency[]
+  /** With `after`: `settled` starts it when they have ended, however that was. @default 'succeeded' */
+  when?: 'succeeded' | 'settled'
   /** For finding jobs. */
   tags?: readonly string[]
   /** Travels with the job; plain JSON. */
@@ -35,6 +39,9 @@ export interface EnqueueOptions {
    */
   tx?: unknown
 }
+
+/** A job by its id or handle. */
+export type Dependency = string | { readonly id: string }
 
 export interface UniqueOptions {
   key: string
@@ -57,6 +64,8 @@ export const enqueueOptionNames: readonly (keyof EnqueueOptions)[] = [
   'queue',
   'unique',
   'id',
+  'after',
+  'when',
   'tags',
   'metadata',
   'onSucceeded',

@@ -3,6 +3,8 @@ import type { Codec } from '../codec.ts'
 import { priorityOf, type JobError, type JobState, type Priority, type Progress } from '../job.ts'
 import { redacted } from '../redact.ts'
 import type { JobRecord } from '../store/store.ts'
+import { withPlaces } from '../workflow/places.ts'
+import { parted } from '../workflow/note.ts'
 
 export interface JobInfo {
   readonly id: string
@@ -27,6 +29,8 @@ export interface JobInfo {
   readonly unique?: string
   /** The job whose end cancelled this one. */
   readonly because?: string
+  /** Which step it is of which workflow. The places of its input that results of other steps fill say so. */
+  readonly workflow?: { readonly id: string; readonly name: string; readonly step: number }
 }
 
 type Moments = 'createdAt' | 'dueAt' | 'expiresAt' | 'startedAt' | 'finishedAt' | 'cancelRequestedAt'
@@ -36,18 +40,20 @@ const moments = ['dueAt', 'expiresAt', 'startedAt', 'finishedAt', 'cancelRequest
 export function jobInfo(record: JobRecord, codec: Codec, reveal: boolean): JobInfo {
   const mask = <T>(value: T): T => (reveal ? value : redacted(value, record.redact))
   const decoded = (text: string) => mask(codec.decode(text))
+  const { note, metadata } = parted(record.metadata ? (codec.decode(record.metadata) as Record<string, unknown>) : {})
   const info: Record<string, unknown> = {
     id: record.id,
     task: record.task,
     queue: record.queue,
     state: record.state,
     priority: priorityOf(record.rank),
-    input: decoded(record.input),
+    input: note?.holes ? withPlaces(decoded(record.input), note) : decoded(record.input),
     attempt: record.attempt,
     crashes: record.crashes,
     createdAt: new Date(record.createdAt),
     tags: record.tags ?? [],
-    metadata: record.metadata ? decoded(record.metadata) : {},
+    metadata: mask(metadata),
+    ...(note && { workflow: { id: note.id, name: note.name, step: note.step } }),
   }
 
   for (const moment of moments) if (record[moment] !== undefined) info[moment] = new Date(record[moment])

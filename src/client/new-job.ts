@@ -5,10 +5,11 @@ import type { Env } from '../env.ts'
 import { InvalidOptionError, PayloadTooLargeError } from '../errors.ts'
 import { priorities, rankOf } from '../job.ts'
 import { checkOneOf, checkOptions, checkQueue, checkTexts } from '../options.ts'
-import type { Due, FollowUp, NewJob, UniqueKey } from '../store/store.ts'
+import type { Dependencies, Due, FollowUp, NewJob, UniqueKey } from '../store/store.ts'
 import { nameOf, uniqueKey, type TaskDefinition } from '../task/definition.ts'
 import type { Registry } from '../task/registry.ts'
-import { enqueueOptionNames, type EnqueueOptions } from './enqueue-options.ts'
+import { noteKey } from '../workflow/note.ts'
+import { enqueueOptionNames, type Dependency, type EnqueueOptions } from './enqueue-options.ts'
 
 export interface JobMaker {
   readonly env: Env
@@ -57,6 +58,18 @@ function uniqueFor(
   return uniqueKey(option.key, option, where)
 }
 
+/** @throws InvalidOptionError */
+export function dependenciesOf({ after, when }: EnqueueOptions, where: string): Dependencies | undefined {
+  if (when !== undefined) checkOneOf(when, ['succeeded', 'settled'], `\`when\` of ${where}`)
+  if (after === undefined) return undefined
+  const all = Array.isArray(after) ? (after as readonly Dependency[]) : [after as Dependency]
+  const on = all.map((each) => (typeof each === 'string' ? each : each?.id))
+  const odd = on.findIndex((id) => typeof id !== 'string' || id === '')
+  if (odd !== -1) throw new InvalidOptionError(`\`after\` of ${where}`, all[odd], "a job's handle or id")
+
+  return on.length === 0 ? undefined : { on: [...new Set(on)], otherwise: when === 'settled' ? 'run' : 'cancel' }
+}
+
 /** A follow-up is told the input and result of the job before it, so it hides in them what that job's task hides. */
 function followUpOf(
   { registry }: JobMaker,
@@ -94,6 +107,9 @@ export function encodeWithin(maker: JobMaker, value: unknown, what: string): str
 export function encodeMetadata(maker: JobMaker, metadata: unknown, where: string): string {
   if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
     throw new InvalidOptionError(`\`metadata\` of ${where}`, metadata, 'an object')
+  }
+  if (Object.hasOwn(metadata, noteKey)) {
+    throw new InvalidOptionError(`\`metadata\` of ${where}`, metadata, `without a field named ${noteKey}`)
   }
   return encodeWithin(maker, metadata, `the metadata of ${where}`)
 }
@@ -156,7 +172,10 @@ function addOptions(
     checkOneOf(options.priority, priorities, `\`priority\` of ${where}`)
     job.rank = rankOf(options.priority)
   }
+  const after = dependenciesOf(options, where)
+
   if (due) job.due = due
+  if (after) job.after = after
   if (expires) job.expires = expires
   if (unique) job.unique = unique
   if (onSucceeded) job.onSucceeded = onSucceeded

@@ -3,6 +3,9 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { NoJobError } from '../errors.ts'
 import type { EnqueueOptions } from '../client/enqueue-options.ts'
 import type { LogLevel } from '../job.ts'
+import type { Duration } from '../duration.ts'
+import type { Step } from './step.ts'
+import type { Awaitable, Stored } from './stored.ts'
 import type { Task } from './task.ts'
 
 export interface ProgressOptions {
@@ -42,6 +45,23 @@ export interface JobContext {
    */
   progress(done: number, options?: ProgressOptions): Promise<void>
   readonly log: JobLog
+  /**
+   * Does `work` once: its result is stored under the name, and a later run of this job gets it without doing it again. What is
+   * done and not yet stored when the process dies is done again.
+   *
+   * @throws DuplicateStepError when this run has used the name already
+   */
+  step<T>(name: string, work: () => Awaitable<T>): Promise<Stored<T>>
+  /**
+   * Runs a flow and gives its result. Meanwhile the job waits without holding its slot; then its handler runs again from its
+   * beginning, and this gives the result at once. So put what must not be repeated into `step`, and await several with
+   * `Promise.all`. To become a flow, return it: `return job.run('rest', chain(...))`.
+   *
+   * @throws JobFailedError, JobCancelledError, JobExpiredError as the flow ended, DuplicateStepError
+   */
+  run<R>(name: string, step: Step<void, R>): Promise<R>
+  /** Waits without holding the job's slot, and goes on like `run`. */
+  sleep(name: string, duration: Duration): Promise<void>
   /** A job that will exist if and only if this attempt succeeds: it is enqueued in the step that records the success. */
   followUp<I>(task: Task<I, unknown>, ...args: FollowUpArgs<I>): void
   /**

@@ -14,6 +14,8 @@ function routePattern(pattern: string): RegExp {
 
 export class Registry {
   readonly #tasks = new Map<string, TaskDefinition>()
+  /** Known to every process, and not among those of the app. */
+  readonly #builtIn = new Map<string, TaskDefinition>()
   readonly #routes: readonly (readonly [RegExp, string])[]
   readonly #defaultQueue: string
 
@@ -30,11 +32,15 @@ export class Registry {
   }
 
   add(name: string, options: AnyTaskOptions, handler: Handler<any, unknown, any> | undefined): TaskDefinition {
-    if (this.#tasks.has(name)) throw new DuplicateTaskError(name)
+    if (this.#tasks.has(name) || this.#builtIn.has(name)) throw new DuplicateTaskError(name)
     const task = defineTask(name, options, handler, (each) => this.queueFor(each))
     this.#tasks.set(name, task)
 
     return task
+  }
+
+  addBuiltIn(task: TaskDefinition): void {
+    this.#builtIn.set(task.name, task)
   }
 
   handle(name: string, handler: Handler<any, unknown, any>): void {
@@ -45,12 +51,12 @@ export class Registry {
   }
 
   find(name: string): TaskDefinition | undefined {
-    return this.#tasks.get(name)
+    return this.#tasks.get(name) ?? this.#builtIn.get(name)
   }
 
   /** @throws UnknownTaskError */
   get(name: string): TaskDefinition {
-    const task = this.#tasks.get(name)
+    const task = this.find(name)
     if (!task) throw new UnknownTaskError(name, this.names(), nearest(name, this.names()))
 
     return task

@@ -6,7 +6,7 @@ import type { FollowUpInput } from '../store/store.ts'
 import type { Priority } from '../job.ts'
 import type { RetryOptions } from '../retry.ts'
 import type { JobContext } from './context.ts'
-import type { Step } from './step.ts'
+import type { Step, StepOptions } from './step.ts'
 import type { Awaitable } from './stored.ts'
 
 /** Options of a task. `Input` is what the schema parses to, or the handler's own parameter. */
@@ -49,8 +49,13 @@ export type Handler<Input, Result, Context = {}> = (input: Input, job: JobContex
 
 type Args<I> = [void] extends [I] ? [input?: I, options?: EnqueueOptions] : [input: I, options?: EnqueueOptions]
 
-/** A task with a typed input and result. Made by `errand.task` or `errand.declare`. */
-export interface Task<Input, Result> {
+type StepArgs<I> = [void] extends [I] ? [input?: I, options?: StepOptions] : [input: I, options?: StepOptions]
+
+/** No fields but those of the input. */
+type Exact<P, I> = P & { [K in Exclude<keyof P, keyof I>]: never }
+
+/** A task with a typed input and result. Made by `errand.task` or `errand.declare`. It is a step that still needs its input. */
+export interface Task<Input, Result> extends Step<Input, Result> {
   readonly name: string
   /** @throws InvalidInputError, NotStorableError, PayloadTooLargeError, IdConflictError, and the store's errors */
   enqueue(...args: Args<Input>): Promise<JobHandle<Result>>
@@ -59,8 +64,13 @@ export interface Task<Input, Result> {
    * for all, so `id` and `unique` are not among them.
    */
   enqueueMany(inputs: readonly Input[], options?: Omit<EnqueueOptions, 'id' | 'unique'>): Promise<JobHandle<Result>[]>
-  /** The task with its input given, to be enqueued by a schedule. */
-  with(...args: Args<Input>): Step<void, Result>
+  /** The task with its input given: a step that takes nothing from the one before it. */
+  with(...args: StepArgs<Input>): Step<void, Result>
+  /** The task with some of its input given; the rest comes from the step before. */
+  partial<const P extends Partial<Input>>(
+    input: Exact<P, Input>,
+    options?: StepOptions,
+  ): Step<Omit<Input, keyof P>, Result>
   /** The handle of a job of this task, by its id. Nothing is looked up. */
   job(id: string): JobHandle<Result>
   /**

@@ -237,6 +237,7 @@ export class Crew {
   }
 
   #record(run: Run, end: RunEnd): void {
+    if (end.kind === 'sleep') return this.#links.results.giveBack(run.claimed, undefined, end.delayMs)
     if (end.kind === 'give back') return this.#links.results.giveBack(run.claimed, 'stopping')
 
     const ranMs = Math.round(this.#now - run.startedAt)

@@ -6,6 +6,7 @@ import {
   InvalidInputError,
   InvalidResultError,
   JobTimeoutError,
+  MissingResultError,
   NotStorableError,
   PayloadTooLargeError,
   RolledBackError,
@@ -16,6 +17,7 @@ import type { Runtime } from '../runtime.ts'
 import type { NewJob } from '../store/store.ts'
 import { runningJob } from '../task/context.ts'
 import { parseInput, parseResult } from '../task/validate.ts'
+import { resolved } from '../workflow/resolve.ts'
 import { describe } from './describe.ts'
 import type { Run } from './run.ts'
 
@@ -24,6 +26,8 @@ export type RunEnd =
   | OutcomeEnd
   | { readonly kind: 'recorded'; readonly end: OutcomeEnd }
   | { readonly kind: 'give back' }
+  /** To be run again after so long. */
+  | { readonly kind: 'sleep'; readonly delayMs: number }
 
 export interface OutcomeEnd {
   readonly kind: 'outcome'
@@ -41,7 +45,8 @@ const isHopeless = (thrown: unknown) =>
   thrown instanceof InvalidInputError ||
   thrown instanceof InvalidResultError ||
   thrown instanceof NotStorableError ||
-  thrown instanceof PayloadTooLargeError
+  thrown instanceof PayloadTooLargeError ||
+  thrown instanceof MissingResultError
 
 /** What becomes of a job whose run threw. */
 export function failure(run: Run, thrown: unknown, random: () => number): Outcome {
@@ -49,7 +54,8 @@ export function failure(run: Run, thrown: unknown, random: () => number): Outcom
   const error = describe(thrown, (text) => run.mask(text))
   // What a handler throws may be of another job's input, and pass.
   const hopeless = (!run.handling || thrown === run.unfit) && isHopeless(thrown)
-  if (hopeless || !isTriedAgain(run.attempt, retry, thrown)) return { kind: 'failed', error }
+  if (hopeless || run.suspending?.isFailure(thrown) || !isTriedAgain(run.attempt, retry, thrown))
+    return { kind: 'failed', error }
 
   return { kind: 'retry', error, delayMs: retryDelayMs(run.attempt, retry, thrown, random) }
 }
@@ -59,6 +65,12 @@ function upgraded(run: Run, input: unknown): unknown {
   const { definition } = run
 
   return definition.upgrade && version < definition.version ? definition.upgrade(input, version) : input
+}
+
+function parsedInput(run: Run, decoded: unknown): unknown {
+  const input = upgraded(run, decoded)
+
+  return run.definition.input ? parseInput(run.definition, input) : input
 }
 
 function callHandler(run: Run, runtime: Runtime): unknown {
@@ -85,6 +97,7 @@ function withFields(context: Run, fields: object): Run {
 function succeeded(run: Run, runtime: Runtime, returned: unknown): RunEnd | Promise<RunEnd> {
   // The store would record no other end.
   if (run.ending === 'cancelled') return cancelled
+  if (run.suspending?.suspended) return run.suspending.end()
   // Refused if its transaction was committed: the job is final then.
   if (run.completed) return failed(run, runtime, new RolledBackError(run.task))
   const { definition } = run
@@ -107,8 +120,9 @@ function success(run: Run, runtime: Runtime, result: unknown, followUps: undefin
   return { kind: 'outcome', outcome: { kind: 'succeeded', result: encoded }, followUps, result, thrown: undefined }
 }
 
-function ended(run: Run, runtime: Runtime, thrown: unknown): RunEnd {
+function ended(run: Run, runtime: Runtime, thrown: unknown): RunEnd | Promise<RunEnd> {
   if (run.ending === 'cancelled') return cancelled
+  if (run.suspending?.suspended && run.ending === undefined) return run.suspending.end()
   if (thrown instanceof Cancelled) {
     return { kind: 'outcome', outcome: { kind: 'cancelled', error: describe(thrown, (text) => run.mask(text)) } }
   }
@@ -149,8 +163,10 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
 export function execute(run: Run, runtime: Runtime, done: (run: Run, end: RunEnd) => void): void {
   let end: RunEnd | Promise<RunEnd>
   try {
-    const decoded = upgraded(run, runtime.codec.decode(run.claimed.input))
-    const parsed = run.definition.input ? parseInput(run.definition, decoded) : decoded
+    const stored = runtime.codec.decode(run.claimed.input)
+    const decoded = run.claimed.members && run.note ? resolved(runtime, run.claimed, run.note, stored) : stored
+    const parsed =
+      decoded instanceof Promise ? decoded.then((late) => parsedInput(run, late)) : parsedInput(run, decoded)
     end = parsed instanceof Promise ? handleLate(run, runtime, parsed) : handle(run, runtime, parsed)
   } catch (thrown) {
     end = ended(run, runtime, thrown)
@@ -169,7 +185,7 @@ async function finish(
   try {
     end = await late
   } catch (thrown) {
-    end = ended(run, runtime, thrown)
+    end = await ended(run, runtime, thrown)
   }
   // Looking is cheaper than a record that is refused. One that was not committed yet still may be, and then that is what happens.
   done(run, run.completed && (await run.isFinal()) ? { kind: 'recorded', end: run.completed } : end)

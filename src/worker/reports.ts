@@ -4,12 +4,13 @@
  * the run's outcome is.
  */
 import type { Env, Timer } from '../env.ts'
-import { TransactionError } from '../errors.ts'
+import { TransactionError, UnknownOutcomeError } from '../errors.ts'
 import type { LogLine, Progress } from '../job.ts'
 import type { Report, SettledWith, Settlement, Store } from '../store/store.ts'
 import type { Run } from './run.ts'
 
 const gatherMs = 100
+const stepAttempts = 3
 
 interface Said {
   readonly run: Run
@@ -89,6 +90,19 @@ export class Reports {
       settlement,
       said.map(({ report }) => report),
     )
+  }
+
+  /** Writes the result of a step at once. An answer that got lost is asked for again: the first result stays. */
+  async step({ claimed }: Run, name: string, result: string): Promise<'written' | 'stale'> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const report = { kind: 'step', claim: claimed, name, result } as const
+        const [answer] = await this.#store().report(this.#incarnation(), [report])
+        return answer === 'stale' ? 'stale' : 'written'
+      } catch (error) {
+        if (!(error instanceof UnknownOutcomeError) || attempt === stepAttempts) throw error
+      }
+    }
   }
 
   /** Never rejects: who cannot be asked has not said so. */

@@ -9,19 +9,24 @@ import {
   WorkerStoppingError,
 } from '../errors.ts'
 import type { LogLevel, LogLine, Progress } from '../job.ts'
+import type { Duration } from '../duration.ts'
 import { checkOptions } from '../options.ts'
 import { mask as hidden, maskTexts, redacted, textRedactor } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ClaimedJob, NewJob } from '../store/store.ts'
 import type { JobContext, JobLog, ProgressOptions, SucceedOptions } from '../task/context.ts'
 import type { TaskDefinition } from '../task/definition.ts'
+import type { Step } from '../task/step.ts'
+import type { Awaitable, Stored } from '../task/stored.ts'
 import type { Task } from '../task/task.ts'
+import { parted, type StepNote } from '../workflow/note.ts'
 import { describe } from './describe.ts'
 import type { OutcomeEnd } from './execute.ts'
 import { FollowUps } from './follow-ups.ts'
 import type { Reports } from './reports.ts'
 import type { Slots } from './slots.ts'
 import { succeedWith } from './succeed.ts'
+import { Suspensions } from './suspensions.ts'
 
 /** Why a run was told to end. */
 export type Ending = 'cancelled' | 'timeout' | 'lost' | 'stopping'
@@ -50,10 +55,13 @@ export class Run implements JobContext {
   completed: OutcomeEnd | undefined
   /** What was wrong with the result given to `succeed`: running again would meet it again. */
   unfit: unknown
+  /** Set by a handler that has used `step`, `run` or `sleep`. */
+  suspending: Suspensions | undefined
   readonly #runtime: Runtime
   readonly #reports: Reports
   #controller: AbortController | undefined
-  #metadata: Record<string, unknown> | undefined
+  #metadata: Readonly<Record<string, unknown>> | undefined
+  #note: StepNote | undefined
   #log: JobLog | undefined
   #logLines = 0
   #added: Set<string> | undefined
@@ -108,7 +116,34 @@ export class Run implements JobContext {
   get metadata(): Readonly<Record<string, unknown>> {
     const { metadata } = this.claimed
 
-    return (this.#metadata ??= metadata ? (this.#runtime.codec.decode(metadata) as Record<string, unknown>) : {})
+    if (!this.#metadata) {
+      const decoded = metadata ? (this.#runtime.codec.decode(metadata) as Record<string, unknown>) : {}
+      ;({ metadata: this.#metadata, note: this.#note } = parted(decoded))
+    }
+    return this.#metadata
+  }
+
+  /** What it knows of the workflow it is a step of. */
+  get note(): StepNote | undefined {
+    void this.metadata
+
+    return this.#note
+  }
+
+  step<T>(name: string, work: () => Awaitable<T>): Promise<Stored<T>> {
+    return this.#suspensions.step(name, work)
+  }
+
+  run<R>(name: string, step: Step<void, R>): Promise<R> {
+    return this.#suspensions.run(name, step)
+  }
+
+  sleep(name: string, duration: Duration): Promise<void> {
+    return this.#suspensions.sleep(name, duration)
+  }
+
+  get #suspensions(): Suspensions {
+    return (this.suspending ??= new Suspensions(this, this.#runtime, this.#reports))
   }
 
   get log(): JobLog {

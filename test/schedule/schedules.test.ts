@@ -107,8 +107,8 @@ test('what code no longer declares is an orphan after a day, and prune removes i
   const { env, store, errand, digest } = world(t)
   const old = new Errand({ store, env })
   t.after(() => old.close())
-  old.task('gone', () => {})
-  old.schedule('old', { every: '1h' }, { task: 'gone', input: undefined, options: undefined })
+  const gone = old.task('gone', () => {})
+  old.schedule('old', { every: '1h' }, gone.with())
   await (await old.beat().start()).stop()
   errand.schedule('current', { every: '1h' }, digest.with({ list: 'all' }))
   await errand.schedules.put('made', { every: '1h' }, digest.with({ list: 'all' }))
@@ -155,7 +155,8 @@ test('a rule that cannot be is refused where it is declared', (t) => {
   assert.throws(declare({ every: '1m', missed: { atMost: 0 } }), { code: 'INVALID_OPTION' })
   assert.throws(declare({ every: '1m', jiter: '1s' }), { code: 'UNKNOWN_OPTION', message: /Did you mean "jitter"/ })
   assert.throws(() => errand.schedule('bad name', { every: '1m' }, work), { code: 'INVALID_OPTION' })
-  assert.throws(() => errand.schedule('s', { every: '1m' }, { ...work, task: 'digets' }), { code: 'UNKNOWN_TASK' })
+  const unknown = new Errand({ store: 'memory:' }).task('digets', () => {})
+  assert.throws(() => errand.schedule('s', { every: '1m' }, unknown.with()), { code: 'UNKNOWN_TASK' })
 })
 
 test('two declarations of one name are refused', (t) => {

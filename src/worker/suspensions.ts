@@ -1,0 +1,167 @@
+/**
+ * What a handler has done once and for all: its steps, the flows it waits for, and its sleeps, each found by its name when
+ * the handler runs again from its beginning.
+ *
+ * Who waits gives up its slot: the run ends by an error that means no failure, and whatever the handler makes of it,
+ * the job waits.
+ */
+import { encodeWithin } from '../client/new-job.ts'
+import { durationMs, type Duration } from '../duration.ts'
+import {
+  ClaimLostError,
+  DuplicateStepError,
+  IdConflictError,
+  InvalidOptionError,
+  JobCancelledError,
+  JobExpiredError,
+  JobFailedError,
+} from '../errors.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Member } from '../store/store.ts'
+import type { Step } from '../task/step.ts'
+import type { Awaitable, Stored } from '../task/stored.ts'
+import { flowOf } from '../workflow/compose.ts'
+import { insertFlow } from '../workflow/enqueue.ts'
+import { workflowTag } from '../workflow/note.ts'
+import { allMembers, rootError } from '../workflow/resolve.ts'
+import type { RunEnd } from './execute.ts'
+import type { Reports } from './reports.ts'
+import type { Run } from './run.ts'
+
+/** Ends a run that waits. Handlers let it pass. */
+class Suspended extends Error {
+  override name = 'Suspended'
+  constructor() {
+    super('The job waits and will run again from its beginning. Let this error pass.')
+  }
+}
+
+const longestName = 100
+
+export class Suspensions {
+  readonly #run: Run
+  readonly #runtime: Runtime
+  readonly #reports: Reports
+  readonly #names = new Set<string>()
+  readonly #waitsFor: string[] = []
+  readonly #beginning: Promise<unknown>[] = []
+  readonly #failures = new Set<unknown>()
+  #members: Promise<readonly Member[]> | undefined
+  #sleepMs: number | undefined
+
+  constructor(run: Run, runtime: Runtime, reports: Reports) {
+    this.#run = run
+    this.#runtime = runtime
+    this.#reports = reports
+  }
+
+  get suspended(): boolean {
+    return this.#waitsFor.length > 0 || this.#sleepMs !== undefined
+  }
+
+  /** How the run ends that has been suspended, once all that it began to wait for is in the store. */
+  async end(): Promise<RunEnd> {
+    await Promise.allSettled(this.#beginning)
+    if (this.#waitsFor.length > 0) return { kind: 'outcome', outcome: { kind: 'wait', on: this.#waitsFor } }
+
+    return { kind: 'sleep', delayMs: this.#sleepMs! }
+  }
+
+  /** Whether it is the failure of a flow it has waited for, which would be met again. */
+  isFailure(thrown: unknown): boolean {
+    return this.#failures.has(thrown)
+  }
+
+  async step<T>(name: string, work: () => Awaitable<T>): Promise<Stored<T>> {
+    this.#take(name)
+    const { codec } = this.#runtime
+    const known = this.#run.claimed.steps?.[name]
+    if (known !== undefined) return codec.decode(known) as Stored<T>
+
+    const encoded = encodeWithin(this.#runtime, await work(), `the result of step "${name}"`)
+    await this.#write(name, encoded)
+
+    return codec.decode(encoded) as Stored<T>
+  }
+
+  run<R>(name: string, step: Step<void, R>): Promise<R> {
+    const running = this.#begin(name, step)
+    this.#beginning.push(running)
+
+    return running as Promise<R>
+  }
+
+  async sleep(name: string, duration: Duration): Promise<void> {
+    this.#take(name)
+    const { env } = this.#runtime
+    const ms = durationMs(duration, `the duration of "${name}"`)
+    const known = this.#run.claimed.steps?.[name]
+    const until = known === undefined ? env.now() + ms : Number(known)
+    const sleeping = known === undefined ? this.#write(name, String(until)) : undefined
+    if (sleeping) this.#beginning.push(sleeping)
+    await sleeping
+
+    const leftMs = Math.ceil(until - env.now())
+    if (leftMs <= 0) return
+    this.#sleepMs = Math.min(this.#sleepMs ?? Infinity, leftMs)
+    throw new Suspended()
+  }
+
+  async #begin(name: string, step: Step<void, unknown>): Promise<unknown> {
+    this.#take(name)
+    const { id, note } = this.#run
+    const flow = flowOf(step, '`run`')
+    const child = `${id}:${name}`
+    const member = (await this.#ended()).find((each) => each.id === child)
+    if (member) return this.#answer(member)
+
+    const root = note?.id ?? id
+    const options = { tags: [...new Set([workflowTag(root), ...(note?.of ? [workflowTag(note.of)] : [])])] }
+    try {
+      await insertFlow(this.#runtime, flow, child, options, note?.of ?? root)
+    } catch (error) {
+      // An earlier run has begun it, with other values: those stand.
+      if (!(error instanceof IdConflictError)) throw error
+    }
+    this.#waitsFor.push(child)
+    throw new Suspended()
+  }
+
+  /** What it has waited for so far. */
+  #ended(): Promise<readonly Member[]> {
+    const { id, members = [], moreMembers } = this.#run.claimed
+
+    return (this.#members ??= moreMembers
+      ? this.#runtime.open().then((store) => allMembers(store, id))
+      : Promise.resolve(members))
+  }
+
+  async #answer({ id, state, result, error }: Member): Promise<unknown> {
+    if (state === 'succeeded') return typeof result === 'string' ? this.#runtime.codec.decode(result) : null
+    const failure = await this.#failureOf(id, state, error)
+    this.#failures.add(failure)
+    throw failure
+  }
+
+  async #failureOf(id: string, state: Member['state'], error: Member['error']): Promise<Error> {
+    if (state === 'failed' && error) return new JobFailedError(id, error)
+    if (state === 'expired') return new JobExpiredError(id)
+    const cause = await rootError(await this.#runtime.open(), id)
+
+    return cause ? new JobFailedError(cause.id, cause.error) : new JobCancelledError(id)
+  }
+
+  async #write(name: string, result: string): Promise<void> {
+    if ((await this.#reports.step(this.#run, name, result)) === 'written') return
+    this.#run.end('lost')
+    throw new ClaimLostError(this.#run.id)
+  }
+
+  #take(name: string): void {
+    if (typeof name !== 'string' || name === '' || name.length > longestName) {
+      throw new InvalidOptionError('the name of a step', name, `a text of 1 to ${longestName} characters`)
+    }
+    if (this.#names.has(name)) throw new DuplicateStepError(this.#run.task, name)
+    this.#names.add(name)
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * What a step's job knows of its workflow. It travels in the job's metadata, under a name that nobody else may use: readers,
+ * handlers and middleware see the metadata without it.
+ */
+import type { Hole } from './graph.ts'
+
+export const noteKey = '$workflow'
+
+export interface StepNote {
+  /** The workflow's id, which is its last step's. */
+  readonly id: string
+  readonly name: string
+  /** The workflow, or the job, whose handler has started this one, at the very beginning. */
+  readonly of?: string
+  readonly step: number
+  readonly last: number
+  readonly total: number
+  /** The numbers of the steps it waits for: `1-3,5`. */
+  readonly after?: string
+  /** Where results of other steps belong in the stored input. */
+  readonly holes?: readonly Hole[]
+}
+
+export const workflowTag = (id: string): string => `workflow:${id}`
+/** On the last step of each, so that workflows can be listed. */
+export const anyWorkflowTag = 'workflow'
+export const signalTag = (id: string, name: string): string => `signal:${name}:${id}`
+
+export const stepId = (workflow: string, step: number, last: number): string =>
+  step === last ? workflow : `${workflow}.${step}`
+
+/** The note in decoded metadata, and the metadata without it. */
+export function parted(metadata: Readonly<Record<string, unknown>>): {
+  note: StepNote | undefined
+  metadata: Readonly<Record<string, unknown>>
+} {
+  if (!Object.hasOwn(metadata, noteKey)) return { note: undefined, metadata }
+  const { [noteKey]: note, ...rest } = metadata
+
+  return { note: note as StepNote, metadata: rest }
+}
+
+/** `1-3,5` for 1, 2, 3, 5. */
+export function rangesOf(numbers: readonly number[]): string {
+  const ranges: [number, number][] = []
+  for (const number of numbers.toSorted((a, b) => a - b)) {
+    const range = ranges.at(-1)
+    if (range && range[1] + 1 === number) range[1] = number
+    else ranges.push([number, number])
+  }
+  return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(',')
+}
+
+export function numbersOf(ranges: string | undefined): number[] {
+  if (!ranges) return []
+
+  return ranges.split(',').flatMap((range) => {
+    const [from = 0, to = from] = range.split('-').map(Number)
+    return Array.from({ length: to - from + 1 }, (_, n) => from + n)
+  })
+}
+
+/** Encoded metadata with a note, which stands at its end. */
+export function noted(metadata: string | undefined, note: string): string {
+  const before = metadata && metadata !== '{}' ? `${metadata.slice(0, -1)},` : '{'
+
+  return `${before}"${noteKey}":${note}}`
+}
+
+/** Other metadata with the note of a job's own. */
+export function withNote(metadata: string, own: string | undefined): string {
+  if (!own?.includes(noteKey)) return metadata
+  const { note } = parted(JSON.parse(own) as Record<string, unknown>)
+
+  return note ? noted(metadata, JSON.stringify(note)) : metadata
+}

@@ -1,0 +1,111 @@
+/** At the claim of a step: its stored input and the results of the steps before it become the input its handler gets. */
+import type { Codec } from '../codec.ts'
+import { MissingResultError } from '../errors.ts'
+import type { JobError } from '../job.ts'
+import type { Runtime } from '../runtime.ts'
+import type { ClaimedJob, Member, Store } from '../store/store.ts'
+import type { Settled } from '../task/step.ts'
+import { withValue, type Hole, type Wire } from './graph.ts'
+import { stepId, type StepNote } from './note.ts'
+
+type Results = ReadonlyMap<string, Member>
+
+/** The whole input. Only a promise where results did not fit into the claim, or a failure has to be looked up. */
+export function resolved(runtime: Runtime, claimed: ClaimedJob, note: StepNote, input: unknown): unknown {
+  const { holes } = note
+  if (!holes) return input
+  const members = claimed.members ?? []
+  if (claimed.moreMembers || members.some(isUnexplained)) return resolvedLate(runtime, claimed, note, input)
+
+  return filled(runtime, holes, note, byId(members), input)
+}
+
+async function resolvedLate(runtime: Runtime, claimed: ClaimedJob, note: StepNote, input: unknown): Promise<unknown> {
+  const store = await runtime.open()
+  const members = claimed.moreMembers ? await allMembers(store, claimed.id) : claimed.members!
+  const explained = await Promise.all(members.map((member) => explain(store, member)))
+
+  return filled(runtime, note.holes!, note, byId(explained), input)
+}
+
+const byId = (members: readonly Member[]): Results => new Map(members.map((member) => [member.id, member]))
+
+export async function allMembers(store: Store, id: string): Promise<Member[]> {
+  const all: Member[] = []
+  let cursor: string | undefined
+  do {
+    const page = await store.members(id, cursor)
+    all.push(...page.members)
+    cursor = page.cursor
+  } while (cursor !== undefined)
+
+  return all
+}
+
+/** Cancelled, probably because of another step that failed. */
+const isUnexplained = ({ state, error }: Member) => state === 'cancelled' && !error
+
+async function explain(store: Store, member: Member): Promise<Member> {
+  if (!isUnexplained(member)) return member
+  const cause = await rootError(store, member.id)
+
+  return cause ? { ...member, error: cause.error } : member
+}
+
+const longestTrail = 100
+
+/** The failure that a job was cancelled because of, through however many steps. */
+export async function rootError(
+  store: Store,
+  id: string,
+): Promise<{ readonly id: string; readonly error: JobError } | undefined> {
+  let at = id
+  for (let hop = 0; hop < longestTrail; hop++) {
+    const [job] = await store.get([at])
+    if (!job || job === 'gone') return undefined
+    if (job.state === 'failed' && job.error) return { id: job.id, error: job.error }
+    if (job.because === undefined) return undefined
+    at = job.because
+  }
+  return undefined
+}
+
+function filled(runtime: Runtime, holes: readonly Hole[], note: StepNote, results: Results, input: unknown): unknown {
+  const { codec } = runtime
+  const memberOf = (step: number): Member => {
+    const id = stepId(note.id, step, note.last)
+    const member = results.get(id)
+    if (member) return member
+    throw new MissingResultError(id)
+  }
+  const resultOf = (step: number): unknown => {
+    const { state, result, id } = memberOf(step)
+    if (state !== 'succeeded') throw new MissingResultError(id)
+    return typeof result === 'string' ? codec.decode(result) : null
+  }
+  const valueOf = (wire: Wire): unknown => {
+    if ('step' in wire) return along(resultOf(wire.step), wire.path)
+    if ('outcome' in wire) return along(settledOf(memberOf(wire.outcome), codec), wire.path)
+    if ('steps' in wire) return Array.from({ length: wire.steps[1] }, (_, at) => resultOf(wire.steps[0] + at))
+    if ('list' in wire) return wire.list.map(valueOf)
+    return wire.value
+  }
+  return holes.reduce((whole, { at, wire, under }) => {
+    const value = valueOf(wire)
+    return under ? { ...(value as object | null), ...(whole as object) } : withValue(whole, at, value)
+  }, input)
+}
+
+function settledOf({ state, result, error }: Member, codec: Codec): Settled<unknown> {
+  if (state === 'succeeded') return { state, result: typeof result === 'string' ? codec.decode(result) : null }
+
+  return { state, error: error ?? { name: 'Error', message: `It ended ${state}.` } }
+}
+
+/** What lies at a path within a value: null where there is nothing, as JSON has it. */
+function along(value: unknown, path: readonly string[] = []): unknown {
+  let at = value
+  for (const key of path) at = (at as Record<string, unknown> | null | undefined)?.[key]
+
+  return path.length > 0 ? (at ?? null) : at
+}
