@@ -86,8 +86,8 @@ export class Beat {
   /** Milliseconds until there is something to fire again. */
   async #fireDue(store: Store): Promise<number> {
     for (;;) {
-      const { due, nextDueMs = Infinity } = await store.schedules.due(schedulesPerLook)
-      const ticks = await this.#ticks(store, due)
+      const { now, due, nextDueMs = Infinity } = await store.schedules.due(schedulesPerLook)
+      const ticks = await this.#ticks(store, due, now)
       for (let from = 0; from < ticks.length; from += store.limits.jobsPerCall) {
         await store.schedules.fire(ticks.slice(from, from + store.limits.jobsPerCall))
       }
@@ -95,14 +95,13 @@ export class Beat {
     }
   }
 
-  async #ticks(store: Store, due: readonly ScheduleRecord[]): Promise<Tick[]> {
+  /** By the store's clock: this process's own may be wrong. */
+  async #ticks(store: Store, due: readonly ScheduleRecord[], now: number): Promise<Tick[]> {
     const ticks: Tick[] = []
     for (const schedule of due) {
       const rule = this.#ruleOf(schedule)
       if (!rule) continue
       const { env } = this.#runtime
-      // The store's clock says what is due; ours may be behind it.
-      const now = Math.max(env.now(), schedule.nextAt!)
       const making = { id: () => env.id(), random: () => env.random() }
       const fired = ticksOf(schedule, rule, now, making)
       ticks.push(...(rule.overlap === 'queue' ? await inTurn(store, schedule, fired) : fired))

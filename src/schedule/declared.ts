@@ -38,13 +38,18 @@ export class DeclaredSchedules {
   /** Tells the store of all of them. One that is there with the same rule keeps its time. */
   async declare(store: Store): Promise<void> {
     if (this.#declared.size === 0) return
-    const rows = await Promise.all([...this.#declared.values()].map((each) => this.#row(each)))
-    await store.schedules.put(rows)
+    await this.#tell(store, [...this.#declared.values()])
   }
 
   /** One made at run time. */
   async put(store: Store, name: string, rule: ScheduleRule, step: Step<void, unknown>): Promise<void> {
-    await store.schedules.put([await this.#row(this.#checked(name, rule, step, true))])
+    await this.#tell(store, [this.#checked(name, rule, step, true)])
+  }
+
+  /** The first tick is counted from the store's time: this process's own may be wrong. */
+  async #tell(store: Store, declared: readonly Declared[]): Promise<void> {
+    const { now } = await store.schedules.due(1)
+    await store.schedules.put(await Promise.all(declared.map((each) => this.#row(each, now))))
   }
 
   #checked(name: string, rule: ScheduleRule, step: Step<void, unknown>, kept: boolean): Declared {
@@ -54,13 +59,16 @@ export class DeclaredSchedules {
     return { name, step, rule: checkedRule(name, rule, kept, this.#runtime.env.now()) }
   }
 
-  async #row({ name, rule, step }: Declared): Promise<{ name: string; rule: string; nextAt: number | null }> {
-    const { registry, env } = this.#runtime
+  async #row(
+    { name, rule, step }: Declared,
+    now: number,
+  ): Promise<{ name: string; rule: string; nextAt: number | null }> {
+    const { registry } = this.#runtime
     const { task: taskName, input, options } = startOf(step)
     const task = registry.get(taskName)
     const parsed = await parseInput(task, input)
     const whole = ruleWithJob(name, rule, newJob(this.#runtime, task, input, parsed, options))
 
-    return { name, rule: JSON.stringify(whole), nextAt: nextTick(rule.when, rule, env.now() - 1) }
+    return { name, rule: JSON.stringify(whole), nextAt: nextTick(rule.when, rule, now - 1) }
   }
 }

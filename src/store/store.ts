@@ -517,6 +517,12 @@ export interface ScheduleRecord {
   readonly declaredAt: number
 }
 
+export interface DueSchedules {
+  readonly now: number
+  readonly due: readonly ScheduleRecord[]
+  readonly nextDueMs?: number
+}
+
 export interface ScheduleStore {
   /** Adds or updates by name. `nextAt` of one that is there with the same rule is left alone. */
   put(
@@ -525,8 +531,11 @@ export interface ScheduleStore {
   pause(name: string, paused: boolean): Promise<boolean>
   remove(names: readonly string[]): Promise<number>
   list(): Promise<ScheduleRecord[]>
-  /** Those whose time has come and that are not paused, earliest first, and how long until the next falls due. Costs as much as it gives. */
-  due(limit: number): Promise<{ due: ScheduleRecord[]; nextDueMs?: number }>
+  /**
+   * Those whose time has come and that are not paused, earliest first, the time it is by the store's clock, and how long
+   * until the next falls due. Costs as much as it gives.
+   */
+  due(limit: number): Promise<DueSchedules>
   /** Compares `at` with the schedule's next time, moves it on and inserts the job: one step, so a tick fires at most once. */
   fire(ticks: readonly Tick[]): Promise<('fired' | 'stale')[]>
 }

@@ -13,8 +13,8 @@ const everyMs = 1000
 const looksPerLease = 5
 const restMs = 10
 
-/** What is due and was not done now is not upkeep's to do, such as a job that waits for a rate: no spinning on it. */
-const nextMs = ({ nextDueMs = Infinity }: UpkeepResult) => (nextDueMs > 0 ? nextDueMs : restMs)
+/** What is due and was not done now is not upkeep's to do, such as a ready job that nobody has room for: no spinning on it. */
+const nextMs = ({ nextDueMs = Infinity }: UpkeepResult) => (nextDueMs > 0 ? nextDueMs : Infinity)
 
 export class Upkeep {
   readonly #runtime: Runtime
@@ -40,6 +40,8 @@ export class Upkeep {
 
   /** Something falls due in `ms`: look no later. */
   dueIn(ms: number): void {
+    // A busy worker is told in each of its turns.
+    if (ms === 0) ms = restMs
     const at = this.#runtime.env.monotonic() + ms
     if (!this.#working && at < this.#dueAt - 1) this.#plan(ms)
   }

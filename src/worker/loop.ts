@@ -205,7 +205,9 @@ export class Loop {
   async #pause(nextDueMs = Infinity): Promise<void> {
     const asleep = new AbortController()
     const queues = this.crew.hasRoom && !this.#ending ? this.#options.groups.flatMap((group) => group.queues) : []
-    const ms = Math.min(heartbeatMs, this.#options.leaseMs / 5, Math.max(shortestSleepMs, nextDueMs))
+    // What is due already and was not claimed is upkeep's to make ready, or nothing that fits here.
+    const dueMs = nextDueMs > 0 ? Math.max(shortestSleepMs, nextDueMs) : Infinity
+    const ms = Math.min(heartbeatMs, this.#options.leaseMs / 5, dueMs)
 
     const why = await Promise.race([this.#wakeup.woken, this.#store.wait(this.#incarnation, queues, ms, asleep.signal)])
     if (why === undefined) asleep.abort(awake)

@@ -199,6 +199,23 @@ test('a paused schedule does not fire, and goes on when it is resumed', async (t
   assert.deepEqual(await ticks(), ['00:00:00', '00:06:00'])
 })
 
+test('a process whose clock is wrong fires by the store’s clock', async (t) => {
+  const { env, store, ticks } = world(t)
+  const fast = new ManualEnv({ startAt: newYear + 60 * minute, firstId: 1_000 })
+  const errand = new Errand({ store, env: fast })
+  t.after(() => errand.close())
+  const digest = errand.task('digest', (_: { list: string }) => {})
+  errand.schedule('digest', { every: '1m' }, digest.with({ list: 'all' }))
+  await errand.beat().start()
+
+  for (let second = 0; second <= 120; second++) {
+    await fast.advance(1_000)
+    await env.advance(1_000)
+  }
+
+  assert.deepEqual(await ticks(), ['00:00:00', '00:01:00', '00:02:00'])
+})
+
 test('a store that was away delays ticks and loses none', async (t) => {
   const { env, store, errand, ticks } = await beating(t, { every: '1m', missed: { atMost: 10 } })
   const due = store.schedules.due

@@ -1,5 +1,5 @@
 /** Schedules as the memory engine keeps them: a rule nobody here reads, and the time it fires next. */
-import type { ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
+import type { DueSchedules, ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
 import type { Data } from './data.ts'
 import { present } from './entry.ts'
 import { insertCall } from './insert.ts'
@@ -29,7 +29,7 @@ export function listSchedules(data: Data): ScheduleRecord[] {
     .toSorted((a, b) => compareText(a.name, b.name))
 }
 
-export function dueSchedules(data: Data, limit: number): { due: ScheduleRecord[]; nextDueMs?: number } {
+export function dueSchedules(data: Data, limit: number): DueSchedules {
   const now = data.env.now()
   const waiting = listSchedules(data)
     .filter(({ nextAt, paused }) => nextAt !== null && !paused)
@@ -37,7 +37,7 @@ export function dueSchedules(data: Data, limit: number): { due: ScheduleRecord[]
   const due = waiting.filter(({ nextAt }) => nextAt! <= now).slice(0, limit)
   const next = waiting[due.length]
 
-  return { due, ...(next && { nextDueMs: Math.max(0, next.nextAt! - now) }) }
+  return { now, due, ...(next && { nextDueMs: Math.max(0, next.nextAt! - now) }) }
 }
 
 /** The comparison of times is what makes a tick fire at most once, however many fire it. */

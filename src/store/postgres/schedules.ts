@@ -49,13 +49,19 @@ export function schedulesOf({ clock, statements, names, arrived }: ScheduleParts
       return rows.map(recordOf)
     },
     async due(limit) {
-      const text = `select *, (errand.begin($1, null)).now from errand.schedule where ${due} order by next_at, name collate "C" limit $2`
+      const inOrder = 'order by next_at, name collate "C"'
+      // One row with the time alone where there is no schedule.
+      const text = `select c.now, s.* from errand.begin($1, null) c
+        left join lateral (select * from errand.schedule where ${due} ${inOrder} limit $2) s on true ${inOrder}`
       const rows = await statements.all<ScheduleRow & { now: string }>(text, [clock().now, limit + 1])
-      const falling = rows.filter((row, at) => at < limit && Number(row.next_at) <= Number(row.now))
-      const next = rows[falling.length]
+      const now = Number(rows[0]!.now)
+      const ahead = rows.filter(({ name }) => name !== null)
+      const falling = ahead.filter((row, at) => at < limit && Number(row.next_at) <= now)
+      const next = ahead[falling.length]
       return {
+        now,
         due: falling.map(recordOf),
-        ...(next && { nextDueMs: Math.max(0, Number(next.next_at) - Number(next.now)) }),
+        ...(next && { nextDueMs: Math.max(0, Number(next.next_at) - now) }),
       }
     },
     async fire(ticks) {

@@ -24,8 +24,8 @@ export function scheduleStore(caller: Caller, kinds: Kinds): ScheduleStore {
         .toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
     },
     due: async (limit) => {
-      const [rows, next] = await call<[[string, string][], string]>('due', limit)
-      return { due: rows.map(scheduleFrom), ...(next !== '' && { nextDueMs: Number(next) }) }
+      const [rows, next, now] = await call<[[string, string][], string, string]>('due', limit)
+      return { now: Number(now), due: rows.map(scheduleFrom), ...(next !== '' && { nextDueMs: Number(next) }) }
     },
     fire: async (ticks) => {
       const wanted = await kinds.withNumbers(() =>

@@ -1,5 +1,5 @@
 /** Schedules: a rule nobody here reads, and the time it fires next. */
-import type { ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
+import type { DueSchedules, ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
 import { insertCall } from './insert.ts'
 import type { Step } from './step.ts'
 import type { Statements } from './statements.ts'
@@ -26,12 +26,12 @@ export function listSchedules({ sql }: { sql: Statements }): ScheduleRecord[] {
 export function dueSchedules(
   { sql, now }: { sql: Statements; now: number },
   limit: number,
-): { due: ScheduleRecord[]; nextDueMs?: number } {
+): DueSchedules {
   const rows = sql.nextSchedules.all(limit + 1) as (ScheduleRow & { next: number })[]
   const due = rows.slice(0, limit).filter(({ next }) => next <= now)
   const following = rows[due.length]
 
-  return { due: due.map(recordOf), ...(following && { nextDueMs: Math.max(0, following.next - now) }) }
+  return { now, due: due.map(recordOf), ...(following && { nextDueMs: Math.max(0, following.next - now) }) }
 }
 
 function recordOf(row: ScheduleRow): ScheduleRecord {

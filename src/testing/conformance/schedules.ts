@@ -73,6 +73,7 @@ export function schedules(harness: StoreHarness): void {
       ['late', 'later', 'now'],
     )
     assert.equal(all.nextDueMs, 500)
+    assert.equal(all.now, now)
     assert.deepEqual(
       two.due.map(({ name }) => name),
       ['late', 'later'],
@@ -85,7 +86,7 @@ export function schedules(harness: StoreHarness): void {
     const scene = await setScene(harness, t)
     await scene.store.schedules.put([{ name: 'never', rule: 'r', nextAt: null }])
 
-    assert.deepEqual(await scene.store.schedules.due(10), { due: [] })
+    assert.deepEqual(await scene.store.schedules.due(10), { now: scene.env.now(), due: [] })
   })
 
   test('a schedule declared again with the same rule keeps its time', async (t) => {

@@ -18,7 +18,7 @@ if what == 'due' then
   local rows = {}
   for index, name in ipairs(names) do rows[index] = { name, call('HGET', key, name) } end
   local after = call('ZRANGE', K .. 'ticks', #names, #names, 'WITHSCORES')[2]
-  return { rows, after and text(math.max(0, tonumber(after) - now)) or '' }
+  return { rows, after and text(math.max(0, tonumber(after) - now)) or '', nowText }
 end
 if what == 'list' then return call('HGETALL', key) end
 
