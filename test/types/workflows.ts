@@ -1,0 +1,111 @@
+/** Which steps fit which, as the compiler sees it. Only compiled, never run. */
+import { z } from 'zod'
+import {
+  chain,
+  chord,
+  Errand,
+  group,
+  mapEach,
+  settled,
+  type JobHandle,
+  type Settled,
+  type Step,
+  type Task,
+} from '../../src/index.ts'
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+function same<A, B>(_: Equal<A, B>): void {}
+
+const errand = new Errand({ store: 'memory:' })
+const fetch = errand.task('fetch', ({ url }: { url: string }) => ({ html: url, at: new Date() }))
+const length = errand.task('length', ({ html }: { html: string }) => html.length)
+const describe = errand.task('describe', (length: number) => `${length}`)
+const sum = errand.task('sum', (all: number[]) => all.length)
+const publish = errand.task('publish', (_: { html: string; to: string; draft?: boolean }) => true)
+const tidy = errand.task('tidy', () => {})
+const parsed = errand.task(
+  'parsed',
+  { input: z.object({ html: z.string(), tries: z.coerce.number().default(1) }) },
+  () => 1,
+)
+const page = { url: 'https://example.com' }
+
+export async function right() {
+  const chained = chain(fetch.with(page), length, describe)
+  same<typeof chained, Step<void, string>>(true)
+  same<Awaited<ReturnType<typeof handleOf>>, JobHandle<string>>(true)
+  const open = chain(length, describe)
+  same<typeof open, Step<{ html: string }, string>>(true)
+  const nested = chain(fetch.with(page), open, chain(describe.with(1), tidy))
+  same<typeof nested, Step<void, null>>(true)
+
+  const grouped = group(length.with({ html: '' }), describe.with(1))
+  same<typeof grouped, Step<void, [number, string]>>(true)
+  const shared = group(length, chain(length, describe), tidy.with())
+  same<typeof shared, Step<{ html: string }, [number, string, null]>>(true)
+  const dynamic = group(...[1, 2].map((n) => describe.with(n)))
+  same<typeof dynamic, Step<void, string[]>>(true)
+
+  const joined = chord(mapEach(length, [{ html: '' }]), sum)
+  same<typeof joined, Step<void, number>>(true)
+  const sliced = mapEach(sum, [1, 2, 3], { slice: 2 })
+  same<typeof sliced, Step<void, number[]>>(true)
+
+  const partial = publish.partial({ to: 'all' })
+  same<typeof partial, Step<Omit<{ html: string; to: string; draft?: boolean }, 'to'>, boolean>>(true)
+  chain(fetch.with(page), partial)
+  chain(fetch.with(page), parsed)
+
+  const watched = chain(
+    settled(fetch.with(page)),
+    errand.task('watch', (end: Settled<{ html: string; at: string }>) => end.state),
+  )
+  await errand.enqueue(watched, { delay: '5m', after: [await fetch.enqueue(page)], when: 'settled' })
+  await errand.enqueue(tidy)
+  errand.schedule('nightly', { every: '1d' }, chained)
+
+  const inHandler = errand.task('in handler', async (n: number, job) => {
+    const text = await job.run('describe', describe.with(n))
+    same<typeof text, string>(true)
+    const stored = await job.step('now', () => new Date())
+    same<typeof stored, string>(true)
+    return text
+  })
+  same<typeof inHandler, Task<number, string>>(true)
+}
+
+async function handleOf() {
+  return errand.enqueue(chain(fetch.with(page), length, describe))
+}
+
+export async function wrong() {
+  // @ts-expect-error: a number is not { html }
+  chain(describe.with(1), describe)
+  // @ts-expect-error: the first step still lacks its input
+  await errand.enqueue(chain(fetch, length))
+  // @ts-expect-error: a task that lacks its input
+  await errand.enqueue(length)
+  // @ts-expect-error: the third does not fit the second
+  chain(fetch.with(page), length, sum)
+  // @ts-expect-error: a chain within a chain that does not fit
+  chain(describe.with(1), chain(length, describe))
+  const texts = errand.task('texts', (_: string[]) => 1)
+  // @ts-expect-error: the results are numbers, and texts are wanted
+  chord(mapEach(length, [{ html: '' }]), texts)
+  // @ts-expect-error: members that cannot be given the same
+  await errand.enqueue(chain(fetch.with(page), group(length, describe)))
+  // @ts-expect-error: no such field
+  publish.partial({ too: 'all' })
+  // @ts-expect-error: a field of another type
+  publish.partial({ to: 7 })
+  // @ts-expect-error: the step before does not give `to`
+  chain(fetch.with(page), publish)
+  // @ts-expect-error: an id belongs to the whole, not to a step
+  tidy.with(undefined, { id: 'x' })
+  // @ts-expect-error: how it ended is not its result
+  chain(settled(fetch.with(page)), length)
+  // @ts-expect-error: a schedule's flow needs its input
+  errand.schedule('nightly', { every: '1d' }, chain(length, describe))
+  // @ts-expect-error: inputs of another type
+  mapEach(length, [1, 2])
+}
