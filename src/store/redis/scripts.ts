@@ -60,7 +60,7 @@ const parts: Readonly<Record<ScriptName, Parts>> = {
   retry: { base: counting, engine },
   remove: { base: [...counting, 'gone'], engine },
   release: { base: counting, engine },
-  upkeep: { base: [...counting, 'gone'], engine: [...living, 'prune'] },
+  upkeep: { base: [...counting, 'gone'], engine: [...living, 'departed', 'prune'] },
   look: { base: [...counting, 'gone'], engine: living },
   manage: { base: counting, engine: living },
   schedules: { base: counting, engine },

@@ -14,7 +14,7 @@ local function request(job)
 end
 
 for index = 3, #ARGV do
-  local job = E.load(ARGV[index])
+  local job = E.reach(ARGV[index])
   local answer = 'cancelled'
   if not job then
     answer = 'unknown'

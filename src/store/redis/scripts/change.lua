@@ -17,7 +17,7 @@ local function changeDue(job, at)
 end
 
 for index = 4, #ARGV do
-  local job = E.load(ARGV[index])
+  local job = E.reach(ARGV[index])
   local answer = 'changed'
   if not job then
     answer = 'unknown'

@@ -25,7 +25,7 @@ function E.forgetWaiters(member)
   E.marked = true
 end
 
-local function blockAgain(job, memberId)
+function E.blockAgain(job, memberId)
   if job.state ~= 'c' or job.f.b ~= memberId then return false end
   local other = E.cancellingMember(job)
   E.touch(job)
@@ -37,8 +37,7 @@ local function blockAgain(job, memberId)
   E.setState(job, 'b')
   job.f.pn = nil
   for _, edge in ipairs(edgesOf(job)) do
-    local member = isThere(edge)
-    edge.open = member and not E.isFinal(member) or false
+    edge.open = mayEnd(edge)
     write(job, edge)
     if edge.open then job.f.pn = (job.f.pn or 0) + 1 end
   end
@@ -51,8 +50,8 @@ end
 local function follow(kind, memberSeq, memberId, entry)
   local job = E.same(sub(entry, 22), sub(entry, 1, 15))
   local member = E.same(memberId, memberSeq)
-  if not job or (not member or E.isFinal(member)) == (kind == 'o') then return false end
-  if kind == 'o' then return blockAgain(job, memberId) end
+  if not job or job.f.lv or (not member or E.isFinal(member)) == (kind == 'o') then return false end
+  if kind == 'o' then return E.blockAgain(job, memberId) end
 
   local index = tonumber(sub(entry, 16, 21))
   local raw = call('HGET', K .. 'edges:' .. job.seq, index)

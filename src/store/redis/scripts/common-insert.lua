@@ -11,7 +11,7 @@ local function planKey(plan, wanted)
   if holder == nil then
     local id = E.keyHolder({ task = E.kind(wanted.kind).task, f = { u = unique } })
     local job = id and E.load(id)
-    holder = id and { id = id, replaceable = job and E.isWaiting(job) }
+    holder = id and { id = id, replaceable = job and E.isWaiting(job) and not job.f.lv }
   end
   if not holder then return 'inserted' end
   return unique.c == 'r' and holder.replaceable and 'replaced' or 'kept', holder.id
@@ -19,7 +19,7 @@ end
 
 local function endsWaiters(plan, id)
   if plan.jobs[id] then return plan.jobs[id].cancelled end
-  local member = E.load(id)
+  local member = E.member(id)
   return E.isFinal(member) and member.state ~= 's'
 end
 
@@ -40,10 +40,11 @@ local function planJob(plan, wanted)
     local same = there.task == E.kind(wanted.kind).task and there.input == wanted.input
     return same and 'exists' or 'conflict', wanted.id
   end
+  if E.departed[wanted.id] then return 'exists' end
   if wanted.features.af then
     E.loadAll(wanted.features.af.on)
     for _, id in ipairs(wanted.features.af.on) do
-      if not plan.jobs[id] and not E.load(id) then return 'unknown', id end
+      if not plan.jobs[id] and not E.member(id) then return 'unknown', id end
     end
   end
   local outcome, other = planKey(plan, wanted)

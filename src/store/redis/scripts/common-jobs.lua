@@ -1,5 +1,5 @@
 -- Job records, read into tables and written back once at the end of the call. layout.md says how they look.
-E.jobs, E.touched, E.erased, E.running = {}, {}, {}, {}
+E.jobs, E.touched, E.erased, E.running, E.departed = {}, {}, {}, {}, {}
 
 function E.decode(id, raw)
   local one = find(raw, '\n', 32, true)
@@ -41,6 +41,11 @@ end
 
 local function keepLoaded(id, raw, run)
   local job = E.decode(id, raw)
+  -- It was moved to another store: what is left of it is known by its number to those that wait for it.
+  if job.state == 'm' then
+    E.departed[id], E.jobs[id] = job, false
+    return
+  end
   job.raw = raw
   if run and job.state == 'r' then
     job.state = 'u'
@@ -75,6 +80,15 @@ function E.load(id)
   if E.jobs[id] == nil then E.loadAll({ id }) end
   return E.jobs[id] or nil
 end
+
+-- A job that is on its way to another store is out of reach.
+function E.reach(id)
+  local job = E.load(id)
+  return job and not job.f.lv and job or nil
+end
+
+-- Also one that was moved to another store: those that wait for it follow it.
+function E.member(id) return E.load(id) or E.departed[id] end
 
 -- The job of this number, not one that was given its id later.
 function E.same(id, seq)

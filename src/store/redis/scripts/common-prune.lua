@@ -81,7 +81,7 @@ local function pruneClass(class, limit)
       elseif raw and not seen[id] then
         -- It has become more than a plain end since.
         local job = E.load(id)
-        if job and E.isFinal(job) and not job.f.pi then call('ZADD', K .. 'kept', 'NX', text(E.keptUntil(job)), id) end
+        if job and E.isFinal(job) and not job.f.pi and not job.f.lv then call('ZADD', K .. 'kept', 'NX', text(E.keptUntil(job)), id) end
       end
       done = done + 1
     end
@@ -142,6 +142,7 @@ function E.forget()
   forgetKeys()
   forgetStarts()
   trimOrder()
+  E.forgetMoves()
   for day = 3, 9 do call('DEL', K .. 'gone:' .. text(today - day)) end
   for _, minute in ipairs(call('ZRANGEBYSCORE', K .. 'minutes', '-inf', text(now / 60000 - 14 * 1440), 'LIMIT', 0, 20)) do
     call('DEL', K .. 'minute:' .. minute)

@@ -8,8 +8,11 @@ local function edgesOf(job)
   for index = 1, job.f.w do fields[index] = index - 1 end
   local raws, ids = readAll(K .. 'edges:' .. job.seq, fields), {}
   for index, raw in ipairs(raws) do
-    local edge = { index = index - 1, open = sub(raw, 1, 1) == '1', otherwise = sub(raw, 2, 2), seq = sub(raw, 3, 17), id = sub(raw, 18) }
-    values[index], ids[index] = edge, edge.id
+    -- A job that came from another store has none to members that were gone.
+    if raw then
+      local edge = { index = index - 1, open = sub(raw, 1, 1) == '1', otherwise = sub(raw, 2, 2), seq = sub(raw, 3, 17), id = sub(raw, 18) }
+      values[#values + 1], ids[#ids + 1] = edge, edge.id
+    end
   end
   E.loadAll(ids)
   return values
@@ -34,6 +37,12 @@ end
 
 local function isThere(edge) return E.same(edge.id, edge.seq) end
 
+-- Of a member that was moved nobody here knows whether it has ended.
+local function mayEnd(edge)
+  local member = isThere(edge) or E.departed[edge.id]
+  return member and member.seq == edge.seq and not E.isFinal(member) or false
+end
+
 -- The first member whose end forbids this job to run.
 function E.cancellingMember(job)
   for _, edge in ipairs(edgesOf(job)) do
@@ -49,7 +58,7 @@ function E.waitFor(job, on, otherwise)
   for _, id in ipairs(on) do
     if not seen[id] then
       seen[id] = true
-      local member = E.load(id)
+      local member = E.member(id)
       addEdge(job, member, otherwise, writes)
       if otherwise == 'c' and E.isFinal(member) and member.state ~= 's' then cancelledBy = cancelledBy or id end
     end
@@ -64,7 +73,7 @@ function E.waitMore(job, on)
   for _, edge in ipairs(edgesOf(job)) do known[edge.id .. edge.seq] = edge end
   E.loadAll(on)
   for _, id in ipairs(on) do
-    local member = E.load(id)
+    local member = E.member(id)
     local edge = member and known[id .. member.seq]
     if member and member ~= job and not edge then
       addEdge(job, member, 'r', writes)
@@ -105,23 +114,24 @@ local function looksFinal(raw)
   return find(raw, '\n', find(raw, '\n', one + 1, true) + 1, true) ~= nil
 end
 
-local function anyUnfinished(entries)
+local function anyUnfinished(entries, staying)
   local ids = {}
   for index, entry in ipairs(entries) do ids[index] = sub(entry, 22) end
   for index, raw in ipairs(readAll(K .. 'jobs', ids)) do
     if E.jobs[ids[index]] or (raw and not looksFinal(raw)) then
       local waiter = E.same(ids[index], sub(entries[index], 1, 15))
-      if waiter and not E.isFinal(waiter) then return true end
+      if waiter and not E.isFinal(waiter) and not (staying and waiter.f.lv) then return true end
     end
   end
   return false
 end
 
-function E.neededByOthers(job)
+-- `staying`: by those that are not leaving for another store.
+function E.neededByOthers(job, staying)
   if not job.f.wt then return false end
   local key = K .. 'waiters:' .. job.seq
   for from = 0, call('LLEN', key) - 1, 200 do
-    if anyUnfinished(call('LRANGE', key, from, from + 199)) then return true end
+    if anyUnfinished(call('LRANGE', key, from, from + 199), staying) then return true end
   end
   return false
 end

@@ -12,7 +12,7 @@ end
 
 local function shownOrGone(id)
   local answer = shown(id)
-  if #answer == 1 and isGone(id) then answer = { id, 'gone' } end
+  if #answer == 1 and (E.departed[id] or isGone(id)) then answer = { id, 'gone' } end
   return answer
 end
 

@@ -2,7 +2,7 @@
 E.spareId = ARGV[3]
 local answers = {}
 for at = 4, #ARGV, 2 do
-  local job = E.load(ARGV[at])
+  local job = E.reach(ARGV[at])
   local answer = 'released'
   if not job then
     answer = 'unknown'

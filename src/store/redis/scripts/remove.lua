@@ -1,7 +1,7 @@
 -- ARGV: now, monotonic, then ids.
 local answers = {}
 for index = 3, #ARGV do
-  local job = E.load(ARGV[index])
+  local job = E.reach(ARGV[index])
   local answer = 'removed'
   if not job then
     answer = 'unknown'

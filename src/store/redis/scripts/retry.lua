@@ -14,7 +14,7 @@ local function startAnew(job)
 end
 
 for index = 3, #ARGV do
-  local job = E.load(ARGV[index])
+  local job = E.reach(ARGV[index])
   local answer = 'retried'
   if not job then
     answer = 'unknown'
