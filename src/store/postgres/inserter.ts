@@ -28,6 +28,8 @@ const plainText = `select errand.insert_plain($1, $2, $3, $4, $5, $6, $7, $8, $9
 /** Transactions of plain jobs under way at once: while one waits for the disk the next is written. */
 const inFlight = 3
 
+/** The server's own word for an id that it has already. */
+const isThere = '23505'
 const callsText = `select * from errand.insert_calls($1, $2, true)`
 
 export class Inserter {
@@ -124,7 +126,7 @@ export class Inserter {
       if (arrivals) this.#arrived(arrivals)
       return calls.map((call) => call.jobs.map(() => inserted))
     } catch (error) {
-      if (raised(error) !== 'ER001') throw error
+      if (raised(error) !== isThere) throw error
       return this.#writeCalls(calls)
     }
   }

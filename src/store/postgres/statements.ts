@@ -3,8 +3,8 @@ import { StoreClosedError } from '../../errors.ts'
 import type { Connection, QueryOptions } from './connection/connection.ts'
 import { inSchema } from './migrate.ts'
 
-/** What the SQL functions raise on purpose: an id is there already, a call from before a resync, a turn that needs the gate. */
-export type Raised = 'ER001' | 'ER003' | 'ER004'
+/** What the SQL functions raise on purpose: ER003 for a call from before a resync, ER004 for a turn that needs the gate. */
+export type Raised = 'ER003' | 'ER004'
 
 export function raised(error: unknown): string | undefined {
   return error instanceof Error && 'sqlState' in error ? String(error.sqlState) : undefined

@@ -82,7 +82,8 @@ create table errand.ready (
   expires  bigint,
   primary key (queue, rank, place)
 );
-create unique index ready_by_job on errand.ready (no);
+-- A new job's place is its number, and there it is found by the key; this is for those that were placed anew.
+create unique index placed_anew on errand.ready (no) where place <> no;
 
 create table errand.running (
   worker   int not null,

@@ -95,7 +95,12 @@ begin
   returning w.no, case w.kind when 's' then 0 when 'b' then 1 else 2 end, w.queue, w.rank, w.place, w.task, w.flags,
     w.keep_succeeded, w.keep_failed, w.attempts, w.crashes, w.expires, w.due, w.pending, w.kind into j;
   if j.no is not null then return j; end if;
-  delete from errand.ready r where r.no = p_no
+  delete from errand.ready r
+  where r.queue = (select queue from errand.body where no = p_no) and r.rank = any ('{0,1,2,3}') and r.place = p_no and r.no = p_no
+  returning r.no, 2, r.queue, r.rank, r.place, r.task, r.flags, r.keep_succeeded, r.keep_failed, r.attempts, r.crashes,
+    r.expires, null, null, 'l' into j;
+  if j.no is not null then return j; end if;
+  delete from errand.ready r where r.no = p_no and r.place <> r.no
   returning r.no, 2, r.queue, r.rank, r.place, r.task, r.flags, r.keep_succeeded, r.keep_failed, r.attempts, r.crashes,
     r.expires, null, null, 'l' into j;
   return j;
@@ -120,7 +125,8 @@ begin
   if p_no is null then return null; end if;
   loop
     select case w.kind when 's' then 0 when 'b' then 1 else 2 end from errand.waiting w where w.no = p_no
-    union all select 2 from errand.ready where no = p_no
+    union all select 2 from errand.body b join errand.ready r on r.queue = b.queue and r.rank = any ('{0,1,2,3}') and r.place = b.no where b.no = p_no
+    union all select 2 from errand.ready where no = p_no and place <> no
     union all select 3 from errand.running where worker = any (array(select no from errand.worker)) and no = p_no
     union all select state from errand.done where no = p_no
     limit 1 into found_state;
@@ -140,7 +146,10 @@ begin
   loop
     update errand.waiting set flags = flags | p_flag where no = p_no;
     exit when found;
-    update errand.ready set flags = flags | p_flag where no = p_no;
+    update errand.ready set flags = flags | p_flag
+    where queue = (select queue from errand.body where no = p_no) and rank = any ('{0,1,2,3}') and place = p_no and no = p_no;
+    exit when found;
+    update errand.ready set flags = flags | p_flag where no = p_no and place <> no;
     exit when found;
     update errand.running set flags = flags | p_flag where worker = any (array(select no from errand.worker)) and no = p_no;
     exit when found;

@@ -20,7 +20,11 @@ create function errand.records(p_nos bigint[]) returns setof errand.record langu
       null::bigint as started, null::bigint as finished, null::text as result, null::text as error, null::bigint as cancel_at, null::text as incarnation
     from errand.waiting w where w.no = b.no
     union all
-    select 2, r.attempts, r.crashes, r.expires, null, null, r.flags, null, null, null, null, null, null from errand.ready r where r.no = b.no
+    select 2, r.attempts, r.crashes, r.expires, null, null, r.flags, null, null, null, null, null, null
+    from errand.ready r where r.queue = b.queue and r.rank = any ('{0,1,2,3}') and r.place = b.no
+    union all
+    select 2, r.attempts, r.crashes, r.expires, null, null, r.flags, null, null, null, null, null, null
+    from errand.ready r where r.no = b.no and r.place <> r.no
     union all
     select 3, x.attempts, x.crashes, null, null, null, x.flags, x.started, null, null, null, x.cancel_at, w.id
     from errand.worker w join errand.running x on x.worker = w.no and x.no = b.no
@@ -101,7 +105,9 @@ begin
       and (p_tag is null or exists (select from json_array_elements_text(b.more -> 'tags') t (tag) where tag = p_tag))
       and (p_states is null
         or exists (select from errand.done d where d.no = b.no and d.state = any (p_states))
-        or 2 = any (p_states) and exists (select from errand.ready r where r.no = b.no)
+        or 2 = any (p_states) and (
+          exists (select from errand.ready r where r.queue = b.queue and r.rank = any ('{0,1,2,3}') and r.place = b.no)
+          or exists (select from errand.ready r where r.no = b.no and r.place <> r.no))
         or p_states && '{0,1,2}' and exists (
           select from errand.waiting w where w.no = b.no and (case w.kind when 's' then 0 when 'b' then 1 else 2 end) = any (p_states))
         or 3 = any (p_states) and exists (
