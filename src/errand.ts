@@ -5,7 +5,6 @@ import type { EnqueueOptions } from './client/enqueue-options.ts'
 import type { JobHandle } from './client/handle.ts'
 import {
   findJobs,
-  storeQuery,
   type BulkAnswer,
   type BulkOptions,
   type JobsPage,
@@ -38,6 +37,8 @@ import type { Plain, Stored } from './task/stored.ts'
 import type { Declared, Handler, Task, TaskOptions } from './task/task.ts'
 import { builtInTasks } from './workflow/built-in.ts'
 import { enqueueFlow } from './workflow/enqueue.ts'
+import { WorkflowHandle, type Workflow } from './workflow/handle.ts'
+import { findWorkflows, type WorkflowsPage } from './workflow/list.ts'
 import { workerDefaults, type WorkerOptions } from './worker/options.ts'
 import { Worker } from './worker/worker.ts'
 
@@ -186,7 +187,7 @@ export class Errand<Context extends object = {}> {
    *
    * @throws InvalidOptionError, and what enqueueing each of its tasks throws
    */
-  enqueue<Result>(flow: Step<void, Result>, options?: EnqueueOptions): Promise<JobHandle<Result>>
+  enqueue<Result>(flow: Step<void, Result>, options?: EnqueueOptions): Promise<Workflow<Result>>
   /**
    * Enqueues by name, for callers that do not have the task at hand. The input is checked against the task's schema.
    *
@@ -204,6 +205,16 @@ export class Errand<Context extends object = {}> {
     return new StoredJob(this.#runtime, id, undefined, false)
   }
 
+  /** A workflow by its id: all of its steps. Nothing is looked up. */
+  workflow(id: string): Workflow {
+    return new WorkflowHandle(this.#runtime, id)
+  }
+
+  /** A page of workflows, newest first. */
+  async workflows(options: { limit?: number; cursor?: string } = {}): Promise<WorkflowsPage> {
+    return findWorkflows(await this.open(), options)
+  }
+
   /** A page of jobs, newest first. */
   async jobs(query: JobsQuery & PageOptions = {}): Promise<JobsPage> {
     return findJobs(await this.open(), this.#runtime.env, this.#runtime.codec, query)
@@ -211,17 +222,17 @@ export class Errand<Context extends object = {}> {
 
   /** Cancels all that the query finds. */
   async cancel(query: JobsQuery, options: BulkOptions = {}): Promise<BulkAnswer> {
-    return cancelFound(await this.open(), this.#query(query), options)
+    return cancelFound(this.#runtime, query, options)
   }
 
   /** Runs again all that the query finds and that is final. */
   async retry(query: JobsQuery, options: BulkOptions = {}): Promise<BulkAnswer> {
-    return retryFound(await this.open(), this.#query(query), options)
+    return retryFound(this.#runtime, query, options)
   }
 
   /** Deletes all that the query finds and that is not running. */
   async remove(query: JobsQuery, options: BulkOptions = {}): Promise<BulkAnswer> {
-    return removeFound(await this.open(), this.#query(query), options)
+    return removeFound(this.#runtime, query, options)
   }
 
   /** One queue: pause, resume, purge. */
@@ -334,9 +345,5 @@ export class Errand<Context extends object = {}> {
 
   #defined(definition: TaskDefinition): DefinedTask {
     return new DefinedTask(this.#runtime, this.#client, definition)
-  }
-
-  #query(query: JobsQuery) {
-    return storeQuery(query, this.#runtime.env.now())
   }
 }

@@ -40,6 +40,9 @@ export type { When } from './schedule/when.ts'
 
 // Work made of work.
 export { chain, chord, group, mapEach, settled } from './workflow/compose.ts'
+export type { Workflow } from './workflow/handle.ts'
+export type { WorkflowsPage, WorkflowSummary } from './workflow/list.ts'
+export type { WorkflowInfo, WorkflowState, WorkflowStep } from './workflow/overview.ts'
 export type { AnyStep, Settled, Step, StepOptions } from './task/step.ts'
 
 // What happens.

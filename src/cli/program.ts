@@ -11,6 +11,7 @@ import { addJobs } from './program-jobs.ts'
 import { addMove } from './program-move.ts'
 import { addQueues } from './program-queues.ts'
 import { addSchedules } from './program-schedules.ts'
+import { addWorkflows } from './program-workflows.ts'
 import { addWorking } from './program-working.ts'
 import { addCall } from './program-call.ts'
 import { exitCodeOf, exitCodes } from './failures.ts'
@@ -96,6 +97,7 @@ export function makeProgram(act: Act, selfRun: boolean): Command {
   addQueues(program, act)
   addMove(program, act)
   addSchedules(program, act)
+  addWorkflows(program, act)
   addHelp(program)
 
   return program

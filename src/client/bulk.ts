@@ -1,31 +1,30 @@
 /** What can be done to all jobs that a query finds. */
-import type { JobQuery, Store } from '../store/store.ts'
-import { forEachFound, type BulkAnswer, type BulkOptions } from './queries.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Store } from '../store/store.ts'
+import { forEachFound, storeQuery, type BulkAnswer, type BulkOptions, type JobsQuery } from './queries.ts'
 
-export const cancelFound = (store: Store, query: JobQuery, options: BulkOptions): Promise<BulkAnswer> =>
-  forEachFound(
-    store,
-    query,
-    options,
-    (ids) => store.cancel(ids),
-    (answer) => answer === 'cancelled' || answer === 'cancelling',
-  )
+type Act = (store: Store, ids: string[]) => Promise<string[]>
 
-export const retryFound = (store: Store, query: JobQuery, options: BulkOptions): Promise<BulkAnswer> =>
-  forEachFound(
-    store,
-    query,
-    options,
-    // Oldest first: a job that waits for another blocks again when that one is retried before it.
-    (ids) => store.retry(ids.toReversed()),
-    (answer) => answer === 'retried',
-  )
+const eachFound =
+  (act: Act, ...done: readonly string[]) =>
+  async (runtime: Runtime, query: JobsQuery, options: BulkOptions = {}): Promise<BulkAnswer> => {
+    const store = await runtime.open()
+    const found = storeQuery(query, runtime.env.now())
 
-export const removeFound = (store: Store, query: JobQuery, options: BulkOptions): Promise<BulkAnswer> =>
-  forEachFound(
-    store,
-    query,
-    options,
-    (ids) => store.remove(ids),
-    (answer) => answer === 'removed',
-  )
+    return forEachFound(
+      store,
+      found,
+      options,
+      (ids) => act(store, ids),
+      (answer) => done.includes(answer),
+    )
+  }
+
+type Bulk = (runtime: Runtime, query: JobsQuery, options?: BulkOptions) => Promise<BulkAnswer>
+
+export const cancelFound: Bulk = eachFound((store, ids) => store.cancel(ids), 'cancelled', 'cancelling')
+
+/** Oldest first: a job that waits for another blocks again when that one is retried before it. */
+export const retryFound: Bulk = eachFound((store, ids) => store.retry(ids.toReversed()), 'retried')
+
+export const removeFound: Bulk = eachFound((store, ids) => store.remove(ids), 'removed')

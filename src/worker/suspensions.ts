@@ -115,10 +115,10 @@ export class Suspensions {
     const member = (await this.#ended()).find((each) => each.id === child)
     if (member) return this.#answer(member)
 
-    const root = note?.id ?? id
-    const options = { tags: [...new Set([workflowTag(root), ...(note?.of ? [workflowTag(note.of)] : [])])] }
+    const of = note?.of ?? note?.id ?? id
+    const options = { tags: [...new Set([of, note?.id ?? id])].map(workflowTag) }
     try {
-      await insertFlow(this.#runtime, flow, child, options, note?.of ?? root)
+      await insertFlow(this.#runtime, flow, child, options, { by: id, of })
     } catch (error) {
       // An earlier run has begun it, with other values: those stand.
       if (!(error instanceof IdConflictError)) throw error

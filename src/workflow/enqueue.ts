@@ -13,7 +13,7 @@ import { builtIns } from './built-in.ts'
 import { flowOf } from './compose.ts'
 import { planOf } from './graph.ts'
 import { WorkflowHandle } from './handle.ts'
-import { jobsOf, nameOfFlow } from './jobs.ts'
+import { jobsOf, nameOfFlow, type Making } from './jobs.ts'
 import { workflowTag } from './note.ts'
 
 /** A flow that was not wholly enqueued for so long never will be: what is there of it is cancelled. */
@@ -47,11 +47,11 @@ export async function insertFlow(
   flow: FlowNode,
   id: string,
   options: EnqueueOptions,
-  of?: string,
+  origin?: Making['origin'],
 ): Promise<void> {
   const plan = planOf(flow)
   const after = dependenciesOf(options, 'the workflow')
-  const jobs = await jobsOf(runtime, plan, { id, name: nameOfFlow(flow), options, after, of })
+  const jobs = await jobsOf(runtime, plan, { id, name: nameOfFlow(flow), options, after, origin })
   const store = await runtime.open()
 
   await throughMiddleware(runtime, jobs, (drafted) =>

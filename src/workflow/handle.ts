@@ -1,15 +1,30 @@
 /** What whoever enqueued a workflow holds of it: the handle of its last step, and all of it where all is meant. */
-import { StoredJob } from '../client/stored-job.ts'
 import { cancelFound } from '../client/bulk.ts'
-import { JobCancelledError, JobFailedError } from '../errors.ts'
+import type { JobHandle } from '../client/handle.ts'
+import { StoredJob } from '../client/stored-job.ts'
+import { JobCancelledError, JobFailedError, JobNotFoundError, ResultGoneError } from '../errors.ts'
+import type { Progress } from '../job.ts'
 import type { Runtime } from '../runtime.ts'
-import type { CancelAnswer } from '../store/store.ts'
+import type { CancelAnswer, JobRecord, RetryAnswer, Store } from '../store/store.ts'
 import { workflowTag } from './note.ts'
+import { overview, type WorkflowInfo } from './overview.ts'
 import { rootError } from './resolve.ts'
 
-const unfinished = ['scheduled', 'blocked', 'ready', 'running'] as const
+export interface Workflow<Result = unknown> extends JobHandle<Result> {
+  /** Its steps, what each waits for, and how all stand. @throws JobNotFoundError, ResultGoneError */
+  graph(): Promise<WorkflowInfo>
+  /** How many of its steps have ended. */
+  progress(): Promise<Progress>
+  /** Cancels every step that has not ended. */
+  cancel(): Promise<CancelAnswer>
+  /** Runs the steps again that failed or expired; what was cancelled because of them then goes on. */
+  retry(): Promise<RetryAnswer>
+}
 
-export class WorkflowHandle extends StoredJob {
+const unfinished = ['scheduled', 'blocked', 'ready', 'running'] as const
+const stepsPerPage = 500
+
+export class WorkflowHandle extends StoredJob implements Workflow<any> {
   readonly #runtime: Runtime
 
   constructor(runtime: Runtime, id: string) {
@@ -27,12 +42,54 @@ export class WorkflowHandle extends StoredJob {
     }
   }
 
-  /** Every step that has not ended, wherever it stands. */
-  override async cancel(): Promise<CancelAnswer> {
+  async graph(): Promise<WorkflowInfo> {
     const store = await this.#runtime.open()
+    const found = await recordsOf(store, workflowTag(this.id))
+    // A single job carries no tag.
+    const own = found.some(({ id }) => id === this.id) ? undefined : (await store.get([this.id]))[0]
+    if (own === 'gone') throw new ResultGoneError(this.id)
+    const info = overview(this.id, own ? [own, ...found] : found)
+    if (!info) throw new JobNotFoundError(this.id)
+
+    return info
+  }
+
+  override async progress(): Promise<Progress> {
+    const { done, total } = await this.graph()
+
+    return { done, of: total }
+  }
+
+  override async cancel(): Promise<CancelAnswer> {
     // The last one first: what waits is then cancelled by this, and not because of another.
     const answer = await super.cancel()
-    await cancelFound(store, { tag: workflowTag(this.id), states: unfinished }, {})
+    await cancelFound(this.#runtime, { tag: workflowTag(this.id), state: unfinished })
+
     return answer
   }
+
+  override async retry(): Promise<RetryAnswer> {
+    const store = await this.#runtime.open()
+    const failed = await recordsOf(store, workflowTag(this.id), ['failed', 'expired'])
+    // What a handler has started goes before the handler's own job, which is older.
+    const ids = failed.map(({ id }) => id).toReversed()
+    if (ids.length === 0) return super.retry()
+    for (let from = 0; from < ids.length; from += store.limits.idsPerCall) {
+      await store.retry(ids.slice(from, from + store.limits.idsPerCall))
+    }
+    return 'retried'
+  }
+}
+
+/** Oldest first. */
+async function recordsOf(store: Store, tag: string, states?: readonly JobRecord['state'][]): Promise<JobRecord[]> {
+  const all: JobRecord[] = []
+  let cursor: string | undefined
+  do {
+    const page = await store.find({ tag, limit: stepsPerPage, ...(states && { states }) }, cursor)
+    all.push(...page.jobs)
+    cursor = page.cursor
+  } while (cursor !== undefined)
+
+  return all.toReversed()
 }

@@ -20,8 +20,8 @@ export interface Making {
   readonly options: EnqueueOptions
   /** Steps that wait for nothing in the flow wait for these. */
   readonly after: Dependencies | undefined
-  /** Whose handler starts it. */
-  readonly of: string | undefined
+  /** Where a handler starts it: the job, and what that job is part of. */
+  readonly origin?: { readonly by: string; readonly of: string } | undefined
 }
 
 interface Drafted {
@@ -128,7 +128,7 @@ function placed(runtime: Runtime, plan: Plan, step: PlannedStep, making: Making,
   const note: StepNote = {
     id,
     name,
-    ...(making.of !== undefined && { of: making.of }),
+    ...making.origin,
     step: step.number,
     last: plan.last,
     total: plan.steps.length,

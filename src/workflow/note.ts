@@ -12,6 +12,8 @@ export interface StepNote {
   readonly name: string
   /** The workflow, or the job, whose handler has started this one, at the very beginning. */
   readonly of?: string
+  /** The job whose handler has started this one. */
+  readonly by?: string
   readonly step: number
   readonly last: number
   readonly total: number

@@ -7,10 +7,10 @@ import {
   group,
   mapEach,
   settled,
-  type JobHandle,
   type Settled,
   type Step,
   type Task,
+  type Workflow,
 } from '../../src/index.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -33,7 +33,7 @@ const page = { url: 'https://example.com' }
 export async function right() {
   const chained = chain(fetch.with(page), length, describe)
   same<typeof chained, Step<void, string>>(true)
-  same<Awaited<ReturnType<typeof handleOf>>, JobHandle<string>>(true)
+  same<Awaited<ReturnType<typeof handleOf>>, Workflow<string>>(true)
   const open = chain(length, describe)
   same<typeof open, Step<{ html: string }, string>>(true)
   const nested = chain(fetch.with(page), open, chain(describe.with(1), tidy))

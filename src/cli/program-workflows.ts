@@ -1,0 +1,47 @@
+/** The faces of `errand workflows`. */
+import type { Command } from 'commander'
+import type { Act } from './program.ts'
+import { addHelp } from './program-help.ts'
+
+export interface ListWorkflowsOptions {
+  readonly number?: string
+}
+
+export interface ShowWorkflowOptions {
+  readonly mermaid?: boolean
+}
+
+const examples = `
+Examples:
+  errand workflows
+  errand workflows show 019a3c1e-7b2d-7000-8000-4f1d2c3b4a59
+  errand workflows show 019a3c1e-7b2d-7000-8000-4f1d2c3b4a59 --mermaid > workflow.mmd
+  errand workflows retry 019a3c1e-7b2d-7000-8000-4f1d2c3b4a59`
+
+export function addWorkflows(program: Command, act: Act): void {
+  const workflows = program
+    .command('workflows')
+    .description('look at workflows, cancel and retry them whole')
+    .addHelpText('after', examples)
+  // Listing is what the bare word does; Commander would take a mistyped command for an argument of it.
+  workflows.allowExcessArguments().action(act<ListWorkflowsOptions>(() => import('./commands/workflows-list.ts')))
+  workflows
+    .command('list')
+    .description('the newest workflows (also without "list")')
+    .option('-n, --number <n>', 'how many (default: 50)')
+    .action(act<ListWorkflowsOptions>(() => import('./commands/workflows-list.ts')))
+  workflows
+    .command('show <workflow>')
+    .description('its steps, what each waits for, and how they stand')
+    .option('--mermaid', 'as a chart that Mermaid draws')
+    .action(act<ShowWorkflowOptions>(() => import('./commands/workflows-show.ts')))
+  workflows
+    .command('cancel <workflow>')
+    .description('cancel every step that has not ended')
+    .action(act(() => import('./commands/workflows-cancel.ts')))
+  workflows
+    .command('retry <workflow>')
+    .description('run the steps again that failed; what they held up goes on')
+    .action(act(() => import('./commands/workflows-retry.ts')))
+  addHelp(workflows)
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Scene } from './scene.ts'
+
+const tasks = `
+import { chain, Errand, mapEach } from 'errand'
+
+export const errand = new Errand({ store: 'sqlite:jobs.db' })
+const double = errand.task('double', (n: number) => n * 2)
+const sum = errand.task('sum', (all: number[]) => all.length)
+if (process.env.SEED) {
+  await errand.enqueue(chain(mapEach(double, [1, 2, 3]), sum), { id: 'first' })
+  await errand.close()
+}
+`
+
+function scene(): Scene {
+  const made = new Scene({ 'tasks.ts': tasks, 'seed.ts': "process.env.SEED = '1'\nawait import('./tasks.ts')\n" })
+  made.errand([], { file: 'seed.ts' })
+
+  return made
+}
+
+test('workflows are listed with their state', () => {
+  const workflows = scene()
+
+  const { stdout } = workflows.errand(['workflows'])
+  const rows = JSON.parse(workflows.errand(['workflows', 'list', '-o', 'json']).stdout)
+
+  assert.match(stdout, /^id +name +state +steps/)
+  assert.match(stdout, /first +3 × double → sum +unfinished +4/)
+  assert.deepEqual([rows[0].id, rows[0].total], ['first', 4])
+})
+
+test('one is shown step by step, as JSON, and as a chart', () => {
+  const workflows = scene()
+
+  const { stdout } = workflows.errand(['workflows', 'show', 'first'])
+  const info = JSON.parse(workflows.errand(['workflows', 'show', 'first', '-o', 'json']).stdout)
+  const chart = workflows.errand(['workflows', 'show', 'first', '--mermaid']).stdout
+
+  assert.match(stdout, /3 × double → sum: waiting, 0 of 4 steps have ended/)
+  assert.match(stdout, /1-3 +ready +3 × double/)
+  assert.match(stdout, /4 +blocked +sum +1-3/)
+  assert.deepEqual(info.steps.at(-1).after, ['first.1', 'first.2', 'first.3'])
+  assert.match(chart, /^flowchart TD\n {2}s0\["3 × double"\]:::ready/)
+})
+
+test('one is cancelled whole', () => {
+  const workflows = scene()
+
+  const { stderr, code } = workflows.errand(['workflows', 'cancel', 'first'])
+  const again = workflows.errand(['workflows', 'cancel', 'first'])
+
+  assert.deepEqual([code, /cancelled: 4 of 4/.test(stderr)], [0, true])
+  assert.match(again.stderr, /had ended already: cancelled/)
+})
+
+test('one that is not there is not found', () => {
+  const workflows = scene()
+
+  assert.equal(workflows.errand(['workflows', 'show', 'nothing']).code, 4)
+  assert.match(workflows.errand(['workflows', 'shw']).stderr, /show/)
+})
