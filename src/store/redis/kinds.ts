@@ -9,10 +9,8 @@ import type { Caller } from './caller.ts'
 
 type Shared = Pick<FollowUp, 'queue' | 'task' | 'keepSucceededMs' | 'keepFailedMs'>
 
-export interface Kind {
-  readonly queue: string
-  readonly task: string
-}
+/** Retention is in whole minutes by now. */
+export type Kind = Readonly<Shared>
 
 const minuteMs = 60_000
 
@@ -86,7 +84,8 @@ export class Kinds {
     const [queue, task, succeeded, failed] = JSON.parse(text) as [string, string, number, number]
     const ofQueue = this.#numbers.get(queue) ?? new Map<string, string>()
     this.#numbers.set(queue, ofQueue.set(`${task}\n${succeeded}\n${failed}`, number))
-    this.#kinds.set(number, { queue, task })
+    const keeps = { keepSucceededMs: succeeded * minuteMs, keepFailedMs: failed * minuteMs }
+    this.#kinds.set(number, { queue, task, ...keeps })
     this.#missing.delete(text)
   }
 }

@@ -17,7 +17,7 @@ const states: Readonly<Record<string, JobState>> = {
 }
 
 /** What changes in a job's life, under the short names that the scripts use. */
-interface Features {
+export interface Features {
   readonly a?: number
   readonly c?: number
   readonly st?: number
@@ -35,7 +35,7 @@ interface Features {
   readonly v?: number
 }
 
-interface Parsed {
+export interface Parsed {
   readonly kind: Kind
   readonly input: string
   readonly extras: Extras
@@ -70,7 +70,7 @@ export function plainClaim(kinds: Kinds, id: string, claim: number, raw: string)
   return { id, claim, task, queue, rank, input, attempt: 1, crashes: 0, createdAt: Number(raw.slice(1, 14)) }
 }
 
-function parse(kinds: Kinds, raw: string): Parsed {
+export function parse(kinds: Kinds, raw: string): Parsed {
   const [, input = '', extras = '', tail, result] = raw.slice(31).split('\n')
   const begin = {
     kind: kinds.of(numberIn(raw))!,
@@ -181,13 +181,13 @@ export function claimFrom(kinds: Kinds, id: string, claim: number, raw: string, 
   }
 }
 
-function stepsFrom(flat: readonly string[]): Record<string, string> {
+export function stepsFrom(flat: readonly string[]): Record<string, string> {
   const steps: Record<string, string> = {}
   for (let index = 0; index < flat.length; index += 2) steps[flat[index]!] = flat[index + 1]!
   return steps
 }
 
-function versionOf({ v }: Features, extras: Extras): number | undefined {
+export function versionOf({ v }: Features, extras: Extras): number | undefined {
   if (v === undefined) return extras.v
   return v === -1 ? undefined : v
 }

@@ -6,6 +6,7 @@
  */
 import { systemEnv, type Env } from '../../env.ts'
 import { StoreClosedError, UnknownOutcomeError } from '../../errors.ts'
+import type { MovingStore } from '../moving.ts'
 import type * as contract from '../store.ts'
 import { Caller, type Clock } from './caller.ts'
 import type { RedisConnection } from './connection/connection.ts'
@@ -17,6 +18,7 @@ import { Inserter } from './inserter.ts'
 import { Kinds, numberIn } from './kinds.ts'
 import { Lives } from './lives.ts'
 import { findPage } from './look.ts'
+import { movingInspection, movingStore } from './moving.ts'
 import { Post } from './post.ts'
 import {
   claimFrom,
@@ -86,6 +88,7 @@ export class RedisStore implements Store {
       },
     })
     this.schedules = scheduleStore(this.#caller, this.#kinds)
+    this.moving = movingStore({ caller: this.#caller, kinds: this.#kinds, env })
   }
 
   insert: Store['insert'] = (calls) => this.#step('insert', () => this.#inserter.insert(calls))
@@ -221,6 +224,7 @@ export class RedisStore implements Store {
     )
 
   readonly schedules: contract.ScheduleStore
+  readonly moving: MovingStore
 
   workers: Store['workers'] = async () => {
     const rows = await this.#caller.look<[string, string, string, number][]>('workers')
@@ -239,7 +243,10 @@ export class RedisStore implements Store {
     return this.#events.listen(filter, signal)
   }
 
-  inspect: Store['inspect'] = () => this.#caller.connection.inspect()
+  inspect: Store['inspect'] = async () => [
+    ...(await this.#caller.connection.inspect()),
+    ...movingInspection(await this.moving.status()),
+  ]
 
   close: Store['close'] = async () => {
     if (this.#caller.closed) return

@@ -36,7 +36,7 @@ export function scheduleStore(caller: Caller, kinds: Kinds): ScheduleStore {
   }
 }
 
-function scheduleFrom([name, text]: readonly [string, string]): ScheduleRecord {
+export function scheduleFrom([name, text]: readonly [string, string]): ScheduleRecord {
   const { rule, nextAt, paused = false, lastJob, declaredAt } = JSON.parse(text) as Kept
   return { name, rule, nextAt, paused, ...(lastJob !== undefined && { lastJob }), declaredAt }
 }

@@ -45,6 +45,10 @@ export type ScriptName =
   | 'manage'
   | 'schedules'
   | 'schedules-fire'
+  | 'moving'
+  | 'moving-take'
+  | 'moving-place'
+  | 'moving-schedules'
 
 const parts: Readonly<Record<ScriptName, Parts>> = {
   'insert-plain': { base: telling, engine: [], adds: true },
@@ -65,6 +69,10 @@ const parts: Readonly<Record<ScriptName, Parts>> = {
   manage: { base: counting, engine: living },
   schedules: { base: counting, engine },
   'schedules-fire': { base: counting, engine, adds: true, source: 'schedules' },
+  moving: { base: counting, engine: [...engine, 'departed', 'leaving'] },
+  'moving-take': { base: counting, engine: [...engine, 'departed', 'leaving'] },
+  'moving-place': { base: counting, engine: [...engine, 'departed'], adds: true },
+  'moving-schedules': { base, engine: [] },
 }
 
 const made = new Map<ScriptName, Script>()

@@ -32,6 +32,12 @@ function E.takeKey(job)
   if forMs then call('ZADD', K .. 'keys', till, keyOf(job)) end
 end
 
+-- `till`: '-' for as long as its job wants it.
+function E.holdKey(job, till)
+  call('HSET', K .. 'unique', keyOf(job), (till == '-' and '' or till) .. '\n' .. job.id)
+  if till ~= '-' then call('ZADD', K .. 'keys', till, keyOf(job)) end
+end
+
 function E.dropKey(job) call('HDEL', K .. 'unique', keyOf(job)) end
 
 function E.freeKey(job)

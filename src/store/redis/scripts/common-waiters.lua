@@ -18,11 +18,12 @@ local function edgesOf(job)
   return values
 end
 
+E.edgesOf = edgesOf
 local function edgeText(edge) return (edge.open and '1' or '0') .. edge.otherwise .. edge.seq .. edge.id end
 local function write(job, edge) call('HSET', K .. 'edges:' .. job.seq, edge.index, edgeText(edge)) end
 
-local function addEdge(job, member, otherwise, writes)
-  local edge = { index = job.f.w or 0, open = not E.isFinal(member), otherwise = otherwise, seq = member.seq, id = member.id }
+function E.addEdgeAt(job, member, edge, writes)
+  edge.seq, edge.id = member.seq, member.id
   writes[#writes + 1] = edge.index
   writes[#writes + 1] = edgeText(edge)
   job.f.w = edge.index + 1
@@ -33,6 +34,10 @@ local function addEdge(job, member, otherwise, writes)
   end
   if edge.open then job.f.pn = (job.f.pn or 0) + 1 end
   E.touch(job)
+end
+
+local function addEdge(job, member, otherwise, writes)
+  E.addEdgeAt(job, member, { index = job.f.w or 0, open = not E.isFinal(member), otherwise = otherwise }, writes)
 end
 
 local function isThere(edge) return E.same(edge.id, edge.seq) end

@@ -24,7 +24,9 @@ if what == 'list' then return call('HGETALL', key) end
 
 for index, each in ipairs(given or {}) do
   local schedule = read(what == 'remove' and each or each.name)
-  if what == 'put' then
+  if what == 'put' and call('HEXISTS', K .. 'schedules-away', each.name) == 1 then
+    -- It fires in another store now.
+  elseif what == 'put' then
     if not schedule then schedule = { rule = each.rule, nextAt = each.nextAt }
     elseif schedule.rule ~= each.rule then schedule.rule, schedule.nextAt = each.rule, each.nextAt end
     schedule.declaredAt = now
