@@ -88,6 +88,36 @@ test('a worker whose connections fall silent goes on over new ones', { skip, tim
 })
 
 test(
+  'a worker whose connections fall silent is back before its lease is over, and keeps its jobs',
+  { skip, timeout: 30_000 },
+  async (t) => {
+    const options = { commandTimeout: '1s', waitForServer: '5s' } as const
+    const { proxy, errand } = await anApp(t, options)
+    const other = new Errand({ store: postgresStore({ url: server!.url, schema: `app_${schemas}` }) })
+    t.after(() => other.close())
+    const [started, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const hold = errand.task('hold', async () => {
+      started.resolve()
+      await held.promise
+    })
+    await errand.worker({ lease: '2s' }).start()
+    other.task('other', { queue: 'other' }, () => {})
+    await other.worker({ lease: '2s' }).start()
+    const job = await hold.enqueue()
+    await started.promise
+
+    proxy.blackHole()
+    proxy.pass()
+    // Time itself is what is tried here: two leases.
+    await new Promise((resolve) => setTimeout(resolve, 4000))
+    held.resolve()
+    await job.result({ timeout: '20s' })
+
+    assert.equal((await errand.jobs()).jobs[0]!.crashes, 0)
+  },
+)
+
+test(
   'a restart of the server in the middle of it loses nothing and doubles nothing',
   { skip, timeout: 30_000 },
   async (t) => {

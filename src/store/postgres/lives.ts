@@ -11,13 +11,19 @@ export interface Life {
   epoch: number | undefined
   /** The last turn had to go behind the gate, so the next one asks for it at once. */
   special: boolean
+  /** A connection that is silent for so long is given up: in time for a turn over another one before the lease is over. */
+  silenceMs: number | undefined
 }
+
+const shortestSilenceMs = 1_000
+
+export const silenceMsOf = (leaseMs: number): number => Math.max(shortestSilenceMs, leaseMs / 3)
 
 export class Lives {
   readonly #known = new Map<IncarnationId, Life>()
 
   get(id: IncarnationId): Life {
-    const known = this.#known.get(id) ?? { no: undefined, epoch: undefined, special: false }
+    const known = this.#known.get(id) ?? { no: undefined, epoch: undefined, special: false, silenceMs: undefined }
     this.#known.set(id, known)
     return known
   }

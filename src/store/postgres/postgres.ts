@@ -16,7 +16,7 @@ import { find } from './find.ts'
 import { inspect } from './inspect.ts'
 import { Inserter, queuesIn } from './inserter.ts'
 import { Listening } from './listening.ts'
-import { Lives } from './lives.ts'
+import { Lives, silenceMsOf } from './lives.ts'
 import { inSchema, migrate } from './migrate.ts'
 import { Names } from './names.ts'
 import { News } from './news.ts'
@@ -80,7 +80,7 @@ export class PostgresStore implements Store {
     this.#statements = new Statements(this.#connected, this.#schema)
     this.#names = new Names(this.#statements)
     this.#news = new News(env)
-    this.#waking = new Waking(this.#statements)
+    this.#waking = new Waking(this.#statements, (queue) => this.#news.arrived(this.#names.queue(queue) ?? ''))
     const parts = {
       env,
       clock,
@@ -121,7 +121,7 @@ export class PostgresStore implements Store {
       'select errand.join($1, $2, $3, $4, $5, $6) as no',
       values,
     )
-    Object.assign(this.#lives.get(id), { no, epoch: 1 })
+    Object.assign(this.#lives.get(id), { no, epoch: 1, silenceMs: silenceMsOf(worker.leaseMs) })
     return id
   }
 
@@ -135,7 +135,9 @@ export class PostgresStore implements Store {
   }
 
   resync: Store['resync'] = async (incarnation) => {
-    const [head, ...rows] = await this.#statements.all<ClaimedRow>('select * from errand.resync($1)', [incarnation])
+    const [head, ...rows] = await this.#statements.all<ClaimedRow>('select * from errand.resync($1)', [incarnation], {
+      silenceMs: this.#lives.get(incarnation).silenceMs,
+    })
     if (!head) return 'gone'
     const { epoch, no, messages } = head.extra as unknown as {
       epoch: number
@@ -164,7 +166,7 @@ export class PostgresStore implements Store {
     const no = await this.#numberOf(incarnation)
     if (no === undefined) return 'control'
     await this.#hear()
-    return this.#news.sleep(no, ms, signal, () => this.#fallAsleep(incarnation, queues))
+    return this.#news.sleep(no, queues, ms, signal, () => this.#fallAsleep(incarnation, queues))
   }
 
   report: Store['report'] = async (incarnation, reports) => {
@@ -316,11 +318,10 @@ export class PostgresStore implements Store {
     queues: readonly string[],
   ): Promise<contract.WaitResult | undefined> {
     const text = 'select errand.fall_asleep($1, $2) as answer'
+    type Asleep = { answer: 'work' | 'control' | 'again' | null }
+    const { silenceMs } = this.#lives.get(incarnation)
     for (;;) {
-      const { answer } = await this.#statements.one<{ answer: 'work' | 'control' | 'again' | null }>(text, [
-        incarnation,
-        queues,
-      ])
+      const { answer } = await this.#statements.one<Asleep>(text, [incarnation, queues], { silenceMs })
       if (answer !== 'again') return answer ?? undefined
     }
   }

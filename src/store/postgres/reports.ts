@@ -14,10 +14,10 @@ export async function report(
   reports: readonly Report[],
 ): Promise<ReportAnswer[]> {
   const { statements, lives, clock } = parts
-  const { epoch = null } = lives.get(incarnation)
+  const { epoch = null, silenceMs } = lives.get(incarnation)
   const specs = JSON.stringify(reports.map(reportSpec))
   const send = (enter: boolean) =>
-    statements.one<{ answers: ReportAnswer[] }>(text, [incarnation, epoch, clock().now, enter, specs])
+    statements.one<{ answers: ReportAnswer[] }>(text, [incarnation, epoch, clock().now, enter, specs], { silenceMs })
 
   try {
     const { answers } = await send(false).catch((error: unknown) => {

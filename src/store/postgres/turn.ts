@@ -134,7 +134,7 @@ export class Turns {
       turn.park ?? false,
     ]
     const ids = turn.settled.map(({ claim }) => claim.id)
-    return statements.all<TurnRow>(turnText, values, { name: 'errand_turn', ids })
+    return statements.all<TurnRow>(turnText, values, { name: 'errand_turn', ids, silenceMs: life.silenceMs })
   }
 
   #spec(end: OtherEnd) {

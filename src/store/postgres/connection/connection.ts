@@ -10,6 +10,8 @@ export interface QueryOptions {
   readonly name?: string
   /** Jobs that the statement is about, for an error that says that its outcome is unknown. */
   readonly ids?: readonly string[]
+  /** After so long without an answer the connection is given up. @default three seconds after the server's own limit */
+  readonly silenceMs?: number | undefined
 }
 
 export type Query = <Row>(text: string, values?: readonly unknown[], options?: QueryOptions) => Promise<Row[]>

@@ -17,12 +17,17 @@ const longestPauseMs = 1_000
 /** Statements that the server undid because of others are done again this often. */
 const conflictsMs = [2, 10, 50]
 
+class SilenceError extends Error {}
+
 export class Pooled {
   readonly #env: Env
   readonly #options: ResolvedPostgresOptions
   readonly #peer: Peer
   readonly #pool: PgPool
-  readonly #known = new WeakSet<PooledClient>()
+  /** When each connection was last heard. */
+  readonly #heard = new WeakMap<PooledClient, number>()
+  /** One that was last heard before has perhaps fallen silent together with another. */
+  #trustedFrom = -Infinity
   readonly #closing = new AbortController()
   /** Connections that are in use: closing waits for their answers. */
   readonly #busy = new Set<Promise<unknown>>()
@@ -96,8 +101,8 @@ export class Pooled {
     client: PooledClient,
     text: string,
     values: readonly unknown[],
-    { name, ids = [] }: QueryOptions,
-    limitMs: number = this.#options.commandMs + graceMs,
+    { name, ids = [], silenceMs = Infinity }: QueryOptions,
+    limitMs: number = Math.min(silenceMs, this.#options.commandMs + graceMs),
   ): Promise<Row[]> {
     const { where, pooler } = this.#options
     const began = this.#env.monotonic()
@@ -109,8 +114,10 @@ export class Pooled {
     }
     try {
       const { rows } = await this.#within(limitMs, client.query(statement), 'no answer')
+      this.#heard.set(client, this.#env.monotonic())
       return rows as Row[]
     } catch (error) {
+      if (error instanceof SilenceError) this.#trustedFrom = Math.max(this.#trustedFrom, began)
       throw afterSending(error, where, this.#env.monotonic() - began, ids)
     }
   }
@@ -145,7 +152,9 @@ export class Pooled {
     try {
       const client = await this.#within(this.#options.connectMs, connecting, 'no connection')
       this.#tame(client)
-      return client
+      if (this.#heard.get(client)! >= this.#trustedFrom) return client
+      client.release(new Error('it may have fallen silent'))
+      return await this.#connect()
     } catch (error) {
       // One that comes after all goes back to the pool.
       if (!saidByServer(error)) connecting.then((late) => late.release(), ignore)
@@ -155,8 +164,8 @@ export class Pooled {
 
   /** A connection that breaks tells whoever uses it; told to nobody as well, it would end the process. */
   #tame(client: PooledClient): void {
-    if (this.#known.has(client)) return
-    this.#known.add(client)
+    if (this.#heard.has(client)) return
+    this.#heard.set(client, this.#env.monotonic())
     client.on('error', ignore)
   }
 
@@ -164,7 +173,7 @@ export class Pooled {
     if (ms === Infinity) return promise
     let tooLate!: (error: Error) => void
     const late = new Promise<never>((_, reject) => (tooLate = reject))
-    const timer = this.#env.after(ms, () => tooLate(new Error(`${what} within ${ms} ms`)), { hold: true })
+    const timer = this.#env.after(ms, () => tooLate(new SilenceError(`${what} within ${ms} ms`)), { hold: true })
     try {
       return await Promise.race([promise, late])
     } finally {
