@@ -10,11 +10,22 @@
  */
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, chownSync, constants, existsSync, globSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import {
+  accessSync,
+  chownSync,
+  constants,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A program that tests need, and the ways to come by it. */
 export interface Wanted {
@@ -123,9 +134,13 @@ export interface RedisServer extends Server {
  * Starts a Redis on a free port, in a folder that goes when it stops. Without settings it keeps nothing on disk.
  *
  * @param settings what stands in its command line: `['--appendonly', 'yes']`
+ * @param folder where its data lies, if not in a temporary folder
  */
-export async function startRedis(program: string, settings: readonly string[] = []): Promise<RedisServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'errand-redis-'))
+export async function startRedis(
+  program: string,
+  settings: readonly string[] = [],
+  folder = mkdtempSync(join(tmpdir(), 'errand-redis-')),
+): Promise<RedisServer> {
   const port = await freePort()
   const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder]
   // By default a replica waits five seconds for others to copy together with.
@@ -167,6 +182,10 @@ export interface PostgresServer extends Server {
   readonly port: number
   /** The server's process: for tests that kill it. */
   readonly pid: number
+  /** Ends it. Port and folder stay its own. By SIGKILL all its processes go at once, as when a machine dies. */
+  down(signal?: NodeJS.Signals): Promise<void>
+  /** Starts it again, on the same port and folder. */
+  up(): Promise<void>
   /** Lines of postgresql.conf given on the command line stay; the data stays too. */
   restart(signal?: NodeJS.Signals): Promise<void>
 }
@@ -176,9 +195,13 @@ export interface PostgresServer extends Server {
  * Making the database takes seconds, so start one per test file and give each store a schema of its own.
  *
  * @param settings lines of postgresql.conf, such as `fsync=off`
+ * @param folder where its data lies, if not in a temporary folder
  */
-export async function startPostgres(program: string, settings: readonly string[] = []): Promise<PostgresServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'errand-postgres-'))
+export async function startPostgres(
+  program: string,
+  settings: readonly string[] = [],
+  folder = mkdtempSync(join(tmpdir(), 'errand-postgres-')),
+): Promise<PostgresServer> {
   const owner = postgresOwner()
   if (owner) chownSync(folder, owner.uid, owner.gid)
   await makeDatabase(program, folder, owner)
@@ -189,6 +212,14 @@ export async function startPostgres(program: string, settings: readonly string[]
   let child = await startedPostgres(program, args, owner)
   const killAtExit = () => void child.kill('SIGQUIT')
   process.once('exit', killAtExit)
+  const down = async (signal: NodeJS.Signals = 'SIGINT') => {
+    const others = signal === 'SIGKILL' ? childrenOf(child) : []
+    await ended(child, signal)
+    await Promise.all(others.map(killed))
+  }
+  const up = async () => {
+    child = await startedPostgres(program, args, owner)
+  }
 
   return {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
@@ -197,9 +228,11 @@ export async function startPostgres(program: string, settings: readonly string[]
     get pid() {
       return child.pid!
     },
-    async restart(signal = 'SIGINT') {
-      await ended(child, signal)
-      child = await startedPostgres(program, args, owner)
+    down,
+    up,
+    async restart(signal) {
+      await down(signal)
+      await up()
     },
     async stop() {
       // Stops without waiting for its clients, and with nothing to keep.
@@ -207,6 +240,31 @@ export async function startPostgres(program: string, settings: readonly string[]
       process.off('exit', killAtExit)
       rmSync(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** The processes that it has started: the kernel knows them. */
+function childrenOf({ pid, exitCode, signalCode }: ChildProcess): number[] {
+  if (exitCode !== null || signalCode !== null) return []
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+
+  return list.split(' ').filter(Boolean).map(Number)
+}
+
+/** Kills a process that is no child of this one, and resolves when nothing of it runs any more. */
+async function killed(pid: number): Promise<void> {
+  while (isRunning(pid)) {
+    process.kill(pid, 'SIGKILL')
+    await sleep(5)
+  }
+}
+
+/** One that has ended stays listed until its parent has asked how. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
   }
 }
 

@@ -46,6 +46,7 @@ const violations = [
   'late',
   'unexpected',
   'blamed',
+  'robbed',
 ] as const satisfies (keyof Verdict)[]
 
 function found(ledger: Ledger, jobs: readonly JobInTheEnd[]): string[] {
@@ -133,7 +134,50 @@ test('a claim that was granted and never started still makes the older one a zom
   const granted: ExecutionLine = { kind: 'granted', id, token: 2, by: 'b', at: 25 }
   const ledger = forged({ execution: [...ran('a', 1, 20, 30), granted] })
 
-  assert.deepEqual(found(ledger, [succeeded('a', 1)]), ['zombieWrite'])
+  assert.deepEqual(found(ledger, [succeeded('a', 1)]), ['zombieWrite', 'robbed'])
+})
+
+test('the result of a worker that was out of reach past its lease is a zombie write', () => {
+  const execution = [...ran('a', 1, 20, 900), ...ran('b', 2, 400, 410), settled('b', 420)]
+  const control: ControlLine[] = [
+    { kind: 'fault', fault: 'black hole', by: 'a', at: 25 },
+    { kind: 'healed', fault: 'black hole', by: 'a', at: 800 },
+  ]
+
+  assert.deepEqual(found(forged({ execution, control }), [succeeded('a', 1)]), ['overlap', 'zombieWrite'])
+  assert.deepEqual(found(forged({ execution, control }), [succeeded('b', 2)]), ['overlap'])
+})
+
+test('a job that a living worker lost while only the store was away is robbed, before it has run elsewhere', () => {
+  const granted: ExecutionLine = { kind: 'granted', id, token: 2, by: 'b', at: 400 }
+  const control: ControlLine[] = [{ kind: 'outage', fault: 'black hole of all', at: 25 }]
+  const ledger = forged({ execution: [...ran('a', 1, 20, 500), granted], control })
+
+  assert.deepEqual(found(ledger, [{ id, state: 'failed' }]), ['robbed'])
+})
+
+test('a store that was away excuses no second run', () => {
+  const control: ControlLine[] = [{ kind: 'outage', fault: 'server killed', at: 25 }]
+  const after = forged({ execution: [...ran('a', 1, 20, 30), ...ran('b', 2, 400, 410)], control })
+  const beside = forged({ execution: [...ran('a', 1, 20, 900), ...ran('b', 2, 400, 410)], control })
+
+  assert.deepEqual(found(after, [succeeded('b', 2)]), ['duplicated'])
+  assert.deepEqual(found(beside, [succeeded('b', 2)]), ['duplicated', 'overlap', 'robbed'])
+})
+
+test('a job that its worker gave back, threw in or died with was not robbed', () => {
+  const again = ran('b', 2, 400, 410)
+  const givenBack: ExecutionLine[] = [
+    { kind: 'granted', id, token: 1, by: 'a', at: 20 },
+    { kind: 'released', id, by: 'a', at: 25 },
+  ]
+  const threw: ExecutionLine[] = [...ran('a', 1, 20), { kind: 'threw', id, token: 1, by: 'a', at: 30 }]
+
+  for (const before of [givenBack, threw]) {
+    assert.deepEqual(found(forged({ execution: [...before, ...again] }), [succeeded('b', 2)]), [])
+  }
+  const died = forged({ execution: [...ran('a', 1, 20), ...again], control: [exit('a', 30)] })
+  assert.deepEqual(found(died, [succeeded('b', 2)]), [])
 })
 
 test('a start after the store said that the job is final is a resurrection', () => {

@@ -29,6 +29,8 @@ export interface Verdict {
   readonly ghost: readonly string[]
   /** Ran again, though no fault had cut the run before. */
   readonly duplicated: readonly string[]
+  /** Granted to another, though its process lived, no fault had struck it, and it had neither ended nor given it back. */
+  readonly robbed: readonly string[]
   /** Two runs at the same time. */
   readonly overlap: readonly string[]
   /** The result is that of a claim which had been taken back. */
@@ -97,6 +99,7 @@ export function judge(ledger: Ledger, jobs: readonly JobInTheEnd[], bounds: { re
     lost: which(acknowledged, (_, job) => !job || !finalStates.includes(job.state)),
     ghost: which(there, isGhost),
     duplicated: unique(extra.filter(({ explained }) => !explained).map(({ id }) => id)),
+    robbed: which(started, (each) => isRobbed(each, faults)),
     overlap: which(started, ({ executions }) => overlaps(executions)),
     zombieWrite: which(
       there,
@@ -215,6 +218,17 @@ function extraRuns({ executions }: Story, faults: Faults): boolean[] {
     const dead = before.diedAt !== undefined && before.diedAt < run.startedAt!
 
     return struck || dead
+  })
+}
+
+/** A worker that cannot reach its store has no fault of its own: only who dies or is struck alone may lose its jobs. */
+function isRobbed({ executions }: Story, faults: Faults): boolean {
+  return executions.some(({ by, endedAt = Infinity, diedAt, threw, released }, index) => {
+    const { grantedAt, startedAt = -Infinity } = executions[index + 1] ?? {}
+    const takenAt = grantedAt ?? startedAt
+    const struck = (faults.get(by) ?? []).some(({ at }) => at < takenAt)
+
+    return endedAt > takenAt && takenAt > -Infinity && !threw && !released && !struck && diedAt === undefined
   })
 }
 

@@ -1,38 +1,43 @@
-/** The engines under test: where their stores lie, and how one is opened with settings that a URL cannot say. */
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+/** The engines under test: how a process opens one, with settings that a URL cannot say. Each is loaded when it is meant. */
 import type { Store } from 'errand'
 import type { Env } from '../../src/env.ts'
-import { SqliteStore } from '../../src/store/sqlite/sqlite.ts'
 
+/** How much a store promises about power cuts: all that it can, or less, to see that the cuts are real. */
 export type Synchronous = 'full' | 'normal'
 
 export interface Engine {
-  /** What a folder's store is called. */
-  readonly place: (folder: string) => string
+  /** What it is set to in these lanes, for the table's head. */
+  readonly durability: string
+  /** Whose wall clock decides when a job is due. */
+  readonly clock: 'process' | 'server'
+  /** `synchronous` is the process's to choose only where there is no server. */
   readonly open: (place: string, env: Env, synchronous: Synchronous) => Promise<Store>
-  /** Whether somebody is in the act of writing: one who is frozen then keeps all others waiting. */
-  readonly isLocked: (place: string) => boolean
 }
 
 /** Those whose store several processes can share. */
 export const engines: Readonly<Record<string, Engine>> = {
   sqlite: {
-    place: (folder) => join(folder, 'errand.db'),
-    open: async (path, env, synchronous) => new SqliteStore({ path, env, synchronous }),
-    isLocked: isFileLocked,
+    durability: 'synchronous=FULL',
+    clock: 'process',
+    async open(path, env, synchronous) {
+      const { SqliteStore } = await import('../../src/store/sqlite/sqlite.ts')
+      return new SqliteStore({ path, env, synchronous })
+    },
   },
-}
-
-function isFileLocked(path: string): boolean {
-  const db = new DatabaseSync(path, { timeout: 0 })
-  try {
-    db.exec('begin immediate; rollback')
-    return false
-  } catch (error) {
-    if ((error as { errcode?: number }).errcode === 5) return true
-    throw error
-  } finally {
-    db.close()
-  }
+  redis: {
+    durability: 'appendonly yes, appendfsync always',
+    clock: 'server',
+    async open(url, env) {
+      const { RedisStore } = await import('../../src/store/redis/redis.ts')
+      return RedisStore.open({ url, env })
+    },
+  },
+  postgres: {
+    durability: 'fsync=on, synchronous_commit=on',
+    clock: 'server',
+    async open(url, env) {
+      const { PostgresStore } = await import('../../src/store/postgres/postgres.ts')
+      return new PostgresStore({ url, env })
+    },
+  },
 }

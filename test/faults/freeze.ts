@@ -15,8 +15,13 @@ const worker = { lease: `${leaseMs}ms`, concurrency: inHand }
 const runMs = 500
 
 /** A worker that has just started all there is. */
-async function busyWorker(scene: Scene, kinds: readonly ('work' | 'hold')[], seed: number): Promise<Child> {
-  const child = scene.start('frozen', { worker })
+async function busyWorker(
+  scene: Scene,
+  kinds: readonly ('work' | 'hold')[],
+  seed: number,
+  place?: string,
+): Promise<Child> {
+  const child = scene.start('struck', { worker, ...(place !== undefined && { place }) })
   await child.said('ready')
   const produce = { jobs: each, together: each, everyMs: 0, shortestMs: runMs, longestMs: runMs, seed }
   const producers = kinds.map((task) => scene.start(task, { produce: { ...produce, task } }))
@@ -56,21 +61,35 @@ async function allSettled(scene: Scene, name: string, by: string, jobs: number):
   }
 }
 
-async function pastTheLease({ engine, seed, short }: LaneOptions): Promise<Row> {
+/** How a worker is kept from its store for longer than its lease, and let go on. */
+export interface Absence {
+  readonly fault: string
+  /** By what name the worker opens its store, if not as everybody does. */
+  readonly place?: string
+  begin(child: Child): void | Promise<void>
+  end(child: Child): void
+}
+
+/** Others run what an absent worker holds; when it is back it is told so, and nothing of its is written. */
+export async function pastTheLease(
+  { engine, seed, short }: LaneOptions,
+  absenceIn: (scene: Scene) => Absence | Promise<Absence>,
+): Promise<Row> {
   const rounds = short ? 1 : 5
 
   return inScene({ engine }, async (scene) => {
+    const absence = await absenceIn(scene)
     let told = 0
     for (let round = 0; round < rounds; round++) {
-      const child = await busyWorker(scene, ['work', 'hold'], seed + round)
-      await scene.freeze(child)
+      const child = await busyWorker(scene, ['work', 'hold'], seed + round, absence.place)
+      await absence.begin(child)
       const other = scene.start('other', { worker })
       await other.said('started', inHand)
       await allSettled(scene, 'work', other.by, each)
       // On a crowded machine it may have lost an idle life before.
       const goneBefore = child.count('gone')
       child.tell({ kind: 'finish' })
-      child.thaw()
+      absence.end(child)
       await child.said('gone', goneBefore + 1)
       told += child.toldLost
       other.tell({ kind: 'finish' })
@@ -82,10 +101,10 @@ async function pastTheLease({ engine, seed, short }: LaneOptions): Promise<Row> 
     const broken = [
       ...violations(verdict, ['failed']),
       ...expected('jobs run by another worker', inHand * rounds, verdict.repeated),
-      ...expected('runs that the frozen worker was told it had lost', inHand * rounds, told),
+      ...expected('runs that the absent worker was told it had lost', inHand * rounds, told),
       ...expected('log lines of claims taken back', 0, await staleLines(scene)),
     ]
-    return row('freeze past the lease', rounds, verdict, broken, `lease ${leaseMs} ms`)
+    return row(absence.fault, rounds, verdict, broken, `lease ${leaseMs} ms`)
   })
 }
 
@@ -112,6 +131,10 @@ async function withinTheLease({ engine, seed, short }: LaneOptions): Promise<Row
 }
 
 export const freeze = async (options: LaneOptions): Promise<Row[]> => [
-  await pastTheLease(options),
+  await pastTheLease(options, (scene) => ({
+    fault: 'freeze past the lease',
+    begin: (child) => scene.freeze(child),
+    end: (child) => child.thaw(),
+  })),
   await withinTheLease(options),
 ]

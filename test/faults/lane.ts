@@ -8,7 +8,7 @@ export interface LaneOptions {
   readonly short: boolean
   /** How many processes are killed. */
   readonly kills: number
-  /** How long the calm lasts. */
+  /** How long the calm lasts, and each fault that strikes a server again and again. */
   readonly minutes: number
 }
 
@@ -45,6 +45,7 @@ const never = [
   'lost',
   'ghost',
   'duplicated',
+  'robbed',
   'zombieWrite',
   'resurrected',
   'disobeyed',

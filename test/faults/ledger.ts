@@ -24,6 +24,8 @@ export type ExecutionLine = { readonly id: string; readonly by: string; readonly
 /** What the harness did, and what it saw of processes. */
 export type ControlLine =
   | { readonly kind: 'fault'; readonly fault: string; readonly by: string; readonly at: number }
+  /** Done to the store, or to everybody's way to it: no excuse for a second run. */
+  | { readonly kind: 'outage'; readonly fault: string; readonly at: number }
   | { readonly kind: 'healed'; readonly fault: string; readonly by: string; readonly at: number }
   | { readonly kind: 'exit'; readonly by: string; readonly at: number }
   | { readonly kind: 'cancelled'; readonly id: string; readonly at: number }

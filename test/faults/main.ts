@@ -3,9 +3,10 @@
  * [--only NAME] [--kills N] [--minutes N] [--seed N] [--short]`. Ends with 1 if a promise was not kept.
  */
 import { parseArgs } from 'node:util'
-import { lanes } from './lanes.ts'
+import { lanes, lanesOf } from './lanes.ts'
 import type { LaneOptions, LaneResult } from './lane.ts'
 import { engines } from './engine.ts'
+import { closePostgres } from './ground-postgres.ts'
 import { table } from './table.ts'
 
 const usage = `npm run faults -- [options]
@@ -14,7 +15,7 @@ const usage = `npm run faults -- [options]
   --only NAME     one fault; may be given again (default all)
                   ${Object.keys(lanes).join(', ')}
   --kills N       how many processes are killed (default 200)
-  --minutes N     how long the calm lasts (default 1)
+  --minutes N     how long the calm lasts, and each of the faults that strike a server again and again (default 1)
   --seed N        to choose as that run did (default: another each time)
   --short         only the few seconds of each that npm test runs`
 
@@ -22,22 +23,23 @@ function read(): LaneOptions & { readonly only: readonly string[] } {
   const { values } = parseArgs({
     options: {
       engine: { type: 'string', default: 'sqlite' },
-      only: { type: 'string', multiple: true, default: Object.keys(lanes) },
+      only: { type: 'string', multiple: true },
       kills: { type: 'string', default: '200' },
       minutes: { type: 'string', default: '1' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       short: { type: 'boolean', default: false },
     },
   })
-  const { engine, only, short } = values
-  const unknown = only.find((name) => !(name in lanes))
-  if (unknown !== undefined)
-    throw new Error(`No fault is named "${unknown}". There are: ${Object.keys(lanes).join(', ')}.`)
+  const { engine, short } = values
   if (!(engine in engines)) {
     throw new Error(
       `"${engine}" is no engine that several processes can share. There are: ${Object.keys(engines).join(', ')}.`,
     )
   }
+  const only = values.only ?? lanesOf(engine)
+  const unknown = only.find((name) => !lanesOf(engine).includes(name))
+  if (unknown !== undefined)
+    throw new Error(`No fault of ${engine} is named "${unknown}". There are: ${lanesOf(engine).join(', ')}.`)
 
   return {
     engine,
@@ -89,8 +91,10 @@ async function main(): Promise<number> {
     return 0
   }
   const options = read()
-  const results = await playAll(options)
-  console.log(`\nengine ${options.engine}, seed ${options.seed}, ${options.short ? 'short lanes' : 'whole lanes'}\n`)
+  const results = await playAll(options).finally(closePostgres)
+  const { durability } = engines[options.engine]!
+  const length = options.short ? 'short lanes' : 'whole lanes'
+  console.log(`\nengine ${options.engine} (${durability}), seed ${options.seed}, ${length}\n`)
   console.log(table(results))
 
   return results.some((result) => 'broken' in result && result.broken.length > 0) ? 1 : 0

@@ -1,6 +1,6 @@
 /** File systems of one's own: a disk that can lose its power, and one that is soon full. Both need root. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pass } from './scene.ts'
@@ -63,6 +63,8 @@ export class Disk {
 
   constructor() {
     mkdirSync(this.folder)
+    // Whoever a server runs as has to get to what is its own.
+    chmodSync(this.#home, 0o755)
     try {
       run('truncate', '-s', '512M', this.#image)
       run('mkfs.ext4', '-q', '-F', this.#image)
@@ -75,6 +77,11 @@ export class Disk {
 
   #mount(): void {
     run('mount', '-o', 'loop', this.#image, this.folder)
+  }
+
+  /** What was made before the load is no part of what is tried. */
+  sync(): void {
+    run('sync', '-f', this.folder)
   }
 
   /** Gives the last moment at which there was still power: a sync that returns later returns to nobody. */

@@ -3,11 +3,10 @@
  * acknowledged is lost at `synchronous=FULL`; the same at NORMAL loses some, or this test proves nothing.
  */
 import { expected, type LaneOptions, type LaneResult, type Row } from './lane.ts'
+import type { Synchronous } from './engine.ts'
 import { Disk, whyNoPowerCuts } from './mounts.ts'
 import { between, seeded } from './random.ts'
 import { inScene, pass } from './scene.ts'
-
-type Synchronous = 'full' | 'normal'
 
 interface Cut {
   readonly acknowledged: number
@@ -21,10 +20,11 @@ interface Cut {
 async function cut(engine: string, synchronous: Synchronous, seed: number): Promise<Cut> {
   const disk = new Disk()
   try {
-    return await inScene({ engine, storeFolder: disk.folder }, async (scene) => {
+    return await inScene({ engine, storeFolder: disk.folder, synchronous }, async (scene) => {
+      disk.sync()
       const produce = { jobs: 1_000_000, together: 50, everyMs: 0, longestMs: 20, seed }
       const worker = { lease: '8s', concurrency: 50 }
-      const cast = [scene.start('worker', { synchronous, worker }), scene.start('producer', { synchronous, produce })]
+      const cast = [scene.start('worker', { worker }), scene.start('producer', { produce })]
       await cast[0]!.said('ready')
       await cast[1]!.said('ready')
       // On a crowded machine the first commit may take longer than all that follows.
@@ -34,7 +34,9 @@ async function cut(engine: string, synchronous: Synchronous, seed: number): Prom
       const lastMoment = disk.cutPower()
       for (const child of cast) child.kill('power cut')
       await scene.endProcesses()
+      await scene.powerOff()
       await disk.restorePower()
+      await scene.powerOn()
 
       const states = new Map((await scene.jobs()).map(({ id, state }) => [id, state]))
       await scene.closeReader()

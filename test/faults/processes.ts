@@ -71,12 +71,17 @@ export class Child {
   /** Written down before it is done. */
   kill(fault = 'kill'): void {
     if (this.gone) return
-    this.#control.write('control', { kind: 'fault', fault, by: this.by })
+    this.struck(fault)
     this.#process.kill('SIGKILL')
   }
 
+  /** Writes down what is about to be done to it alone, by somebody else. */
+  struck(fault: string): void {
+    this.#control.write('control', { kind: 'fault', fault, by: this.by })
+  }
+
   freeze(): void {
-    this.#control.write('control', { kind: 'fault', fault: 'freeze', by: this.by })
+    this.struck('freeze')
     this.#process.kill('SIGSTOP')
   }
 

@@ -2,12 +2,13 @@
  * A scene: a folder for the store, another for the ledger, the processes that play in it, and the
  * verdict when they are through. All of it is gone afterwards, also when something failed.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Errand, systemEnv, type JobInfo } from 'errand'
 import type { ChildPlan } from './child.ts'
-import { engines } from './engine.ts'
+import { engines, type Synchronous } from './engine.ts'
+import { groundFor, type Ground, type GroundServer } from './ground.ts'
 import { judge, type JobInTheEnd, type Verdict } from './checker.ts'
 import { recoveryMs } from './lane.ts'
 import { LedgerWriter, readLedger, type Ledger } from './ledger.ts'
@@ -21,35 +22,89 @@ export interface SceneOptions {
   readonly engine: string
   /** Where the store lies, if not in a folder of the scene's own. */
   readonly storeFolder?: string
+  /** @default 'full' */
+  readonly synchronous?: Synchronous
 }
 
-export type Role = Pick<ChildPlan, 'worker' | 'produce' | 'crash' | 'synchronous'>
+export type Role = Pick<ChildPlan, 'worker' | 'produce' | 'crash'> & {
+  /** By what name it opens the store, if not as everybody does. */
+  readonly place?: string
+}
 
 export class Scene {
-  readonly folder = mkdtempSync(join(tmpdir(), 'errand-faults-'))
-  readonly #ledgerFolder = join(this.folder, 'ledger')
+  readonly folder: string
   readonly control: LedgerWriter
+  readonly #ground: Ground
+  readonly #ledgerFolder: string
   readonly #engine: string
-  readonly #place: string
+  readonly #synchronous: Synchronous
   readonly #processes: Processes
-  readonly #removeFolder = undoLater(() => rmSync(this.folder, { recursive: true, force: true }))
+  readonly #removeFolder: () => void
   #started = 0
   #reader: Errand | undefined
+  #readerPlace: string
 
-  constructor({ engine, storeFolder }: SceneOptions) {
-    const storeIn = storeFolder ?? join(this.folder, 'store')
-    for (const folder of [this.#ledgerFolder, storeIn]) mkdirSync(folder, { recursive: true })
+  static async set({ engine, storeFolder, synchronous = 'full' }: SceneOptions): Promise<Scene> {
+    const folder = mkdtempSync(join(tmpdir(), 'errand-faults-'))
+    // Whoever a server runs as has to get to what is its own.
+    chmodSync(folder, 0o755)
+    const storeIn = join(storeFolder ?? folder, 'store')
+    for (const each of [join(folder, 'ledger'), storeIn]) mkdirSync(each, { recursive: true })
+    const removeFolder = undoLater(() => rmSync(folder, { recursive: true, force: true }))
+
+    const ground = await groundFor(engine, { folder: storeIn, ownDisk: storeFolder !== undefined, synchronous })
+    return new Scene(engine, synchronous, folder, ground, removeFolder)
+  }
+
+  private constructor(
+    engine: string,
+    synchronous: Synchronous,
+    folder: string,
+    ground: Ground,
+    removeFolder: () => void,
+  ) {
+    this.folder = folder
     this.#engine = engine
-    this.#place = engines[engine]!.place(storeIn)
+    this.#synchronous = synchronous
+    this.#ground = ground
+    this.#readerPlace = ground.place
+    this.#removeFolder = removeFolder
+    this.#ledgerFolder = join(folder, 'ledger')
     this.control = new LedgerWriter(this.#ledgerFolder, 'harness')
     this.#processes = new Processes(this.control)
+  }
+
+  /** Only in lanes of engines that have one. */
+  get server(): GroundServer {
+    return this.#ground.server!
+  }
+
+  /** The server dies with its disk: what it has open must not outlive it. */
+  async powerOff(): Promise<void> {
+    await this.#ground.server?.down('killed')
+  }
+
+  async powerOn(): Promise<void> {
+    await this.#ground.server?.up()
+  }
+
+  /** Writes down what is done to the store: it excuses nobody's second run. */
+  outage(fault: string): void {
+    this.control.write('control', { kind: 'outage', fault })
   }
 
   start(name: string, role: Role, environment?: Readonly<Record<string, string>>): Child {
     const by = `${name}-${this.#started++}`
 
     return this.#processes.start(
-      { by, ledger: this.#ledgerFolder, engine: this.#engine, place: this.#place, ...role },
+      {
+        by,
+        ledger: this.#ledgerFolder,
+        engine: this.#engine,
+        place: this.#ground.place,
+        synchronous: this.#synchronous,
+        ...role,
+      },
       environment,
     )
   }
@@ -62,15 +117,22 @@ export class Scene {
     for (;;) {
       child.freeze()
       await pass(20)
-      if (!engines[this.#engine]!.isLocked(this.#place)) return
+      if (!this.#ground.isLocked()) return
       child.thaw()
       await pass(5)
     }
   }
 
+  /** From now on the truth is told by another. */
+  readFrom(place: string): void {
+    this.#readerPlace = place
+  }
+
   /** An app that only reads and asks: the public API, in the harness's own process. */
   async reader(): Promise<Errand> {
-    return (this.#reader ??= new Errand({ store: await engines[this.#engine]!.open(this.#place, systemEnv(), 'full') }))
+    return (this.#reader ??= new Errand({
+      store: await engines[this.#engine]!.open(this.#readerPlace, systemEnv(), 'full'),
+    }))
   }
 
   get ledger(): Ledger {
@@ -127,7 +189,8 @@ export class Scene {
 
   async close(): Promise<void> {
     await this.#processes.end()
-    await this.closeReader()
+    await this.closeReader().catch(() => {})
+    await this.#ground.close()
     this.#removeFolder()
   }
 }
@@ -146,7 +209,7 @@ function inTheEnd({ id, state, result, error }: JobInfo): JobInTheEnd {
 
 /** Plays in a scene, and clears it away whatever happens. */
 export async function inScene<T>(options: SceneOptions, play: (scene: Scene) => Promise<T>): Promise<T> {
-  const scene = new Scene(options)
+  const scene = await Scene.set(options)
   try {
     return await play(scene)
   } finally {
