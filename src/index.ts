@@ -40,6 +40,8 @@ export type { When } from './schedule/when.ts'
 
 // Work made of work.
 export { chain, chord, group, mapEach, settled } from './workflow/compose.ts'
+export { workflow } from './workflow/workflow.ts'
+export type { DefinedWorkflow, Flow, Node, OrderOptions, Ref, WaitOptions, Wired } from './workflow/workflow.ts'
 export type { Workflow } from './workflow/handle.ts'
 export type { WorkflowsPage, WorkflowSummary } from './workflow/list.ts'
 export type { WorkflowInfo, WorkflowState, WorkflowStep } from './workflow/overview.ts'

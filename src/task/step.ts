@@ -57,6 +57,8 @@ export interface GraphNode {
   readonly parts: readonly GraphPart[]
   /** The part whose result is the graph's. */
   readonly last: number
+  /** Its own input, where it does not come from the step before. */
+  readonly given?: { readonly input: unknown }
 }
 
 /** One step of a graph. It comes after the parts it refers to, which stand before it. */

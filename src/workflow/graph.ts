@@ -122,7 +122,8 @@ function buildSettled(steps: PlannedStep[], inner: FlowNode, before: Built): Bui
   return { value: { outcome: step }, ends: [{ step, settled: true }] }
 }
 
-function buildGraph(steps: PlannedStep[], { parts, last }: GraphNode, before: Built): Built {
+function buildGraph(steps: PlannedStep[], { parts, last, given }: GraphNode, reached: Built): Built {
+  const before: Built = given ? { value: { value: given.input }, ends: reached.ends } : reached
   const built: Built[] = []
   for (const part of parts) built.push(buildPart(steps, part, before, built))
 
@@ -140,9 +141,8 @@ function buildPart(steps: PlannedStep[], part: GraphPart, before: Built, built: 
     })),
   )
   const from: Built = { value: nothing, ends: distinct([...before.ends, ...ends]) }
-  if (part.step.kind === 'pause' || part.step.kind === 'signal') {
-    return result(add(steps, part.step, part.step.kind === 'pause' ? { ms: part.step.ms } : null, [], from.ends))
-  }
+  if (part.step.kind === 'pause') return result(add(steps, part.step, { ms: part.step.ms }, [], from.ends))
+  if (part.step.kind === 'signal') return buildSignal(steps, part.step, from)
   if (part.step.kind !== 'task') return build(steps, part.step, from)
 
   const filled = part.holes.map((hole) => ({ hole, wire: sourceOf(hole, before, built) }))
@@ -154,6 +154,13 @@ function buildPart(steps: PlannedStep[], part: GraphPart, before: Built, built: 
   const holes = filled.flatMap(({ hole, wire }) => ('value' in wire ? [] : [{ at: hole.at, wire }]))
 
   return buildTask(steps, { ...part.step, input }, from, holes)
+}
+
+/** It may come before its turn, so what follows waits for what was before it too. */
+function buildSignal(steps: PlannedStep[], signal: SignalNode, { ends }: Built): Built {
+  const { value, ends: own } = result(add(steps, signal, null, [], ends))
+
+  return { value, ends: distinct([...ends, ...own]) }
 }
 
 function sourceOf({ from, outcome, path }: GraphHole, before: Built, built: readonly Built[]): Wire {
@@ -240,7 +247,7 @@ function takesValue(flow: FlowNode): boolean {
   if (flow.kind === 'chain') return flow.steps.length > 0 && takesValue(flow.steps[0]!)
   if (flow.kind === 'group') return flow.steps.some(takesValue)
 
-  return flow.kind === 'graph' || takesValue(flow.step)
+  return flow.kind === 'graph' ? !flow.given : takesValue(flow.step)
 }
 
 /** The results of steps that follow one another are named together: ten thousand of them are as short as two. */

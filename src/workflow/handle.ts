@@ -1,12 +1,13 @@
 /** What whoever enqueued a workflow holds of it: the handle of its last step, and all of it where all is meant. */
 import { cancelFound } from '../client/bulk.ts'
 import type { JobHandle } from '../client/handle.ts'
+import { encodeWithin } from '../client/new-job.ts'
 import { StoredJob } from '../client/stored-job.ts'
 import { JobCancelledError, JobFailedError, JobNotFoundError, ResultGoneError } from '../errors.ts'
 import type { Progress } from '../job.ts'
 import type { Runtime } from '../runtime.ts'
-import type { CancelAnswer, JobRecord, RetryAnswer, Store } from '../store/store.ts'
-import { workflowTag } from './note.ts'
+import type { CancelAnswer, JobRecord, ReleaseAnswer, RetryAnswer, Store } from '../store/store.ts'
+import { signalTag, workflowTag } from './note.ts'
 import { overview, type WorkflowInfo } from './overview.ts'
 import { rootError } from './resolve.ts'
 
@@ -17,6 +18,13 @@ export interface Workflow<Result = unknown> extends JobHandle<Result> {
   progress(): Promise<Progress>
   /** Cancels every step that has not ended. */
   cancel(): Promise<CancelAnswer>
+  /**
+   * Ends the step that waits for this signal, with the value as its result. `not held`: it has come already, or too late.
+   * `unknown`: no step of this workflow waits for it.
+   *
+   * @throws NotStorableError, PayloadTooLargeError
+   */
+  signal(name: string, value?: unknown): Promise<ReleaseAnswer>
   /** Runs the steps again that failed or expired; what was cancelled because of them then goes on. */
   retry(): Promise<RetryAnswer>
 }
@@ -66,6 +74,16 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     await cancelFound(this.#runtime, { tag: workflowTag(this.id), state: unfinished })
 
     return answer
+  }
+
+  async signal(name: string, value?: unknown): Promise<ReleaseAnswer> {
+    const result = encodeWithin(this.#runtime, value, `the signal "${name}"`)
+    const store = await this.#runtime.open()
+    const waiting = await recordsOf(store, signalTag(this.id, name))
+    if (waiting.length === 0) return 'unknown'
+    const answers = await store.release(waiting.map(({ id }) => ({ id, result })))
+
+    return answers.find((answer) => answer === 'released') ?? answers[0]!
   }
 
   override async retry(): Promise<RetryAnswer> {

@@ -3,7 +3,7 @@ import { isFinal, type JobState } from '../job.ts'
 import type { JobRecord } from '../store/store.ts'
 import { numbersOf, parted, stepId, type StepNote } from './note.ts'
 
-/** `waiting`: no step has started yet. `failed`: a step failed for good, and the rest was cancelled because of it. */
+/** `waiting`: no step has started yet. `failed`: a step failed for good or came too late, and the rest was cancelled because of it. */
 export type WorkflowState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'expired'
 
 export interface WorkflowStep {
@@ -66,7 +66,9 @@ export function overview(id: string, records: readonly JobRecord[]): WorkflowInf
 }
 
 function stateOf({ state }: JobRecord, records: readonly JobRecord[]): WorkflowState {
-  if (state === 'cancelled') return records.some((other) => other.state === 'failed') ? 'failed' : 'cancelled'
+  if (state === 'cancelled') {
+    return records.some((other) => other.state === 'failed' || other.state === 'expired') ? 'failed' : 'cancelled'
+  }
   if (isFinal(state)) return state
   const begun = records.some((other) => other.state === 'running' || isFinal(other.state))
 

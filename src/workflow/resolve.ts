@@ -1,6 +1,6 @@
 /** At the claim of a step: its stored input and the results of the steps before it become the input its handler gets. */
 import type { Codec } from '../codec.ts'
-import { MissingResultError } from '../errors.ts'
+import { JobExpiredError, MissingResultError } from '../errors.ts'
 import type { JobError } from '../job.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ClaimedJob, Member, Store } from '../store/store.ts'
@@ -54,6 +54,12 @@ async function explain(store: Store, member: Member): Promise<Member> {
 
 const longestTrail = 100
 
+function expiredError(id: string): JobError {
+  const { name, message, code } = new JobExpiredError(id)
+
+  return { name, message, code }
+}
+
 /** The failure that a job was cancelled because of, through however many steps. */
 export async function rootError(
   store: Store,
@@ -64,6 +70,7 @@ export async function rootError(
     const [job] = await store.get([at])
     if (!job || job === 'gone') return undefined
     if (job.state === 'failed' && job.error) return { id: job.id, error: job.error }
+    if (job.state === 'expired') return { id: job.id, error: expiredError(job.id) }
     if (job.because === undefined) return undefined
     at = job.because
   }

@@ -7,6 +7,10 @@ import {
   group,
   mapEach,
   settled,
+  workflow,
+  type DefinedWorkflow,
+  type Node,
+  type Ref,
   type Settled,
   type Step,
   type Task,
@@ -72,6 +76,34 @@ export async function right() {
     return text
   })
   same<typeof inHandler, Task<number, string>>(true)
+}
+
+export function graphs() {
+  const publishing = workflow('publish', (w, input: Ref<{ url: string; to: string }>) => {
+    const page = w.step(fetch, { url: input.url })
+    const size = w.step(length, page.result)
+    same<typeof size, Node<number>>(true)
+    const approved = w.waitFor<{ by: string }>('approved', { timeout: '2d', after: [size] })
+    const done = w.step(publish, { html: page.result.html, to: approved.result.by }, { priority: 'high' })
+    w.step(tidy, undefined, { after: [done], when: 'settled' })
+    w.step(sum, [size.result, 1])
+    // @ts-expect-error: a reference to a number where a text belongs
+    w.step(publish, { html: size.result, to: 'all' })
+    // @ts-expect-error: no such field
+    w.step(length, { html: page.result.htlm })
+    // @ts-expect-error: a field is missing
+    w.step(publish, { html: page.result.html })
+    // @ts-expect-error: how it ended is not its result
+    w.step(length, page.end)
+    // @ts-expect-error: a flow that needs an input
+    w.run(chain(length, describe))
+    return done
+  })
+  same<typeof publishing, DefinedWorkflow<{ url: string; to: string }, boolean>>(true)
+  chain(publishing.with({ url: '', to: '' }), tidy.with())
+  // @ts-expect-error: its input is missing
+  void errand.enqueue(publishing)
+  void errand.enqueue(workflow('plain', (w) => w.step(tidy)))
 }
 
 async function handleOf() {

@@ -1,0 +1,180 @@
+/**
+ * Workflows of any shape: a function says which steps there are and which results their inputs contain. It runs once, when
+ * the workflow is defined; results are referred to in it, never had.
+ */
+import { durationMs, type Duration } from '../duration.ts'
+import { InvalidOptionError } from '../errors.ts'
+import { checkName, checkOneOf } from '../options.ts'
+import type { AnyTask, Task } from '../task/task.ts'
+import {
+  stepOf,
+  type GraphHole,
+  type GraphNode,
+  type GraphPart,
+  type Settled,
+  type Step,
+  type StepOptions,
+} from '../task/step.ts'
+import { flowOf } from './compose.ts'
+
+/** Stands for a value that will be there when the step that uses it starts. Its fields are references too. */
+export type Ref<T> = { readonly '~value': T } & (T extends object ? { readonly [K in keyof T]-?: Ref<T[K]> } : unknown)
+
+/** An input with references anywhere in it. */
+export type Wired<I> =
+  | I
+  | Ref<I>
+  | (I extends readonly (infer E)[] ? readonly Wired<E>[] : I extends object ? { [K in keyof I]: Wired<I[K]> } : never)
+
+/** A step of a workflow that is being defined. */
+export interface Node<R> {
+  readonly result: Ref<R>
+  /** How it ended. What refers to this runs also if it failed. */
+  readonly end: Ref<Settled<R>>
+}
+
+export interface OrderOptions {
+  /** Starts after these, besides those that its input refers to. */
+  after?: readonly Node<any>[]
+  /** `settled`: starts whatever becomes of those before it. @default 'succeeded' */
+  when?: 'succeeded' | 'settled'
+}
+
+export interface WaitOptions extends OrderOptions {
+  /** From the enqueueing of the workflow. Then the step is `expired`. @default none */
+  timeout?: Duration
+}
+
+type StepArgs<I> = [void] extends [I]
+  ? [input?: I, options?: StepOptions & OrderOptions]
+  : [input: Wired<I>, options?: StepOptions & OrderOptions]
+
+export interface Flow {
+  /** A task with its input. It starts after all steps that the input refers to. */
+  step<I, R>(task: Task<I, R>, ...args: StepArgs<NoInfer<I>>): Node<R>
+  /** A chain, a group, another workflow. */
+  run<R>(flow: Step<void, R>, options?: OrderOptions): Node<R>
+  /** Time that passes, counted from when its turn comes. No slot is held. */
+  sleep(duration: Duration, options?: OrderOptions): Node<null>
+  /** A value from outside: `errand.workflow(id).signal(name, value)` sends it, also before it is waited for. */
+  waitFor<T>(signal: string, options?: WaitOptions): Node<T>
+}
+
+/** A workflow that was defined: a step like any other. */
+export interface DefinedWorkflow<I, R> extends Step<I, R> {
+  readonly name: string
+  with(input: I): Step<void, R>
+}
+
+interface Reference {
+  readonly of: object
+  readonly from: number | 'input'
+  readonly outcome?: true
+  readonly path: readonly string[]
+}
+
+const references = new WeakMap<object, Reference>()
+const places = new WeakMap<object, { readonly of: object; readonly place: number }>()
+
+/** Defines a workflow. `build` gives the step whose result is the workflow's. */
+export function workflow<R, I = void>(name: string, build: (w: Flow, input: Ref<I>) => Node<R>): DefinedWorkflow<I, R> {
+  checkName(name, 'the name of a workflow', 'page.publish')
+  const parts: GraphPart[] = []
+  const flow = flowInto(parts)
+  const last = placeOf(
+    flow,
+    build(flow, refTo({ of: flow, from: 'input', path: [] }) as Ref<I>),
+    `what "${name}" returns`,
+  )
+  const graph: GraphNode = { kind: 'graph', name, parts, last }
+
+  return { ...stepOf<I, R>(graph), name, with: (input) => stepOf({ ...graph, given: { input } }) }
+}
+
+function flowInto(parts: GraphPart[]): Flow {
+  const add = (step: GraphPart['step'], holes: readonly GraphHole[], { after = [], when }: OrderOptions): any => {
+    if (when !== undefined) checkOneOf(when, ['succeeded', 'settled'], '`when` of a step')
+    const before = after.map((node) => placeOf(flow, node, '`after` of a step'))
+    const place = parts.push({ step, holes, after: before, settled: when === 'settled' }) - 1
+    const node = {
+      result: refTo({ of: flow, from: place, path: [] }),
+      end: refTo({ of: flow, from: place, outcome: true, path: [] }),
+    }
+    places.set(node, { of: flow, place })
+
+    return node
+  }
+
+  const flow: Flow = {
+    step(task: AnyTask, input?: unknown, { after, when, ...options }: StepOptions & OrderOptions = {}) {
+      const holes: GraphHole[] = []
+      const known = withoutReferences(flow, input, [], holes)
+
+      return add(flowOf(task.with(known, options), 'a workflow'), holes, orderOf(after, when))
+    },
+    run: (step, options = {}) => add(flowOf(step, 'a workflow'), [], options),
+    sleep: (duration, options = {}) =>
+      add({ kind: 'pause', ms: durationMs(duration, 'the duration of a sleep') }, [], options),
+    waitFor(signal, { timeout, ...options } = {}) {
+      checkName(signal, 'the name of a signal', 'approved')
+      const limit = timeout === undefined ? {} : { timeoutMs: durationMs(timeout, '`timeout` of a signal') }
+
+      return add({ kind: 'signal', name: signal, ...limit }, [], options)
+    },
+  }
+  return flow
+}
+
+const orderOf = (after: OrderOptions['after'], when: OrderOptions['when']): OrderOptions => ({
+  ...(after && { after }),
+  ...(when && { when }),
+})
+
+function placeOf(flow: Flow, node: Node<any>, where: string): number {
+  const known = typeof node === 'object' && node !== null ? places.get(node) : undefined
+  if (known?.of === flow) return known.place
+
+  throw new InvalidOptionError(where, node, 'a step that this workflow has made')
+}
+
+/** A reference: reading a field of it gives a reference to that field. */
+function refTo(reference: Reference): object {
+  const ref: object = new Proxy(
+    {},
+    {
+      get(_, key) {
+        if (typeof key === 'string') return refTo({ ...reference, path: [...reference.path, key] })
+        if (key !== Symbol.toPrimitive) return undefined
+        throw new InvalidOptionError(
+          'a value in a workflow',
+          `a reference${reference.path.length > 0 ? ` to ${reference.path.join('.')}` : ''}`,
+          'used whole, as the input of a step or a field of it: what it stands for is not there yet',
+        )
+      },
+    },
+  )
+  references.set(ref, reference)
+
+  return ref
+}
+
+/** A copy of an input with null where references were, and those as holes. */
+function withoutReferences(flow: Flow, value: unknown, at: readonly string[], holes: GraphHole[]): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const reference = references.get(value)
+  if (reference) {
+    const { of, ...hole } = reference
+    if (of !== flow)
+      throw new InvalidOptionError('the input of a step', 'a reference', 'to a step of the same workflow')
+    holes.push({ at, ...hole })
+    return null
+  }
+  if (Array.isArray(value)) {
+    return value.map((item, index) => withoutReferences(flow, item, [...at, String(index)], holes))
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value
+
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, withoutReferences(flow, item, [...at, key], holes)]),
+  )
+}
