@@ -13,6 +13,8 @@ import { lineUp, schedule, setLane, setRate } from './lines.ts'
 /** What earlier jobs of the call will have added when a later one is looked at. */
 interface Plan {
   readonly jobs: Map<string, { job: NewJob; cancelled: boolean }>
+  /** Ids of jobs that were there before, or came earlier in the call. */
+  readonly replaced: Set<string>
   /** Undefined where a key will be free again. */
   readonly keys: Map<string, Holder | undefined>
 }
@@ -23,7 +25,7 @@ interface Holder {
 }
 
 export function insertCall(data: Data, jobs: readonly NewJob[]): InsertOutcome[] {
-  const plan: Plan = { jobs: new Map(), keys: new Map() }
+  const plan: Plan = { jobs: new Map(), replaced: new Set(), keys: new Map() }
   const outcomes: InsertOutcome[] = []
 
   for (const job of jobs) {
@@ -53,6 +55,7 @@ function planJob(data: Data, plan: Plan, job: NewJob): InsertOutcome {
   if (unknown !== undefined) return { kind: 'refused', reason: 'unknown', other: unknown }
 
   const outcome = planKey(data, plan, job)
+  if (outcome.kind === 'replaced') plan.replaced.add(outcome.other)
   if (outcome.kind !== 'kept') expect(data, plan, job)
   return outcome
 }
@@ -77,6 +80,7 @@ function expect(data: Data, plan: Plan, job: NewJob) {
 }
 
 function endsWaiters(data: Data, plan: Plan, id: string): boolean {
+  if (plan.replaced.has(id)) return true
   const planned = plan.jobs.get(id)
   if (planned) return planned.cancelled
   const member = data.jobs.get(id)

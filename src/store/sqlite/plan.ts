@@ -13,6 +13,8 @@ interface Holder {
 export class Plan {
   readonly #step: Step
   readonly #jobs = new Map<string, { job: NewJob; cancelled: boolean }>()
+  /** Ids of jobs that were there before, or came earlier in the call. */
+  readonly #replaced = new Set<string>()
   readonly #keys = new Map<string, Holder | undefined>()
 
   constructor(step: Step) {
@@ -30,6 +32,7 @@ export class Plan {
     if (unknown !== undefined) return { kind: 'refused', reason: 'unknown', other: unknown }
 
     const outcome = this.#keyOutcome(job)
+    if (outcome.kind === 'replaced') this.#replaced.add(outcome.other)
     if (outcome.kind !== 'kept') this.#expect(job)
     return outcome
   }
@@ -73,6 +76,7 @@ export class Plan {
   }
 
   #endsWaiters(id: string): boolean {
+    if (this.#replaced.has(id)) return true
     const planned = this.#jobs.get(id)
     if (planned) return planned.cancelled
 

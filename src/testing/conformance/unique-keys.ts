@@ -173,6 +173,32 @@ export function uniqueKeys(harness: StoreHarness): void {
     assert.deepEqual(await scene.states('a', 'b', 'c'), ['cancelled', 'cancelled', 'ready'])
   })
 
+  test('a job that waits for the one it replaces leaves its key to the next of its call', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.insert(keyed('a'))
+    const after = { on: ['a'], otherwise: 'cancel' } as const
+
+    const outcomes = await scene.insert(keyed('b', { onConflict: 'replace' }, { after }), keyed('c'))
+
+    assert.deepEqual(outcomes, [{ kind: 'replaced', other: 'a' }, { kind: 'inserted' }])
+    assert.deepEqual(await scene.states('a', 'b', 'c'), ['cancelled', 'cancelled', 'ready'])
+  })
+
+  test('a job that waits for one replaced earlier in its call leaves its key to the next', async (t) => {
+    const scene = await setScene(harness, t)
+    const after = { on: ['a'], otherwise: 'cancel' } as const
+
+    const outcomes = await scene.insert(
+      keyed('a'),
+      keyed('b', { onConflict: 'replace' }),
+      keyed('c', { key: 'other' }, { after }),
+      keyed('d', { key: 'other' }),
+    )
+
+    assert.deepEqual(outcomes, [...inserted, { kind: 'replaced', other: 'a' }, ...inserted, ...inserted])
+    assert.deepEqual(await scene.states('a', 'b', 'c', 'd'), ['cancelled', 'ready', 'cancelled', 'ready'])
+  })
+
   test('a retry by hand does not take the key again', async (t) => {
     const scene = await setScene(harness, t)
     await scene.insert(keyed('a'))

@@ -18,6 +18,7 @@ local function planKey(plan, wanted)
 end
 
 local function endsWaiters(plan, id)
+  if plan.replaced[id] then return true end
   if plan.jobs[id] then return plan.jobs[id].cancelled end
   local member = E.member(id)
   return E.isFinal(member) and member.state ~= 's'
@@ -48,6 +49,7 @@ local function planJob(plan, wanted)
     end
   end
   local outcome, other = planKey(plan, wanted)
+  if outcome == 'replaced' then plan.replaced[other] = true end
   if outcome ~= 'kept' then expect(plan, wanted) end
   return outcome, other
 end
@@ -105,7 +107,7 @@ end
 
 -- Answers a flat list: outcome and the other job's id, or ''.
 function E.insertCall(jobs)
-  local plan, outcomes, ids = { jobs = {}, keys = {} }, {}, {}
+  local plan, outcomes, ids = { jobs = {}, replaced = {}, keys = {} }, {}, {}
   for index, wanted in ipairs(jobs) do ids[index] = wanted.id end
   E.loadAll(ids)
   for index, wanted in ipairs(jobs) do
