@@ -11,6 +11,7 @@ import { Subscription } from './subscription.ts'
 
 interface Sleeper {
   readonly worker: number
+  readonly queues: readonly string[]
   readonly wake: (why: WaitResult) => void
 }
 
@@ -41,6 +42,11 @@ export class News {
     else if (payload.startsWith('e') && this.#subscriptions.size > 0) this.#hearPart(rest)
   }
 
+  /** There is work in this queue, brought by this very process: its own sleepers need not wait for the server to say so. */
+  arrived(queue: string): void {
+    for (const sleeper of this.#sleepers) if (sleeper.queues.includes(queue)) sleeper.wake('work')
+  }
+
   /** What was told meanwhile is lost, so everybody looks. */
   missed(): void {
     for (const sleeper of this.#sleepers) sleeper.wake('work')
@@ -52,12 +58,13 @@ export class News {
   /** Sleeps until there is work, the worker is called, `look` has an answer, time is up, or the signal is aborted. */
   async sleep(
     worker: number,
+    queues: readonly string[],
     ms: number,
     signal: AbortSignal,
     look: () => Promise<WaitResult | undefined>,
   ): Promise<WaitResult> {
     return this.#until<WaitResult>(ms, signal, 'time', (wake, fail) => {
-      const sleeper = { worker, wake }
+      const sleeper = { worker, queues, wake }
       this.#sleepers.add(sleeper)
       look().then((answer) => answer && wake(answer), fail)
       return () => this.#sleepers.delete(sleeper)

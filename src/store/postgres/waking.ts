@@ -6,13 +6,20 @@ export class Waking {
   readonly #queues = new Set<number>()
   #going: Promise<void> | undefined
 
-  constructor(statements: Statements) {
+  readonly #here: (queue: number) => void
+
+  /** `here` wakes those of this process. */
+  constructor(statements: Statements, here: (queue: number) => void) {
     this.#statements = statements
+    this.#here = here
   }
 
   /** Workers that are not told look by themselves within a second, so a failure here is nobody's. */
   readonly wake = (queues: readonly number[]): void => {
-    for (const queue of queues) this.#queues.add(queue)
+    for (const queue of queues) {
+      this.#here(queue)
+      this.#queues.add(queue)
+    }
     if (this.#queues.size > 0) this.#going ??= this.#go()
   }
 

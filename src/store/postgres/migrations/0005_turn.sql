@@ -561,8 +561,10 @@ begin
   return null;
 end $$;
 
--- Tells sleepers that there may be work in these queues. To be called once what brought it is committed.
+-- Tells sleepers that there may be work in these queues. To be called once what brought it is committed. If it is lost with
+-- the server, so are the connections of those who sleep, and they look when they are back: nobody waits for the disk.
 create function errand.wake(p_queues int[]) returns void language sql as $$
+  select set_config('synchronous_commit', 'off', true);
   with asleep as (
     -- Who is in a turn looks once more before it falls asleep.
     select no from errand.worker w
