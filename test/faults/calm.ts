@@ -12,7 +12,7 @@ export async function calm({ engine, seed, short, minutes }: LaneOptions): Promi
     await Promise.all(workers.map((each) => each.said('ready')))
 
     const produce = { jobs, together: 10, everyMs: 45, longestMs: 50, flakyEvery: 20, delayedEvery: 10, seed }
-    await scene.start('producer', { produce }).said('produced', 1, seconds * 1000 * 3)
+    await scene.start('producer', { produce }).said('produced', 1, seconds * 1000 * 3 + 30_000)
     await scene.drain()
     await Promise.all(workers.map((each) => each.stop()))
 
