@@ -10,10 +10,15 @@ import { Player } from '../../src/testing/agreement/player.ts'
 import type { StoreHarness } from '../../src/testing/conformance/harness.ts'
 import { ManualEnv } from '../../src/testing/manual-env.ts'
 
+/** Where a store begins and ends. */
+type Home = Pick<StoreHarness, 'name' | 'open' | 'cleanup'>
+
+const memory: Home = { name: 'memory', open: async (env) => new MemoryStore({ env }) }
+
 /** A store after a random life, in which nothing runs any more. */
-async function aLivedStore(seed: number): Promise<{ store: Store; env: ManualEnv }> {
+async function aLivedStore(seed: number, home: Home): Promise<{ store: Store; env: ManualEnv }> {
   const env = new ManualEnv()
-  const player = new Player(new MemoryStore({ env }), env)
+  const player = new Player(await home.open(env), env)
   for (const command of seededScript(seed, 250)) {
     if (command.do !== 'close') await player.play(command).catch(() => {})
   }
@@ -106,18 +111,22 @@ function turns(order: readonly string[], jobs: readonly JobRecord[], seed: numbe
 
 /** Jobs that wait for each other in a circle, and those behind them; a random life may bring some. */
 async function stuck(seed: number): Promise<string[]> {
-  const { store, env } = await aLivedStore(seed)
+  const { store, env } = await aLivedStore(seed, memory)
   const to = { store: new MemoryStore({ env }), name: 'to' }
   await move({ from: { store, name: 'from' }, to, env, waitMs: 0 })
   return (await everyJob(store)).map(({ id }) => id)
 }
 
-/** Moves random lives from memory to this engine, and from there to memory again. */
-export function carriedWhole(engine: StoreHarness, { lives, first }: { lives: number; first: number }): void {
+/** Moves random lives from home to this engine, and from there home again. */
+export function carriedWhole(
+  engine: StoreHarness,
+  { lives, first, home = memory }: { lives: number; first: number; home?: Home },
+): void {
   after(() => engine.cleanup?.())
+  after(() => home.cleanup?.())
   for (let seed = first; seed < first + lives; seed++) {
-    test(`random life ${seed} is the same store after a move to ${engine.name} and back, and goes on alike`, async () => {
-      const [{ store, env }, stayed] = [await aLivedStore(seed), await aLivedStore(seed)]
+    test(`random life ${seed} is the same store after a move from ${home.name} to ${engine.name} and back, and goes on alike`, async () => {
+      const [{ store, env }, stayed] = [await aLivedStore(seed, home), await aLivedStore(seed, home)]
       const circle = await stuck(seed)
       for (const each of [store, stayed.store]) {
         // With room for some, as otherwise what had left its lane before would wait there for ever.
@@ -126,7 +135,7 @@ export function carriedWhole(engine: StoreHarness, { lives, first }: { lives: nu
         await quiet(each)
       }
       const between = await engine.open(env)
-      const last = new MemoryStore({ env })
+      const last = await home.open(env)
       const before = await everything(store, circle)
 
       await carry(store, between, env)
@@ -143,7 +152,7 @@ export function carriedWhole(engine: StoreHarness, { lives, first }: { lives: nu
       const there = await drain(last, env, known)
       assert.deepEqual(there.ends, here.ends)
       assert.deepEqual(turns(there.order, before.jobs, seed), turns(here.order, before.jobs, seed))
-      await between.close()
+      for (const each of [store, stayed.store, between, last]) await each.close()
     })
   }
 }

@@ -61,7 +61,8 @@ export function movingStore(parts: Parts): MovingStore {
 }
 
 /** A mover that was killed leaves jobs which nobody can claim until it is started again. */
-export function movingInspection({ leaving, to }: MoveStatus): Inspection[] {
+export async function movingInspection(caller: Caller): Promise<Inspection[]> {
+  const { leaving, to } = statusFrom(await caller.call<StatusAnswer>('moving', ['status', '']))
   if (leaving === 0) return []
   const detail = `${leaving} jobs are on their way to ${to?.name ?? 'another store'} and wait for the mover.`
   return [{ subject: 'moving', verdict: 'warning', detail }]

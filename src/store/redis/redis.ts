@@ -245,7 +245,7 @@ export class RedisStore implements Store {
 
   inspect: Store['inspect'] = async () => [
     ...(await this.#caller.connection.inspect()),
-    ...movingInspection(await this.moving.status()),
+    ...(await movingInspection(this.#caller)),
   ]
 
   close: Store['close'] = async () => {

@@ -1,5 +1,5 @@
 -- What is remembered of moves: jobs that have left for another store, and tickets of those that have come from one.
-local rememberedMs, ticketDays = 7 * 86400000, 8
+local rememberedMs, ticketDays, parted = 7 * 86400000, 8, {}
 
 local function ticketsOf(day) return K .. 'came:' .. text(day) end
 
@@ -17,7 +17,14 @@ function E.depart(job)
   job.f = { wt = job.f.wt, go = now }
   E.departed[job.id], E.jobs[job.id] = job, false
   E.touch(job)
-  call('RPUSH', K .. 'departed', nowText .. job.id)
+  parted[#parted + 1] = nowText .. job.id
+end
+
+local flush = E.flush
+function E.flush()
+  push(K .. 'departed', parted)
+  parted = {}
+  flush()
 end
 
 -- One that has come back and left again stands there twice.

@@ -2,7 +2,7 @@
 local longestPath = 1000
 
 -- One call hands out no more, and looks at no more. A record that is only glanced at costs a tenth.
-local mostJobs, mostLooked, mostBytes = 100, 300, 131072
+local mostJobs, mostLooked, mostBytes = 60, 200, 131072
 
 function E.newPage(jobs, bytes, ticket)
   return {

@@ -1,11 +1,11 @@
 -- What a move remembers, and the ends of leaving. ARGV: now, monotonic, what, and its own.
 local what = ARGV[3]
 
--- ARGV[4]: an identity for a store that has none yet.
+-- ARGV[4]: an identity for a store that has none yet, or '' to write nothing.
 if what == 'status' then
-  call('HSETNX', K .. 'meta', 'identity', ARGV[4])
   local known = call('HMGET', K .. 'meta', 'identity', 'to')
-  return { known[1], known[2] or '', call('ZCARD', K .. 'leaving') + call('ZCARD', K .. 'aside') }
+  if not known[1] and ARGV[4] ~= '' then call('HSET', K .. 'meta', 'identity', ARGV[4]) end
+  return { known[1] or ARGV[4], known[2] or '', call('ZCARD', K .. 'leaving') + call('ZCARD', K .. 'aside') }
 end
 
 -- ARGV[4]: JSON of identity and name.
