@@ -1,5 +1,6 @@
 /** What the engine knows of the server's health and settings, for `doctor`. Reads only. */
 import type { Inspection } from '../store.ts'
+import { movingInspection } from './moving.ts'
 import type { Statements } from './statements.ts'
 
 interface Row {
@@ -36,6 +37,7 @@ export async function inspect(statements: Statements): Promise<Inspection[]> {
     durability(row),
     transactions(row),
     connections(row),
+    ...(await movingInspection(statements)),
   ]
 }
 

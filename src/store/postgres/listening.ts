@@ -13,7 +13,7 @@ const [firstLookMs, laterLookMs] = [50, 1_000]
 
 const settledText = `
   select i.id, case when b.no is null then null else d.state end as state, d.result, d.error, b.no is null as missing,
-    exists (select from errand.pruned p where p.id = i.id) as pruned
+    exists (select from errand.pruned p where p.id = i.id union all select from errand.departed p where p.id = i.id) as pruned
   from unnest($1::text[]) with ordinality i (id, nth)
   left join errand.body b on b.id = i.id left join errand.done d on d.no = b.no
   where b.no is null or d.no is not null order by i.nth`

@@ -6,6 +6,7 @@
  */
 import { systemEnv, type Env } from '../../env.ts'
 import { StoreClosedError } from '../../errors.ts'
+import type { MovingStore } from '../moving.ts'
 import type * as contract from '../store.ts'
 import { serversClock, type Clock } from './clock.ts'
 import { openConnection, type Connection } from './connection/connection.ts'
@@ -18,6 +19,7 @@ import { Inserter, queuesIn } from './inserter.ts'
 import { Listening } from './listening.ts'
 import { Lives, silenceMsOf } from './lives.ts'
 import { inSchema, migrate } from './migrate.ts'
+import { movingStore } from './moving.ts'
 import { Names } from './names.ts'
 import { News } from './news.ts'
 import { counts, history, members, stats, workers } from './read.ts'
@@ -53,6 +55,7 @@ export class PostgresStore implements Store {
   }
   readonly capabilities: contract.Capabilities = { durability: 'power', insertWith: true, shared: true }
   readonly schedules: contract.ScheduleStore
+  readonly moving: MovingStore
 
   readonly #env: Env
   readonly #clock: Clock
@@ -96,6 +99,7 @@ export class PostgresStore implements Store {
     this.#transactions = new Transactions({ ...parts, where, schema })
     this.#listening = new Listening(env, this.#statements, this.#news, () => this.#hear())
     this.schedules = schedulesOf(parts)
+    this.moving = movingStore({ ...parts, arrived: (queues) => this.#cameBack(queues) })
     insides.set(this, {
       statements: this.#statements,
       waking: this.#waking,
@@ -200,7 +204,7 @@ export class PostgresStore implements Store {
     const rows = await this.#statements.all<RecordRow>(text, [ids])
     const found = new Map(rows.map((row) => [row.id, recordOf(row)]))
     const missing = ids.filter((id) => !found.has(id))
-    const gone = missing.length > 0 ? await this.#pruned(missing) : new Set<string>()
+    const gone = missing.length > 0 ? await this.#gone(missing) : new Set<string>()
     return ids.map((id) => found.get(id) ?? (gone.has(id) ? 'gone' : undefined))
   }
 
@@ -336,8 +340,16 @@ export class PostgresStore implements Store {
     return answers
   }
 
-  async #pruned(ids: readonly string[]): Promise<Set<string>> {
-    const rows = await this.#statements.all<{ id: string }>('select id from errand.pruned where id = any ($1)', [ids])
+  /** Some may stand before the place where claims go on. */
+  #cameBack(queues: readonly number[]): void {
+    this.#turns.hints.clear()
+    this.#waking.wake(queues)
+  }
+
+  /** Pruned, or moved. */
+  async #gone(ids: readonly string[]): Promise<Set<string>> {
+    const text = `select id from errand.pruned where id = any ($1) union select id from errand.departed where id = any ($1)`
+    const rows = await this.#statements.all<{ id: string }>(text, [ids])
     return new Set(rows.map(({ id }) => id))
   }
 }

@@ -7,7 +7,7 @@ import { queuesIn } from './inserter.ts'
 import type { Names } from './names.ts'
 import type { Statements } from './statements.ts'
 
-interface ScheduleRow {
+export interface ScheduleRow {
   readonly name: string
   readonly rule: string
   readonly next_at: string | null
@@ -46,7 +46,7 @@ export function schedulesOf({ clock, statements, names, arrived }: ScheduleParts
     },
     async list() {
       const rows = await statements.all<ScheduleRow>('select * from errand.schedule order by name collate "C"')
-      return rows.map(recordOf)
+      return rows.map(scheduleOf)
     },
     async due(limit) {
       const inOrder = 'order by next_at, name collate "C"'
@@ -60,7 +60,7 @@ export function schedulesOf({ clock, statements, names, arrived }: ScheduleParts
       const next = ahead[falling.length]
       return {
         now,
-        due: falling.map(recordOf),
+        due: falling.map(scheduleOf),
         ...(next && { nextDueMs: Math.max(0, Number(next.next_at) - now) }),
       }
     },
@@ -80,7 +80,7 @@ function specOfTick({ name, at, nextAt, job }: Tick, names: Names) {
   return { name, at, next: nextAt, ...(job && { job: specOf(job, names) }) }
 }
 
-function recordOf({ name, rule, next_at, paused, last_job, declared }: ScheduleRow): ScheduleRecord {
+export function scheduleOf({ name, rule, next_at, paused, last_job, declared }: ScheduleRow): ScheduleRecord {
   return present<ScheduleRecord>({
     name,
     rule,

@@ -241,6 +241,52 @@ create table errand.cancel (
   primary key (worker, seq)
 );
 
+-- Moves to other stores and from them. What stands in `leaving` was taken and not dropped, the first taken first: a job that waits
+-- with the row of its place, whose kind is then `l` if it stood in its line; a final one stays in `done`. `aside` is one that was
+-- placed already and is needed here.
+create table errand.leaving (
+  no       bigint primary key,
+  seq      bigint not null default nextval('errand.counter'),
+  ticket   text not null,
+  aside    boolean not null default false,
+  kind     "char",
+  queue    int,
+  rank     smallint,
+  place    bigint,
+  task     int,
+  flags    int,
+  keep_succeeded int,
+  keep_failed    int,
+  attempts int,
+  crashes  smallint,
+  expires  bigint,
+  due      bigint,
+  pending  int
+);
+create index leaving_in_order on errand.leaving (seq) where not aside;
+create index leaving_aside on errand.leaving (seq) where aside;
+-- Jobs that were moved from here keep their number, by which edges still know them.
+create table errand.departed (
+  no bigint primary key,
+  id text not null unique,
+  at bigint not null
+);
+create index departed_by_time on errand.departed (at);
+-- The last ticket under which a job has come.
+create table errand.arrived (
+  id     text primary key,
+  ticket text not null,
+  at     bigint not null
+);
+create index arrived_by_time on errand.arrived (at);
+-- Schedules that fire elsewhere; without a record once they are there.
+create table errand.left_schedule (
+  name   text primary key,
+  record json
+);
+create table errand.moving (single boolean primary key default true check (single), identity text, target json);
+insert into errand.moving (identity) values (null);
+
 create table errand.schedule (
   name     text primary key,
   rule     text not null,

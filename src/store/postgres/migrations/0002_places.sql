@@ -117,6 +117,11 @@ begin
   return j;
 end $$;
 
+-- The state that a kind of place stands for.
+create function errand.state_at(p_kind "char") returns int language sql immutable as $$
+  select case p_kind when 's' then 0 when 'b' then 1 else 2 end
+$$;
+
 -- The state of a job, or null. A plain turn may move it at any time, so whoever acts on the answer must look again.
 create function errand.state_of(p_no bigint) returns int language plpgsql as $$
 declare
@@ -131,13 +136,33 @@ begin
     union all select state from errand.done where no = p_no
     limit 1 into found_state;
     if found then return found_state; end if;
+    select errand.state_at(kind) from errand.leaving where no = p_no into found_state;
+    if found then return found_state; end if;
     perform from errand.body where no = p_no;
-    if not found then return null; end if;
+    if not found then
+      -- Whether one that was moved has ended, nobody here knows.
+      perform from errand.departed where no = p_no;
+      return case when found then 1 end;
+    end if;
   end loop;
 end $$;
 
 create function errand.number_of(p_id text) returns bigint language sql as $$
   select no from errand.body where id = p_id
+$$;
+
+-- Also of a job that was moved: those that wait for it follow it.
+create function errand.number_of_member(p_id text) returns bigint language sql as $$
+  select no from errand.body where id = p_id union all select no from errand.departed where id = p_id limit 1
+$$;
+
+create function errand.is_leaving(p_no bigint) returns boolean language sql as $$
+  select exists (select from errand.leaving where no = p_no)
+$$;
+
+-- The number of a job that people may still change: what is on its way to another store is as good as there.
+create function errand.number_here(p_id text) returns bigint language sql as $$
+  select no from errand.body b where id = p_id and not exists (select from errand.leaving l where l.no = b.no)
 $$;
 
 -- Raises flags of a job wherever it stands.
@@ -154,6 +179,8 @@ begin
     update errand.running set flags = flags | p_flag where worker = any (array(select no from errand.worker)) and no = p_no;
     exit when found;
     update errand.done set flags = flags | p_flag where no = p_no;
+    exit when found;
+    update errand.leaving set flags = flags | p_flag where no = p_no;
     exit when found;
     perform from errand.body where no = p_no;
     exit when not found;

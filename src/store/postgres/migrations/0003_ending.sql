@@ -49,6 +49,7 @@ create function errand.unpin_members(c errand.context, p_no bigint) returns void
   update errand.done d
   set until = greatest(c.now, d.finished + 60000 * (case when d.state = 4 then b.keep_succeeded else b.keep_failed end)::bigint)
   from errand.edge e, errand.body b where e.waiter = p_no and d.no = e.member and b.no = d.no and d.until is null
+    and not exists (select from errand.leaving l where l.no = d.no)
 $$;
 
 create function errand.mark_waiters(p_no bigint, p_id text, p_succeeded boolean) returns void language sql as $$
@@ -85,7 +86,7 @@ declare
 begin
   if member_final = k.reopened then return false; end if;
   perform from errand.body where no = k.waiter;
-  if not found then return false; end if;
+  if not found or errand.is_leaving(k.waiter) then return false; end if;
   if k.reopened then return errand.block_again(c, k); end if;
 
   update errand.edge set open = false where waiter = k.waiter and member = k.member and open returning run into runs;
@@ -188,7 +189,7 @@ create function errand.needed(p_no bigint) returns boolean language sql as $$
   select exists (select from errand.edge e where e.member = p_no and coalesce(errand.state_of(e.waiter) < 4, false))
 $$;
 
--- Deletes a final job and all it has.
+-- Deletes a final job, or one that has left, and all it has.
 create function errand.erase(p_no bigint) returns void language plpgsql as $$
 declare
   gone_state int;
@@ -198,7 +199,7 @@ begin
   delete from errand.course where no = p_no;
   delete from errand.history where no = p_no;
   delete from errand.step where no = p_no;
-  perform errand.move(b.queue, gone_state, -1) from errand.body b where b.no = p_no;
+  perform errand.move(b.queue, gone_state, -1) from errand.body b where b.no = p_no and gone_state is not null;
   delete from errand.body where no = p_no;
 end $$;
 

@@ -58,6 +58,10 @@ begin
     select queue, -1, case when due > c.now then 0 else 2 end, count(*) from job group by 1, 3 returning queue, now
   )
   select array_agg(distinct queue) into queues from moved where now = 2;
+  if exists (select from errand.departed) then
+    perform from errand.departed where id = any (p_ids);
+    if found then raise exception 'An id is that of a job which was moved.' using errcode = '23505'; end if;
+  end if;
   if exists (select from errand.pruned) then delete from errand.pruned where id = any (p_ids); end if;
   if c.heard then
     perform errand.tell_of(c, b.no, 'enqueued', errand.state_of(b.no), 0) from errand.body b where b.id = any (p_ids) order by b.no;
@@ -90,10 +94,12 @@ begin
     if there.task = b.task and there.input = b.input then return '{"kind":"exists"}'; end if;
     return json_build_object('kind', 'refused', 'reason', 'conflict', 'other', b.id);
   end if;
+  perform from errand.departed where id = b.id;
+  if found then return '{"kind":"exists"}'; end if;
 
   select array_agg(value order by ordinality) into member_ids from json_array_elements_text(s -> 'on') with ordinality;
   select id into missing from unnest(member_ids) with ordinality as m (id, nth)
-  where errand.number_of(id) is null order by nth limit 1;
+  where errand.number_of_member(id) is null order by nth limit 1;
   if found then return json_build_object('kind', 'refused', 'reason', 'unknown', 'other', missing); end if;
 
   if key_name is not null then
@@ -138,7 +144,7 @@ begin
   j.due := coalesce((s ->> 'dueAt')::bigint, c.now + (s ->> 'dueIn')::bigint);
   j.expires := coalesce((s ->> 'expiresAt')::bigint, c.now + (s ->> 'expiresIn')::bigint);
   if member_ids is not null then
-    perform errand.join_up(b.no, errand.number_of(id), id, (s ->> 'run')::boolean)
+    perform errand.join_up(b.no, errand.number_of_member(id), id, (s ->> 'run')::boolean)
     from (select id from unnest(member_ids) with ordinality as m (id, nth) group by id order by min(nth)) m;
     cancelled_by := errand.cancelling_member(b.no);
   end if;

@@ -133,8 +133,9 @@ declare
   m record;
 begin
   for m in
-    select b.no, b.id from json_array_elements_text(p_on) with ordinality o (id, nth) join errand.body b on b.id = o.id
-    where b.no <> j.no group by b.no, b.id order by min(nth)
+    select o.no, o.id from (
+      select errand.number_of_member(id) as no, id, nth from json_array_elements_text(p_on) with ordinality o (id, nth)
+    ) o where o.no <> j.no group by o.no, o.id order by min(nth)
   loop
     perform from errand.edge where waiter = j.no and member = m.no;
     if not found then

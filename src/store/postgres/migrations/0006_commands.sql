@@ -20,7 +20,7 @@ end $$;
 create function errand.change_one(c errand.context, p_id text, p_rank smallint, p_due bigint, p_input text, p_version int) returns text
 language plpgsql as $$
 declare
-  job_no bigint := errand.number_of(p_id);
+  job_no bigint := errand.number_here(p_id);
   j errand.job;
   new_state int;
 begin
@@ -74,7 +74,7 @@ begin
   perform errand.enter();
   c := errand.begin(p_now, null);
   foreach job_id in array p_ids loop
-    given := given || errand.cancel_one(c, errand.number_of(job_id));
+    given := given || errand.cancel_one(c, errand.number_here(job_id));
     perform errand.spread(c, 500);
   end loop;
   return query select given, current_setting('errand_call.arrivals', true);
@@ -128,7 +128,7 @@ end $$;
 
 create function errand.retry_one(c errand.context, p_id text) returns text language plpgsql as $$
 declare
-  job_no bigint := errand.number_of(p_id);
+  job_no bigint := errand.number_here(p_id);
   now_state int := errand.state_of(job_no);
   due_then bigint;
   j errand.job;
@@ -171,7 +171,7 @@ end $$;
 
 create function errand.remove_one(c errand.context, p_id text) returns text language plpgsql as $$
 declare
-  job_no bigint := errand.number_of(p_id);
+  job_no bigint := errand.number_here(p_id);
   now_state int;
   j errand.job;
 begin
@@ -205,7 +205,7 @@ begin
   perform set_config('errand_call.spares', p_spares, true);
   c := errand.begin(p_now, null);
   for nth in 1 .. cardinality(p_ids) loop
-    job_no := errand.number_of(p_ids[nth]);
+    job_no := errand.number_here(p_ids[nth]);
     if job_no is null then
       given := given || 'unknown'::text;
       continue;
@@ -304,6 +304,8 @@ declare
   c errand.context := errand.begin(p_now, null);
 begin
   for nth in 1 .. cardinality(p_names) loop
+    -- One that was moved fires elsewhere.
+    continue when exists (select from errand.left_schedule where name = p_names[nth]);
     insert into errand.schedule (name, rule, next_at, declared) values (p_names[nth], p_rules[nth], p_next[nth], c.now)
     on conflict (name) do update set declared = excluded.declared,
       next_at = case when schedule.rule = excluded.rule then schedule.next_at else excluded.next_at end, rule = excluded.rule;

@@ -121,6 +121,11 @@ begin
   delete from errand.uniq where until <= c.now;
   delete from errand.start s using errand.rate r where s.rate = r.no and s.at <= c.now - r.per_ms;
   delete from errand.pruned where at <= c.now - 172800000;
+  -- Not while a job here waits for it: that one will name it when it leaves.
+  delete from errand.departed where no in (
+    select no from errand.departed p where at <= c.now - 604800000
+      and not exists (select from errand.edge e where e.member = p.no and e.open) order by at limit 5000);
+  delete from errand.arrived where id in (select id from errand.arrived where at <= c.now - 604800000 order by at limit 5000);
   delete from errand.stat where at <= c.now - 1209600000;
   delete from errand.listener where until < clock_timestamp() - interval '1 minute';
   delete from errand.awaited where until < clock_timestamp();

@@ -31,6 +31,9 @@ create function errand.records(p_nos bigint[]) returns setof errand.record langu
     union all
     select d.state, d.attempts, d.crashes, null, null, null, d.flags, d.started, d.finished, d.result, d.error, null, null
     from errand.done d where d.no = b.no
+    union all
+    select errand.state_at(l.kind), l.attempts, l.crashes, l.expires, l.due, l.pending, l.flags, null, null, null, null, null, null
+    from errand.leaving l where l.no = b.no and l.kind is not null
   ) p
   left join errand.course o on o.no = b.no
   order by n.nth
@@ -87,6 +90,8 @@ begin
       select no from (
         (select no from errand.waiting where no < p_before and (kind = 's' and 0 = any (p_states) or kind = 'b' and 1 = any (p_states)) order by no desc limit p_examine)
         union all
+        (select no from errand.leaving where no < p_before and errand.state_at(kind) = any (p_states) order by no desc limit p_examine)
+        union all
         (select no from errand.running where no < p_before and 3 = any (p_states) order by no desc limit p_examine)
         union all
         (select f.no from unnest(p_states) s (state) cross join lateral (
@@ -110,6 +115,8 @@ begin
           or exists (select from errand.ready r where r.no = b.no and r.place <> r.no))
         or p_states && '{0,1,2}' and exists (
           select from errand.waiting w where w.no = b.no and (case w.kind when 's' then 0 when 'b' then 1 else 2 end) = any (p_states))
+        or p_states && '{0,1,2}' and exists (
+          select from errand.leaving l where l.no = b.no and l.kind is not null and errand.state_at(l.kind) = any (p_states))
         or 3 = any (p_states) and exists (
           select from errand.worker w join errand.running r on r.worker = w.no and r.no = b.no))
     order by b.no desc limit p_limit

@@ -86,10 +86,12 @@ begin
   b.input := coalesce(p_input, s ->> 'input');
   select * into there from errand.body where id = b.id;
   if found then return errand.there_already(b, there); end if;
+  perform from errand.departed where id = b.id;
+  if found then return '{"kind":"exists"}'; end if;
 
   select array_agg(value order by ordinality) into member_ids from json_array_elements_text(s -> 'on') with ordinality;
   select id into missing from unnest(member_ids) with ordinality as m (id, nth)
-  where errand.number_of(id) is null order by nth limit 1;
+  where errand.number_of_member(id) is null order by nth limit 1;
   if found then return json_build_object('kind', 'refused', 'reason', 'unknown', 'other', missing); end if;
 
   b.no := nextval('errand.counter');
@@ -306,7 +308,7 @@ declare
   j errand.job;
 begin
   for m in
-    select id, errand.number_of(id) as no from json_array_elements_text(s -> 'on') with ordinality as o (id, nth) group by id order by min(nth)
+    select id, errand.number_of_member(id) as no from json_array_elements_text(s -> 'on') with ordinality as o (id, nth) group by id order by min(nth)
   loop
     if m.no is not null then
       perform errand.join_up(p_no, m.no, m.id, (s ->> 'run')::boolean);
