@@ -122,7 +122,7 @@ export class Slots {
   /** How many more can be claimed now, at most `limit`, while the store has up to `turns` calls under way. */
   space(limit: number, turns: number): number {
     const most = limit * turns
-    const held = Math.min(most, this.free + this.pace.ahead(most))
+    const held = Math.min(most, this.free + this.pace.ahead(most, turns > 1))
 
     return Math.max(0, Math.min(limit, held - this.waiting - this.asked))
   }

@@ -105,6 +105,8 @@ export class Turns {
 
   async #send({ settled, givenBack }: ReturnType<Results['send']>, asked: readonly Asked[]): Promise<TurnResult> {
     const { store, incarnation, results } = this.#parts
+    const { env } = this.#runtime
+    const sentAt = env.monotonic()
     for (const { slots, room } of asked) slots.asked += room.jobs
     try {
       return await store().turn({
@@ -115,7 +117,10 @@ export class Turns {
         park: !results.waiting,
       })
     } finally {
-      for (const { slots, room } of asked) slots.asked -= room.jobs
+      for (const { slots, room } of asked) {
+        slots.asked -= room.jobs
+        slots.pace.answered(env.monotonic() - sentAt)
+      }
     }
   }
 
