@@ -94,7 +94,7 @@ function followUpOf(
 }
 
 /** Encodes and measures. Only a text that could be too long is counted in bytes. */
-export function encodeWithin(maker: JobMaker, value: unknown, what: string): string {
+export function encodeWithin(maker: Pick<JobMaker, 'codec' | 'payloadBytes'>, value: unknown, what: string): string {
   const text = maker.codec.encode(value, what)
   if (text.length * 3 <= maker.payloadBytes) return text
   const bytes = Buffer.byteLength(text)

@@ -17,6 +17,7 @@ import type { Runtime } from '../runtime.ts'
 import type { NewJob } from '../store/store.ts'
 import { runningJob } from '../task/context.ts'
 import { parseInput, parseResult } from '../task/validate.ts'
+import { builtIns } from '../workflow/built-in.ts'
 import { resolved } from '../workflow/resolve.ts'
 import { describe } from './describe.ts'
 import type { Run } from './run.ts'
@@ -39,6 +40,9 @@ export interface OutcomeEnd {
 
 /** Somebody asked for it: that says it all. */
 const cancelled: RunEnd = { kind: 'outcome', outcome: { kind: 'cancelled' } }
+
+/** Results that a step of a workflow gathers. Each has been measured before. */
+const gatheredBytes = 16 * 1024 * 1024
 
 /** Running again would meet the same value: these fail at once. */
 const isHopeless = (thrown: unknown) =>
@@ -115,7 +119,10 @@ async function parsedSuccess(run: Run, runtime: Runtime, returned: unknown): Pro
 
 function success(run: Run, runtime: Runtime, result: unknown, followUps: undefined): OutcomeEnd {
   const { keepResult, name } = run.definition
-  const encoded = keepResult ? encodeWithin(runtime, result, `the result of "${name}"`) : null
+  const most = name === builtIns.collect ? Math.max(gatheredBytes, runtime.payloadBytes) : runtime.payloadBytes
+  const encoded = keepResult
+    ? encodeWithin({ codec: runtime.codec, payloadBytes: most }, result, `the result of "${name}"`)
+    : null
 
   return { kind: 'outcome', outcome: { kind: 'succeeded', result: encoded }, followUps, result, thrown: undefined }
 }

@@ -20,6 +20,8 @@ export type Wire =
   | { readonly outcome: number; readonly path?: readonly string[] }
   /** The results of so many steps, from that one on. */
   | { readonly steps: readonly [first: number, count: number] }
+  /** The same of steps that each give a list: all of them as one list. */
+  | { readonly joined: readonly [first: number, count: number]; readonly path?: readonly string[] }
   | { readonly list: readonly Wire[] }
   | { readonly value: unknown }
 
@@ -110,7 +112,28 @@ function buildGroup(steps: PlannedStep[], { steps: members }: GroupNode, before:
   const from = wide ? result(collect(steps, needed, before.ends)) : before
   const built = members.map((member) => build(steps, member, from))
 
-  return { value: listOf(built.map(({ value }) => value)), ends: distinct(built.flatMap(({ ends }) => ends)) }
+  return gathered(steps, built)
+}
+
+/** A step that waits for more would be one long step of the store. */
+const mostWaitedFor = 250
+
+/** The values of many as one list. A wide group is gathered in portions, and those again, so that no step waits for too many. */
+function gathered(steps: PlannedStep[], built: readonly Built[]): Built {
+  const ends = distinct(built.flatMap((each) => each.ends))
+  const values = built.map(({ value }) => value)
+  if (ends.length <= mostWaitedFor) return { value: listOf(values), ends }
+
+  const portions = Array.from({ length: Math.ceil(built.length / mostWaitedFor) }, (_, n) =>
+    built.slice(n * mostWaitedFor, (n + 1) * mostWaitedFor),
+  )
+  if (portions.length === 1) return { value: listOf(values), ends }
+  return joined(
+    steps,
+    portions.map((portion) =>
+      collect(steps, listOf(portion.map(({ value }) => value)), distinct(portion.flatMap((each) => each.ends))),
+    ),
+  )
 }
 
 function buildSettled(steps: PlannedStep[], inner: FlowNode, before: Built): Built {
@@ -188,6 +211,20 @@ export function withValue(value: unknown, [key, ...rest]: readonly string[], oth
   if (Array.isArray(value)) return value.map((item, at) => (String(at) === key ? withValue(item, rest, other) : item))
 
   return { ...(value as object), [key]: withValue((value as Record<string, unknown> | null)?.[key], rest, other) }
+}
+
+/** The lists that these steps give, as one list. */
+function joined(steps: PlannedStep[], lists: readonly number[]): Built {
+  const wire = (of: readonly number[]): Wire => ({ joined: [of[0]!, of.length] })
+  const ends = lists.map((step) => ({ step, settled: false }))
+  if (lists.length <= mostWaitedFor) return { value: wire(lists), ends }
+
+  const again: number[] = []
+  for (let from = 0; from < lists.length; from += mostWaitedFor) {
+    const portion = lists.slice(from, from + mostWaitedFor)
+    again.push(collect(steps, wire(portion), ends.slice(from, from + mostWaitedFor)))
+  }
+  return joined(steps, again)
 }
 
 /** Adds a step that gives this value when these have ended. */

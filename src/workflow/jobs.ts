@@ -24,6 +24,10 @@ export interface Making {
   readonly origin?: { readonly by: string; readonly of: string } | undefined
 }
 
+/** Jobs are made for this long at a stretch, as for any enqueueing of many. */
+const stretchMs = 4
+const stepsPerLook = 64
+
 interface Drafted {
   readonly job: NewJob
   readonly redact: readonly string[]
@@ -31,10 +35,16 @@ interface Drafted {
 
 /** The jobs in an order in which each comes after those it waits for. @throws what enqueueing a task throws */
 export async function jobsOf(runtime: Runtime, plan: Plan, making: Making): Promise<NewJob[]> {
+  const { env } = runtime
   const drafted: Drafted[] = []
+  let stretchUntil = env.monotonic() + stretchMs
   for (const step of plan.steps) {
     const draft = draftOf(runtime, plan, step, making, drafted)
     drafted.push(draft instanceof Promise ? await draft : draft)
+    if (drafted.length % stepsPerLook === 0 && env.monotonic() > stretchUntil) {
+      await new Promise<void>((resolve) => env.soon(resolve))
+      stretchUntil = env.monotonic() + stretchMs
+    }
   }
   return drafted.map(({ job }) => job)
 }
@@ -171,6 +181,9 @@ function addPaths(wire: Wire, before: string, earlier: readonly Drafted[], paths
   else if ('steps' in wire) {
     const [first, count] = wire.steps
     for (let at = 0; at < count; at++) from(first + at, `${before}*.`)
+  } else if ('joined' in wire) {
+    const [first, count] = wire.joined
+    for (let at = 0; at < count; at++) from(first + at, before)
   } else if ('list' in wire) for (const each of wire.list) addPaths(each, `${before}*.`, earlier, paths)
 }
 

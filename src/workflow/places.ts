@@ -15,8 +15,8 @@ function wordsOf(wire: Wire, note: StepNote): unknown {
   const path = (keys: readonly string[] = []) => (keys.length > 0 ? `${keys.join('.')} of ` : '')
   if ('step' in wire) return `<${path(wire.path)}the result of ${job(wire.step)}>`
   if ('outcome' in wire) return `<${path(wire.path)}the end of ${job(wire.outcome)}>`
-  if ('steps' in wire) {
-    const [first, count] = wire.steps
+  if ('steps' in wire || 'joined' in wire) {
+    const [first, count] = 'steps' in wire ? wire.steps : wire.joined
     return `<the results of ${job(first)} to ${job(first + count - 1)}>`
   }
   return 'list' in wire ? wire.list.map((each) => wordsOf(each, note)) : wire.value

@@ -90,10 +90,13 @@ function filled(runtime: Runtime, holes: readonly Hole[], note: StepNote, result
     if (state !== 'succeeded') throw new MissingResultError(id)
     return typeof result === 'string' ? codec.decode(result) : null
   }
+  const joinedOf = ([first, count]: readonly [number, number]): unknown[] =>
+    Array.from({ length: count }, (_, at) => resultOf(first + at) as unknown[]).flat()
   const valueOf = (wire: Wire): unknown => {
     if ('step' in wire) return along(resultOf(wire.step), wire.path)
     if ('outcome' in wire) return along(settledOf(memberOf(wire.outcome), codec), wire.path)
     if ('steps' in wire) return Array.from({ length: wire.steps[1] }, (_, at) => resultOf(wire.steps[0] + at))
+    if ('joined' in wire) return along(joinedOf(wire.joined), wire.path)
     if ('list' in wire) return wire.list.map(valueOf)
     return wire.value
   }

@@ -347,6 +347,22 @@ for (const place of await places()) {
       assert.equal(await errand.job(`${job.id}.gate`).state(), 'succeeded')
     })
 
+    test('a wide group keeps its order, in any place of a flow', async (t) => {
+      const { errand, work, double, echo, fail } = await scene(t, place)
+      const numbers = Array.from({ length: 600 }, (_, n) => n)
+      const count = errand.task('count', (all: number[]) => all.length)
+      await work()
+
+      const plain = await errand.enqueue(mapEach(double, numbers))
+      const passed = await errand.enqueue(chain(mapEach(double, numbers), group(count, echo)))
+      const failing = await errand.enqueue(chord(group(mapEach(double, numbers), fail.with(1)), echo))
+
+      const doubled = numbers.map((n) => n * 2)
+      assert.deepEqual(await plain.result({ timeout: '60s' }), doubled)
+      assert.deepEqual(await passed.result({ timeout: '60s' }), [600, doubled])
+      await assert.rejects(failing.result({ timeout: '60s' }), failedWith(/no 1/))
+    })
+
     test('what is odd in a flow is refused, and nothing is enqueued', async (t) => {
       const { errand, double } = await scene(t, place)
 

@@ -66,8 +66,37 @@ test('a step that waits for both kinds is told of ends by a step between', () =>
   ])
 })
 
-test('ten thousand results are named as shortly as two', () => {
+test('results that stand side by side are named as shortly as two', () => {
   const { steps, last } = planOf(
+    chord(
+      mapEach(
+        one,
+        Array.from({ length: 200 }, (_, n) => n),
+      ),
+      all,
+    )['~flow'],
+  )
+
+  assert.deepEqual([steps.length, last], [201, 201])
+  assert.deepEqual(steps.at(-1)!.holes, [{ at: [], wire: { steps: [1, 200] } }])
+})
+
+test('no step waits for more than 250, however wide a group is', () => {
+  for (const width of [251, 10_000, 100_000]) {
+    const { steps } = planOf(
+      chord(
+        mapEach(
+          one,
+          Array.from({ length: width }, (_, n) => n),
+        ),
+        all,
+      )['~flow'],
+    )
+
+    const widest = Math.max(...steps.map(({ after }) => after.length))
+    assert.ok(widest <= 250, `${widest} at ${width}`)
+  }
+  const { steps } = planOf(
     chord(
       mapEach(
         one,
@@ -76,9 +105,7 @@ test('ten thousand results are named as shortly as two', () => {
       all,
     )['~flow'],
   )
-
-  assert.deepEqual([steps.length, last], [10_001, 10_001])
-  assert.deepEqual(steps.at(-1)!.holes, [{ at: [], wire: { steps: [1, 10_000] } }])
+  assert.deepEqual(steps.at(-1)!.holes, [{ at: [], wire: { joined: [10_001, 40] } }])
 })
 
 test('a chain of a thousand built piece by piece is planned', () => {
