@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import pg from 'pg'
 import type { MoveReport } from '../../src/move/move.ts'
 import { systemEnv } from '../../src/env.ts'
 import type { JobRecord, NewJob, Store } from '../../src/store/store.ts'
@@ -17,7 +18,7 @@ import { LedgerWriter, readLedger } from '../faults/ledger.ts'
 import { Processes, type Child } from '../faults/processes.ts'
 import { between, seeded } from '../faults/random.ts'
 import { pass } from '../faults/scene.ts'
-import { findRedis, startRedis } from '../servers.ts'
+import { findPostgres, findRedis, startPostgres, startRedis } from '../servers.ts'
 import type { MoverPlan, Side } from './mover.ts'
 
 const kills = Number(process.env['KILLS'] ?? 20)
@@ -27,20 +28,35 @@ const moves = [
   ['sqlite', 'redis'],
   ['redis', 'sqlite'],
   ['redis', 'redis'],
+  ['sqlite', 'postgres'],
+  ['postgres', 'sqlite'],
 ] as const
 type EngineName = (typeof moves)[number][number]
 
 const redisProgram = await findRedis()
 const redis = redisProgram === undefined ? undefined : await startRedis(redisProgram)
 let prefixes = 0
+const postgresProgram = await findPostgres()
+const postgres = postgresProgram === undefined ? undefined : await startPostgres(postgresProgram, ['fsync=off'])
+/** One for each store that a move begins or ends in. */
+const databases = moves.flat().flatMap((engine, nth) => (engine === 'postgres' ? `move_${nth}` : []))
+if (postgres) await makeDatabases(postgres.url, databases)
 
 /** What a new store is called, where there is one to be had; a folder is given to it alone. */
 const places: Readonly<Record<EngineName, ((folder: string) => string) | undefined>> = {
   sqlite: (folder) => join(folder, 'errand.db'),
   redis: redis && (() => `${redis.url}?prefix=move-${++prefixes}`),
+  postgres: postgres && (() => postgres.url.replace(/[^/]*$/, databases.shift()!)),
 }
 
-after(() => redis?.stop())
+after(() => Promise.all([redis?.stop(), postgres?.stop()]))
+
+async function makeDatabases(connectionString: string, names: readonly string[]): Promise<void> {
+  const client = new pg.Client({ connectionString })
+  await client.connect()
+  for (const name of names) await client.query(`create database ${name}`)
+  await client.end()
+}
 
 const hour = 3_600_000
 /** Claims of the destination are counted from here, so that no two of a job are alike. */
