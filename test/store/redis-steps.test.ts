@@ -3,6 +3,7 @@ import { after, describe, test, type TestContext } from 'node:test'
 import { StoreFullError, UnknownOutcomeError } from '../../src/errors.ts'
 import { openConnection } from '../../src/store/redis/connection/open-connection.ts'
 import { RedisStore } from '../../src/store/redis/redis.ts'
+import type { JobRecord } from '../../src/store/store.ts'
 import { aJob, aSettlement, aTurn, aWorker, jobs, succeeded } from '../../src/testing/conformance/builders.ts'
 import { findRedis, startRedis } from '../servers.ts'
 
@@ -42,6 +43,8 @@ async function steps(program: string) {
       settled: claimed.map((claim) => aSettlement(claim, succeeded)),
       room: [{ queues: ['default'], jobs: 200, bottomUp: 12 }],
     })
+
+  const stateOf = (job: JobRecord | 'gone' | undefined) => (typeof job === 'object' ? job.state : job)
 
   async function claim(store: RedisStore, incarnation: string) {
     const answer = await store.turn(working(incarnation))
@@ -212,6 +215,45 @@ async function steps(program: string) {
         claimed.map(({ id }) => id),
         ['b', 'a'],
       )
+    })
+
+    test('ids of the usual length come back as they were, whatever they are made of', async (t) => {
+      const { store } = await opened(t)
+      const worker = await store.join(aWorker())
+      const ids = ['\u00e9'.repeat(36), `a\0${'b'.repeat(34)}`, 'c'.repeat(36), 'd']
+
+      for (const some of [ids, ids.slice(1, 3)]) {
+        await store.insert([jobs(some)])
+        const claimed = await claim(store, worker)
+        assert.deepEqual(
+          claimed.map(({ id }) => id),
+          some,
+        )
+        await store.turn(working(worker, claimed))
+        assert.deepEqual(
+          (await store.get(some)).map(stateOf),
+          some.map(() => 'succeeded'),
+        )
+        await store.remove(some)
+      }
+    })
+
+    test('jobs of one queue keep the order of their call, whatever task they are of', async (t) => {
+      const { store } = await opened(t)
+      const tasks = ['one', 'other', 'one', 'one', 'other']
+      await store.insert([
+        tasks.map((task, index) => aJob({ id: `j${index}`, task, ...(index === 2 && { tags: ['t'] }) })),
+      ])
+
+      const claimed = await claim(store, await store.join(aWorker()))
+
+      assert.deepEqual(
+        claimed.map(({ id, task }) => `${id} ${task}`),
+        tasks.map((task, index) => `j${index} ${task}`),
+      )
+      const [plain, , tagged] = await store.get(['j1', 'j1', 'j2'])
+      assert.ok(plain && plain !== 'gone' && tagged && tagged !== 'gone')
+      assert.deepEqual([plain.tags, tagged.tags], [undefined, ['t']])
     })
 
     test('texts with any characters come back as they were', async (t) => {

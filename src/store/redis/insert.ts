@@ -2,7 +2,7 @@
 import type { InsertOutcome, NewJob } from '../store.ts'
 import type { Argument } from './connection/connection.ts'
 import type { Kinds } from './kinds.ts'
-import { escape, pack } from './text.ts'
+import { escape, join, packIds } from './text.ts'
 import { extrasOf, featuresOf, isPlain, wantedOf } from './wanted.ts'
 
 /** Jobs that one script numbers. */
@@ -12,50 +12,66 @@ const mostGroups = 90
 /** Undefined where something is not plain, or an id comes twice. */
 export function plainArguments(jobs: readonly NewJob[], kinds: Kinds): Argument[] | undefined {
   if (jobs.length > mostPlain) return undefined
-  const places = new Places()
+  const groups = new Groups()
   const numbers = new Set<string>()
-  const ids = new Set<string>()
-  const parts: string[] = []
+  const ids: string[] = []
+  const inputs: string[] = []
+  const extras: string[] = []
+  let bare = true
 
-  for (const [index, job] of jobs.entries()) {
+  for (const job of jobs) {
     if (!isPlain(job)) return undefined
     const kind = kinds.numberOf(job)
-    ids.add(job.id)
-    numbers.add(kind)
-    places.add(job)
-    parts.push(job.id, `${numbered(index)}${job.rank}-${kind}\n${escape(job.input)}\n${extrasOf(job)}`)
+    const more = extrasOf(job)
+    if (more !== '') bare = false
+    if (kind !== groups.latestKind) numbers.add(kind)
+    groups.add(job, kind)
+    ids.push(job.id)
+    inputs.push(escape(job.input))
+    extras.push(more)
   }
-  if (ids.size < jobs.length || places.names.length > mostGroups) return undefined
+  if (new Set(ids).size < jobs.length || groups.names.length > mostGroups) return undefined
 
-  return [JSON.stringify([places.names, [...numbers]]), places.text, ...pack(parts, [...ids])]
+  const bodies = bare ? inputs : inputs.map((input, index) => `${input}\n${extras[index]!}`)
+  const named = JSON.stringify([groups.names, [...numbers]])
+  return [named, groups.text, ...packIds(ids), join(bodies), bare ? '\n' : '', digitsFor(jobs.length)]
 }
 
-/** In which line each job of a call comes to stand. */
-class Places {
-  readonly names: [queue: string, rank: number][] = []
-  /** A character per job: where its line stands among the names. */
-  text = ''
-  readonly #known = new Map<string, number>()
-  #latest = 0
+let digits = ''
 
-  add({ queue, rank }: NewJob): void {
-    const [latestQueue, latestRank] = this.names[this.#latest] ?? []
+/** The last digits of the numbers that jobs get: where they stand in their call. */
+function digitsFor(jobs: number): string {
+  for (let index = digits.length / 4; index < jobs; index++) digits += String(index).padStart(4, '0')
+  return digits.slice(0, jobs * 4)
+}
+
+/** Jobs of a call by what their records begin with and in which line they come to stand. */
+class Groups {
+  readonly names: [queue: string, rank: number, kind: string][] = []
+  /** A character per job: where its group stands among the names. */
+  text = ''
+  latestKind = ''
+  #latest: NewJob | undefined
+  #character = ''
+  readonly #known = new Map<string, number>()
+
+  add(job: NewJob, kind: string): void {
+    const latest = this.#latest
     // Most jobs are like the one before.
-    if (queue !== latestQueue || rank !== latestRank) this.#latest = this.#indexOf(queue, rank)
-    this.text += String.fromCharCode(33 + this.#latest)
+    if (kind !== this.latestKind || job.rank !== latest?.rank || job.queue !== latest.queue) {
+      this.#character = String.fromCharCode(33 + this.#indexOf(job, kind))
+    }
+    this.text += this.#character
+    this.#latest = job
+    this.latestKind = kind
   }
 
-  #indexOf(queue: string, rank: number): number {
-    const name = rank + queue
-    const known = this.#known.get(name) ?? this.names.push([queue, rank]) - 1
+  #indexOf({ queue, rank }: NewJob, kind: string): number {
+    const name = `${rank} ${kind}`
+    const known = this.#known.get(name) ?? this.names.push([queue, rank, kind]) - 1
     this.#known.set(name, known)
     return known
   }
-}
-
-/** The last digits of a job's number: where it stands in its call. */
-function numbered(index: number): string {
-  return index < 10 ? `000${index}` : index < 100 ? `00${index}` : index < 1_000 ? `0${index}` : `${index}`
 }
 
 export function fullArguments(calls: readonly (readonly NewJob[])[], kinds: Kinds): Argument[] {

@@ -121,7 +121,7 @@ export class RedisStore implements Store {
       this.#kinds.forget()
       return this.#turn(asked)
     }
-    this.#lives.turned(incarnation, answer[9])
+    this.#lives.turned(incarnation, answer[10])
     await this.#kinds.read(claimedKinds(answer))
     return turnResult(asked, answer, this.#kinds)
   }

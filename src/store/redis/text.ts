@@ -18,9 +18,32 @@ export function unescape(text: string): string {
 
 const special = /[\x10\n\0]/
 
-/** The parts in one text, and what they end with: NUL, unless one of the ids has it. */
-export function pack(parts: readonly (string | number)[], ids: readonly string[]): [end: string, packed: string] {
+/** As all ids have it that Errand makes. */
+const idLength = 36
+
+/**
+ * Ids in one text, and what each of them ends with: nothing if all have the usual length, else NUL, unless one of
+ * them has it.
+ */
+export function packIds(ids: readonly string[]): [end: string, packed: string] {
+  if (ids.every(({ length }) => length === idLength)) {
+    const packed = ids.join('')
+    // As the server counts.
+    if (Buffer.byteLength(packed) === packed.length) return ['', packed]
+  }
   let end = '\0'
   while (ids.some((id) => id.includes(end))) end += '\x01'
-  return [end, parts.length > 0 ? parts.join(end) + end : '']
+  return [end, ids.join(end) + end]
+}
+
+export function idsFrom(packed: readonly string[] | string): readonly string[] {
+  if (typeof packed !== 'string') return packed
+  const ids: string[] = []
+  for (let from = 0; from < packed.length; from += idLength) ids.push(packed.slice(from, from + idLength))
+  return ids
+}
+
+/** Escaped texts in one, each with NUL behind it. */
+export function join(texts: readonly string[]): string {
+  return texts.length > 0 ? texts.join('\0') + '\0' : ''
 }

@@ -1,18 +1,18 @@
 /** A turn as the script takes it, and its answer. */
-import type { Outcome } from '../../outcome.ts'
 import type { Claim, ClaimedJob, ControlMessage, Settlement, Turn, TurnResult } from '../store.ts'
 import type { Argument } from './connection/connection.ts'
 import { claimFrom, plainClaim, resultText, type Beside } from './record.ts'
 import { numberIn, type Kinds } from './kinds.ts'
-import { pack } from './text.ts'
+import { idsFrom, join, packIds } from './text.ts'
 import { wantedOf } from './wanted.ts'
 
 export type TurnAnswer = readonly [
   status: 'alive',
   claim: string,
   stale: readonly number[],
-  /** Ids and records in turn; in one text, where no id has a NUL in it. */
+  /** In one text where all have the usual length. */
   claimed: readonly string[] | string,
+  records: readonly string[],
   beside: readonly (readonly [number, Beside])[],
   cancels: readonly string[],
   messages: readonly string[],
@@ -29,16 +29,27 @@ export function turnArguments({ settled, givenBack, room }: Turn, kinds: Kinds):
     back.length > 0 ? JSON.stringify(back) : '',
     followUps(settled, kinds),
   ]
-  const parts: Argument[] = []
-  for (const { claim, outcome, ranMs } of settled) {
-    parts.push(claim.id, claim.claim, `${outcome.kind[0]!}${Math.round(ranMs)}`, payload(outcome))
-  }
   const ids = settled.map(({ claim }) => claim.id)
-  args.push(settled.length, ...pack(parts, ids))
+  args.push(settled.length, JSON.stringify(alike(settled)), ...packIds(ids), join(settled.map(payload)))
   return args
 }
 
-function payload(outcome: Outcome): string {
+/** How many in a row share claim, outcome and time run: mostly many do. */
+function alike(settled: readonly Settlement[]): [claim: string, said: string, number: number][] {
+  const runs: [string, string, number][] = []
+  let latest: Settlement | undefined
+
+  for (const settlement of settled) {
+    const { claim, outcome, ranMs } = settlement
+    if (latest?.claim.claim === claim.claim && latest.outcome.kind === outcome.kind && latest.ranMs === ranMs) {
+      runs.at(-1)![2]++
+    } else runs.push([String(claim.claim), `${outcome.kind[0]!}${Math.round(ranMs)}`, 1])
+    latest = settlement
+  }
+  return runs
+}
+
+function payload({ outcome }: Settlement): string {
   if (outcome.kind === 'succeeded') return resultText(outcome.result)
   if (outcome.kind === 'wait') return JSON.stringify(outcome.on)
   if (outcome.kind === 'retry') return `${outcome.delayMs}\n${JSON.stringify(outcome.error)}`
@@ -53,14 +64,14 @@ function followUps(settled: readonly Settlement[], kinds: Kinds): string {
 }
 
 export function turnResult({ settled, givenBack }: Turn, answer: TurnAnswer, kinds: Kinds): TurnResult {
-  const [, claim, stale, claimed, beside, cancels, messages, more, nextDue] = answer
+  const [, claim, stale, claimed, records, beside, cancels, messages, more, nextDue] = answer
   const sent = (index: number): Claim =>
     index < settled.length ? settled[index]!.claim : givenBack[index - settled.length]!.claim
 
   return {
     gone: false,
     stale: stale.map(sent),
-    claimed: claimedJobs(kinds, Number(claim), flatOf(claimed), beside),
+    claimed: claimedJobs(kinds, Number(claim), idsFrom(claimed), records, beside),
     cancels: claimsFrom(cancels),
     messages: messages.map((text) => JSON.parse(text) as ControlMessage),
     more: more === 1,
@@ -68,26 +79,24 @@ export function turnResult({ settled, givenBack }: Turn, answer: TurnAnswer, kin
   }
 }
 
-function claimedJobs(kinds: Kinds, claim: number, flat: readonly string[], beside: TurnAnswer[4]): ClaimedJob[] {
+function claimedJobs(
+  kinds: Kinds,
+  claim: number,
+  ids: readonly string[],
+  records: readonly string[],
+  beside: TurnAnswer[5],
+): ClaimedJob[] {
   const more = beside.length > 0 ? new Map(beside) : undefined
-  const jobs: ClaimedJob[] = []
-  for (let index = 0; index < flat.length; index += 2) {
-    const [id, raw] = [flat[index]!, flat[index + 1]!]
-    jobs.push(plainClaim(kinds, id, claim, raw) ?? claimFrom(kinds, id, claim, raw, more?.get(index / 2)))
-  }
-  return jobs
+
+  return ids.map((id, index) => {
+    const raw = records[index]!
+    return plainClaim(kinds, id, claim, raw) ?? claimFrom(kinds, id, claim, raw, more?.get(index))
+  })
 }
 
 /** Of what kind the jobs are that were claimed. */
-export function claimedKinds([, , , claimed]: TurnAnswer): Set<string> {
-  const [flat, numbers] = [flatOf(claimed), new Set<string>()]
-  for (let index = 1; index < flat.length; index += 2) numbers.add(numberIn(flat[index]!))
-  return numbers
-}
-
-function flatOf(claimed: readonly string[] | string): readonly string[] {
-  if (typeof claimed !== 'string') return claimed
-  return claimed === '' ? [] : claimed.split('\0')
+export function claimedKinds([, , , , records]: TurnAnswer): Set<string> {
+  return new Set(records.map(numberIn))
 }
 
 function claimsFrom(flat: readonly string[]): Claim[] {

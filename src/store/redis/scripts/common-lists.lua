@@ -15,6 +15,21 @@ local function unpacked(packed, ending, number)
   end
   return parts
 end
+-- Ids mostly have one length: then nothing stands between them, and nothing has to be looked for.
+local idLength = 36
+local function textsOf(packed, ending, number)
+  if ending ~= '' then return unpacked(packed, ending, number) end
+  local ids = {}
+  for index = 1, number do ids[index] = sub(packed, (index - 1) * idLength + 1, index * idLength) end
+  return ids
+end
+-- In one text where they have that length.
+local function idTexts(ids)
+  for index = 1, #ids do
+    if #ids[index] ~= idLength then return ids end
+  end
+  return table.concat(ids)
+end
 local function push(key, values)
   inPieces(values, 1, function(...) call('RPUSH', key, ...) end)
 end

@@ -1,13 +1,12 @@
 -- Plain jobs that are all new: the short way. Anything else is answered 'slow', with nothing written.
--- ARGV: now, monotonic, groups (JSON of [queue, rank]) and kinds, group of each job (one byte each), what parts
--- end with, and packed: id and record of each job; the record is without its first 25 characters, which are the
--- same for all.
+-- ARGV: now, monotonic, groups (JSON of [queue, rank, kind]) and kinds, group of each job (one byte each), what
+-- ids end with, packed ids, packed bodies (input, line end and extras), what all bodies end with, and the numbers
+-- of jobs in their call, of four digits each.
 local named = cjson.decode(ARGV[3])
 local groups = named[1]
-local ids, records = {}, {}
+local records = {}
 local total = #ARGV[4]
-local parts = unpacked(ARGV[6], ARGV[5], 2 * total)
-for index = 1, total do ids[index] = parts[2 * index - 1] end
+local ids, bodies = textsOf(ARGV[6], ARGV[5], total), unpacked(ARGV[7], '\0', total)
 
 for _, kind in ipairs(readAll(K .. 'kinds', named[2])) do
   if not kind then return 'kinds' end
@@ -19,9 +18,13 @@ end
 
 local number = call('HINCRBY', K .. 'meta', 'n', 1)
 local head = 'r' .. nowText .. format('%011d', number)
+local begins = {}
+for group, name in ipairs(groups) do begins[group] = name[2] .. '-' .. name[3] .. '\n' end
+local begin, ending, digits = begins[1], ARGV[8], ARGV[9]
 for index = 1, total do
+  if #groups > 1 then begin = begins[byte(ARGV[4], index) - 32] end
   records[2 * index - 1] = ids[index]
-  records[2 * index] = head .. parts[2 * index]
+  records[2 * index] = head .. sub(digits, 4 * index - 3, 4 * index) .. begin .. bodies[index] .. ending
 end
 setAll(K .. 'jobs', records)
 if listened then
@@ -30,19 +33,23 @@ if listened then
 end
 push(K .. 'order', ids)
 
-local lines = { ids }
+-- In one line the order of the call stays, whatever groups stand there.
+local lines, lineOf = {}, {}
+for group, name in ipairs(groups) do
+  local spot = name[2] .. ':' .. name[1]
+  if not lines[spot] then lines[spot] = { ids = #groups > 1 and {} or ids, queue = name[1] } end
+  lineOf[group] = lines[spot].ids
+end
 if #groups > 1 then
-  lines = {}
-  for group = 1, #groups do lines[group] = {} end
   for index = 1, total do
-    local line = lines[byte(ARGV[4], index) - 32]
+    local line = lineOf[byte(ARGV[4], index) - 32]
     line[#line + 1] = ids[index]
   end
 end
-for group, place in ipairs(groups) do
-  local queue = place[1]
-  push(K .. 'line:' .. place[2] .. ':' .. queue, lines[group])
-  call('HINCRBY', K .. 'counts', 'r' .. queue, #lines[group])
+for spot, line in pairs(lines) do
+  local queue = line.queue
+  push(K .. 'line:' .. spot, line.ids)
+  call('HINCRBY', K .. 'counts', 'r' .. queue, #line.ids)
   call('HSET', K .. 'queues', 'a' .. queue, number)
   if call('EXISTS', K .. 'park:' .. queue) == 1 then wake(queue) end
 end

@@ -1,6 +1,6 @@
 -- ARGV: now, monotonic, incarnation, its epoch or '', a spare id, rooms (JSON), given back (JSON or ''),
--- follow-ups by index of their settlement (JSON or ''), number of settlements, what parts end with, and packed:
--- id, claim, outcome and time run, payload of each settlement.
+-- follow-ups by index of their settlement (JSON or ''), number of settlements, runs of them that share claim,
+-- outcome and time run (JSON), what parts end with, and packed: their ids, their payloads.
 --
 -- Plain jobs that succeed and plain jobs that are claimed need no more than this file; the engine of the
 -- other parts is made only when something else is met, since making it costs more than a small turn.
@@ -36,10 +36,10 @@ local function flushPlain()
   writes, settled, kept, ranFor, left = {}, {}, {}, {}, {}
 end
 
-local function settlePlain(id, claim, since, raw, ranMs, result)
+local function settlePlain(id, claim, times, raw, ranMs, result)
   local kind = sub(raw, 32, find(raw, '\n', 32, true) - 1)
   local at = #writes
-  writes[at + 1], writes[at + 2] = id, raw .. '\n' .. since .. nowText .. result
+  writes[at + 1], writes[at + 2] = id, raw .. times .. result
   local ids = kept[kind]
   if not ids then
     ids = {}
@@ -72,24 +72,25 @@ if total > 0 then
       if call('HEXISTS', K .. 'kinds', wanted.kind) == 0 then return { 'kinds' } end
     end
   end
-  local parts, ids = unpacked(ARGV[11], ARGV[10], 4 * total), {}
-  for index = 1, total do ids[index] = parts[4 * index - 3] end
+  local ids, payloads = textsOf(ARGV[12], ARGV[11], total), unpacked(ARGV[13], '\0', total)
   local runs, raws = readAll(K .. 'running', ids), readAll(K .. 'jobs', ids)
-  local claim, known = nil, nil
-  for index = 1, total do
-    local id, said, payload = ids[index], parts[4 * index - 1], parts[4 * index]
-    if parts[4 * index - 2] ~= claim then
-      claim = parts[4 * index - 2]
-      known = claimOf(claim)
-      if known and known.life ~= me then known = false end
-    end
-    local wanted = followUps and followUps[text(index - 1)]
-    if not known or over[id] then
-      stale[#stale + 1] = index - 1
-    elseif runs[index] == claim and byte(said) == 115 and not wanted and not (E and E.jobs[id]) then
-      settlePlain(id, claim, known.at, raws[index], tonumber(sub(said, 2)), payload)
-    elseif not settleCarefully(id, claim, said, payload, wanted, raws[index], runs[index]) then
-      stale[#stale + 1] = index - 1
+  local index = 0
+  for _, alike in ipairs(cjson.decode(ARGV[10])) do
+    local claim, said = alike[1], alike[2]
+    local known, succeeded, ranMs = claimOf(claim), byte(said) == 115, tonumber(sub(said, 2))
+    if known and known.life ~= me then known = false end
+    local times = known and '\n' .. known.at .. nowText
+    for _ = 1, alike[3] do
+      index = index + 1
+      local id = ids[index]
+      local wanted = followUps and followUps[text(index - 1)]
+      if not known or over[id] then
+        stale[#stale + 1] = index - 1
+      elseif runs[index] == claim and succeeded and not wanted and not (E and E.jobs[id]) then
+        settlePlain(id, claim, times, raws[index], ranMs, payloads[index])
+      elseif not settleCarefully(id, claim, said, payloads[index], wanted, raws[index], runs[index]) then
+        stale[#stale + 1] = index - 1
+      end
     end
   end
   flushPlain()
@@ -149,7 +150,6 @@ if #turn.ids > 0 then
   call('SADD', K .. 'held:' .. me, turn.claim)
   for index = 1, #ids do
     local raw = turn.found[index]
-    claimed[2 * index - 1] = ids[index]
     if type(raw) == 'string' then
       local at = #runs
       runs[at + 1], runs[at + 2] = ids[index], turn.claim
@@ -157,7 +157,7 @@ if #turn.ids > 0 then
       if raw.f.w or raw.f.sp then beside[#beside + 1] = { index - 1, E.handOver(raw) } end
       raw = E.record(raw)
     end
-    claimed[2 * index] = raw
+    claimed[index] = raw
   end
   setAll(K .. 'running', runs)
 end
@@ -174,7 +174,5 @@ if E then
 else
   flushCounts()
 end
--- One text is cheaper to send and to read than many.
-if not find(table.concat(turn.ids), '\0', 1, true) then claimed = table.concat(claimed, '\0') end
 local status = (more or turn.expired > 0) and 1 or 0
-return { 'alive', #turn.ids > 0 and turn.claim or '', stale, claimed, beside, cancels, messages, status, nextDue(), seen }
+return { 'alive', #turn.ids > 0 and turn.claim or '', stale, idTexts(turn.ids), claimed, beside, cancels, messages, status, nextDue(), seen }
