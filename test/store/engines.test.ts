@@ -69,3 +69,18 @@ test('PostgreSQL is as the page says', { skip: postgres === undefined && 'there 
 
   await holds('postgres', server.url)
 })
+
+test("what PostgreSQL's jobs survive is what its settings say", { skip: postgres === undefined }, async (t) => {
+  const settings = ['fsync=on', 'full_page_writes=on', 'synchronous_commit=on']
+  const server = await startPostgres(postgres!, settings)
+  t.after(() => server.stop())
+  const durability = async (options: string) => {
+    const store = await openStore(`${server.url}${options}`, systemEnv())
+    await store.get([])
+    await store.close()
+    return store.capabilities.durability
+  }
+
+  assert.equal(await durability(''), 'power')
+  assert.equal(await durability('?options=-c%20synchronous_commit%3Doff'), 'process')
+})

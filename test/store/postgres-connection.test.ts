@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test, type TestContext } from 'node:test'
 import pg from 'pg'
+import { openConnection } from '../../src/store/postgres/connection/connection.ts'
 import { resolveOptions, type PostgresOptions } from '../../src/store/postgres/connection/options.ts'
 import { saying, startProxy, type Proxy } from '../proxy.ts'
 import { freePort } from '../servers.ts'
@@ -247,6 +248,17 @@ test(
     assert.deepEqual(heard, ['now'])
   },
 )
+
+test('a server that ends connections while they are being closed harms nobody', { skip }, async (t) => {
+  const connection = await openConnection({ url: `${server!.url}?application_name=closing` })
+  const others = await aConnection(t, { url: server!.url })
+  await Promise.all([1, 2, 3].map(() => connection.query('select pg_sleep(0.05)')))
+
+  await others.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'closing'`)
+  await connection.close()
+
+  await assert.rejects(connection.query('select 1'), { code: 'STORE_CLOSED' })
+})
 
 test('behind a pooler nothing is prepared and nothing is heard, unless a URL leads past it', { skip }, async (t) => {
   const { connection } = await viaProxy(t, { pooler: true, connections: 1 })

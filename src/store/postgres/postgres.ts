@@ -13,6 +13,7 @@ import { openConnection, type Connection } from './connection/connection.ts'
 import { resolveOptions, type PostgresOptions } from './connection/options.ts'
 import { recordOf, type ClaimedRow, type RecordRow } from './decode.ts'
 import { atOf, inOf } from './encode.ts'
+import { askDurability } from './durability.ts'
 import { find } from './find.ts'
 import { inspect } from './inspect.ts'
 import { Inserter, queuesIn } from './inserter.ts'
@@ -53,7 +54,6 @@ export class PostgresStore implements Store {
     idsPerCall: 1_000,
     turnsInFlight: 3,
   }
-  readonly capabilities: contract.Capabilities = { durability: 'power', insertWith: true, shared: true }
   readonly schedules: contract.ScheduleStore
   readonly moving: MovingStore
 
@@ -71,6 +71,8 @@ export class PostgresStore implements Store {
   readonly #turns: Turns
   readonly #transactions: Transactions
   readonly #listening: Listening
+  /** Until the server was asked, the least of what it may be. */
+  #durability: contract.Capabilities['durability'] = 'process'
   #connection: Promise<Connection> | undefined
   #heard: Promise<void> | undefined
 
@@ -107,6 +109,10 @@ export class PostgresStore implements Store {
       hearing: () => this.#heard,
       schema: this.#schema,
     })
+  }
+
+  get capabilities(): contract.Capabilities {
+    return { durability: this.#durability, insertWith: true, shared: true }
   }
 
   insert: Store['insert'] = async (calls) => {
@@ -285,6 +291,7 @@ export class PostgresStore implements Store {
     const connection = await openConnection(options)
     try {
       await migrate(connection, this.#schema)
+      this.#durability = await askDurability(connection.query)
       await this.#transactions.open(connection)
     } catch (error) {
       await connection.close()

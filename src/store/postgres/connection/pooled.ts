@@ -73,8 +73,9 @@ export class Pooled {
     if (this.#closing.signal.aborted) return
     this.#closing.abort(new StoreClosedError())
     await Promise.allSettled(this.#busy)
-    this.#pool.off('error', ignore)
+    // Our own pool is listened to for ever: a server may end its connections while they are being closed.
     if (typeof this.#options.from === 'string') await this.#pool.end()
+    else this.#pool.off('error', ignore)
   }
 
   #withClient<T>(body: (client: PooledClient) => Promise<T>): Promise<T> {
