@@ -182,8 +182,11 @@ export class RedisStore implements Store {
   cancel: Store['cancel'] = (ids) => this.#caller.call('cancel', ids)
   retry: Store['retry'] = (ids) => this.#caller.call('retry', ids)
   remove: Store['remove'] = (ids) => this.#caller.call('remove', ids)
-  release: Store['release'] = (held) =>
-    this.#caller.call('release', [this.#env.id(), ...held.flatMap(({ id, result }) => [id, resultText(result)])])
+  release: Store['release'] = (held) => {
+    const ids = held.map(({ id }) => id)
+    const results = held.flatMap(({ id, result }) => [id, resultText(result)])
+    return this.#caller.call('release', [this.#env.id(), ...results], { ids, acknowledge: true })
+  }
 
   get: Store['get'] = async (ids) => {
     const shown = await this.#caller.look<Shown[]>('get', ...ids)

@@ -1,37 +1,41 @@
 /** Schedules as the Redis engine keeps them: JSON by name, and the times of those that fire in order. */
 import type { ScheduleRecord, ScheduleStore } from '../store.ts'
 import type { Caller } from './caller.ts'
+import type { CallOptions } from './connection/connection.ts'
 import type { Kinds } from './kinds.ts'
 import { wantedOf } from './wanted.ts'
 
 type Kept = Omit<ScheduleRecord, 'name' | 'paused'> & { readonly paused?: boolean }
 
 export function scheduleStore(caller: Caller, kinds: Kinds): ScheduleStore {
-  const call = <T>(what: string, given?: unknown) =>
-    caller.call<T>(what === 'fire' ? 'schedules-fire' : 'schedules', [
-      what,
-      ...(given === undefined ? [] : [JSON.stringify(given)]),
-    ])
+  const call = <T>(what: string, given?: unknown, options?: CallOptions) =>
+    caller.call<T>(
+      what === 'fire' ? 'schedules-fire' : 'schedules',
+      [what, ...(given === undefined ? [] : [JSON.stringify(given)])],
+      options,
+    )
 
   return {
     put: async (schedules) => void (await call('put', schedules)),
     pause: async (name, paused) => (await call<number[]>('pause', [{ name, paused }]))[0] === 1,
     remove: async (names) => (await call<number[]>('remove', names)).filter((removed) => removed === 1).length,
     list: async () => {
-      const flat = await call<string[]>('list')
+      const flat = await call<string[]>('list', undefined, { repeat: true })
       return pairs(flat)
         .map(scheduleFrom)
         .toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
     },
     due: async (limit) => {
-      const [rows, next, now] = await call<[[string, string][], string, string]>('due', limit)
+      const [rows, next, now] = await call<[[string, string][], string, string]>('due', limit, {
+        repeat: true,
+      })
       return { now: Number(now), due: rows.map(scheduleFrom), ...(next !== '' && { nextDueMs: Number(next) }) }
     },
     fire: async (ticks) => {
       const wanted = await kinds.withNumbers(() =>
         ticks.map(({ job, ...tick }) => ({ ...tick, ...(job && { job: wantedOf(job, kinds) }) })),
       )
-      return call('fire', wanted)
+      return call('fire', wanted, { acknowledge: true })
     },
   }
 }
