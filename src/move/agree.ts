@@ -1,21 +1,11 @@
 /** Before a move begins: whether it makes sense, and what must stand in both stores for it. */
 import { MoveRefusedError } from '../errors.ts'
-import type { MovingStore } from '../store/moving.ts'
 import type { Store } from '../store/store.ts'
 
 /** A store, and its name for people. */
 export interface Side {
   readonly store: Store
   readonly name: string
-}
-
-/** @throws MoveRefusedError */
-export function movingOf({ store, name }: Side): MovingStore {
-  if (store.moving) return store.moving
-
-  throw new MoveRefusedError(
-    `Jobs cannot be moved from or to ${name}: its engine, ${store.engine}, has no part in moves. Use another engine.`,
-  )
 }
 
 /**
@@ -25,7 +15,7 @@ export function movingOf({ store, name }: Side): MovingStore {
  * @throws MoveRefusedError where source and destination are one, or either is busy with another move
  */
 export async function agree(from: Side, to: Side): Promise<void> {
-  const [source, destination] = [movingOf(from), movingOf(to)]
+  const [source, destination] = [from.store.moving, to.store.moving]
   const [here, there] = [await source.status(), await destination.status()]
   if (here.identity === there.identity) {
     throw new MoveRefusedError(

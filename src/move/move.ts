@@ -9,7 +9,7 @@ import { MoveConflictError, MoveRefusedError } from '../errors.ts'
 import type { JobState } from '../job.ts'
 import type { MovingJob, MovingStore } from '../store/moving.ts'
 import type { Store } from '../store/store.ts'
-import { agree, movingOf, type Side } from './agree.ts'
+import { agree, type Side } from './agree.ts'
 import { keptForWaiters } from './kept.ts'
 import { patiently } from './patiently.ts'
 import { slices } from './slices.ts'
@@ -67,7 +67,7 @@ export async function move(options: MoveOptions): Promise<MoveReport> {
  * @throws MoveRefusedError where the source is on its way to another store than this
  */
 export async function callOff(options: MoveOptions): Promise<MoveReport> {
-  const { to } = await movingOf(options.from).status()
+  const { to } = await options.from.store.moving.status()
   if (!to) throw new MoveRefusedError(`${options.from.name} is not being moved anywhere. There is nothing to call off.`)
   const mover = new Mover(options)
   await mover.agree()
@@ -94,8 +94,8 @@ class Mover {
     const { from, to, signal = new AbortController().signal } = options
     this.#from = from.store
     this.#to = to.store
-    this.#source = movingOf(from)
-    this.#destination = movingOf(to)
+    this.#source = from.store.moving
+    this.#destination = to.store.moving
     this.#options = options
     this.#signal = signal
     this.#moved = { scheduled: 0, blocked: 0, ready: 0, succeeded: 0, failed: 0, cancelled: 0, expired: 0 }

@@ -111,7 +111,7 @@ export interface Store {
   readonly schedules: ScheduleStore
 
   /** How jobs and schedules leave this store for another, and arrive in it: see moving.ts. */
-  readonly moving?: MovingStore
+  readonly moving: MovingStore
 
   /** Incarnations believed alive. */
   workers(): Promise<WorkerRecord[]>

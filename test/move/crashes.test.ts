@@ -26,7 +26,7 @@ class Calls {
 
   through(store: Store): Store {
     const moving = Object.fromEntries(
-      Object.entries(store.moving!).map(([name, call]) => [name, this.#through(call as Call)]),
+      Object.entries(store.moving).map(([name, call]) => [name, this.#through(call as Call)]),
     ) as unknown as MovingStore
     return new Proxy(store, {
       get: (target, name) => {

@@ -43,7 +43,7 @@ test('it says what it has moved, by state, and that nothing is left', async () =
   assert.deepEqual([report.moved.ready, report.moved.scheduled, report.schedules], [2, 1, 1])
   assert.deepEqual(report.left, { running: 0, waiting: 0, final: 0 })
   assert.deepEqual(told, [0, 2])
-  assert.equal((await world.from.moving!.status()).to, undefined)
+  assert.equal((await world.from.moving.status()).to, undefined)
 })
 
 test('a job whose id is another job’s there stays what it was, and the rest has arrived', async () => {
@@ -100,10 +100,10 @@ test('a busy store is asked again', async () => {
   const { moving } = world.to
   let refusals = 3
   const busy: Store['moving'] = {
-    ...moving!,
+    ...moving,
     place: async (asked) => {
       if (refusals-- > 0) throw new StoreBusyError(1)
-      return moving!.place(asked)
+      return moving.place(asked)
     },
   }
   const to = new Proxy(world.to, {

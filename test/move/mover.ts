@@ -29,7 +29,7 @@ const die = () => process.kill(process.pid, 'SIGKILL')
 /** A store whose calls are counted, where one of them is the last thing that happens. */
 function deadly(store: Store): Store {
   const moving = Object.fromEntries(
-    Object.entries(store.moving!).map(([name, call]) => [
+    Object.entries(store.moving).map(([name, call]) => [
       name,
       async (...args: unknown[]) => {
         const here = ++calls === plan.death?.call && plan.death.when

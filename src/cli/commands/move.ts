@@ -2,7 +2,7 @@
 import { durationMs } from '../../duration.ts'
 import { systemEnv } from '../../env.ts'
 import { MoveRefusedError } from '../../errors.ts'
-import { movingOf, type Side } from '../../move/agree.ts'
+import type { Side } from '../../move/agree.ts'
 import { callOff, countMove, move, moveDefaults, type Left, type MoveReport } from '../../move/move.ts'
 import { openStore, placeOf } from '../../store/open.ts'
 import type { Capabilities } from '../../store/store.ts'
@@ -40,7 +40,6 @@ async function open(url: string): Promise<Side> {
   const side = { store: await openStore(url, systemEnv()), name: placeOf(url) }
   try {
     refuseAlone(side)
-    movingOf(side)
     return side
   } catch (error) {
     await side.store.close()

@@ -11,7 +11,6 @@ const after = (on: string[], otherwise: 'cancel' | 'run' = 'cancel') => ({ after
 export function movingDependencies(harness: StoreHarness): void {
   test('members leave before those that wait for them, in whatever state they are', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from } = crossing
     await from.insert(aJob({ id: 'done' }))
     await from.run(await from.join(), succeeded)
@@ -30,7 +29,6 @@ export function movingDependencies(harness: StoreHarness): void {
 
   test('a flow that was moved goes on as it would have, with the results of its members', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, to } = crossing
     await from.insert(...jobs(['one', 'two']), aJob({ id: 'join', ...after(['one', 'two']) }))
     await from.run(await from.join(), succeeded)
@@ -52,7 +50,6 @@ export function movingDependencies(harness: StoreHarness): void {
 
   test('what waits for a running job stays with it', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, to } = crossing
     await from.insert(
       aJob({ id: 'running' }),
@@ -81,7 +78,6 @@ export function movingDependencies(harness: StoreHarness): void {
   ] as const) {
     test(`a waiter that comes when its member is ${end} there is ${state} (${otherwise})`, async (t) => {
       const crossing = await setCrossing(harness, t)
-      if (!crossing) return
       const { from, to } = crossing
       await from.insert(aJob({ id: 'running' }), aJob({ id: 'member' }))
       await from.insert(aJob({ id: 'waiter', ...after(['member', 'running'], otherwise) }))
@@ -101,7 +97,6 @@ export function movingDependencies(harness: StoreHarness): void {
 
   test('what waits for a job that was taken before goes when that one is dropped', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, source, destination } = crossing
     await from.insert(aJob({ id: 'member' }), aJob({ id: 'waiter', ...after(['member']) }))
     const { jobs: taken } = await source.take({ jobs: 1, bytes: 1 << 20 })
@@ -115,7 +110,6 @@ export function movingDependencies(harness: StoreHarness): void {
 
   test('jobs that wait for each other in a circle stay until one of them is ended', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, to } = crossing
     await from.insert(aJob({ id: 'one' }))
     const worker = await from.join()
@@ -132,7 +126,6 @@ export function movingDependencies(harness: StoreHarness): void {
 
   test('a job that is inserted after one that has left waits, and follows it', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, to } = crossing
     await from.insert(aJob({ id: 'member' }))
     await crossing.carry()
@@ -148,7 +141,6 @@ export function movingDependencies(harness: StoreHarness): void {
 
   test('a run that waits for jobs which have left goes on where they are', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, to } = crossing
     await from.insert(aJob({ id: 'parent' }))
     const worker = await from.join()
@@ -170,7 +162,6 @@ export function movingDependencies(harness: StoreHarness): void {
 
   test('a final job stays readable for those that still need it, and goes after them', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, to, source } = crossing
     await from.insert(aJob({ id: 'done' }), aJob({ id: 'waiter', ...after(['done']) }))
     const worker = await from.join()
@@ -195,7 +186,6 @@ export function movingDependencies(harness: StoreHarness): void {
 
   test('when a move is called off, what was put aside is a final job like any other', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, source } = crossing
     await from.insert(aJob({ id: 'done' }), aJob({ id: 'waiter', ...after(['done']) }))
     const worker = await from.join()
@@ -215,7 +205,6 @@ export function movingDependencies(harness: StoreHarness): void {
 
   test('a waiter finds its departed member however long it stays behind', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, to } = crossing
     await from.insert(aJob({ id: 'member' }))
     await crossing.carry()
@@ -230,7 +219,6 @@ export function movingDependencies(harness: StoreHarness): void {
 
   test('a member that others wait for says so', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     await crossing.from.insert(aJob({ id: 'member' }), aJob({ id: 'waiter', ...after(['member']) }))
 
     const taken = await crossing.take()
@@ -246,7 +234,6 @@ export function movingDependencies(harness: StoreHarness): void {
 
   test('retrying a member there blocks again what was cancelled because of it, before or after it came', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, to, source, destination } = crossing
     await from.insert(aJob({ id: 'member' }), aJob({ id: 'early', ...after(['member']) }))
     await from.insert(aJob({ id: 'late', ...after(['member']) }))
@@ -266,7 +253,6 @@ export function movingDependencies(harness: StoreHarness): void {
 
   test('a job that comes back ends the wait of those that stayed', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, to } = crossing
     await from.insert(aJob({ id: 'running' }), aJob({ id: 'member' }))
     await from.insert(aJob({ id: 'waiter', ...after(['member', 'running']) }))
@@ -292,7 +278,6 @@ export function movingDependencies(harness: StoreHarness): void {
 
   test('a final job stays until all its waiters have been told', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, to } = crossing
     await from.insert(aJob({ id: 'member' }))
     const waiters = Array.from({ length: 700 }, (_, index) => `w${index}`)

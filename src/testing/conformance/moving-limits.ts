@@ -9,7 +9,6 @@ const hour = 3_600_000
 export function movingLimits(harness: StoreHarness): void {
   test('a lane lets the next one out when one leaves, and holds where they arrive', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, to, source, destination } = crossing
     const lane = { name: 'one', slots: 1 }
     await from.insert(...jobs(['a', 'b', 'c'], { lane }))
@@ -30,7 +29,6 @@ export function movingLimits(harness: StoreHarness): void {
 
   test('a rate goes along with its value', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, to } = crossing
     await from.insert(...jobs(['a', 'b', 'c'], { rate: { name: 'slow', tokens: 1, perMs: hour } }))
     await from.store.limit('slow', { tokens: 2 })
@@ -42,7 +40,6 @@ export function movingLimits(harness: StoreHarness): void {
 
   test('a unique key goes along; where another holds it there, the job arrives without it', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const { from, to } = crossing
     const unique = (key: string, scope: 'active' | { forMs: number } = 'active') =>
       ({ key, scope, onConflict: 'keep' }) as const
@@ -74,7 +71,6 @@ export function movingLimits(harness: StoreHarness): void {
 
   test('a leaving job keeps its key and is not replaced', async (t) => {
     const crossing = await setCrossing(harness, t)
-    if (!crossing) return
     const unique = { key: 'k', scope: 'active', onConflict: 'replace' } as const
     await crossing.from.insert(aJob({ id: 'a', unique }))
     await crossing.take()
