@@ -6,7 +6,7 @@ import { dependenciesOf } from '../client/new-job.ts'
 import { InvalidOptionError } from '../errors.ts'
 import { throughMiddleware } from '../client/drafts.ts'
 import type { Runtime } from '../runtime.ts'
-import type { Dependencies, NewJob, Store } from '../store/store.ts'
+import type { NewJob, Store } from '../store/store.ts'
 import type { AnyStep, FlowNode } from '../task/step.ts'
 import { refusal } from '../client/client.ts'
 import { builtIns } from './built-in.ts'
@@ -72,14 +72,15 @@ async function insertJobs(store: Store, id: string, jobs: readonly NewJob[]): Pr
   const calls = [...slices(jobs, store.limits)]
   if (calls.length === 1) return insert(store, jobs)
 
-  const gate = gateOf(id, jobs[0]!)
   const own = new Set(jobs.map((job) => job.id))
-  await insert(store, [gate])
-  for (const call of calls)
-    await insert(
-      store,
-      call.map((job) => behind(gate.id, job, own)),
-    )
+  const gate = gateOf(id, jobs[0]!)
+  const opening = [gate, ...startOf(id, gate, jobs, own)]
+  const opened = opening.map((job) => job.id)
+  await insert(store, opening)
+  for (const call of calls) {
+    const gated = call.map((job) => behind(opened, job, own))
+    await insert(store, gated)
+  }
   await store.release([{ id: gate.id, result: null }])
 }
 
@@ -96,12 +97,26 @@ const gateOf = (id: string, { queue, rank, keepFailedMs, keepSucceededMs }: NewJ
   tags: [`gate:${workflowTag(id)}`],
 })
 
-/** Steps that wait for no other of the flow wait for the gate; the others wait for those. */
-function behind(gate: string, job: NewJob, own: ReadonlySet<string>): NewJob {
-  if (job.after?.on.some((id) => own.has(id))) return job
-  const { on, otherwise }: Dependencies = job.after ?? { on: [], otherwise: 'cancel' }
+/**
+ * Where first steps run whatever becomes of the jobs before the flow, a step between waits for those: the gate itself must open
+ * well, so nobody who waits for it may run otherwise.
+ */
+function startOf(id: string, gate: NewJob, jobs: readonly NewJob[], own: ReadonlySet<string>): NewJob[] {
+  const before = jobs.find((job) => isFirst(job, own))?.after
+  if (before?.otherwise !== 'run') return []
+  const { held: _, expires: __, ...rest } = gate
 
-  return { ...job, after: { on: [...on, gate], otherwise } }
+  return [{ ...rest, id: `${id}.start`, task: builtIns.collect, after: before }]
+}
+
+const isFirst = ({ after }: NewJob, own: ReadonlySet<string>) => !after?.on.some((id) => own.has(id))
+
+/** Steps that wait for no other of the flow wait for the gate; the others wait for those. */
+function behind(opening: readonly string[], job: NewJob, own: ReadonlySet<string>): NewJob {
+  if (!isFirst(job, own)) return job
+  const before = job.after && job.after.otherwise === 'cancel' ? job.after.on : []
+
+  return { ...job, after: { on: [...before, ...opening], otherwise: 'cancel' } }
 }
 
 async function insert(store: Store, jobs: readonly NewJob[]): Promise<void> {

@@ -347,6 +347,19 @@ for (const place of await places()) {
       assert.equal(await errand.job(`${job.id}.gate`).state(), 'succeeded')
     })
 
+    test('a flow larger than a call may run whatever became of the jobs before it', async (t) => {
+      const { errand, work, double, fail, sum } = await scene(t, place)
+      const bad = await fail.enqueue(1)
+      const numbers = Array.from({ length: 1_100 }, () => 1)
+      await work()
+
+      const anyway = await errand.enqueue(chord(mapEach(double, numbers), sum), { after: bad, when: 'settled' })
+      const never = await errand.enqueue(chord(mapEach(double, numbers), sum), { after: bad })
+
+      assert.equal(await anyway.result({ timeout: '60s' }), 2_200)
+      await assert.rejects(never.result({ timeout: '60s' }), failedWith(/no 1/))
+    })
+
     test('a wide group keeps its order, in any place of a flow', async (t) => {
       const { errand, work, double, echo, fail } = await scene(t, place)
       const numbers = Array.from({ length: 600 }, (_, n) => n)

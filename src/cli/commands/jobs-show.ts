@@ -68,6 +68,7 @@ function facts(info: JobInfo): [string, string][] {
     ...moments,
     ['unique', info.unique],
     ['tags', info.tags.length > 0 ? info.tags.join(', ') : undefined],
+    ['workflow', info.workflow && `step ${info.workflow.step} of ${info.workflow.name}, ${info.workflow.id}`],
     ['because', info.because && `of the end of ${info.because}`],
     ['progress', info.progress && progressText(info.progress)],
   ]

@@ -1,0 +1,166 @@
+/** Workflows when workers die, in time that is moved by hand; and what they must not show. */
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { chain, chord, Errand, group, mapEach } from '../../src/index.ts'
+import { MemoryStore } from '../../src/store/memory/memory.ts'
+import type { ClaimedJob } from '../../src/store/store.ts'
+import { ManualEnv } from '../../src/testing/manual-env.ts'
+
+/** An app whose clock is moved by hand, and a worker of it that takes jobs and is never heard of again. */
+function world(t: TestContext) {
+  const env = new ManualEnv()
+  const store = new MemoryStore({ env })
+  const errand = new Errand({ store, env })
+  t.after(() => errand.close())
+  const worker = { name: 'doomed', host: 'here', pid: 1, queues: ['default'], tasks: [], slots: 10, leaseMs: 8_000 }
+  const doomed = async (jobs: number) => {
+    const incarnation = await store.join(worker)
+    const room = [{ queues: ['default'], jobs, bottomUp: 0 }]
+    const turn = await store.turn({ incarnation, settled: [], givenBack: [], room })
+    assert.ok(!turn.gone)
+    const late = (claimed: readonly ClaimedJob[], result: string) =>
+      store.turn({
+        incarnation,
+        settled: claimed.map((claim) => ({ claim, outcome: { kind: 'succeeded', result }, ranMs: 1 })),
+        givenBack: [],
+        room: [],
+      })
+    return { claimed: turn.claimed, late }
+  }
+  const double = errand.task('double', (n: number) => n * 2)
+
+  return { env, store, errand, doomed, double }
+}
+
+test('a join fires once, though a worker dies with its members (celery#5229)', async (t) => {
+  const { env, errand, doomed, double } = world(t)
+  const sums: number[] = []
+  const sum = errand.task('sum', (all: number[]) => {
+    const total = all.reduce((a, b) => a + b, 0)
+    sums.push(total)
+    return total
+  })
+  const flow = await errand.enqueue(chord(mapEach(double, [1, 2, 3, 4]), sum))
+  const first = await doomed(3)
+  const worker = await errand.worker().start()
+
+  await env.advance(20_000)
+  const answer = await first.late(first.claimed, '1000')
+
+  assert.deepEqual([first.claimed.length, answer.gone], [3, true])
+  assert.deepEqual([await flow.state(), sums], ['succeeded', [20]])
+  assert.equal(await flow.result(), 20)
+  await worker.stop()
+})
+
+test('a join fires again only for a worker that dies with it', async (t) => {
+  const { env, errand, doomed, double } = world(t)
+  let sums = 0
+  const sum = errand.task('sum', (all: number[]) => {
+    sums++
+    return all.length
+  })
+  const flow = await errand.enqueue(chord(mapEach(double, [1, 2, 3, 4]), sum))
+  const members = await doomed(4)
+  await members.late(members.claimed, '1')
+  const callback = await doomed(4)
+  const worker = await errand.worker().start()
+
+  await env.advance(20_000)
+
+  assert.deepEqual(
+    callback.claimed.map(({ task }) => task),
+    ['sum'],
+  )
+  assert.deepEqual([await flow.result(), sums, (await flow.info()).crashes], [4, 1, 1])
+  await worker.stop()
+})
+
+test('a handler that runs anew finds the flow it began', async (t) => {
+  const { env, store, errand, double } = world(t)
+  const parent = errand.task('parent', async (n: number, job) => job.run('rest', chain(double.with(n), double)))
+  const handle = await parent.enqueue(3)
+  const worker = await errand.worker().start()
+  await env.advance(100)
+  assert.equal(await handle.result(), 12)
+
+  await handle.retry()
+  await env.advance(100)
+
+  assert.equal(await handle.result(), 12)
+  const { jobs } = await store.find({ tag: `workflow:${handle.id}` })
+  assert.deepEqual(jobs.map(({ id }) => id).toSorted(), [`${handle.id}:rest`, `${handle.id}:rest.1`])
+  await worker.stop()
+})
+
+test('a step result of a claim that was taken back is refused', async (t) => {
+  const { env, store, errand } = world(t)
+  const begun = Promise.withResolvers<void>()
+  const go = Promise.withResolvers<void>()
+  let refused: unknown
+  let runs = 0
+  const slow = errand.task('slow', async (_: void, job) => {
+    if (++runs > 1) return job.step('charge', () => 'second')
+    begun.resolve()
+    await go.promise
+    return job
+      .step('charge', () => 'first')
+      .catch((error: unknown) => {
+        refused = error
+        throw error
+      })
+  })
+  const handle = await slow.enqueue()
+  const first = await errand.worker().start()
+  await begun.promise
+  const [incarnation] = await store.workers()
+  await store.leave(incarnation!.incarnation)
+
+  go.resolve()
+  await env.advance(60_000)
+  const second = await errand.worker().start()
+  await env.advance(60_000)
+
+  assert.equal((refused as { code?: string } | undefined)?.code, 'CLAIM_LOST')
+  assert.equal(await handle.result(), 'second')
+  await Promise.all([first.stop(), second.stop()])
+})
+
+test('what a task hides stays hidden where its results are gathered', async (t) => {
+  const { env, errand } = world(t)
+  const login = errand.task('login', { redact: ['password'] }, (user: string) => ({ user, password: 'secret' }))
+  const flow = await errand.enqueue(group(login.with('ada'), group(login.with('bob'))))
+  const worker = await errand.worker().start()
+  await env.advance(100)
+
+  const { result } = await flow.info()
+
+  assert.ok(!JSON.stringify(result).includes('secret'))
+  assert.deepEqual(await flow.result(), [{ user: 'ada', password: 'secret' }, [{ user: 'bob', password: 'secret' }]])
+  await worker.stop()
+})
+
+test('middleware sees the jobs of a flow, and may change them', async (t) => {
+  const { env, errand, double } = world(t)
+  const seen: unknown[] = []
+  errand.use({
+    async enqueue(jobs, next) {
+      for (const job of jobs) {
+        seen.push([job.task, job.metadata])
+        job.metadata['trace'] = 't1'
+      }
+      await next()
+    },
+  })
+  const flow = await errand.enqueue(chain(double.with(1), double))
+  const worker = await errand.worker().start()
+  await env.advance(100)
+
+  assert.deepEqual(seen, [
+    ['double', { trace: 't1' }],
+    ['double', { trace: 't1' }],
+  ])
+  assert.deepEqual((await flow.info()).metadata, { trace: 't1' })
+  assert.equal(await flow.result(), 4)
+  await worker.stop()
+})
