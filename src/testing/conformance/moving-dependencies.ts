@@ -139,6 +139,24 @@ export function movingDependencies(harness: StoreHarness): void {
     assert.deepEqual([waiter!.id, waiter!.members!.map(({ id }) => id)], ['waiter', ['member']])
   })
 
+  test('a job that is blocked again waits for its departed members too', async (t) => {
+    const crossing = await setCrossing(harness, t)
+    if (!crossing) return
+    const { from } = crossing
+    await from.insert(aJob({ id: 'running' }), aJob({ id: 'away' }))
+    await from.insert(aJob({ id: 'waiter', ...after(['running', 'away']) }))
+    const worker = await from.join()
+    const [running] = await from.claim(worker, { jobs: 1 })
+    assert.deepEqual(await crossing.carry(), ['away'])
+    await from.settle(worker, running!, failed)
+    assert.equal(await from.state('waiter'), 'cancelled')
+
+    await from.store.retry(['running'])
+    await from.run(worker, succeeded)
+
+    assert.deepEqual([await from.state('waiter'), (await from.get('waiter')).pending], ['blocked', 1])
+  })
+
   test('a run that waits for jobs which have left goes on where they are', async (t) => {
     const crossing = await setCrossing(harness, t)
     const { from, to } = crossing
