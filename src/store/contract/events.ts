@@ -1,0 +1,45 @@
+/** What is told to listeners. Part of the store contract; import it from store.ts. */
+import type { FinalState, JobError, JobState, LogLine, Progress } from '../../job.ts'
+import type { JobRecord } from './records.ts'
+
+export interface EventFilter {
+  readonly ids?: readonly string[]
+  readonly tasks?: readonly string[]
+  readonly queues?: readonly string[]
+}
+
+export type JobEventKind =
+  | 'enqueued'
+  | 'started'
+  | 'progress'
+  | 'log'
+  | 'retrying'
+  | 'given back'
+  | 'rescued'
+  | 'cancelling'
+  | 'changed'
+  | 'ready'
+  | 'blocked'
+  | FinalState
+  | 'retried'
+  | 'removed'
+
+export interface JobEvent {
+  readonly kind: JobEventKind
+  readonly at: number
+  readonly id: string
+  readonly task: string
+  readonly queue: string
+  readonly state: JobState
+  readonly attempt: number
+  readonly progress?: Progress
+  readonly line?: LogLine
+  /** With `retrying`, and where it ended by one. */
+  readonly error?: JobError
+  readonly redact?: readonly string[]
+}
+
+export type StoreEvent =
+  | { readonly kind: 'snapshot'; readonly jobs: readonly JobRecord[] }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'job'; readonly event: JobEvent }

@@ -1,0 +1,93 @@
+/** Jobs on their way in: what is asked for, and what became of it. Part of the store contract; import it from store.ts. */
+import type { FinalState, JobError, Rank } from '../../job.ts'
+
+/** A moment: so long from now by the store's clock, or a time that somebody named. */
+export type Due = { readonly inMs: number } | { readonly at: number }
+
+export interface NewJob {
+  readonly id: string
+  readonly task: string
+  readonly queue: string
+  readonly rank: Rank
+  /** Encoded; engines never look inside, except `find` by an input field. */
+  readonly input: string
+  /** May not start before. */
+  readonly due?: Due
+  /** Expires unless it has started by then. */
+  readonly expires?: Due
+  /** A rescue fails it instead of running it again. */
+  readonly once?: boolean
+  /** Least time to keep it once final; engines round up to the minute. */
+  readonly keepSucceededMs: number
+  readonly keepFailedMs: number
+  readonly unique?: UniqueKey
+  readonly lane?: Lane
+  readonly rate?: Rate
+  readonly after?: Dependencies
+  /** Stays blocked until `release`d, whatever else it waits for. */
+  readonly held?: boolean
+  readonly tags?: readonly string[]
+  /** Encoded JSON object. */
+  readonly metadata?: string
+  /** Version of the task whose input this is. */
+  readonly version?: number
+  /** Paths in input, result, metadata, progress and log data that reading APIs mask. */
+  readonly redact?: readonly string[]
+  /** Inserted in the step that makes this job succeed, or end failed or expired. */
+  readonly onSucceeded?: FollowUp
+  readonly onFailed?: FollowUp
+}
+
+/** A job to insert when another ends. Its input is `FollowUpInput`, encoded; its id is the engine's to make. */
+export type FollowUp = Pick<
+  NewJob,
+  'task' | 'queue' | 'rank' | 'keepSucceededMs' | 'keepFailedMs' | 'once' | 'version' | 'tags' | 'redact'
+>
+
+export interface FollowUpInput {
+  readonly id: string
+  readonly task: string
+  readonly state: FinalState
+  readonly input: unknown
+  readonly result?: unknown
+  readonly error?: JobError
+}
+
+/** Keys are per task. `waiting`: until first claimed. `active`: until final. `forMs`: that long from the insert. */
+export interface UniqueKey {
+  readonly key: string
+  readonly scope: 'waiting' | 'active' | { readonly forMs: number }
+  /** `replace` cancels the holder if it has not started; otherwise it keeps it. */
+  readonly onConflict: 'keep' | 'replace'
+}
+
+/** At most `slots` jobs of one name are out of the lane (ready, or running) at once. */
+export interface Lane {
+  readonly name: string
+  readonly slots: number
+}
+
+/** At most `tokens` starts of one name within any `perMs`. */
+export interface Rate {
+  readonly name: string
+  readonly tokens: number
+  readonly perMs: number
+}
+
+export interface Dependencies {
+  /** Each job once. They may be part of the same call, before this job. */
+  readonly on: readonly string[]
+  /** What a member that ends failed, cancelled or expired does to this job. */
+  readonly otherwise: 'cancel' | 'run'
+}
+
+/**
+ * `exists`: this id was there before, with the same task and input. `kept`: another job holds the unique
+ * key, nothing was added. `replaced`: added, and the other job cancelled. `refused`: the whole call was
+ * refused because of this job (`conflict`: the id was there with another task or input; `unknown`: it
+ * waits for a job that is not there); its companions answer `refused` with `companion`.
+ */
+export type InsertOutcome =
+  | { readonly kind: 'inserted' | 'exists' }
+  | { readonly kind: 'kept' | 'replaced'; readonly other: string }
+  | { readonly kind: 'refused'; readonly reason: 'conflict' | 'unknown' | 'companion'; readonly other?: string }

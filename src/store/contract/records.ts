@@ -1,0 +1,109 @@
+/** Jobs as they are kept: what is read of them, asked for, and answered. Part of the store contract; import it from store.ts. */
+import type { FinalState, JobError, JobState, LogLine, Progress, Rank } from '../../job.ts'
+import type { Outcome } from '../../outcome.ts'
+import type { Due } from './jobs.ts'
+import type { IncarnationId } from './turns.ts'
+
+export interface SettledJob {
+  readonly id: string
+  /** 'gone': pruned lately. 'unknown': never seen, or removed. */
+  readonly state: FinalState | 'gone' | 'unknown'
+  readonly result?: string | null
+  readonly error?: JobError
+}
+
+export interface JobChange {
+  readonly rank?: Rank
+  /** In the past or at once: ready now, at the end of its line. */
+  readonly due?: Due
+  readonly input?: string
+  /** Version of the task whose input this is. A new input without one has none. */
+  readonly version?: number
+}
+
+export type ChangeAnswer = 'changed' | 'running' | 'final' | 'unknown'
+export type CancelAnswer = 'cancelled' | 'cancelling' | 'final' | 'unknown'
+export type RetryAnswer = 'retried' | 'not final' | 'unknown'
+export type RemoveAnswer = 'removed' | 'running' | 'unknown'
+export type ReleaseAnswer = 'released' | 'not held' | 'unknown'
+
+export interface JobRecord {
+  readonly id: string
+  readonly task: string
+  readonly queue: string
+  readonly rank: Rank
+  readonly state: JobState
+  readonly input: string
+  readonly result?: string | null
+  /** Of the last attempt that threw, or why it ended. */
+  readonly error?: JobError
+  /** Attempts that ended so far, plus the one under way. */
+  readonly attempt: number
+  readonly crashes: number
+  readonly createdAt: number
+  /** When it falls due, while scheduled. */
+  readonly dueAt?: number
+  readonly expiresAt?: number
+  readonly startedAt?: number
+  readonly finishedAt?: number
+  readonly cancelRequestedAt?: number
+  readonly incarnation?: IncarnationId
+  readonly progress?: Progress
+  readonly tags?: readonly string[]
+  readonly metadata?: string
+  readonly unique?: string
+  readonly version?: number
+  readonly redact?: readonly string[]
+  /** The job whose end cancelled this one. */
+  readonly because?: string
+  /** How many jobs it still waits for, while blocked. */
+  readonly pending?: number
+  readonly held?: boolean
+}
+
+export interface AttemptRecord {
+  readonly attempt: number
+  readonly at: number
+  readonly error: JobError
+}
+
+export interface JobHistory {
+  readonly attempts: readonly AttemptRecord[]
+  readonly log: readonly LogLine[]
+}
+
+export interface JobQuery {
+  readonly states?: readonly JobState[]
+  readonly tasks?: readonly string[]
+  readonly queues?: readonly string[]
+  readonly tag?: string
+  readonly createdFrom?: number
+  readonly createdTo?: number
+  /** Equality of one field of the input, by dotted path: `{ path: 'user.id', value: 7 }`. */
+  readonly input?: { readonly path: string; readonly value: string | number | boolean | null }
+  /** Equality of one field of the metadata, likewise. */
+  readonly metadata?: { readonly path: string; readonly value: string | number | boolean | null }
+  /** @default 50, at most 500 */
+  readonly limit?: number
+}
+
+export interface QueueCounts {
+  readonly queue: string
+  readonly paused: boolean
+  readonly states: Readonly<Record<JobState, number>>
+}
+
+export interface StatRow {
+  /** Start of the minute. */
+  readonly at: number
+  readonly task: string
+  readonly outcome: Outcome['kind'] | 'expired' | 'rescued'
+  readonly count: number
+  readonly ranMs: number
+}
+
+export interface Inspection {
+  readonly subject: string
+  readonly verdict: 'good' | 'warning' | 'bad'
+  readonly detail: string
+}

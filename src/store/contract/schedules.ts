@@ -1,0 +1,44 @@
+/** Schedules as they are kept, and their ticks. Part of the store contract; import it from store.ts. */
+import type { NewJob } from './jobs.ts'
+
+export interface ScheduleRecord {
+  readonly name: string
+  /** The runtime's own description, opaque to engines. */
+  readonly rule: string
+  readonly nextAt: number | null
+  readonly paused: boolean
+  readonly lastJob?: string
+  /** When a live process last declared it. */
+  readonly declaredAt: number
+}
+
+export interface DueSchedules {
+  readonly now: number
+  readonly due: readonly ScheduleRecord[]
+  readonly nextDueMs?: number
+}
+
+export interface ScheduleStore {
+  /** Adds or updates by name. `nextAt` of one that is there with the same rule is left alone. */
+  put(
+    schedules: readonly { readonly name: string; readonly rule: string; readonly nextAt: number | null }[],
+  ): Promise<void>
+  pause(name: string, paused: boolean): Promise<boolean>
+  remove(names: readonly string[]): Promise<number>
+  list(): Promise<ScheduleRecord[]>
+  /**
+   * Those whose time has come and that are not paused, earliest first, the time it is by the store's clock, and how long
+   * until the next falls due. Costs as much as it gives.
+   */
+  due(limit: number): Promise<DueSchedules>
+  /** Compares `at` with the schedule's next time, moves it on and inserts the job: one step, so a tick fires at most once. */
+  fire(ticks: readonly Tick[]): Promise<('fired' | 'stale')[]>
+}
+
+export interface Tick {
+  readonly name: string
+  readonly at: number
+  readonly nextAt: number | null
+  /** Left out where this tick is skipped. */
+  readonly job?: NewJob
+}
