@@ -310,6 +310,8 @@ begin
     on conflict (name) do update set declared = excluded.declared,
       next_at = case when schedule.rule = excluded.rule then schedule.next_at else excluded.next_at end, rule = excluded.rule;
   end loop;
+  -- What was taken this very moment stood in the way of the insert until it was gone.
+  delete from errand.schedule s using errand.left_schedule l where s.name = any (p_names) and l.name = s.name;
 end $$;
 
 -- The comparison of times is what makes a tick fire at most once, however many fire it. Ticks: { name, at, next, job }.
