@@ -54,7 +54,7 @@ export class DeclaredSchedules {
 
   #checked(name: string, rule: ScheduleRule, step: Step<void, unknown>, kept: boolean): Declared {
     checkName(name, 'the name of a schedule', 'reports.nightly')
-    this.#runtime.registry.get(startOf(step).task)
+    this.#runtime.registry.get(startOf(step, this.#runtime.registry).task)
 
     return { name, step, rule: checkedRule(name, rule, kept, this.#runtime.env.now()) }
   }
@@ -64,7 +64,7 @@ export class DeclaredSchedules {
     now: number,
   ): Promise<{ name: string; rule: string; nextAt: number | null }> {
     const { registry } = this.#runtime
-    const { task: taskName, input, options } = startOf(step)
+    const { task: taskName, input, options } = startOf(step, registry)
     const task = registry.get(taskName)
     const parsed = await parseInput(task, input)
     const whole = ruleWithJob(name, rule, newJob(this.#runtime, task, input, parsed, options))

@@ -164,3 +164,17 @@ test('middleware sees the jobs of a flow, and may change them', async (t) => {
   assert.equal(await flow.result(), 4)
   await worker.stop()
 })
+
+test('the job that starts a scheduled flow goes where its first task is run', async (t) => {
+  const { errand, double } = world(t)
+  const remote = errand.task('remote', { queue: 'far' }, (n: number) => n)
+  const unknown = new Errand({ store: 'memory:' }).task('unknown', (n: number) => n)
+  await errand.schedules.put('flow', { every: '1h' }, chain(remote.with(1), double))
+
+  const started = await errand.schedules.run('flow')
+
+  assert.equal((await started.info()).queue, 'far')
+  await assert.rejects(errand.schedules.put('odd', { every: '1h' }, chain(double.with(1), unknown)), {
+    code: 'UNKNOWN_TASK',
+  })
+})
