@@ -46,7 +46,9 @@ export interface PgPool {
   connect(): Promise<PooledClient>
   end(): Promise<void>
   on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'acquire', listener: (client: PooledClient) => void): unknown
   off(event: 'error', listener: (error: Error) => void): unknown
+  off(event: 'acquire', listener: (client: PooledClient) => void): unknown
 }
 
 export type PgConfig = object

@@ -38,6 +38,7 @@ export class Pooled {
     this.#peer = peer
     this.#pool = pool
     pool.on('error', ignore)
+    pool.on('acquire', this.#tame)
   }
 
   async query<Row>(text: string, values: readonly unknown[] = [], options: QueryOptions = {}): Promise<Row[]> {
@@ -75,7 +76,10 @@ export class Pooled {
     await Promise.allSettled(this.#busy)
     // Our own pool is listened to for ever: a server may end its connections while they are being closed.
     if (typeof this.#options.from === 'string') await this.#pool.end()
-    else this.#pool.off('error', ignore)
+    else {
+      this.#pool.off('error', ignore)
+      this.#pool.off('acquire', this.#tame)
+    }
   }
 
   #withClient<T>(body: (client: PooledClient) => Promise<T>): Promise<T> {
@@ -152,8 +156,7 @@ export class Pooled {
     const connecting = this.#pool.connect()
     try {
       const client = await this.#within(this.#options.connectMs, connecting, 'no connection')
-      this.#tame(client)
-      if (this.#heard.get(client)! >= this.#trustedFrom) return client
+      if ((this.#heard.get(client) ?? Infinity) >= this.#trustedFrom) return client
       client.release(new Error('it may have fallen silent'))
       return await this.#connect()
     } catch (error) {
@@ -163,8 +166,11 @@ export class Pooled {
     }
   }
 
-  /** A connection that breaks tells whoever uses it; told to nobody as well, it would end the process. */
-  #tame(client: PooledClient): void {
+  /**
+   * A connection that breaks tells whoever uses it; told to nobody as well, it would end the process. It may break in the
+   * very moment in which the pool hands it out, so it is tamed then.
+   */
+  readonly #tame = (client: PooledClient): void => {
     if (this.#heard.has(client)) return
     this.#heard.set(client, this.#env.monotonic())
     client.on('error', ignore)
