@@ -1,0 +1,97 @@
+-- What a turn claims or expires besides the plain ones.
+
+-- One job, taken out of its place, becomes a worker's. Its key and its event are up to the turn.
+create function errand.start(c errand.context, p_worker int, p_claim bigint, j errand.job) returns void language plpgsql as $$
+declare
+  of_rate int;
+begin
+  insert into errand.running (worker, no, claim, started, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
+  values (p_worker, j.no, p_claim, c.now, j.queue, j.rank, j.place, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires);
+  perform errand.move(j.queue, 2, 3);
+  if j.flags & 2 <> 0 then
+    select rate into of_rate from errand.body where no = j.no;
+    insert into errand.start (rate, at, job, claim) values (of_rate, c.now, j.no, p_claim);
+  end if;
+end $$;
+
+create function errand.free_key(p_no bigint) returns void language sql as $$
+  delete from errand.uniq u using errand.body b where b.no = p_no and u.task = b.task and u.key = b.uniq and u.no = p_no
+$$;
+
+-- Claims up to so many from one queue and rank, the plain ones and those of rates with a token, by place; behind the gate.
+-- Returns them, and how many had expired.
+create function errand.claim_mixed(
+  c errand.context, p_worker int, p_queue int, p_rank int, p_most int, inout claim bigint, out nos bigint[], out expired int
+) language plpgsql as $$
+#variable_conflict use_column
+declare
+  j errand.job;
+  plain record;
+  rated record;
+begin
+  nos := '{}';
+  expired := 0;
+  while cardinality(nos) < p_most loop
+    select no, place into plain from errand.ready where queue = p_queue and rank = p_rank order by place limit 1 for update skip locked;
+    select first.no, first.place into rated from errand.rate r cross join lateral (
+      select no, place from errand.waiting w where w.kind = 'r' and w.queue = p_queue and w.rank = p_rank and w.rate = r.no order by place limit 1
+    ) first where errand.tokens(r.no, c.now) > 0 order by first.place limit 1;
+    exit when plain.no is null and rated.no is null;
+    j := errand.take(case when plain.no is null or rated.place < plain.place then rated.no else plain.no end);
+    if j.expires <= c.now then
+      perform errand.expire(c, j);
+      expired := expired + 1;
+    else
+      claim := coalesce(claim, nextval('errand.claims'));
+      perform errand.start(c, p_worker, claim, j);
+      nos := nos || j.no;
+    end if;
+  end loop;
+end $$;
+
+-- Ends what has expired among the next so many of one queue and rank; behind the gate. Returns how many that were.
+create function errand.expire_in_line(c errand.context, p_queue int, p_rank int, p_most int) returns int language plpgsql as $$
+declare
+  overdue bigint[];
+  j errand.job;
+  expired int := 0;
+begin
+  loop
+    overdue := array(
+      select no from (
+        select no, place, expires from errand.ready where queue = p_queue and rank = p_rank order by place limit p_most
+      ) first where expires <= c.now order by place);
+    if overdue = '{}' then return expired; end if;
+    for nth in 1 .. cardinality(overdue) loop
+      j := errand.take(overdue[nth]);
+      continue when j.no is null;
+      perform errand.expire(c, j);
+      expired := expired + 1;
+    end loop;
+  end loop;
+end $$;
+
+-- At most one that may be what kills its workers, and only if the worker holds none; behind the gate.
+create function errand.claim_suspect(c errand.context, p_worker int, p_claim bigint, p_queues int[]) returns bigint language plpgsql as $$
+declare
+  suspect bigint;
+begin
+  perform from errand.running where worker = p_worker and crashes >= 2;
+  if found then return null; end if;
+  select w.no into suspect from unnest(p_queues) with ordinality q (no, nth) join errand.waiting w on w.queue = q.no and w.kind = 'u'
+  where errand.may_start(w.rate, c.now) order by q.nth, w.rank, w.place limit 1;
+  if not found then return null; end if;
+  perform errand.start(c, p_worker, coalesce(p_claim, nextval('errand.claims')), errand.take(suspect));
+  return suspect;
+end $$;
+
+-- True where some job of these queues stands apart from the plain ones and may be claimed now.
+create function errand.others_ready(p_queues int[], p_now bigint) returns boolean language plpgsql as $$
+begin
+  perform from errand.waiting where kind = 'u' and queue = any (p_queues) limit 1;
+  if found then return true; end if;
+  perform from errand.waiting where kind = 'r' and queue = any (p_queues) limit 1;
+  if not found then return false; end if;
+  return exists (select from errand.rate r where errand.tokens(r.no, p_now) > 0
+    and exists (select from errand.waiting w where w.kind = 'r' and w.queue = any (p_queues) and w.rate = r.no));
+end $$;
