@@ -43,6 +43,10 @@ const cancelled: RunEnd = { kind: 'outcome', outcome: { kind: 'cancelled' } }
 
 /** Results that a step of a workflow gathers. Each has been measured before. */
 const gatheredBytes = 16 * 1024 * 1024
+const limitsOfGathered = ({ codec, payloadBytes }: Runtime) => ({
+  codec,
+  payloadBytes: Math.max(gatheredBytes, payloadBytes),
+})
 
 /** Running again would meet the same value: these fail at once. */
 const isHopeless = (thrown: unknown) =>
@@ -119,10 +123,8 @@ async function parsedSuccess(run: Run, runtime: Runtime, returned: unknown): Pro
 
 function success(run: Run, runtime: Runtime, result: unknown, followUps: undefined): OutcomeEnd {
   const { keepResult, name } = run.definition
-  const most = name === builtIns.collect ? Math.max(gatheredBytes, runtime.payloadBytes) : runtime.payloadBytes
-  const encoded = keepResult
-    ? encodeWithin({ codec: runtime.codec, payloadBytes: most }, result, `the result of "${name}"`)
-    : null
+  const limits = name === builtIns.collect ? limitsOfGathered(runtime) : runtime
+  const encoded = keepResult ? encodeWithin(limits, result, `the result of "${name}"`) : null
 
   return { kind: 'outcome', outcome: { kind: 'succeeded', result: encoded }, followUps, result, thrown: undefined }
 }

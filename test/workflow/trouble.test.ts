@@ -178,3 +178,18 @@ test('the job that starts a scheduled flow goes where its first task is run', as
     code: 'UNKNOWN_TASK',
   })
 })
+
+test('what is gathered may be larger than a single result', async (t) => {
+  const env = new ManualEnv()
+  const errand = new Errand({ store: new MemoryStore({ env }), env, payloadBytes: 1_000 })
+  t.after(() => errand.close())
+  const text = errand.task('text', (length: number) => 'x'.repeat(length))
+  const flow = await errand.enqueue(mapEach(text, [900, 900, 900]))
+  const large = await errand.enqueue(chain(text.with(1_100), text.with(1)))
+  const worker = await errand.worker().start()
+  await env.advance(100)
+
+  assert.equal((await flow.result()).join('').length, 2_700)
+  await assert.rejects(large.result(), /more than the 1000 allowed/)
+  await worker.stop()
+})
