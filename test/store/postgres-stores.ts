@@ -82,13 +82,18 @@ class FreeSchemas {
   }
 }
 
-/** As it was made, but that numbers go on. */
+/** As it was made. */
 const emptying = (schema: string) => `do $$
   declare
     each text;
   begin
+    -- A store that was never used has made nothing.
+    if to_regclass('${schema}.stamp') is null then return; end if;
     for each in select tablename from pg_tables where schemaname = '${schema}' and tablename not in ('migration', 'stamp') loop
       execute format('delete from ${schema}.%I', each);
+    end loop;
+    for each in select sequencename from pg_sequences where schemaname = '${schema}' loop
+      perform setval(format('${schema}.%I', each)::regclass, 1, false);
     end loop;
     update ${schema}.stamp set at = null;
     insert into ${schema}.moving (identity) values (null);
