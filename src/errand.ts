@@ -91,6 +91,16 @@ export class Errand<Context extends object = {}> {
     const env = options.env ?? systemEnv()
     const payloadBytes = options.payloadBytes ?? errandDefaults.payloadBytes
     this.#store = options.store ?? process.env['ERRAND_STORE'] ?? errandDefaults.store
+    if (
+      typeof this.#store !== 'string' &&
+      (typeof this.#store !== 'object' || !('engine' in this.#store || 'open' in this.#store))
+    ) {
+      throw new InvalidOptionError(
+        '`store`',
+        this.#store,
+        'a URL, what `redisStore` or `postgresStore` gives, or a store',
+      )
+    }
     if (!Number.isInteger(payloadBytes) || payloadBytes < 1) {
       throw new InvalidOptionError('`payloadBytes`', payloadBytes, 'a whole number of at least 1')
     }

@@ -188,7 +188,8 @@ export class ResultGoneError extends ErrandError {
 
   constructor(id: string) {
     super(
-      `The job ${shown(id)} ended and was deleted after its retention. Read results sooner, or keep them longer with \`keep\`.`,
+      `The job ${shown(id)} is no longer here: it ended and was deleted after its retention, or it was moved to another store. ` +
+        `Read results sooner, keep them longer with \`keep\`, or look where the jobs were moved.`,
     )
   }
 }

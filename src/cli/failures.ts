@@ -45,6 +45,8 @@ const byCode: Readonly<Record<string, number>> = {
   STORE_TOO_NEW: exitCodes.store,
   STORE_BUSY: exitCodes.store,
   STORE_FULL: exitCodes.store,
+  STORE_AWAY: exitCodes.store,
+  STORE_REFUSED: exitCodes.store,
   UNKNOWN_OUTCOME: exitCodes.store,
   JOB_NOT_FOUND: exitCodes.notFound,
   RESULT_GONE: exitCodes.notFound,

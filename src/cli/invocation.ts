@@ -71,11 +71,12 @@ export class Invocation {
 const ownApp = (errand: Errand<any>): LoadedApp => ({ errand, files: process.argv[1] ? [process.argv[1]] : [] })
 
 /** Looking must not make a store: an empty answer from a mistyped path would be believed. */
-export function refuseMissingFile(url: string): void {
+export function refuseMissingFile(
+  url: string,
+  advice = 'Name yours with --store or ERRAND_STORE, or the app that uses it with --app.',
+): void {
   const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined
   if (path === undefined || path === '' || existsSync(path)) return
 
-  throw new StoreOpenError(
-    `There is no store at "${url}": no such file here. Name yours with --store or ERRAND_STORE, or the app that uses it with --app.`,
-  )
+  throw new StoreOpenError(`There is no store at "${url}": no such file here. ${advice}`)
 }

@@ -22,7 +22,7 @@ const looks: { readonly [Name in Told]: Look } = {
   retrying: { style: 'yellow' },
   failed: { style: 'red', when: 'always' },
   cancelled: {},
-  'given back': { when: 'verbose' },
+  'given back': { when: 'verbose', style: 'yellow' },
   zombie: { style: 'yellow', when: 'always' },
   stale: { style: 'yellow', when: 'always' },
   rescued: { style: 'yellow' },

@@ -43,7 +43,11 @@ export function checkCron(rule: CronRule, now: number, where: string): void {
   try {
     next = nextCron(rule, now)
   } catch (error) {
-    const why = error instanceof Error ? error.message.replace(/^Cron\w+: /, '') : shown(error)
+    // It speaks of seven parts, with years, which are not taken here.
+    const why =
+      error instanceof Error
+        ? error.message.replace(/^Cron\w+: /, '').replace(/exactly five, six, or seven space/, 'five or six space')
+        : shown(error)
     throw new InvalidOptionError(`\`cron\` of ${where}`, rule.cron, `a crontab rule such as '0 9 * * 1-5' (${why})`)
   }
   if (next === null) throw new InvalidOptionError(`\`cron\` of ${where}`, rule.cron, 'a rule that fires at some time')

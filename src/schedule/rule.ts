@@ -52,6 +52,13 @@ export function checkedRule(name: string, rule: ScheduleRule, kept: boolean, now
   checkOptions(rule, names, where)
   const { jitter = 0, from, until, missed = 'once', overlap = 'allow' } = rule
   checkOneOf(overlap, ['allow', 'skip', 'queue'], `\`overlap\` of ${where}`)
+  const { zone } = rule as { zone?: unknown }
+  if (zone !== undefined && !('cron' in rule)) {
+    throw new InvalidOptionError(`\`zone\` of ${where}`, zone, 'left out where there is no `cron`')
+  }
+  if (from !== undefined && until !== undefined && Number(from) > Number(until)) {
+    throw new InvalidOptionError(`\`until\` of ${where}`, until, 'a moment after `from`')
+  }
 
   return {
     when: storedWhen(rule, now, where),

@@ -114,6 +114,14 @@ function timeoutOf(value: Duration | undefined, where: string): number | undefin
   return ms
 }
 
+function checkSchema(schema: unknown, where: string): void {
+  if (schema === undefined) return
+  const standard = (schema as { '~standard'?: { validate?: unknown } } | null)?.['~standard']
+  if (typeof standard?.validate !== 'function') {
+    throw new InvalidOptionError(where, schema, 'a Standard Schema, such as one of zod, valibot or arktype')
+  }
+}
+
 /** A task named by itself or by its name. */
 export const nameOf = (task: AnyTask | string | undefined): string | undefined =>
   typeof task === 'object' ? task.name : task
@@ -134,6 +142,8 @@ export function defineTask(
   checkOptions(options, optionNames, where)
   const { priority, delivery, keepResult, version } = { ...taskDefaults, ...options }
 
+  checkSchema(options.input, `\`input\` of ${where}`)
+  checkSchema(options.output, `\`output\` of ${where}`)
   checkOneOf(priority, priorities, `\`priority\` of ${where}`)
   checkOneOf(delivery, ['once', 'at least once'], `\`delivery\` of ${where}`)
   if (!Number.isInteger(version) || version < 1) {

@@ -34,13 +34,30 @@ test('a worker that is alive is seen, and its queues count as served', async () 
   )
 })
 
-test('a store that cannot be used is bad, and ends with 1', () => {
+test('a store that cannot be used is bad, and ends with 3', () => {
   const scene = new Scene({ 'folder/file': '' })
 
   const { code, stdout } = scene.errand(['doctor', '--store', 'sqlite:folder', '-o', 'jsonl'])
 
-  assert.equal(code, 1)
+  assert.equal(code, 3)
   assert.match(stdout, /"subject":"store","verdict":"bad"/)
+})
+
+test('a job whose task no worker handles is told, since workers give it back for ever', async () => {
+  const scene = new Scene()
+  const worker = scene.start(['worker'])
+  await worker.says('worker started')
+  scene.write(
+    'other.ts',
+    `import { Errand } from 'errand'
+export const errand = new Errand({ store: 'sqlite:jobs.db' })
+errand.task('email.sned', async () => {})`,
+  )
+  scene.errand(['call', 'email.sned', '-A', 'other.ts'])
+
+  const { stdout } = scene.errand(['doctor'])
+
+  assert.match(stdout, /task email\.sned +warning +No worker that is alive handles it, and 1 job of it waits/)
 })
 
 test('a version that is too old is bad', () => {

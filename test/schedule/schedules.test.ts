@@ -151,6 +151,8 @@ test('a rule that cannot be is refused where it is declared', (t) => {
   assert.throws(declare({ cron: '* * * * *', every: '1m' }), { code: 'INVALID_OPTION' })
   assert.throws(declare({ every: 0 }), { code: 'INVALID_OPTION', message: /at least 10 ms/ })
   assert.throws(declare({ every: 'often' }), { code: 'INVALID_OPTION' })
+  assert.throws(declare({ every: '1m', zone: 'UTC' }), { code: 'INVALID_OPTION' })
+  assert.throws(declare({ every: '1m', from: 2, until: 1 }), { code: 'INVALID_OPTION' })
   assert.throws(declare({ every: '1m', overlap: 'no' }), { code: 'INVALID_OPTION' })
   assert.throws(declare({ every: '1m', missed: { atMost: 0 } }), { code: 'INVALID_OPTION' })
   assert.throws(declare({ every: '1m', jiter: '1s' }), { code: 'UNKNOWN_OPTION', message: /Did you mean "jitter"/ })

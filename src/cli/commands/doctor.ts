@@ -2,7 +2,7 @@
 import type { Errand } from '../../errand.ts'
 import { oldestNode } from '../../store/open.ts'
 import type { Inspection } from '../../store/store.ts'
-import { exitCodes } from '../failures.ts'
+import { exitCodeOf, exitCodes } from '../failures.ts'
 import type { Invocation } from '../invocation.ts'
 import type { Style } from '../output/table.ts'
 import { count, unservedQueues, unservedSentence } from '../unserved.ts'
@@ -11,10 +11,11 @@ import { count, unservedQueues, unservedSentence } from '../unserved.ts'
 const oldestSqlite = [3, 51, 3]
 
 export async function run(invocation: Invocation): Promise<number> {
+  const { findings: ofStore, code } = await storeFindings(invocation)
   const findings = [
     versionFinding('Node', process.versions.node, oldestNode.split('.').map(Number)),
     versionFinding('SQLite', process.versions.sqlite ?? '0', oldestSqlite),
-    ...(await storeFindings(invocation)),
+    ...ofStore,
   ]
 
   invocation.out.rows(findings, columns)
@@ -22,7 +23,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const warnings = findings.filter(({ verdict }) => verdict === 'warning').length
   invocation.out.say(bad + warnings === 0 ? 'All good.' : `${bad} bad, ${count(warnings, 'warning')}.`)
 
-  return bad > 0 ? exitCodes.error : exitCodes.ok
+  return code ?? (bad > 0 ? exitCodes.error : exitCodes.ok)
 }
 
 /** Exported for its test. */
@@ -38,18 +39,17 @@ export function versionFinding(subject: string, version: string, oldest: readonl
   }
 }
 
-async function storeFindings(invocation: Invocation): Promise<Inspection[]> {
+/** `code`: where the store cannot be used, what that means to the caller of a program. */
+async function storeFindings(invocation: Invocation): Promise<{ findings: Inspection[]; code?: number }> {
   try {
     const errand = await invocation.jobs()
     await errand.open()
 
-    return [
-      { subject: 'store', verdict: 'good', detail: errand.place },
-      ...(await errand.inspect()),
-      ...(await workFindings(errand)),
-    ]
+    const opened: Inspection = { subject: 'store', verdict: 'good', detail: errand.place }
+    return { findings: [opened, ...(await errand.inspect()), ...(await workFindings(errand))] }
   } catch (error) {
-    return [{ subject: 'store', verdict: 'bad', detail: error instanceof Error ? error.message : String(error) }]
+    const detail = error instanceof Error ? error.message : String(error)
+    return { findings: [{ subject: 'store', verdict: 'bad', detail }], code: exitCodeOf(error) }
   }
 }
 
@@ -77,7 +77,28 @@ async function workFindings(errand: Errand<any>): Promise<Inspection[]> {
       verdict: 'warning',
       detail: `It is paused. Go on with: errand queues resume ${name}`,
     })),
+    ...(await strandedFindings(errand, workers)),
   ]
+}
+
+/** Waiting jobs of tasks that no worker handles: a mistyped name in a trigger, or a release that is not out yet. */
+async function strandedFindings(
+  errand: Errand<any>,
+  workers: readonly { readonly tasks: readonly string[] }[],
+): Promise<Inspection[]> {
+  if (workers.length === 0) return []
+  const handled = new Set(workers.flatMap(({ tasks }) => tasks))
+  const { jobs } = await errand.jobs({ state: ['ready', 'scheduled'], limit: 500 })
+  const waiting = Map.groupBy(
+    jobs.filter(({ task }) => !handled.has(task) && !task.startsWith('errand.')),
+    ({ task }) => task,
+  )
+
+  return [...waiting].map(([task, { length }]) => ({
+    subject: `task ${task}`,
+    verdict: 'warning',
+    detail: `No worker that is alive handles it, and ${count(length, 'job')} of it ${length === 1 ? 'waits' : 'wait'}: workers give such jobs back. Check the name, or start a worker whose code has it.`,
+  }))
 }
 
 const verdictStyles: Readonly<Record<Inspection['verdict'], Style>> = { good: 'green', warning: 'yellow', bad: 'red' }

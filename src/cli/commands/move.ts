@@ -18,10 +18,10 @@ const everyMs = 1_000
 
 export async function run({ out }: Invocation, _args: string[], options: MoveOptions): Promise<number> {
   const waitMs = options.wait === undefined ? moveDefaults.waitMs : durationMs(options.wait, '--wait')
-  refuseMissingFile(options.from)
+  refuseMissingFile(options.from, 'Correct --from.')
   const from = await open(options.from)
   try {
-    if (options.dryRun) return await dryRun(out, from)
+    if (options.dryRun) return await dryRun(out, from, options.to)
     const to = await open(options.to)
     try {
       warnOfLess(out, from, to)
@@ -54,7 +54,11 @@ function refuseAlone({ store, name }: Side): void {
   )
 }
 
-async function dryRun(out: Output, from: Side): Promise<number> {
+/** The destination is not opened: looking must not make a store. */
+async function dryRun(out: Output, from: Side, to: string): Promise<number> {
+  if (placeOf(to) === from.name) {
+    throw new MoveRefusedError(`${from.name} is both where the jobs are and where they are to go. Correct --to.`)
+  }
   const { left, schedules } = await countMove(from)
   out.say(
     `This would move ${count(total(left), 'job')} and ${count(schedules, 'schedule')}; ${left.running} of them run now.`,
