@@ -21,7 +21,7 @@ import { Bus } from './events/bus.ts'
 import type { EventName, Listener } from './events/events.ts'
 import { checkOptions, checkQueue } from './options.ts'
 import { Runtime } from './runtime.ts'
-import { openStore, placeOf, type StoreOpener } from './store/open.ts'
+import { checkStore, openStore, placeOf, type StoreOpener } from './store/open.ts'
 import type { EventFilter, Inspection, StatRow, Store, WorkerRecord } from './store/store.ts'
 import type { Middleware } from './task/middleware.ts'
 import type { AnyTaskOptions, TaskDefinition } from './task/definition.ts'
@@ -90,17 +90,7 @@ export class Errand<Context extends object = {}> {
     checkOptions(options, optionNames, 'the options of Errand')
     const env = options.env ?? systemEnv()
     const payloadBytes = options.payloadBytes ?? errandDefaults.payloadBytes
-    this.#store = options.store ?? process.env['ERRAND_STORE'] ?? errandDefaults.store
-    if (
-      typeof this.#store !== 'string' &&
-      (typeof this.#store !== 'object' || !('engine' in this.#store || 'open' in this.#store))
-    ) {
-      throw new InvalidOptionError(
-        '`store`',
-        this.#store,
-        'a URL, what `redisStore` or `postgresStore` gives, or a store',
-      )
-    }
+    this.#store = checkStore(options.store ?? process.env['ERRAND_STORE'] ?? errandDefaults.store)
     if (!Number.isInteger(payloadBytes) || payloadBytes < 1) {
       throw new InvalidOptionError('`payloadBytes`', payloadBytes, 'a whole number of at least 1')
     }

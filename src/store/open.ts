@@ -1,6 +1,6 @@
 /** From a URL to an engine. The only file that knows them all; each is loaded when first asked for. */
 import type { Env } from '../env.ts'
-import { StoreOpenError } from '../errors.ts'
+import { InvalidOptionError, StoreOpenError } from '../errors.ts'
 import { resolveOptions as postgresOptions, type PostgresOptions } from './postgres/connection/options.ts'
 import { isPostgresUrl } from './postgres/connection/place.ts'
 import { resolveOptions, type RedisOptions } from './redis/connection/options.ts'
@@ -61,6 +61,13 @@ export function postgresStore(options: PostgresOptions): StoreOpener {
       return new PostgresStore({ ...options, env })
     },
   }
+}
+
+/** @throws InvalidOptionError for what can be no store */
+export function checkStore(store: string | StoreOpener | Store): string | StoreOpener | Store {
+  if (typeof store === 'string' || (typeof store === 'object' && ('engine' in store || 'open' in store))) return store
+
+  throw new InvalidOptionError('`store`', store, 'a URL, what `redisStore` or `postgresStore` gives, or a store')
 }
 
 /** Where a store is, for people: its URL without a password, or the engine's name. */

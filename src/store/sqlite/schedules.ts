@@ -23,10 +23,7 @@ export function listSchedules({ sql }: { sql: Statements }): ScheduleRecord[] {
   return (sql.schedules.all() as ScheduleRow[]).map(recordOf)
 }
 
-export function dueSchedules(
-  { sql, now }: { sql: Statements; now: number },
-  limit: number,
-): DueSchedules {
+export function dueSchedules({ sql, now }: { sql: Statements; now: number }, limit: number): DueSchedules {
   const rows = sql.nextSchedules.all(limit + 1) as (ScheduleRow & { next: number })[]
   const due = rows.slice(0, limit).filter(({ next }) => next <= now)
   const following = rows[due.length]
