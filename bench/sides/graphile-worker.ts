@@ -1,4 +1,4 @@
-import { Logger, makeWorkerUtils, run, type Runner } from 'graphile-worker'
+import { Logger, makeWorkerUtils, run } from 'graphile-worker'
 import { Pool } from 'pg'
 import type { Handler, Input } from '../work.ts'
 import type { Client, ClientOptions, Side, Worker } from './side.ts'
@@ -54,20 +54,21 @@ function graphileWorker(
   const worker = { connectionString: store, maxPoolSize: 10, ...workerSettings[tunedFor] }
   const send = (payload: unknown, { job }: { job: { attempts: number } }) =>
     void handler(payload as Input, job.attempts === 1)
-  let runner: Runner | undefined
+  let runner: { stop(): Promise<void> } | undefined
   let completed = 0
 
   return {
     start: async () => {
       const taskList = { send }
-      runner = await run({
+      const started = await run({
         preset: { worker: { ...worker, logger: silent } },
         taskList,
         noHandleSignals: true,
         crontab: '',
       })
+      runner = started
       if (loaded) {
-        runner.events.on('job:success', () => {
+        started.events.on('job:success', () => {
           completed += 1
         })
       }
