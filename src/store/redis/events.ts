@@ -78,7 +78,8 @@ export class Events {
 
   readonly #take = (message: string): void => {
     const [number, at, raw] = JSON.parse(message) as [number, string, readonly RawEvent[]]
-    if (this.#last !== undefined && number > this.#last + 1) this.#lose()
+    // One that is not the next: some are missing, or the server has lost its data and counts from one again.
+    if (this.#last !== undefined && number !== this.#last + 1) this.#lose()
     this.#last = number
     const events = raw.map((event) => eventFrom(event, Number(at)))
     for (const subscription of this.#subscriptions) subscription.offer(number, events)

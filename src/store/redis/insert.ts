@@ -13,7 +13,7 @@ const mostGroups = 90
 export function plainArguments(jobs: readonly NewJob[], kinds: Kinds): Argument[] | undefined {
   if (jobs.length > mostPlain) return undefined
   const groups = new Groups()
-  const numbers = new Set<string>()
+  const digests = new Set<string>()
   const ids: string[] = []
   const inputs: string[] = []
   const extras: string[] = []
@@ -21,10 +21,10 @@ export function plainArguments(jobs: readonly NewJob[], kinds: Kinds): Argument[
 
   for (const job of jobs) {
     if (!isPlain(job)) return undefined
-    const kind = kinds.numberOf(job)
+    const kind = kinds.digestOf(job)
     const more = extrasOf(job)
     if (more !== '') bare = false
-    if (kind !== groups.latestKind) numbers.add(kind)
+    if (kind !== groups.latestKind) digests.add(kind)
     groups.add(job, kind)
     ids.push(job.id)
     inputs.push(escape(job.input))
@@ -33,7 +33,7 @@ export function plainArguments(jobs: readonly NewJob[], kinds: Kinds): Argument[
   if (new Set(ids).size < jobs.length || groups.names.length > mostGroups) return undefined
 
   const bodies = bare ? inputs : inputs.map((input, index) => `${input}\n${extras[index]!}`)
-  const named = JSON.stringify([groups.names, [...numbers]])
+  const named = JSON.stringify([groups.names, [...digests]])
   return [named, groups.text, ...packIds(ids), join(bodies), bare ? '\n' : '', digitsFor(jobs.length)]
 }
 

@@ -85,7 +85,7 @@ export class Inserter {
   async #insert(calls: readonly Call[]): Promise<InsertOutcome[][]> {
     const jobs = calls.length === 1 ? calls[0]! : calls.flat()
     const options = { ids: jobs.map(({ id }) => id), line: 'insert', acknowledge: true } as const
-    const plain = await this.#kinds.withNumbers(() => plainArguments(jobs, this.#kinds))
+    const plain = await this.#kinds.withDigests(() => plainArguments(jobs, this.#kinds))
     const answer = plain && (await this.#caller.call<string>('insert-plain', plain, options))
     if (answer === 'inserted') return calls.map((call) => call.map(() => inserted))
     if (answer === 'kinds') return this.#insertAnew(calls)
@@ -102,7 +102,7 @@ export class Inserter {
   }
 
   async #insertFully(calls: readonly Call[], options: CallOptions): Promise<InsertOutcome[][]> {
-    const args = await this.#kinds.withNumbers(() => fullArguments(calls, this.#kinds))
+    const args = await this.#kinds.withDigests(() => fullArguments(calls, this.#kinds))
     const answer = await this.#caller.call<string[][] | 'kinds'>('insert', args, options)
     return answer === 'kinds' ? this.#insertAnew(calls) : answer.map(outcomesFrom)
   }

@@ -1,9 +1,13 @@
 /**
- * Queue, task and retention of a job, which many jobs share: a record has their number instead.
+ * Queue, task and retention of a job, which many jobs share: a record has their digest instead.
  *
- * Numbers are given once and never taken back, so a handle asks for each only once. A server that was emptied has
- * forgotten them; the scripts notice, and the handle asks anew.
+ * A digest is made of the words alone. What a handle remembers therefore stays true whatever becomes of the server: one
+ * that was emptied, restored or replaced by a replica that lagged behind may not know a kind any more, and then the
+ * scripts notice and the handle makes it known anew, but it never calls another kind by that digest. Numbers that the
+ * server counted out were given anew by such a server, and jobs ran as other tasks.
  */
+import { createHash } from 'node:crypto'
+import { UnknownOutcomeError } from '../../errors.ts'
 import type { FollowUp } from '../store.ts'
 import type { Caller } from './caller.ts'
 
@@ -13,20 +17,22 @@ type Shared = Pick<FollowUp, 'queue' | 'task' | 'keepSucceededMs' | 'keepFailedM
 export type Kind = Readonly<Shared>
 
 const minuteMs = 60_000
+/** 60 bits: among ten thousand kinds, two are alike once in twenty billion stores. */
+const digestLength = 10
 
 export class Kinds {
   readonly #caller: Caller
-  readonly #numbers = new Map<string, Map<string, string>>()
+  readonly #digests = new Map<string, Map<string, string>>()
   readonly #kinds = new Map<string, Kind>()
   #missing = new Set<string>()
-  #latest: (Shared & { readonly number: string }) | undefined
+  #latest: (Shared & { readonly digest: string }) | undefined
 
   constructor(caller: Caller) {
     this.#caller = caller
   }
 
-  /** Its number, or '' where it must be learned first. */
-  numberOf(job: Shared): string {
+  /** Its digest, or '' where the server must be told of it first. */
+  digestOf(job: Shared): string {
     const { queue, task, keepSucceededMs, keepFailedMs } = job
     const latest = this.#latest
     // Most jobs are like the one before.
@@ -37,60 +43,72 @@ export class Kinds {
       latest.keepSucceededMs === keepSucceededMs &&
       latest.keepFailedMs === keepFailedMs
     ) {
-      return latest.number
+      return latest.digest
     }
     const [succeeded, failed] = [Math.ceil(keepSucceededMs / minuteMs), Math.ceil(keepFailedMs / minuteMs)]
-    const number = this.#numbers.get(queue)?.get(`${task}\n${succeeded}\n${failed}`)
-    if (number !== undefined) {
-      this.#latest = { queue, task, keepSucceededMs, keepFailedMs, number }
-      return number
+    const digest = this.#digests.get(queue)?.get(`${task}\n${succeeded}\n${failed}`)
+    if (digest !== undefined) {
+      this.#latest = { queue, task, keepSucceededMs, keepFailedMs, digest }
+      return digest
     }
 
     this.#missing.add(JSON.stringify([queue, task, succeeded, failed]))
     return ''
   }
 
-  of(number: string): Kind | undefined {
-    return this.#kinds.get(number)
+  of(digest: string): Kind | undefined {
+    return this.#kinds.get(digest)
   }
 
-  /** What is made of numbers, made again when all of them are known. */
-  async withNumbers<T>(make: () => T): Promise<T> {
+  /** What is made of digests, made again when the server knows all of them. */
+  async withDigests<T>(make: () => T): Promise<T> {
     const made = make()
     if (this.#missing.size === 0) return made
 
     const texts = [...this.#missing]
-    const numbers = await this.#caller.call<string[]>('manage', ['kinds', ...texts], { repeat: true })
-    for (const [index, text] of texts.entries()) this.#know(text, numbers[index]!)
-    return this.withNumbers(make)
+    const told = texts.flatMap((text) => [digestFor(text), text])
+    await this.#caller.call('manage', ['kinds', ...told], { repeat: true })
+    for (const text of texts) this.#know(text, digestFor(text))
+    return this.withDigests(make)
   }
 
-  /** Makes these numbers known. */
-  async read(numbers: Iterable<string>): Promise<void> {
-    const unknown = [...new Set(numbers)].filter((number) => !this.#kinds.has(number))
+  /**
+   * Learns what these digests stand for.
+   *
+   * @throws UnknownOutcomeError where the server has lost its data since it answered with them
+   */
+  async read(digests: Iterable<string>): Promise<void> {
+    const unknown = [...new Set(digests)].filter((digest) => !this.#kinds.has(digest))
     if (unknown.length === 0) return
 
-    const texts = await this.#caller.look<string[]>('kinds', ...unknown)
-    for (const [index, text] of texts.entries()) this.#know(text, unknown[index]!)
+    const texts = await this.#caller.look<(string | null)[]>('kinds', ...unknown)
+    for (const [index, text] of texts.entries()) {
+      if (text === null) throw new UnknownOutcomeError('reading jobs, for the server has lost its data', [], undefined)
+      this.#know(text, unknown[index]!)
+    }
   }
 
+  /** The server knows none of them any more; what they stand for stays true. */
   forget(): void {
     this.#latest = undefined
-    this.#numbers.clear()
-    this.#kinds.clear()
+    this.#digests.clear()
   }
 
-  #know(text: string, number: string) {
+  #know(text: string, digest: string) {
     const [queue, task, succeeded, failed] = JSON.parse(text) as [string, string, number, number]
-    const ofQueue = this.#numbers.get(queue) ?? new Map<string, string>()
-    this.#numbers.set(queue, ofQueue.set(`${task}\n${succeeded}\n${failed}`, number))
+    const ofQueue = this.#digests.get(queue) ?? new Map<string, string>()
+    this.#digests.set(queue, ofQueue.set(`${task}\n${succeeded}\n${failed}`, digest))
     const keeps = { keepSucceededMs: succeeded * minuteMs, keepFailedMs: failed * minuteMs }
-    this.#kinds.set(number, { queue, task, ...keeps })
+    this.#kinds.set(digest, { queue, task, ...keeps })
     this.#missing.delete(text)
   }
 }
 
+function digestFor(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, digestLength)
+}
+
 /** As a record has it. */
-export function numberIn(raw: string): string {
+export function digestIn(raw: string): string {
   return raw.slice(31, raw.indexOf('\n', 31))
 }

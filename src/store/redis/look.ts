@@ -2,7 +2,7 @@
 import { InvalidOptionError } from '../../errors.ts'
 import type { JobQuery, JobRecord } from '../store.ts'
 import type { Caller } from './caller.ts'
-import { numberIn, type Kinds } from './kinds.ts'
+import { digestIn, type Kinds } from './kinds.ts'
 import { recordFrom, type Shown } from './record.ts'
 
 const defaultLimit = 50
@@ -47,7 +47,7 @@ export async function findPage(caller: Caller, kinds: Kinds, query: JobQuery, cu
 async function readRows(caller: Caller, kinds: Kinds, { before, lastSeq }: Position, number: number) {
   type Row = [before: string, lastSeq: string, shown: Shown]
   const [rows, end, last] = await caller.look<[Row[], string, string]>('find', before, number, lastSeq)
-  await kinds.read(rows.map(([, , [, raw]]) => numberIn(raw!)))
+  await kinds.read(rows.map(([, , [, raw]]) => digestIn(raw!)))
 
   return {
     rows: rows.map(([at, seq, shown]) => ({ job: recordFrom(kinds, shown), at: { before: at, lastSeq: seq } })),

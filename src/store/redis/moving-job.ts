@@ -3,7 +3,7 @@ import type { JobError, JobState, LogLine, Progress, Rank } from '../../job.ts'
 import type { MovingEdge, MovingJob } from '../moving.ts'
 import type { AttemptRecord, FollowUp, NewJob } from '../store.ts'
 import type { Argument } from './connection/connection.ts'
-import { numberIn, type Kinds } from './kinds.ts'
+import { digestIn, type Kinds } from './kinds.ts'
 import { letterOf, parse, resultText, stateOf, stepsFrom, versionOf, type Features } from './record.ts'
 import { escape } from './text.ts'
 import { extrasOf, featuresOf, type Extras } from './wanted.ts'
@@ -45,7 +45,7 @@ interface Template {
 
 /** Makes the kinds known that these jobs and their follow-ups are of. */
 export async function readKinds(kinds: Kinds, handedOut: readonly HandedOut[]): Promise<void> {
-  await kinds.read(handedOut.map(([, , raw]) => numberIn(raw)))
+  await kinds.read(handedOut.map(([, , raw]) => digestIn(raw)))
   const templates = handedOut.flatMap(([, , raw]) => {
     if (raw.charCodeAt(30) !== 43) return []
     const { s, x } = parse(kinds, raw).features as AllFeatures
@@ -155,7 +155,7 @@ export function placeArguments(moving: MovingJob, kinds: Kinds): Argument[] {
     id,
     ticket,
     job.rank,
-    kinds.numberOf(job),
+    kinds.digestOf(job),
     String(createdAt).padStart(13, '0'),
     letters[state],
     escape(job.input),
@@ -194,7 +194,7 @@ function featuresFor(moving: MovingJob, kinds: Kinds): AllFeatures {
 function besideFor({ job, unique, history, log, steps, members }: MovingJob, kinds: Kinds): object {
   const { lane, rate, onSucceeded, onFailed } = job
   return {
-    kinds: [onSucceeded, onFailed].flatMap((followUp) => (followUp ? kinds.numberOf(followUp) : [])),
+    kinds: [onSucceeded, onFailed].flatMap((followUp) => (followUp ? kinds.digestOf(followUp) : [])),
     members: members.map(({ index, id, otherwise, open }) => [index, id, otherwise[0], open ? 1 : 0]),
     ...(history.length > 0 && { at: history.map((each) => JSON.stringify(each)) }),
     ...(log.length > 0 && { lg: log.map((each) => JSON.stringify(each)) }),

@@ -81,7 +81,7 @@ async function jobsFrom(kinds: Kinds, handedOut: readonly HandedOut[]): Promise<
 
 async function place(parts: Parts, jobs: readonly MovingJob[]): Promise<PlaceAnswer[]> {
   const { caller, kinds } = parts
-  const args = await kinds.withNumbers(() => jobs.flatMap((job) => placeArguments(job, kinds)))
+  const args = await kinds.withDigests(() => jobs.flatMap((job) => placeArguments(job, kinds)))
   const answer = await caller.call<PlaceAnswer[] | 'kinds'>('moving-place', args, safely)
   if (answer !== 'kinds') return answer
   // The server has been emptied since.

@@ -1,7 +1,7 @@
 /** Records of jobs, as the store keeps them (docs/design/redis.md), read into what the contract tells of them. */
 import type { FinalState, JobError, JobState, Progress, Rank } from '../../job.ts'
 import type { ClaimedJob, JobRecord, Member, SettledJob } from '../store.ts'
-import { numberIn, type Kind, type Kinds } from './kinds.ts'
+import { digestIn, type Kind, type Kinds } from './kinds.ts'
 import { escape, unescape } from './text.ts'
 import type { Extras } from './wanted.ts'
 
@@ -73,7 +73,7 @@ export function plainClaim(kinds: Kinds, id: string, claim: number, raw: string)
 export function parse(kinds: Kinds, raw: string): Parsed {
   const [, input = '', extras = '', tail, result] = raw.slice(31).split('\n')
   const begin = {
-    kind: kinds.of(numberIn(raw))!,
+    kind: kinds.of(digestIn(raw))!,
     input: unescape(input),
     extras: extras === '' ? noExtras : (JSON.parse(extras) as Extras),
   }

@@ -15,7 +15,7 @@ import type { RedisOptions } from './connection/options.ts'
 import { countsFrom, statsFrom } from './counts.ts'
 import { Events } from './events.ts'
 import { Inserter } from './inserter.ts'
-import { Kinds, numberIn } from './kinds.ts'
+import { Kinds, digestIn } from './kinds.ts'
 import { Lives } from './lives.ts'
 import { findPage } from './look.ts'
 import { movingInspection, movingStore } from './moving.ts'
@@ -105,7 +105,7 @@ export class RedisStore implements Store {
 
   async #turn(asked: contract.Turn): Promise<contract.TurnResult> {
     const { incarnation } = asked
-    const wanted = await this.#kinds.withNumbers(() => turnArguments(asked, this.#kinds))
+    const wanted = await this.#kinds.withDigests(() => turnArguments(asked, this.#kinds))
     const args = [incarnation, this.#lives.epochOf(incarnation), this.#env.id(), ...wanted]
     const ids = asked.settled.map(({ claim }) => claim.id)
     const answer = await this.#caller.call<TurnAnswer | ['gone'] | ['old'] | ['kinds']>('turn', args, {
@@ -136,7 +136,7 @@ export class RedisStore implements Store {
     if (answer === 'gone') return 'gone'
     const [epoch, held, messages] = answer
     this.#lives.resynced(incarnation, epoch, binds)
-    await this.#kinds.read(held.map(([, raw]) => numberIn(raw)))
+    await this.#kinds.read(held.map(([, raw]) => digestIn(raw)))
     return {
       held: held.map(([id, raw, claim, beside]) => claimFrom(this.#kinds, id, Number(claim), raw, beside)),
       messages: messages.map((text) => JSON.parse(text) as contract.ControlMessage),
@@ -265,7 +265,7 @@ export class RedisStore implements Store {
   }
 
   async #readKinds(shown: readonly Shown[]): Promise<void> {
-    await this.#kinds.read(shown.filter(isThere).map(([, raw]) => numberIn(raw!)))
+    await this.#kinds.read(shown.filter(isThere).map(([, raw]) => digestIn(raw!)))
   }
 
   #refuseIfClosed() {

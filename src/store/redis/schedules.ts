@@ -1,5 +1,5 @@
 /** Schedules as the Redis engine keeps them: JSON by name, and the times of those that fire in order. */
-import type { ScheduleRecord, ScheduleStore } from '../store.ts'
+import type { ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
 import type { Caller } from './caller.ts'
 import type { CallOptions } from './connection/connection.ts'
 import type { Kinds } from './kinds.ts'
@@ -31,12 +31,18 @@ export function scheduleStore(caller: Caller, kinds: Kinds): ScheduleStore {
       })
       return { now: Number(now), due: rows.map(scheduleFrom), ...(next !== '' && { nextDueMs: Number(next) }) }
     },
-    fire: async (ticks) => {
-      const wanted = await kinds.withNumbers(() =>
-        ticks.map(({ job, ...tick }) => ({ ...tick, ...(job && { job: wantedOf(job, kinds) }) })),
-      )
-      return call('fire', wanted, { acknowledge: true })
-    },
+    fire,
+  }
+
+  async function fire(ticks: readonly Tick[]): Promise<('fired' | 'stale')[]> {
+    const wanted = await kinds.withDigests(() =>
+      ticks.map(({ job, ...tick }) => ({ ...tick, ...(job && { job: wantedOf(job, kinds) }) })),
+    )
+    const answer = await call<('fired' | 'stale')[] | 'kinds'>('fire', wanted, { acknowledge: true })
+    if (answer !== 'kinds') return answer
+    // The server has lost its data since.
+    kinds.forget()
+    return fire(ticks)
   }
 }
 

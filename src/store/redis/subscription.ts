@@ -33,6 +33,8 @@ export class Subscription {
   /** What was not read yet is of no use without what is missing. */
   lose(): void {
     if (this.#from === undefined) return
+    // What follows may be numbered from one again.
+    this.#from = 0
     this.#buffer = []
     this.#push({ kind: 'lost' })
   }

@@ -2,7 +2,7 @@
 import type { Claim, ClaimedJob, ControlMessage, Settlement, Turn, TurnResult } from '../store.ts'
 import type { Argument } from './connection/connection.ts'
 import { claimFrom, plainClaim, resultText, type Beside } from './record.ts'
-import { numberIn, type Kinds } from './kinds.ts'
+import { digestIn, type Kinds } from './kinds.ts'
 import { idsFrom, join, packIds } from './text.ts'
 import { wantedOf } from './wanted.ts'
 
@@ -96,7 +96,7 @@ function claimedJobs(
 
 /** Of what kind the jobs are that were claimed. */
 export function claimedKinds([, , , , records]: TurnAnswer): Set<string> {
-  return new Set(records.map(numberIn))
+  return new Set(records.map(digestIn))
 }
 
 function claimsFrom(flat: readonly string[]): Claim[] {

@@ -83,7 +83,7 @@ export function wantedOf(job: NewJob, kinds: Kinds): Wanted {
   return {
     id,
     rank,
-    kind: kinds.numberOf(job),
+    kind: kinds.digestOf(job),
     input: escape(job.input),
     extras: extrasOf(job),
     ...(features && { features }),
@@ -95,5 +95,5 @@ function due(moment: Due): Due {
 }
 
 function template(job: FollowUp, kinds: Kinds): object {
-  return { k: kinds.numberOf(job), r: job.rank, x: extrasOf(job), ...(job.once && { o: 1 }) }
+  return { k: kinds.digestOf(job), r: job.rank, x: extrasOf(job), ...(job.once && { o: 1 }) }
 }

@@ -15,6 +15,19 @@ local function kindOf(kind)
   return known
 end
 
+-- A server that was emptied knows none of the kinds that its callers remember. Of a wanted job or follow-up: its own,
+-- and those of its follow-ups.
+local function knowsKinds(wanted)
+  local features = wanted.features or {}
+  for _, kind in ipairs({ wanted.kind, (features.s or wanted).k or wanted.kind, (features.x or wanted).k or wanted.kind }) do
+    if not kinds[kind] then
+      if call('HEXISTS', K .. 'kinds', kind) == 0 then return false end
+      kindOf(kind)
+    end
+  end
+  return true
+end
+
 -- `more` names a further field and `value` is its text.
 local function tell(happened, id, kind, state, attempt, extras, more, value)
   events[#events + 1] = { happened, id, kindOf(kind).json, state, attempt, extras, more or '', value or '' }

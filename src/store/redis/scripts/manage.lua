@@ -39,19 +39,9 @@ if what == 'listen' then
   return { call('HGET', K .. 'meta', 'e') or '0', before and tonumber(before) > mono and 1 or 0 }
 end
 
--- Numbers of kinds, given out once.
+-- Kinds, and the digest of each before it.
 if what == 'kinds' then
-  local numbers = {}
-  for index = 4, #ARGV do
-    local number = call('HGET', K .. 'numbers', ARGV[index])
-    if not number then
-      number = text(call('HINCRBY', K .. 'meta', 'k', 1))
-      call('HSET', K .. 'numbers', ARGV[index], number)
-      call('HSET', K .. 'kinds', number, ARGV[index])
-    end
-    numbers[#numbers + 1] = number
-  end
-  return numbers
+  for index = 4, #ARGV, 2 do call('HSETNX', K .. 'kinds', ARGV[index], ARGV[index + 1]) end
 end
 if what == 'unlisten' then call('HDEL', K .. 'listeners', ARGV[4]) end
 return 'done'

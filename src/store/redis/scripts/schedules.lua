@@ -22,6 +22,12 @@ if what == 'due' then
 end
 if what == 'list' then return call('HGETALL', key) end
 
+if what == 'fire' then
+  for _, each in ipairs(given) do
+    if each.job and not knowsKinds(each.job) then return 'kinds' end
+  end
+end
+
 for index, each in ipairs(given or {}) do
   local schedule = read(what == 'remove' and each or each.name)
   if what == 'put' and call('HEXISTS', K .. 'schedules-away', each.name) == 1 then

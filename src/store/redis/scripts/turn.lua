@@ -69,7 +69,7 @@ if total > 0 then
   local followUps = ARGV[8] ~= '' and cjson.decode(ARGV[8]) or nil
   for _, list in pairs(followUps or {}) do
     for _, wanted in ipairs(list) do
-      if call('HEXISTS', K .. 'kinds', wanted.kind) == 0 then return { 'kinds' } end
+      if not knowsKinds(wanted) then return { 'kinds' } end
     end
   end
   local ids, payloads = textsOf(ARGV[12], ARGV[11], total), unpacked(ARGV[13], '\0', total)
