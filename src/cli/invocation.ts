@@ -55,7 +55,7 @@ export class Invocation {
   }
 
   async #storeAlone(url: string): Promise<Errand<any>> {
-    refuseMissingFile(url)
+    await refuseMissingFile(url)
     const { Errand } = await import('../errand.ts')
     const errand = new Errand<any>({ store: url })
     this.#opened.push(errand)
@@ -71,12 +71,13 @@ export class Invocation {
 const ownApp = (errand: Errand<any>): LoadedApp => ({ errand, files: process.argv[1] ? [process.argv[1]] : [] })
 
 /** Looking must not make a store: an empty answer from a mistyped path would be believed. */
-export function refuseMissingFile(
+export async function refuseMissingFile(
   url: string,
   advice = 'Name yours with --store or ERRAND_STORE, or the app that uses it with --app.',
-): void {
-  const path = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined
-  if (path === undefined || path === '' || existsSync(path)) return
+): Promise<void> {
+  const { fileOf } = await import('../store/open.ts')
+  const file = fileOf(url)
+  if (file === undefined || existsSync(file)) return
 
   throw new StoreOpenError(`There is no store at "${url}": no such file here. ${advice}`)
 }

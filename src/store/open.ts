@@ -5,6 +5,7 @@ import { resolveOptions as postgresOptions, type PostgresOptions } from './postg
 import { isPostgresUrl } from './postgres/connection/place.ts'
 import { resolveOptions, type RedisOptions } from './redis/connection/options.ts'
 import { placeName } from './redis/connection/place.ts'
+import { readSqliteUrl } from './sqlite/place.ts'
 import type { Store } from './store.ts'
 
 export type { PostgresOptions } from './postgres/connection/options.ts'
@@ -70,6 +71,11 @@ export function checkStore(store: string | StoreOpener | Store): string | StoreO
   throw new InvalidOptionError('`store`', store, 'a URL, what `redisStore` or `postgresStore` gives, or a store')
 }
 
+/** The file that a URL names; undefined for stores that are no file. @throws as opening it would */
+export function fileOf(url: string): string | undefined {
+  return url.startsWith('sqlite:') ? readSqliteUrl(url).path : undefined
+}
+
 /** Where a store is, for people: its URL without a password, or the engine's name. */
 export function placeOf(store: string | StoreOpener | Store): string {
   if (typeof store === 'string') return store.replace(/\/\/.*@/, '//…@').replace(/(password=)[^&]*/i, '$1…')
@@ -93,15 +99,14 @@ export async function openStore(from: string | StoreOpener | Store, env: Env): P
 
 async function openUrl(url: string, env: Env): Promise<Store> {
   const engine = url.slice(0, url.indexOf(':') + 1)
-  const place = url.slice(engine.length)
-
   if (engine === 'memory:') {
     const { MemoryStore } = await import('./memory/memory.ts')
     return new MemoryStore({ env })
   }
-  if (engine === 'sqlite:' && place !== '') {
+  if (engine === 'sqlite:') {
+    const place = readSqliteUrl(url)
     const { SqliteStore } = await import('./sqlite/sqlite.ts')
-    return new SqliteStore({ path: place, env })
+    return new SqliteStore({ ...place, env })
   }
   if (isPostgresUrl(url)) return postgresStore({ url }).open(env)
   if (engine === 'redis:' || engine === 'rediss:') return redisStore({ url }).open(env)

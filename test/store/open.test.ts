@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemEnv } from '../../src/env.ts'
+import { readSqliteUrl } from '../../src/store/sqlite/place.ts'
 import { oldestNode, openStore, placeOf, postgresStore, redisStore, refusalOfNode } from '../../src/store/open.ts'
 
 test('the oldest Node is the one that package.json asks for', () => {
@@ -34,6 +35,19 @@ test('a place is shown without the password in it', () => {
     postgresStore({ url: 'postgres://me:secret@db:5433/app?schema=jobs' }).place,
     'postgres://db:5433/app?schema=jobs',
   )
+})
+
+test('a SQLite URL takes options behind its path, and refuses what it does not know', () => {
+  assert.deepEqual(readSqliteUrl('sqlite:data/errand.db'), { path: 'data/errand.db' })
+  assert.deepEqual(readSqliteUrl('sqlite:/a/b.db?synchronous=normal&allowNetworkFileSystem=true'), {
+    path: '/a/b.db',
+    synchronous: 'normal',
+    allowNetworkFileSystem: true,
+  })
+  assert.throws(() => readSqliteUrl('sqlite:a.db?synchronos=normal'), /Did you mean "synchronous"/)
+  assert.throws(() => readSqliteUrl('sqlite:a.db?synchronous=off'), { code: 'INVALID_OPTION' })
+  assert.throws(() => readSqliteUrl('sqlite://a.db'), { code: 'STORE_OPEN', message: /names no file/ })
+  assert.throws(() => readSqliteUrl('sqlite:'), { code: 'STORE_OPEN' })
 })
 
 test('a URL that names no store is refused, and so are options that no store has', async () => {

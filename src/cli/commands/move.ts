@@ -18,7 +18,7 @@ const everyMs = 1_000
 
 export async function run({ out }: Invocation, _args: string[], options: MoveOptions): Promise<number> {
   const waitMs = options.wait === undefined ? moveDefaults.waitMs : durationMs(options.wait, '--wait')
-  refuseMissingFile(options.from, 'Correct --from.')
+  await refuseMissingFile(options.from, 'Correct --from.')
   const from = await open(options.from)
   try {
     if (options.dryRun) return await dryRun(out, from, options.to)
