@@ -387,11 +387,11 @@ export class StoreBusyError extends ErrandError {
 export class StoreAwayError extends ErrandError {
   readonly code = 'STORE_AWAY'
 
-  /** @param where the server, without its password @param why the last failure to connect */
-  constructor(where: string, waitedMs: number, why: string, options?: { cause?: unknown }) {
+  /** @param where the server, without its password @param why the last failure to connect @param options.advice what to do */
+  constructor(where: string, waitedMs: number, why: string, options: { cause?: unknown; advice?: string } = {}) {
+    const { advice = 'try again when the server is back, or wait longer with `waitForServer`' } = options
     super(
-      `Cannot reach the store at ${where}, tried for ${Math.round(waitedMs)} ms: ${why}. Nothing has happened; try again when the ` +
-        `server is back, or wait longer with \`waitForServer\`.`,
+      `Cannot reach the store at ${where}, tried for ${Math.round(waitedMs)} ms: ${why}. Nothing has happened; ${advice}.`,
       options,
     )
   }

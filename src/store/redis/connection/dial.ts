@@ -2,6 +2,7 @@
 import type { Env } from '../../../env.ts'
 import { locator, type Ask, type Locate } from './locate.ts'
 import type { Host } from './place.ts'
+import { DatabaseRefusedError } from './refusals.ts'
 import { Session } from './session.ts'
 import type { Target } from './target.ts'
 
@@ -65,6 +66,7 @@ export class Dialer {
     const { target } = this.#options
     const session = await this.#connect(await this.#locate(), target.server, name)
     try {
+      await this.#choose(session)
       await this.#greet(session)
       return session
     } catch (error) {
@@ -79,6 +81,23 @@ export class Dialer {
     const client = target.make({ ...own, ...settings, ...place, connectTimeout: connectMs, connectionName })
 
     return Session.open(client, `${host}:${port}`, env, connectMs)
+  }
+
+  /** The client itself goes on with database 0 where the server refuses it the one it should use. */
+  async #choose(session: Session): Promise<void> {
+    const { target, connectMs } = this.#options
+    const { db } = target.place
+    if (!db) return
+    const [chosen, told] = await Promise.allSettled([
+      session.send('select', [db], connectMs),
+      session.send('config', ['get', 'databases'], connectMs),
+    ])
+    if (chosen.status === 'fulfilled') return
+    const error = chosen.reason as Error
+    if (!/DB index/.test(error.message)) throw error
+    const databases = told.status === 'fulfilled' ? Number((told.value as string[])[1]) || undefined : undefined
+
+    throw new DatabaseRefusedError(error.message, db, databases, { cause: error })
   }
 
   /** One that still loads its data takes nothing yet, and one that was the master may not know better. */

@@ -6,7 +6,7 @@
  */
 import type { Env, Timer } from '../../../env.ts'
 import { StoreAwayError, StoreBusyError, StoreClosedError, StoreRefusedError } from '../../../errors.ts'
-import { adviceOn, isSignInRefusal, refusalOf } from './refusals.ts'
+import { adviceOn, adviceOnPlace, isSignInRefusal, refusalOf } from './refusals.ts'
 import type { Session } from './session.ts'
 
 const longestPauseMs = 1000
@@ -123,7 +123,7 @@ export class Link {
   /** Who could never sign in need not wait to be told. */
   #tellRefusal(error: Error): void {
     if (this.#opened || !isSignInRefusal(error.message)) return
-    const refused = new StoreRefusedError(this.#options.where, error.message, adviceOn(error.message), { cause: error })
+    const refused = new StoreRefusedError(this.#options.where, error.message, adviceOn(error), { cause: error })
 
     for (const waiter of this.#waiters) this.#fail(waiter, refused)
   }
@@ -135,9 +135,11 @@ export class Link {
     const why = cause === undefined ? 'no answer yet' : reasonOf(cause)
     const busy = cause?.name === 'ReplyError' && refusalOf(cause.message) === 'busy'
 
+    const advice = adviceOnPlace(why)
+    const away = { cause, ...(advice !== undefined && { advice }) }
     this.#fail(
       waiter,
-      busy ? new StoreBusyError(waitedMs, why, { cause }) : new StoreAwayError(where, waitedMs, why, { cause }),
+      busy ? new StoreBusyError(waitedMs, why, { cause }) : new StoreAwayError(where, waitedMs, why, away),
     )
   }
 
@@ -156,5 +158,10 @@ export class Link {
 function reasonOf(error: Error): string {
   const [first] = error instanceof AggregateError ? (error.errors as Error[]) : [error]
 
-  return first?.message || (first as { code?: string } | undefined)?.code || error.name
+  // What ioredis asks to be told is no fault of its own.
+  return (
+    first?.message.replace(/\. Please report this\.$/, '') ||
+    (first as { code?: string } | undefined)?.code ||
+    error.name
+  )
 }

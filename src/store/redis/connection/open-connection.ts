@@ -214,7 +214,7 @@ export class Connection implements RedisConnection {
     if (refusal === 'failed')
       throw new UnknownOutcomeError(`${what}, which stopped on its way (${message})`, ids, error)
 
-    throw new StoreRefusedError(this.where, message, adviceOn(message), { cause: error })
+    throw new StoreRefusedError(this.where, message, adviceOn(error), { cause: error })
   }
 
   async #run(session: Session, script: Script, rest: readonly Argument[], options: CallOptions): Promise<unknown> {

@@ -41,10 +41,34 @@ export function refusalOf(message: string): Refusal {
 
 /** Of those who cannot sign in, and will not be able to in a moment. */
 export const isSignInRefusal = (message: string): boolean =>
-  /^(WRONGPASS|NOAUTH|NOPERM|ERR (AUTH|invalid password|Client sent AUTH|DB index|SELECT))/i.test(message)
+  /^(WRONGPASS|NOAUTH|NOPERM|ERR (AUTH|invalid password|Client sent AUTH|DB index|invalid DB index|SELECT))/i.test(
+    message,
+  )
+
+/** Of a place where no server is, or another one than Redis: to wait longer would not help. */
+export function adviceOnPlace(why: string): string | undefined {
+  if (/\bENOTFOUND\b/.test(why)) return 'no host of that name is known: check host and port in the URL'
+  if (/^(Protocol error|Unknown RESP type)/.test(why))
+    return 'what answers there does not speak Redis: check host and port in the URL'
+  return undefined
+}
+
+/** Without the database that was asked for, a connection would speak to number 0. */
+export class DatabaseRefusedError extends Error {
+  readonly advice: string
+
+  /** @param said the server's own words @param databases how many it has, where it tells */
+  constructor(said: string, db: number, databases: number | undefined, options?: { cause?: unknown }) {
+    super(said, options)
+    const range = databases === undefined ? '' : `, and the server has ${databases}: 0 to ${databases - 1}`
+    this.advice = `Database ${db} was asked for${range}. Choose one that it has, or tell stores apart by "?prefix=".`
+  }
+}
 
 /** What to do about a refusal that repeating does not change. */
-export function adviceOn(message: string): string {
+export function adviceOn(error: Error): string {
+  const { message } = error
+  if (error instanceof DatabaseRefusedError) return error.advice
   if (/^(WRONGPASS|NOAUTH|ERR (AUTH|invalid password))/i.test(message))
     return 'Correct the user and password in the URL.'
   if (message.startsWith('NOPERM')) return 'Give the user the right to it: see "Rights" in docs/guide/redis.md.'

@@ -115,7 +115,13 @@ export class Session {
           over()
           // Only an answer leaves the connection as good as it was.
           if (!isAnswer(error)) this.end(error)
-          reject(isAnswer(error) ? error : isNotSent(error) ? new NotSentError(error.message) : lost(error))
+          reject(
+            isAnswer(error)
+              ? error
+              : isNotSent(error)
+                ? new NotSentError((this.#lastError ?? error).message)
+                : lost(error),
+          )
         },
       )
     })
