@@ -15,6 +15,8 @@ export class Actor {
   frozenUntil = -Infinity
   /** Cut off from the store alone. */
   cutUntil = -Infinity
+  /** When a fault last touched one of its calls. */
+  troubledUntil = -Infinity
   dead = false
   /** Told when it dies. */
   onDeath: () => void = () => {}

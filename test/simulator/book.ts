@@ -39,7 +39,7 @@ export interface Page {
   notBefore: number
   expiresAt: number | undefined
   cancel: 'no' | 'asked' | 'told'
-  /** When its worker was told, if that was after the last fault. */
+  /** When its worker was told, or was to be. */
   toldAt: number | undefined
   final: Final | undefined
   /** It stands in its line where it was inserted: it has never been anywhere but there and with workers. */
@@ -91,6 +91,8 @@ export class Book {
   readonly keys = new Map<string, Page[]>()
   readonly paused = new Set<string>()
   readonly ticks = new Set<string>()
+  /** The job of each tick that it stands for, as its metadata says. */
+  readonly tickJobs = new Map<string, string>()
   /** The most slots a lane has ever had. */
   readonly lanes = new Map<string, number>()
   /** Starts by rate, newest last. */

@@ -9,7 +9,7 @@ import type { Actor } from './actor.ts'
 import { Book, shortId, type Life, type Page } from './book.ts'
 import { audit, type Doubt } from './checks/auditing.ts'
 import { cancelled, changed, keptUp, released, removed, reported, retried, sent } from './checks/commanding.ts'
-import { fired, inserted } from './checks/inserting.ts'
+import { fired, inserted, noteTick } from './checks/inserting.ts'
 import { leftInOrder, resynced, turned } from './checks/turning.ts'
 import type { Witness } from './faulty-store.ts'
 import type { Faults } from './plan.ts'
@@ -70,7 +70,9 @@ export class Checker implements Witness {
     const auditing: Promise<void> = before
       .then(async () => {
         const seen = await this.#lookAtAll()
-        if (!this.world.violation) audit(this, seen, doubt)
+        if (this.world.violation) return
+        audit(this, seen, doubt)
+        this.runs.checkHeard()
       })
       .catch((error: unknown) => this.violate('P23', `looking at the store failed: ${(error as Error).stack}`))
     this.#auditing = auditing
@@ -163,7 +165,12 @@ export class Checker implements Witness {
     if (member === 'schedules.fire')
       for (const { name, at, job } of args[0] as contract.Tick[]) {
         if (job) this.#addInDoubt(job)
-        if (job) this.look([job.id], ([record]) => record && this.book.ticks.add(`${name} at ${at}`))
+        if (!job) continue
+        this.look([job.id], ([record]) => {
+          if (!record) return
+          this.book.ticks.add(`${name} at ${at}`)
+          noteTick(this, job)
+        })
       }
     if (['cancel', 'retry', 'remove', 'change'].includes(member)) for (const id of args[0] as string[]) ids.add(id)
     // Whether it is paused, or how wide its lane is, is not known: no more is asked of it than is sure.

@@ -3,7 +3,7 @@
  * on the way. What the store really did and answered is told to the checker, also where the caller never hears it.
  */
 import { StoreBusyError, UnknownOutcomeError } from '../../src/errors.ts'
-import type { Store, WaitResult } from '../../src/store/store.ts'
+import type { Store, TurnResult, UpkeepLimits, WaitResult } from '../../src/store/store.ts'
 import type { Actor } from './actor.ts'
 import type { Faults } from './plan.ts'
 import { Died, type World } from './world.ts'
@@ -28,6 +28,8 @@ export interface FaultyWorld {
   readonly counters: Counters
   /** How many turns a worker may have under way, as if the store were on a server. */
   readonly turnsInFlight: number
+  /** How much upkeep does at once, where its caller does not say. */
+  readonly upkeepLimits: Partial<UpkeepLimits> | undefined
   /** Who has asked for work and was not answered yet. */
   readonly asking: Map<object, Actor>
   /** Until when the store is away. */
@@ -40,6 +42,12 @@ type Members = Record<string, (...args: unknown[]) => Promise<unknown>>
 export const injected = new WeakSet<object>()
 
 const asksForWork = new Set(['insert', 'schedules.fire'])
+
+function tellsWishes(member: string, answer: unknown): boolean {
+  if (member !== 'turn') return false
+  const told = answer as TurnResult
+  return !told.gone && told.cancels.length + told.messages.length > 0
+}
 
 const never = () => new Promise<never>(() => {})
 
@@ -57,8 +65,11 @@ export function faultyStore(actor: Actor, store: Store, here: FaultyWorld): Stor
             new Call(actor, here, prefix + name, args, () => (from as Members)[name]!(...args)).answer,
         ]),
     )
+  const wrappedHere = wrapped(store, '')
+  const upkeep = wrappedHere['upkeep']!
   return {
-    ...wrapped(store, ''),
+    ...wrappedHere,
+    upkeep: (limits = here.upkeepLimits) => upkeep(limits),
     engine: store.engine,
     limits: { ...store.limits, turnsInFlight: here.turnsInFlight },
     capabilities: store.capabilities,
@@ -125,12 +136,17 @@ class Call {
 
   get #travelMs(): number {
     const { world, faults } = this.#here
-    if (this.#faulty && world.dice.chance(faults.slow)) return this.#fault('slow', world.dice.next() * faults.slowMs)
+    if (this.#faulty && world.dice.chance(faults.slow)) {
+      const ms = world.dice.next() * faults.slowMs
+      this.#actor.troubledUntil = Math.max(this.#actor.troubledUntil, world.monotonic + ms)
+      return this.#fault('slow', ms)
+    }
     return world.dice.next() * faults.latencyMs
   }
 
   #fault<T>(what: string, value: T): T {
     this.#here.counters.faults++
+    this.#actor.troubledUntil = Math.max(this.#actor.troubledUntil, this.#here.world.monotonic)
     this.#here.world.trace(`${what}: ${this.#member}`, this.#actor.name)
     return value
   }
@@ -166,7 +182,10 @@ class Call {
   #return(answer: unknown): void {
     const { world, faults } = this.#here
     const { dice } = world
-    if (this.#faulty && dice.chance(faults.unknownAfter)) return this.#fail('unknown, done', true)
+    const lost = tellsWishes(this.#member, answer)
+      ? Math.max(faults.wishesLost, faults.unknownAfter)
+      : faults.unknownAfter
+    if (this.#faulty && dice.chance(lost)) return this.#fail('unknown, done', true)
     if (this.#faulty && dice.chance(faults.dieAfterCall))
       return this.#fault('dies after', this.#actor.die(`after ${this.#member}`))
     this.#actor.after(this.#travelMs, () => {

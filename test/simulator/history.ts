@@ -47,6 +47,7 @@ export class History {
       witness: this.checker,
       counters: this.counters,
       turnsInFlight: this.plan.turnsInFlight,
+      upkeepLimits: this.plan.upkeepLimits,
       asking: new Map(),
       awayUntil: -Infinity,
     }

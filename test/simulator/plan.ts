@@ -5,6 +5,8 @@
  * and rare mixtures come up only where most else is away.
  */
 import { points, type Point } from '../../src/env.ts'
+import type { ScheduleOptions } from '../../src/schedule/rule.ts'
+import type { UpkeepLimits } from '../../src/store/store.ts'
 import type { Dice } from './dice.ts'
 
 export interface Plan {
@@ -21,6 +23,13 @@ export interface Plan {
   readonly queues: readonly string[]
   readonly leaseMs: number
   readonly turnsInFlight: number
+  /** Of the tasks that are to be over soon. */
+  readonly timeoutMs: number
+  readonly keep: Kept
+  /** What becomes of ticks that nobody was there to fire. */
+  readonly missed: NonNullable<ScheduleOptions['missed']>
+  /** How much upkeep does at once, where nobody says: undefined where the store decides. */
+  readonly upkeepLimits: Partial<UpkeepLimits> | undefined
   readonly features: Features
   readonly faults: Faults
   /** How often a process dies where it passes a named point. */
@@ -39,11 +48,21 @@ export interface Features {
   readonly expiry: boolean
   readonly followUps: boolean
   readonly once: boolean
-  /** Final jobs go as soon as they may. */
-  readonly shortRetention: boolean
   readonly ranks: boolean
   /** Many quick jobs at once, and workers that are stopped in the midst of them. */
   readonly bursts: boolean
+  /** Many jobs that wait for one. */
+  readonly fanOuts: boolean
+  /** Jobs that run until they are told to end, or very long. */
+  readonly longRuns: boolean
+  /** Some of what has ended is retried when all is over, and then time passes until it may be pruned. */
+  readonly secondLives: boolean
+}
+
+/** How long a task's final jobs are kept. */
+export interface Kept {
+  readonly succeededMs: number
+  readonly failedMs: number
 }
 
 /** Shares of calls, or times per second of virtual time. */
@@ -52,6 +71,8 @@ export interface Faults {
   readonly refusedBefore: number
   readonly unknownBefore: number
   readonly unknownAfter: number
+  /** Of the answers that tell a worker what somebody wishes of it: they are rare, and must not be missed. */
+  readonly wishesLost: number
   readonly busy: number
   readonly slow: number
   readonly slowMs: number
@@ -98,12 +119,17 @@ export function drawPlan(dice: Dice, engine: string): Plan {
     queues: ['a', 'b', 'c'].slice(0, dice.whole(1, 3)),
     leaseMs,
     turnsInFlight: dice.chance(0.3) ? 3 : 1,
-    features: drawFeatures(dice),
+    timeoutMs: dice.pick([800, 3000, 3000]),
+    keep: dice.pick(retentions),
+    missed: dice.pick(['once', 'skip', { atMost: 3 }] as const),
+    upkeepLimits: dice.chance(0.25) ? drawUpkeepLimits(dice) : undefined,
+    features: drawFeatures(dice, small),
     faults: {
       latencyMs: dice.pick([0.5, 2, 20]),
       refusedBefore: rate(0.3, 0.05),
       unknownBefore: rate(0.4, 0.05),
       unknownAfter: rate(0.6, 0.06),
+      wishesLost: some(0.4) ? dice.pick([0.3, 0.9]) : 0,
       busy: rate(0.25, 0.05),
       slow: rate(0.35, 0.04),
       slowMs: dice.pick([50, 500, leaseMs, 2 * leaseMs]),
@@ -123,7 +149,25 @@ export function drawPlan(dice: Dice, engine: string): Plan {
   }
 }
 
-function drawFeatures(dice: Dice): Features {
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
+
+/** The first goes as soon as it may. Where they differ, it matters how a job ended last. */
+export const retentions: readonly Kept[] = [
+  { succeededMs: 0, failedMs: minuteMs },
+  { succeededMs: 0, failedMs: minuteMs },
+  { succeededMs: hourMs, failedMs: hourMs },
+  { succeededMs: hourMs, failedMs: minuteMs },
+  { succeededMs: 2 * minuteMs, failedMs: minuteMs },
+]
+
+/** What does not fit is left for the next call. */
+function drawUpkeepLimits(dice: Dice): Partial<UpkeepLimits> {
+  const few = () => dice.pick([1, 2, 5])
+  return { promote: few(), rescue: few(), expire: few(), spread: few(), prune: few() }
+}
+
+function drawFeatures(dice: Dice, small: boolean): Features {
   return {
     unique: dice.chance(0.4),
     lanes: dice.chance(0.35),
@@ -134,9 +178,11 @@ function drawFeatures(dice: Dice): Features {
     expiry: dice.chance(0.35),
     followUps: dice.chance(0.5),
     once: dice.chance(0.3),
-    shortRetention: dice.chance(0.4),
     ranks: dice.chance(0.5),
     bursts: dice.chance(0.15),
+    fanOuts: dice.chance(small ? 0.2 : 0.06),
+    longRuns: dice.chance(0.2),
+    secondLives: dice.chance(0.3),
   }
 }
 

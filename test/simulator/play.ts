@@ -3,6 +3,7 @@
  * says of every job what became of it.
  */
 import type { Point } from '../../src/env.ts'
+import type { Store } from '../../src/store/store.ts'
 import { Actor } from './actor.ts'
 import { trying } from './actors/others.ts'
 import { scheduleName } from './actors/tasks.ts'
@@ -54,6 +55,7 @@ export async function play(seed: number, engine: Engine, listen?: (line: string)
   unleash(history)
   await world.goOn(plan.safetyMs, () => false)
   await recover(history)
+  if (plan.features.secondLives) await liveAgain(history)
   await finish(history)
   const ledger = classify(history)
   if (ledger.lost > 0) world.violate('P1', `${ledger.lost} acknowledged jobs are not over in the end`)
@@ -77,12 +79,12 @@ export async function play(seed: number, engine: Engine, listen?: (line: string)
 
 /** Faults are over. Everything that was asked for comes to its end, with whoever is still there. */
 async function recover(history: History): Promise<void> {
-  const { world, plan, checker } = history
+  const { world, plan } = history
   world.phase = 'liveness'
   history.here.awayUntil = -Infinity
   for (const actor of history.living) actor.cutUntil = -Infinity
   world.trace('faults are over')
-  if (plan.faults.jumps) world.jump(world.latestWall - world.wall())
+  if (plan.faults.jumps) await setRight(history)
   for (const { actor, old } of Array.from(history.workers)) if (old) kill(history, actor, 'to be replaced')
   const someone = [...history.living].find(({ kind }) => kind === 'worker')
   if (plan.oneStaysDead && plan.workers > 1 && someone) {
@@ -90,13 +92,16 @@ async function recover(history: History): Promise<void> {
     kill(history, someone, 'for good')
   }
   void makePeace(history)
+  await goOnToTheEnd(history)
+}
 
+async function goOnToTheEnd(history: History): Promise<void> {
+  const { world, checker } = history
   const startedAt = world.monotonic
   let progress = { at: world.monotonic, count: 0 }
   while (!world.violation) {
     await world.goOn(lookEveryMs, () => false)
     checker.audit()
-    checker.runs.checkCancels()
     await world.goOn(0, () => false)
     const open = openPages(history)
     if (history.producing.size === 0 && open.length === 0 && !isAnyAsking(history)) return
@@ -107,9 +112,52 @@ async function recover(history: History): Promise<void> {
   }
 }
 
+/** What has ended in silence is noted before, lest it be pruned unseen. */
+async function setRight({ world, checker }: History): Promise<void> {
+  checker.audit()
+  await world.goOn(0, () => false)
+  world.jump(world.latestWall - world.wall())
+}
+
 function kill({ counters }: History, actor: Actor, how: string): void {
   counters.faults++
   actor.die(how)
+}
+
+/** Some of what has ended is asked for again, and ends once more. */
+async function liveAgain(history: History): Promise<void> {
+  const { world, checker } = history
+  if (world.violation) return
+  const over = [...checker.book.pages.values()].filter(({ there, final }) => there && final)
+  const ids = Array.from({ length: Math.min(4, over.length) }, () => world.dice.pick(over).id)
+  await ask(history, (store) => store.retry([...new Set(ids)]))
+  await goOnToTheEnd(history)
+}
+
+/** Time passes until what has ended may be forgotten, or not yet. */
+async function outlive(history: History): Promise<void> {
+  const { world, checker } = history
+  for (const actor of history.living) {
+    history.buried.add(actor.name)
+    actor.die('in peace')
+  }
+  for (let step = 0; step < 4 && !world.violation; step++) {
+    world.jump(world.dice.pick([20_000, 45_000, 61_000]))
+    let more = true
+    for (let call = 0; call < 30 && more && !world.violation; call++)
+      await ask(history, async (store) => ({ more } = await store.upkeep()))
+    checker.audit()
+    await world.goOn(0, () => false)
+  }
+}
+
+/** One request of somebody who waits for the answer. */
+async function ask(history: History, request: (store: Store) => Promise<unknown>): Promise<void> {
+  const { world } = history
+  const store = history.storeOf(new Actor(world, 'operator', 'asker'))
+  let answered = false
+  void trying(request(store)).then(() => (answered = true))
+  await world.goOn(stopMs, () => answered)
 }
 
 const openPages = ({ checker }: History) =>
@@ -169,6 +217,7 @@ async function finish(history: History): Promise<void> {
   await checkStats(history)
   await checkHistories(history)
   checkCalm(history)
+  if (history.plan.features.secondLives) await outlive(history)
 }
 
 /** A join fires once: one follow-up for each end that asks for one. */

@@ -4,12 +4,17 @@ import type { Actor } from './actor.ts'
 import { shortId, type Life, type Page } from './book.ts'
 import type { Checker } from './checker.ts'
 
+/** Interrupted: badly, after its worker told it to stop. */
+type HowEnded = 'well' | 'badly' | 'interrupted'
+
 interface RunNote {
   readonly id: string
   readonly claim: number
   readonly actor: Actor
   readonly isTold: () => boolean
-  ended: 'no' | 'well' | 'badly'
+  readonly startedAt: number
+  readonly timeoutMs: number
+  ended: 'no' | HowEnded
 }
 
 export interface StartNote {
@@ -17,11 +22,16 @@ export interface StartNote {
   readonly claim: number
   readonly attempt: number
   readonly mostAttempts: number
+  readonly timeoutMs: number
   readonly isTold: () => boolean
 }
 
-/** So long after its worker was told of a cancel, without a fault, the handler must have been told. */
+/** So long after its worker was told of a cancel, the handler must have been told. */
 const cancelHeardMs = 300
+/** So long after its timeout the end of a run must be recorded. */
+const timedOutMs = 1500
+/** So long after the last fault, its worker may still be in trouble: it rests up to 5 s before it asks again. */
+const afterTroubleMs = 7000
 
 export class Runs {
   readonly #checker: Checker
@@ -34,7 +44,7 @@ export class Runs {
   }
 
   /** A handler has been called. */
-  start(actor: Actor, slots: number, { id, claim, attempt, mostAttempts, isTold }: StartNote): void {
+  start(actor: Actor, slots: number, { id, claim, attempt, mostAttempts, isTold, timeoutMs }: StartNote): void {
     const { violate, book, world } = this.#checker
     const key = `${id}@${claim}`
     this.started++
@@ -50,18 +60,23 @@ export class Runs {
     const running = (this.#running.get(actor) ?? 0) + 1
     this.#running.set(actor, running)
     if (running > slots) violate('P18', `${actor.name} ran ${running} jobs in ${slots} slots`)
-    this.#notes.set(key, { id, claim, actor, isTold, ended: 'no' })
+    this.#notes.set(key, { id, claim, actor, isTold, startedAt: world.monotonic, timeoutMs, ended: 'no' })
   }
 
-  end(actor: Actor, id: string, claim: number, ended: 'well' | 'badly'): void {
+  end(actor: Actor, id: string, claim: number, ended: HowEnded): void {
     this.#notes.get(`${id}@${claim}`)!.ended = ended
     this.#running.set(actor, this.#running.get(actor)! - 1)
   }
 
   /** A worker has settled a claim as this: its handler must have come to that end. */
   settledAs(life: Life, { claim: { id, claim }, outcome }: Settlement): void {
-    if (life.actor.kind !== 'worker' || outcome.kind !== 'succeeded') return
+    if (life.actor.kind !== 'worker') return
     const note = this.#notes.get(`${id}@${claim}`)
+    if (outcome.kind === 'retry' || outcome.kind === 'failed') {
+      if (note?.ended === 'interrupted' && outcome.error.name !== 'JobTimeoutError')
+        this.#checker.violate('P13', `${shortId(id)} lost an attempt because ${life.actor.name} was stopped`)
+    }
+    if (outcome.kind !== 'succeeded') return
     if (note?.ended !== 'well')
       this.#checker.violate('P6', `${life.actor.name} says that ${shortId(id)} succeeded, and its handler did not`)
     const kept = outcome.result === null ? undefined : (JSON.parse(outcome.result) as { claim?: number } | null)
@@ -78,15 +93,18 @@ export class Runs {
     violate('P8', `${note.actor.name} runs ${shortId(page.id)}, was not told to end, and another is given it`)
   }
 
-  /** In a time without faults. */
-  checkCancels(): void {
+  /** What is still held by the worker that runs it: whether it hears of its cancel, and ends by its timeout. */
+  checkHeard(): void {
     const { world, book, violate } = this.#checker
-    for (const note of this.#notes.values()) {
-      const page = book.pages.get(note.id)
-      if (note.ended !== 'no' || note.actor.dead || note.isTold() || page?.claim !== note.claim) continue
-      if (page.cancel !== 'told' || page.toldAt === undefined) continue
-      if (world.monotonic - Math.max(page.toldAt, note.actor.frozenUntil) > cancelHeardMs)
-        violate('P12', `the handler of ${shortId(note.id)} does not hear that it is to be cancelled`)
+    const now = world.monotonic
+    for (const { id, claim, actor, ended, isTold, startedAt, timeoutMs } of this.#notes.values()) {
+      const page = book.pages.get(id)
+      if (actor.dead || page?.claim !== claim || page.holder?.actor !== actor) continue
+      const calmAt = Math.max(actor.troubledUntil, actor.frozenUntil) + afterTroubleMs
+      if (ended === 'no' && page.cancel === 'told' && now > Math.max(page.toldAt! + cancelHeardMs, calmAt) && !isTold())
+        violate('P12', `the handler of ${shortId(id)} does not hear that it is to be cancelled`)
+      if (now > Math.max(startedAt + timeoutMs + timedOutMs, calmAt))
+        violate('P15', `${shortId(id)} has not ended by its timeout`)
     }
   }
 

@@ -131,6 +131,19 @@ test('an attempt longer than its timeout has failed, and its signal is aborted w
   assert.equal((reasons[0] as { code: string }).code, 'JOB_TIMEOUT')
 })
 
+test('runs that hang one after the other on one worker each end by their timeout', async (t) => {
+  const { errand, work } = started(t)
+  const hangs = errand.task('hangs', { timeout: 20, retry: false }, (_: void, job) =>
+    sleep(60_000, undefined, { signal: job.signal }),
+  )
+  await work({ concurrency: 1 })
+
+  for (let run = 0; run < 3; run++) {
+    const job = await hangs.enqueue()
+    await assert.rejects(job.result(), { errorCode: 'JOB_TIMEOUT' })
+  }
+})
+
 test('a handler that ignores its timeout keeps its slot, its late word is refused, and the worker says it is unhealthy', async (t) => {
   const { errand, work } = started(t)
   const release = Promise.withResolvers<string>()

@@ -52,6 +52,27 @@ export function retention(harness: StoreHarness): void {
     assert.deepEqual(await scene.store.get(['a']), ['gone'])
   })
 
+  test('a retried job is kept from its new end', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    const kept = { keepSucceededMs: 10 * minute, keepFailedMs: minute }
+    await scene.insert(...jobs(['fails again', 'succeeds then'], kept))
+    await scene.run(worker, failed)
+    await scene.run(worker, failed)
+
+    await scene.env.advance(minute / 2)
+    await scene.store.retry(['fails again', 'succeeds then'])
+    await scene.run(worker, failed)
+    await scene.run(worker, succeeded)
+    await prune(scene, minute - 1000)
+    assert.deepEqual([await scene.state('fails again'), await scene.state('succeeds then')], ['failed', 'succeeded'])
+    await prune(scene, 5 * minute)
+    assert.equal(await scene.state('succeeds then'), 'succeeded')
+    await prune(scene, 6 * minute)
+
+    assert.deepEqual(await scene.store.get(['fails again', 'succeeds then']), ['gone', 'gone'])
+  })
+
   test('unfinished jobs are never pruned', async (t) => {
     const scene = await setScene(harness, t)
     await scene.insert(aJob({ id: 'a', keepSucceededMs: 0, keepFailedMs: 0 }))

@@ -19,16 +19,17 @@ export function startScheduler(history: History, name: string): void {
 /** Upkeep in a process of its own, by the runtime's own loop or in small portions. */
 export function startRescuer(history: History, name: string): void {
   const { world, plan } = history
+  const { dice } = world
   const actor = history.enter('rescuer', name)
   const store = history.storeOf(actor)
-  if (world.dice.chance(0.5)) {
+  if (dice.chance(0.5)) {
     new Upkeep(history.runtimeOf(actor, store), store, plan.leaseMs, () => {}).start()
     return
   }
   void (async () => {
     for (;;) {
-      await trying(store.upkeep({ promote: 2, rescue: 1, expire: 1, spread: 1, prune: 1 }))
-      await actor.sleep(200 + world.dice.next() * 1500)
+      await trying(store.upkeep({ promote: 2, rescue: 1, expire: 1, spread: dice.pick([1, 3, 8]), prune: 1 }))
+      await actor.sleep(200 + dice.next() * 1500)
     }
   })()
 }
@@ -49,6 +50,7 @@ async function operate(history: History, actor: Actor, store: Store): Promise<un
   const ids = someIds(history)
   const act = dice.weighted<() => unknown>([
     [5, () => store.cancel(ids)],
+    [history.plan.features.longRuns ? 16 : 0, () => store.cancel(lastingIds(history))],
     [2, () => store.retry(ids)],
     [2, () => store.retry(failedIds(history))],
     [2, () => store.remove(ids)],
@@ -81,6 +83,11 @@ async function pauseAWhile(history: History, actor: Actor, store: Store): Promis
   await store.pause(queue, true)
   await actor.sleep(history.world.dice.next() * 2000)
   await store.pause(queue, false)
+}
+
+function lastingIds({ checker }: History): string[] {
+  const running = checker.book.pages.values().filter(({ holder, job }) => holder && job.task === 'long')
+  return [...running].map(({ id }) => id)
 }
 
 /** Others were cancelled because of them, perhaps. */

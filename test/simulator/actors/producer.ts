@@ -14,7 +14,7 @@ import type { Actor } from '../actor.ts'
 import type { Dice } from '../dice.ts'
 import { shortId } from '../book.ts'
 import type { History } from '../history.ts'
-import type { Plan } from '../plan.ts'
+import { retentions, type Plan } from '../plan.ts'
 import { appOf, behaviours, type App, type Input, type TaskName } from './tasks.ts'
 
 export function startProducer(history: History, name: string, jobs: number): void {
@@ -28,6 +28,7 @@ async function produce(history: History, actor: Actor, app: App, store: Store, j
   const { world, plan } = history
   const { dice } = world
   let left = jobs
+  if (plan.features.fanOuts) left -= await insertFlow(history, actor, store, fanOut(history))
   while (left > 0) {
     await actor.sleep(dice.next() * ((plan.safetyMs * 1.2) / jobs))
     if (plan.features.bursts && dice.chance(0.3)) {
@@ -45,7 +46,7 @@ async function produce(history: History, actor: Actor, app: App, store: Store, j
 export function inputOf(dice: Dice): Input {
   const does = dice.chance(0.45) ? 'quick' : dice.pick(behaviours)
   const ms = dice.pick([0, 3, 40, 300, 900])
-  return { does, ms, ...(dice.chance(0.15) && { bad: dice.whole(1, 2) }) }
+  return { does, ms, ...(dice.chance(0.15) && { bad: dice.whole(1, 2) }), ...(dice.chance(0.3) && { own: true }) }
 }
 
 function optionsOf(history: History, actor: Actor): EnqueueOptions {
@@ -78,9 +79,10 @@ const taskOf = ({ dice }: History['world'], { features }: Plan): TaskName =>
 /** Sends again, with the same id, until it is known to be in: that must never make two. */
 async function enqueueOne(history: History, actor: Actor, app: App): Promise<number> {
   const { world, plan } = history
-  const task = app.tasks[taskOf(world, plan)]
+  const lasts = plan.features.longRuns && world.dice.chance(0.35)
+  const task = lasts ? app.tasks.long : app.tasks[taskOf(world, plan)]
   const options = optionsOf(history, actor)
-  const input = inputOf(world.dice)
+  const input: Input = lasts ? { does: 'lasts', ms: 0 } : inputOf(world.dice)
   for (;;) {
     try {
       const handle = await task.enqueue(input, options)
@@ -151,11 +153,9 @@ async function burst(history: History, actor: Actor, app: App): Promise<number> 
 }
 
 /** Jobs that wait for one another, or share a lane or a rate. */
-async function insertFlow(history: History, actor: Actor, store: Store): Promise<number> {
+async function insertFlow(history: History, actor: Actor, store: Store, jobs = flow(history)): Promise<number> {
   const { dice } = history.world
-  const jobs: NewJob[] = []
-  const count = dice.whole(1, 4)
-  for (let index = 0; index < count; index++) jobs.push(flowJob(history, jobs))
+  const count = Math.min(4, jobs.length)
   for (;;) {
     try {
       const [outcomes] = await store.insert([jobs])
@@ -170,13 +170,41 @@ async function insertFlow(history: History, actor: Actor, store: Store): Promise
   }
 }
 
+function flow(history: History): NewJob[] {
+  const jobs: NewJob[] = []
+  const count = history.world.dice.whole(1, 4)
+  for (let index = 0; index < count; index++) jobs.push(flowJob(history, jobs))
+  return jobs
+}
+
+/** One job, and several dozen that wait for it: more than upkeep tells at once. Most often it ends without being run. */
+function fanOut(history: History): NewJob[] {
+  const { world, plan } = history
+  const { dice } = world
+  const common = { task: 'plain', rank: 2 as Rank, ...keptOf(history) }
+  const member: NewJob = {
+    ...common,
+    id: world.id(),
+    queue: dice.pick(plan.queues),
+    input: '{"does":"quick","ms":40}',
+    ...(dice.chance(0.7) && { due: { inMs: 4000 }, expires: { inMs: dice.pick([300, 1500]) } }),
+  }
+  const waiters = Array.from({ length: dice.whole(12, 40) }, (): NewJob => {
+    const after = { on: [member.id], otherwise: dice.pick(['cancel', 'run'] as const) }
+    return { ...common, id: world.id(), queue: plan.queues[0]!, input: '{"does":"quick","ms":0}', after }
+  })
+  return [member, ...waiters]
+}
+
+function keptOf({ plan, world: { dice } }: History): Pick<NewJob, 'keepSucceededMs' | 'keepFailedMs'> {
+  const { succeededMs, failedMs } = plan.features.secondLives ? dice.pick(retentions) : plan.keep
+  return { keepSucceededMs: succeededMs, keepFailedMs: failedMs }
+}
+
 function flowJob(history: History, before: readonly NewJob[]): NewJob {
   const { world, plan } = history
   const { dice } = world
   const { features } = plan
-  const kept = features.shortRetention
-    ? { keepSucceededMs: 0, keepFailedMs: 60_000 }
-    : { keepSucceededMs: 3_600_000, keepFailedMs: 3_600_000 }
   const after = features.dependencies && dice.chance(0.6) ? memberIds(history, before) : []
   const followUp = (task: string) => ({
     task,
@@ -192,12 +220,13 @@ function flowJob(history: History, before: readonly NewJob[]): NewJob {
     queue: dice.pick(plan.queues),
     rank: (features.ranks ? dice.below(4) : 2) as Rank,
     input: JSON.stringify(inputOf(dice)),
-    ...kept,
+    ...keptOf(history),
     ...(features.lanes && dice.chance(0.6) && { lane: dice.pick(plan.queues.length > 1 ? lanes : lanes.slice(0, 1)) }),
     ...(features.rates && dice.chance(0.5) && { rate: { name: 'r', tokens: 2, perMs: 1500 } }),
     ...(after.length > 0 && { after: { on: after, otherwise: dice.pick(['cancel', 'run'] as const) } }),
     ...(features.held && dice.chance(0.25) && { held: true }),
     ...(features.delays && dice.chance(0.2) && { due: { inMs: dice.pick([200, 2500]) } }),
+    ...(features.expiry && dice.chance(0.2) && { expires: { inMs: dice.pick([300, 1500]) } }),
     ...(features.followUps && dice.chance(0.3) && { onSucceeded: followUp('next') }),
     ...(features.followUps && dice.chance(0.3) && { onFailed: followUp('sorry') }),
   }

@@ -1,6 +1,6 @@
 /** The tasks of the simulated app: what a handler does is said by its input. */
 import { Errand } from '../../../src/errand.ts'
-import { Fatal, RetryAfter } from '../../../src/errors.ts'
+import { Fatal, RetryAfter, WorkerStoppingError } from '../../../src/errors.ts'
 import type { Store } from '../../../src/store/store.ts'
 import type { JobContext } from '../../../src/task/context.ts'
 import type { Task } from '../../../src/task/task.ts'
@@ -22,20 +22,26 @@ export const behaviours = [
   'cancels',
   'later',
 ] as const
-export type Behaviour = (typeof behaviours)[number]
+/** Of tasks without haste. */
+const lasting = 'lasts'
+export type Behaviour = (typeof behaviours)[number] | typeof lasting
 
 export interface Input {
   readonly does: Behaviour
   readonly ms: number
   /** How many attempts throw before one succeeds. */
   readonly bad?: number
+  /** When it is told to end it throws an error of its own, as many libraries do. */
+  readonly own?: boolean
 }
 
-export const mostAttempts = { plain: 3, once: 2, next: 2, sorry: 2, odd: 3 } as const
+export const mostAttempts = { plain: 3, once: 2, next: 2, sorry: 2, odd: 3, long: 2 } as const
 export type TaskName = keyof typeof mostAttempts
 
 /** Handlers that ignore their timeout still end after this long. */
 export const deafMs = 5000
+/** Longer than any trouble. */
+const lastingMs = 15_000
 
 export const mostSlots = 4
 export const scheduleName = 'every'
@@ -55,12 +61,12 @@ export function appOf(
 ): App {
   const { plan, world } = history
   const errand = new Errand({ store, env: history.envOf(actor), queue: plan.queues[0]! })
-  const keep = plan.features.shortRetention ? { succeeded: 0, failed: '1m' } : { succeeded: '1h', failed: '1h' }
+  const keep = { succeeded: plan.keep.succeededMs, failed: plan.keep.failedMs }
   const retry = { backoff: 'fixed', first: 300, jitter: 0.2 } as const
-  const timeout = '3s'
+  const timeout = plan.timeoutMs
   const handler = (name: TaskName) => (input: Input, job: JobContext) => {
     const most = mostAttempts[name]
-    return run(history, actor, app, { input, job, slots, most })
+    return run(history, actor, app, { input, job, slots, most, timeoutMs: name === 'long' ? 2 * lastingMs : timeout })
   }
   const shared = { keep, timeout }
   // Kept for ever, so that each can be counted in the end.
@@ -75,13 +81,22 @@ export function appOf(
       { ...shared, retry: { ...retry, attempts: mostAttempts.once }, delivery: 'once' },
       handler('once'),
     ),
+    long: errand.task(
+      'long',
+      { keep, timeout: 2 * lastingMs, retry: { ...retry, attempts: mostAttempts.long } },
+      handler('long'),
+    ),
     odd: old
       ? (errand.declare('odd', { ...shared, input: anything }) as unknown as Task<any, any>)
       : errand.task('odd', { ...shared, retry: { ...retry, attempts: mostAttempts.odd } }, handler('odd')),
   }
   const app: App = { errand, tasks }
   if (plan.schedulers > 0)
-    errand.schedule(scheduleName, { every: scheduleEveryMs }, tasks.plain.with({ does: 'quick', ms: 1 }))
+    errand.schedule(
+      scheduleName,
+      { every: scheduleEveryMs, missed: plan.missed },
+      tasks.plain.with({ does: 'quick', ms: 1 }),
+    )
   errand.on('error', ({ error, during }) => {
     if (actor.dead || error instanceof Died || (error instanceof Error && injected.has(error))) return
     world.violate('P23', `${actor.name} met an error of its own during ${during}: ${(error as Error)?.stack}`)
@@ -98,28 +113,37 @@ interface RunOf {
   readonly job: JobContext
   readonly slots: number
   readonly most: number
+  readonly timeoutMs: number
 }
 
-async function run(history: History, actor: Actor, app: App, { input, job, slots, most }: RunOf): Promise<unknown> {
+async function run(
+  history: History,
+  actor: Actor,
+  app: App,
+  { input, job, slots, most, timeoutMs }: RunOf,
+): Promise<unknown> {
   const { runs } = history.checker
   const { claim } = (job as unknown as { claimed: { claim: number } }).claimed
   const { id, attempt } = job
   // Reading the signal is what makes it: a handler that never listens has none.
   const listens = input.does !== 'quick'
   const isTold = () => !listens || job.signal.aborted
-  runs.start(actor, history.resized ? mostSlots : slots, { id, claim, attempt, mostAttempts: most, isTold })
+  const note = { id, claim, attempt, mostAttempts: most, isTold, timeoutMs }
+  runs.start(actor, history.resized ? mostSlots : slots, note)
   try {
     await act(history, actor, app, input, job)
     runs.end(actor, id, claim, 'well')
     return { claim }
   } catch (error) {
-    runs.end(actor, id, claim, 'badly')
+    const interrupted = listens && job.signal.reason instanceof WorkerStoppingError
+    runs.end(actor, id, claim, interrupted ? 'interrupted' : 'badly')
     throw error
   }
 }
 
 async function act(history: History, actor: Actor, app: App, input: Partial<Input>, job: JobContext): Promise<void> {
-  const { does = 'quick', ms = 5, bad = 0 } = input
+  const { does = 'quick', ms = 5, bad = 0, own = false } = input
+  const heeding = (longMs: number) => heed(actor, longMs, job.signal, own)
   if (job.attempt <= bad) throw new Error('not this time')
   switch (does) {
     case 'fatal':
@@ -128,19 +152,21 @@ async function act(history: History, actor: Actor, app: App, input: Partial<Inpu
       if (job.attempt === 1) throw new RetryAfter(ms)
       return
     case 'throws':
-      await heed(actor, ms, job.signal)
+      await heeding(ms)
       throw new Error('no')
     case 'slow':
-      return heed(actor, ms, job.signal)
+      return heeding(ms)
     case 'hangs':
-      return heed(actor, deafMs, job.signal)
+      return heeding(deafMs)
+    case lasting:
+      return heeding(lastingMs)
     case 'deaf':
       return actor.sleep(deafMs)
     case 'talks':
       for (let done = 1; done <= 3; done++) {
         void job.progress(done, { of: 3 })
         job.log(`done ${done}`)
-        await heed(actor, ms / 3, job.signal)
+        await heeding(ms / 3)
       }
       return
     case 'spawns':
@@ -156,13 +182,14 @@ async function act(history: History, actor: Actor, app: App, input: Partial<Inpu
 }
 
 /** Sleeps, and ends badly when it is told to. */
-function heed(actor: Actor, ms: number, signal: AbortSignal): Promise<void> {
+function heed(actor: Actor, ms: number, signal: AbortSignal, own: boolean): Promise<void> {
+  const reason = (): unknown => (own ? new Error('what it was at was broken off') : signal.reason)
   return new Promise((resolve, reject) => {
     const stop = () => {
       timer.cancel()
-      reject(signal.reason)
+      reject(reason())
     }
-    if (signal.aborted) return reject(signal.reason)
+    if (signal.aborted) return reject(reason())
     const timer = actor.after(ms, () => {
       signal.removeEventListener('abort', stop)
       resolve()

@@ -106,7 +106,18 @@ export function fired(checker: Checker, ticks: readonly Tick[], answers: readonl
     if (checker.book.ticks.has(name)) checker.violate('P10', `tick ${name} fired a second time`)
     checker.book.ticks.add(name)
     if (tick.job) checker.book.add(tick.job, checker.world.wall()).acknowledged = true
+    if (tick.job) noteTick(checker, tick.job)
     if (checker.clocksAgree && tick.nextAt !== null && tick.nextAt > checker.world.wall() + scheduleEveryMs)
       checker.violate('P10', `tick ${name} was followed by none before ${tick.nextAt}`)
   })
+}
+
+/** Whatever moment it was fired at, a tick has one job: each says which tick it stands for. */
+export function noteTick({ book, violate }: Checker, { id, metadata = '{}' }: NewJob): void {
+  const { schedule, tick } = JSON.parse(metadata) as { schedule?: string; tick?: string }
+  const name = `${schedule} at ${tick}`
+  const other = book.tickJobs.get(name)
+  if (other !== undefined && other !== id)
+    violate('P10', `${shortId(id)} and ${shortId(other)} both stand for tick ${name}`)
+  book.tickJobs.set(name, id)
 }

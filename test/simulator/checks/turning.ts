@@ -147,7 +147,7 @@ function checkCancels(checker: Checker, life: Life, cancels: readonly Ref[]): vo
     if (!told.delete(named(page)))
       checker.violate('P12', `${life.actor.name} was not told that ${shortId(page.id)} is to be cancelled`)
     page.cancel = 'told'
-    page.toldAt = checker.world.phase === 'liveness' ? checker.world.monotonic : undefined
+    page.toldAt = checker.world.monotonic
   }
   for (const claim of told)
     checker.violate('P12', `${life.actor.name} was told to cancel ${short(claim)} for no reason`)
