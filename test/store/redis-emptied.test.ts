@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test, type TestContext } from 'node:test'
 import { Errand, redisStore } from '../../src/index.ts'
+import type { StoreEvent } from '../../src/store/store.ts'
+import { RedisStore } from '../../src/store/redis/redis.ts'
+import { aJob } from '../../src/testing/conformance/builders.ts'
 import { command } from '../redis-servers.ts'
 import { findRedis, startRedis, type RedisServer } from '../servers.ts'
 import { impatient } from './redis-app.ts'
@@ -28,6 +31,12 @@ describe('a Redis server that has lost its data', { skip: !redis && 'no Redis se
     )
     t.after(() => errand.close())
     return { errand, ran, first: first!, others }
+  }
+
+  async function storeOf(t: TestContext, prefix: string) {
+    const store = await RedisStore.open({ url: server.url, prefix })
+    t.after(() => store.close())
+    return store
   }
 
   const losses: readonly [string, () => Promise<unknown>][] = [
@@ -60,6 +69,23 @@ describe('a Redis server that has lost its data', { skip: !redis && 'no Redis se
     })
   }
 
+  test('runs no job as another task: it was set back to how it was before', async (t) => {
+    const prefix = `emptied-${++stores}`
+    const worker = appOf(t, prefix, ['first', 'copy', 'greet'])
+    await worker.errand.worker({ lease: '1s' }).start()
+    await (await worker.first.enqueue('before')).result({ timeout: '10s' })
+    await command(server.port, 'save')
+    await (await worker.others[0]!.enqueue('later')).result({ timeout: '10s' })
+
+    await server.down('SIGKILL')
+    await server.up()
+    const caller = appOf(t, prefix, ['greet'])
+    const greeted = await caller.first.enqueue('hello')
+
+    assert.equal(await greeted.result({ timeout: '10s' }), 'greet')
+    assert.deepEqual(worker.ran, ['first before', 'copy later', 'greet hello'])
+  })
+
   test('shows jobs as those they are, whoever remembers others', async (t) => {
     const prefix = `emptied-${++stores}`
     const [reader, writer] = [appOf(t, prefix, ['copy']), appOf(t, prefix, ['greet'])]
@@ -88,5 +114,62 @@ describe('a Redis server that has lost its data', { skip: !redis && 'no Redis se
 
     assert.equal((await other.errand.job(plain.id).info()).task, 'copy')
     assert.equal((await other.errand.job(unique.id).info()).task, 'copy')
+  })
+
+  test('is told again of tasks that only follow others', async (t) => {
+    const prefix = `emptied-${++stores}`
+    const [one, other] = [await storeOf(t, prefix), await storeOf(t, prefix)]
+    const onSucceeded = { task: 'then', queue: 'default', rank: 2, keepSucceededMs: 0, keepFailedMs: 0 } as const
+    await one.insert([[aJob({ id: 'before', onSucceeded })]])
+    await command(server.port, 'flushall')
+    // What the first job is of is known again; what follows it is not.
+    await other.insert([[aJob({ id: 'plain' })]])
+
+    await one.insert([[aJob({ id: 'after', held: true, onSucceeded })]])
+    await one.release([{ id: 'after', result: null }])
+
+    const { jobs } = await one.find({})
+    assert.deepEqual(jobs.map(({ task, state }) => `${task} ${state}`).toSorted(), [
+      'then ready',
+      'work ready',
+      'work succeeded',
+    ])
+  })
+
+  test('is told again of tasks that a schedule fires', async (t) => {
+    const prefix = `emptied-${++stores}`
+    const store = await storeOf(t, prefix)
+    const tick = { name: 'nightly', at: 1, nextAt: 2 }
+    const fire = (id: string) => store.schedules.fire([{ ...tick, job: aJob({ id, task: 'nightly' }) }])
+    await store.schedules.put([{ name: 'nightly', rule: '{}', nextAt: 1 }])
+    await fire('before')
+    await command(server.port, 'flushall')
+    await store.schedules.put([{ name: 'nightly', rule: '{}', nextAt: 1 }])
+
+    assert.deepEqual(await fire('after'), ['fired'])
+
+    const [job] = await store.get(['after'])
+    assert.equal(typeof job === 'object' && job.task, 'nightly')
+  })
+
+  test('tells listeners that they have missed something, and goes on telling them', async (t) => {
+    const prefix = `emptied-${++stores}`
+    const [one, other, third] = [await storeOf(t, prefix), await storeOf(t, prefix), await storeOf(t, prefix)]
+    const early = other.events({}, AbortSignal.timeout(20_000))[Symbol.asyncIterator]()
+    await early.next()
+    for (const id of ['x', 'y', 'z']) await one.insert([[aJob({ id })]])
+    const listening = one.events({}, AbortSignal.timeout(20_000))[Symbol.asyncIterator]()
+    const next = async () => {
+      const { value } = (await listening.next()) as IteratorResult<StoreEvent, undefined>
+      return value?.kind === 'job' ? value.event.id : value?.kind
+    }
+    assert.equal(await next(), 'snapshot')
+    await command(server.port, 'flushall')
+    // Another listener, with whom telling begins again.
+    const others = third.events({}, AbortSignal.timeout(20_000))[Symbol.asyncIterator]()
+    await others.next()
+    await other.insert([[aJob({ id: 'd' })], [aJob({ id: 'e' })]])
+
+    assert.deepEqual([await next(), await next(), await next()], ['lost', 'd', 'e'])
   })
 })

@@ -22,12 +22,18 @@ export class Subscription {
   begin(number: number, jobs: readonly JobRecord[]): void {
     this.#from = number
     this.#push({ kind: 'snapshot', jobs })
-    for (const { number, events } of this.#early.splice(0)) this.offer(number, events)
+    for (const { number, events } of this.#early.splice(0)) this.#offerLater(number, events)
   }
 
   offer(number: number, events: readonly JobEvent[]): void {
-    if (this.#from === undefined) this.#early.push({ number, events })
-    else if (number > this.#from) for (const event of events) this.#offerOne(event)
+    if (this.#from === undefined) return void this.#early.push({ number, events })
+    // The server has lost its data, and counts anew.
+    if (number === 1 && this.#from > 0) this.lose()
+    this.#offerLater(number, events)
+  }
+
+  #offerLater(number: number, events: readonly JobEvent[]) {
+    if (number > this.#from!) for (const event of events) this.#offerOne(event)
   }
 
   /** What was not read yet is of no use without what is missing. */
