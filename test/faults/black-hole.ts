@@ -42,8 +42,9 @@ const blackHole: Outage = async (_, proxy) => {
   proxy.pass()
 }
 
+/** In good order, since a server that is killed may forget claims, which are not waited for on PostgreSQL: that is `restart`. */
 const serverAway: Outage = async ({ server }) => {
-  await server.down('killed')
+  await server.down('in good order')
   await pass(awayMs)
   await server.up()
 }
