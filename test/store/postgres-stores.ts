@@ -49,7 +49,7 @@ export async function postgresStores(program: string, more: readonly string[] = 
 class FreeSchemas {
   readonly #url: string
   readonly #users = new Map<string, number>()
-  readonly #free: string[] = []
+  readonly #free = new Set<string>()
   #made = 0
 
   constructor(url: string) {
@@ -57,8 +57,9 @@ class FreeSchemas {
   }
 
   async take(): Promise<string> {
-    const schema = this.#free.pop()
+    const [schema] = this.#free
     if (schema === undefined) return `s${++this.#made}`
+    this.#free.delete(schema)
 
     const client = new pg.Client({ connectionString: this.#url })
     await client.connect()
@@ -67,8 +68,9 @@ class FreeSchemas {
     return schema
   }
 
-  /** Until the store is closed. */
+  /** Until the store is closed. One that is opened again is free no longer. */
   use(schema: string, store: PostgresStore): void {
+    this.#free.delete(schema)
     this.#users.set(schema, (this.#users.get(schema) ?? 0) + 1)
     const { close } = store
     let closing: Promise<void> | undefined
@@ -78,7 +80,7 @@ class FreeSchemas {
   #closed(schema: string): void {
     const left = this.#users.get(schema)! - 1
     this.#users.set(schema, left)
-    if (left === 0) this.#free.push(schema)
+    if (left === 0) this.#free.add(schema)
   }
 }
 

@@ -221,3 +221,30 @@ test('a trigger enqueues with the SQL function, and psql does', { skip }, async 
     /with another task or input/,
   )
 })
+
+test('a transaction that has failed already is called that', { skip }, async (t) => {
+  const { errand, client } = await aShop(t, server!)
+  const task = errand.task('task', () => {})
+  await task.enqueue(undefined)
+  const tx = await client()
+  await tx.query('begin')
+  await assert.rejects(tx.query('select 1 / 0'), /division by zero/)
+
+  await assert.rejects(task.enqueue(undefined, { tx }), { code: 'TRANSACTION', message: /has failed already/ })
+})
+
+test('the SQL function refuses what no worker could run, and says what it expected', { skip }, async (t) => {
+  const { errand, schema, query } = await aShop(t, server!)
+  await errand.open()
+  const refused = (values: string, message: RegExp) =>
+    assert.rejects(query(`select ${schema}.enqueue(${values})`), { message })
+
+  await refused(`''`, /Expected task to be a name of 1 to 200 letters, digits or "_\.:\/@-", got ''/)
+  await refused('null', /Expected task to be a name .*, got NULL/)
+  await refused(`'two words'`, /Expected task to be a name .*, got 'two words'/)
+  await refused(`'task', queue => ''`, /Expected queue to be a name .*, got ''/)
+  await refused(`'task', queue => null`, /Expected queue to be a name .*, got NULL/)
+  await refused(`'task', tags => array['a', null]`, /Expected tags to be texts, got \{a,NULL\}/)
+  await refused(`'task', delay => '1 hour', due => '2030-01-01Z'`, /Expected delay or due, got both/)
+  assert.deepEqual((await errand.jobs()).jobs, [])
+})

@@ -82,6 +82,13 @@ function meaningOf(error: unknown, where: string): unknown {
   if (state === 'ER005') {
     return new TransactionError('The connection passed as `tx` has no open transaction. Run BEGIN on it first.', cause)
   }
+  if (state === '25P02') {
+    return new TransactionError(
+      'The transaction passed as `tx` has failed already, in a statement before this one, so nothing more can be done in it. Roll ' +
+        'it back; the error of that statement says why.',
+      cause,
+    )
+  }
   if (strangers.has(state ?? '')) {
     return new TransactionError(
       `The transaction passed as \`tx\` is not on the store's database, ${where}. One transaction cannot span two: open the ` +

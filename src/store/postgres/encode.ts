@@ -73,7 +73,7 @@ export function moreOf(job: NewJob, names: Numbered): string | null {
 }
 
 function followUpSpec(followUp: FollowUp, names: Numbered) {
-  const { id: _id, input: _input, ...spec } = specOf({ ...followUp, id: '', input: '' }, names)
+  const { of: _of, id: _id, input: _input, ...spec } = specOf({ ...followUp, id: '', input: '' }, names)
   return spec
 }
 
@@ -83,6 +83,7 @@ export function specOf(job: NewJob, names: Numbered): Record<string, unknown> {
   const more = moreOf(job, names)
 
   return {
+    of: names.mark,
     id: job.id,
     task: names.taskNo(job.task),
     queue: names.queueNo(job.queue),

@@ -24,7 +24,7 @@ const patienceMs = 5_000
 /** Longer than the gate is held for a try, so that others come through in between. */
 const pauseMs = 400
 const bytesPerTransaction = 1 << 20
-const plainText = `select errand.insert_plain($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) as arrivals`
+const plainText = `select errand.insert_plain($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) as arrivals`
 /** Transactions of plain jobs under way at once: while one waits for the disk the next is written. */
 const inFlight = 3
 
@@ -94,8 +94,10 @@ export class Inserter {
   }
 
   async #write(calls: readonly Call[]): Promise<void> {
-    await this.#names.know(namedIn(calls.flatMap(({ jobs }) => jobs)))
-    const outcomes = calls[0]!.plain ? await this.#writePlain(calls) : await this.#writeCalls(calls)
+    const jobs = calls.flatMap((call) => call.jobs)
+    const outcomes = await this.#names.numbered(namedIn(jobs), () =>
+      calls[0]!.plain ? this.#writePlain(calls) : this.#writeCalls(calls),
+    )
     calls.forEach(({ done }, index) => done(outcomes[index]!))
   }
 
@@ -120,7 +122,7 @@ export class Inserter {
     try {
       const { arrivals } = await this.#statements.one<{ arrivals: number[] | null }>(
         plainText,
-        [this.#clock().now, ...columns(jobs, this.#names)],
+        [this.#names.mark, this.#clock().now, ...columns(jobs, this.#names)],
         { name: 'errand_insert_plain', ids: jobs.map(({ id }) => id) },
       )
       if (arrivals) this.#arrived(arrivals)

@@ -71,9 +71,13 @@ function isCurrent({ version, oldest }: State, where: string, known: readonly Mi
 }
 
 async function stateOf(query: Query, schema: string): Promise<State> {
-  const [found] = await query<{ there: boolean }>('select to_regclass($1) is not null as there', [
-    `"${schema}".migration`,
-  ])
+  // Read from the tables themselves: a name that was missing a moment ago is remembered as missing, and another process may have
+  // made the schema since.
+  const [found] = await query<{ there: boolean }>(
+    `select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = $1 and c.relname = 'migration') as there`,
+    [schema],
+  )
   if (!found?.there) return nothing
 
   const text = `select coalesce(max(version), 0) as version, coalesce(max(oldest), 0) as oldest from "${schema}".migration`

@@ -147,10 +147,11 @@ async function place(parts: MovingParts, jobs: readonly MovingJob[]): Promise<Pl
   const { clock, statements, names } = parts
   if (jobs.length === 0) return []
 
-  await names.know(namedIn(jobs.map(newJobOf)))
-  const { answers, arrivals } = await statements.one<{ answers: PlaceAnswer[]; arrivals: string | null }>(
-    'select * from errand.place($1, $2)',
-    [clock().now, JSON.stringify(jobs.map((job) => placingSpec(job, names)))],
+  const { answers, arrivals } = await names.numbered(namedIn(jobs.map(newJobOf)), () =>
+    statements.one<{ answers: PlaceAnswer[]; arrivals: string | null }>('select * from errand.place($1, $2)', [
+      clock().now,
+      JSON.stringify(jobs.map((job) => placingSpec(job, names))),
+    ]),
   )
   parts.arrived(queuesIn(arrivals))
   return answers

@@ -127,10 +127,11 @@ export class PostgresStore implements Store {
     const id = this.#env.id()
     const { now, monotonic } = this.#clock()
     const values = [id, now, monotonic, JSON.stringify(worker), worker.queues, Math.round(worker.leaseMs)]
-    const { no } = await this.#statements.one<{ no: number }>(
-      'select errand.join($1, $2, $3, $4, $5, $6) as no',
+    const { no, mark } = await this.#statements.one<{ no: number; mark: string }>(
+      'select errand.join($1, $2, $3, $4, $5, $6) as no, errand.mark_of_store() as mark',
       values,
     )
+    this.#names.seen(mark)
     Object.assign(this.#lives.get(id), { no, epoch: 1, silenceMs: silenceMsOf(worker.leaseMs) })
     return id
   }
@@ -149,12 +150,14 @@ export class PostgresStore implements Store {
       silenceMs: this.#lives.get(incarnation).silenceMs,
     })
     if (!head) return 'gone'
-    const { epoch, no, messages } = head.extra as unknown as {
+    const { epoch, no, mark, messages } = head.extra as unknown as {
       epoch: number
       no: number
+      mark: string
       messages: contract.ControlMessage[] | null
     }
     Object.assign(this.#lives.get(incarnation), { epoch, no })
+    this.#names.seen(mark)
     await this.#names.knowNumbers(
       rows.map(({ queue }) => queue),
       rows.map(({ task }) => task),

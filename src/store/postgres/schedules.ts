@@ -65,10 +65,12 @@ export function schedulesOf({ clock, statements, names, arrived }: ScheduleParts
       }
     },
     async fire(ticks) {
-      await names.know(namedIn(ticks.flatMap(({ job }) => job ?? [])))
-      const answer = await statements.one<{ answers: ('fired' | 'stale')[]; arrivals: string | null }>(
-        'select * from errand.fire($1, $2)',
-        [clock().now, JSON.stringify(ticks.map((tick) => specOfTick(tick, names)))],
+      const named = namedIn(ticks.flatMap(({ job }) => job ?? []))
+      const answer = await names.numbered(named, () =>
+        statements.one<{ answers: ('fired' | 'stale')[]; arrivals: string | null }>(
+          'select * from errand.fire($1, $2)',
+          [clock().now, JSON.stringify(ticks.map((tick) => specOfTick(tick, names)))],
+        ),
       )
       arrived(queuesIn(answer.arrivals))
       return answer.answers

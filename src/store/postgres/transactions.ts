@@ -1,4 +1,5 @@
 /** Enqueueing, and ending a job, inside transactions of the caller's. What it takes of them is in migrations/0009_apart.sql. */
+import { TransactionError } from '../../errors.ts'
 import type { IncarnationId, InsertOutcome, NewJob, Report, SettledWith, Settlement } from '../store.ts'
 import { askWithin, literal } from './callers-transaction.ts'
 import type { Clock } from './clock.ts'
@@ -18,7 +19,6 @@ export class Transactions {
   readonly #clock: Clock
   readonly #schema: string
   readonly #where: string
-  #mark = ''
 
   constructor(parts: { names: Names; clock: Clock; schema: string; where: string }) {
     this.#names = parts.names
@@ -30,7 +30,7 @@ export class Transactions {
   /** Asked when the store opens: later, every connection of a pool may be in the hands of those who call here. */
   async open({ query }: Connection): Promise<void> {
     const [row] = await query<{ mark: string }>(inSchema('select errand.mark_of_store() as mark', this.#schema))
-    this.#mark = row!.mark
+    this.#names.seen(row!.mark)
   }
 
   async insert(transaction: unknown, calls: readonly (readonly NewJob[])[]): Promise<InsertOutcome[][]> {
@@ -62,7 +62,7 @@ export class Transactions {
 
   async #call(transaction: unknown, called: string, values: string): Promise<string> {
     const now = this.#clock().now
-    const mark = literal(this.#mark)
+    const mark = literal(this.#names.mark)
 
     return this.#ask(
       transaction,
@@ -72,10 +72,22 @@ export class Transactions {
   }
 
   /** Only the function's own name is of a schema: what the values say is the caller's. */
-  #ask(transaction: unknown, called: string, text: string): Promise<string> {
+  async #ask(transaction: unknown, called: string, text: string): Promise<string> {
     const meant = text.replace(called, () => inSchema(called, this.#schema))
+    try {
+      return await askWithin(transaction, meant, this.#where)
+    } catch (error) {
+      if (error instanceof TransactionError && (await this.#isAnew())) throw madeAnew(error.cause)
+      throw error
+    }
+  }
 
-    return askWithin(transaction, meant, this.#where)
+  /** Whether the store was dropped and made anew since its numbers were learned; from now on they are those of the new one. */
+  async #isAnew(): Promise<boolean> {
+    const { mark } = this.#names
+    await this.#names.lookAnew()
+
+    return this.#names.mark !== mark
   }
 
   /**
@@ -104,11 +116,19 @@ export class Transactions {
     )
 
     return {
+      mark: known.mark,
       queueNo: (name) => known.queueNo(name) ?? numbers.get(`q${name}`)!,
       taskNo: (name) => known.taskNo(name) ?? numbers.get(`t${name}`)!,
     }
   }
 }
+
+const madeAnew = (cause: unknown) =>
+  new TransactionError(
+    'The store was dropped and made anew since it was opened here, and nothing was enqueued in it. Roll the transaction back and ' +
+      'run it again.',
+    { cause },
+  )
 
 const textArray = (texts: readonly string[]) => `array[${texts.map(literal).join(', ')}]::text[]`
 

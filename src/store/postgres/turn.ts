@@ -54,11 +54,10 @@ export class Turns {
     const ends = sorted(turn)
     const { plain, others } = ends
     const followUps = turn.settled.flatMap((settlement) => settlement.followUps ?? [])
-    if (followUps.length > 0) await names.know(namedIn(followUps))
-
     const life = lives.get(turn.incarnation)
     if (others.length > 0) this.hints.clear()
-    const rows = await this.#send(turn, ends, life)
+    const send = () => this.#send(turn, ends, life)
+    const rows = followUps.length > 0 ? await names.numbered(namedIn(followUps), send) : await send()
     const head = rows.pop()!.extra
     if (head.gone) return { gone: true }
 

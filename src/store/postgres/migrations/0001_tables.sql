@@ -4,20 +4,34 @@
 -- Times are milliseconds: since 1970 where they are moments, of the store's one clock. Names of queues, tasks, lanes
 -- and rates are numbers everywhere but in their own tables.
 
+-- Which store this is: another database may have a schema of the same name, and this one may be dropped and made anew under
+-- processes that know numbers of the old one. A constant, so that comparing it costs nothing.
+do $$ begin
+  execute format('create function errand.mark_of_store() returns text immutable parallel safe language sql as %L',
+    format('select %L::text', substr(md5(gen_random_uuid()::text), 1, 12)));
+end $$;
+
+-- Refuses numbers of names that another store has given: ER007, and whoever sent them asks for them anew.
+create function errand.check_mark(p_store text) returns void language plpgsql as $$
+begin
+  if p_store <> errand.mark_of_store() then raise exception 'The store was made anew.' using errcode = 'ER007'; end if;
+end $$;
+
 -- Numbers of jobs, places in line, claims, edges: all that has to do no more than grow.
 create sequence errand.counter;
 -- Numbers of claims: one for each turn that claims.
 create sequence errand.claims;
 
+-- Numbers of queues and tasks are made of their names (0004), so that in no store they mean another name than in the one before.
 create table errand.queue (
-  no     int generated always as identity primary key,
+  no     int primary key,
   name   text not null unique,
   paused boolean not null default false,
   -- Shown in counts even if no job was ever in it.
   seen   boolean not null default false
 );
 create table errand.task (
-  no   int generated always as identity primary key,
+  no   int primary key,
   name text not null unique
 );
 create table errand.lane (

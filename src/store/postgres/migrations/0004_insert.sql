@@ -1,35 +1,45 @@
 -- Inserting. Plain jobs, which only wait for their turn or their time, go in by `insert_plain` and meet nobody; all
 -- others, and calls with an id that is there already, by `insert_calls`, one job after the other.
 
+-- The same name has the same number in every store, but for two names that meet: then the later one is given its next.
+create function errand.number_for(p_name text, p_tried int) returns int immutable language sql as $$
+  select greatest(1, hashtextextended(p_name, p_tried) & 2147483647)::int
+$$;
+
 create function errand.queue_no(p_name text) returns int language plpgsql as $$
 declare
   found_no int;
 begin
-  select no into found_no from errand.queue where name = p_name;
-  if found then return found_no; end if;
-  insert into errand.queue (name) values (p_name) on conflict (name) do nothing;
-  return (select no from errand.queue where name = p_name);
+  for tried in 0 .. 100 loop
+    select no into found_no from errand.queue where name = p_name;
+    exit when found;
+    insert into errand.queue (no, name) values (errand.number_for(p_name, tried), p_name) on conflict do nothing;
+  end loop;
+  return found_no;
 end $$;
 
 create function errand.task_no(p_name text) returns int language plpgsql as $$
 declare
   found_no int;
 begin
-  select no into found_no from errand.task where name = p_name;
-  if found then return found_no; end if;
-  insert into errand.task (name) values (p_name) on conflict (name) do nothing;
-  return (select no from errand.task where name = p_name);
+  for tried in 0 .. 100 loop
+    select no into found_no from errand.task where name = p_name;
+    exit when found;
+    insert into errand.task (no, name) values (errand.number_for(p_name, tried), p_name) on conflict do nothing;
+  end loop;
+  return found_no;
 end $$;
 
 create function errand.names(p_queues text[], p_tasks text[]) returns table (kind "char", no int, name text) language sql as $$
-  select 'q'::"char", errand.queue_no(name), name from unnest(p_queues) name
-  union all select 't'::"char", errand.task_no(name), name from unnest(p_tasks) name
+  -- In order, so that two who bring the same ones do not wait for each other.
+  select 'q'::"char", errand.queue_no(name), name from (select name from unnest(p_queues) name order by name) q
+  union all select 't'::"char", errand.task_no(name), name from (select name from unnest(p_tasks) name order by name) t
 $$;
 
 -- Adds jobs of which none needs more than its line or its time, and returns the queues where there is work now. An id that is
 -- there already is an error of its own (23505): to look for it with `on conflict` would cost every insert an eighth.
 create function errand.insert_plain(
-  p_now bigint, p_ids text[], p_tasks int[], p_queues int[], p_ranks smallint[], p_flags int[], p_keep_succeeded int[],
+  p_store text, p_now bigint, p_ids text[], p_tasks int[], p_queues int[], p_ranks smallint[], p_flags int[], p_keep_succeeded int[],
   p_keep_failed int[], p_inputs text[], p_more text[], p_due_at bigint[], p_due_in bigint[], p_expires_at bigint[], p_expires_in bigint[]
 ) returns int[] language plpgsql
 set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan as $$
@@ -37,6 +47,7 @@ declare
   c errand.context := errand.begin(p_now, null);
   queues int[];
 begin
+  if p_store <> errand.mark_of_store() then perform errand.check_mark(p_store); end if;
   with job as materialized (
     select nextval('errand.counter') as no, j.*, coalesce(due_at, c.now + due_in) as due, coalesce(expires_at, c.now + expires_in) as expires
     from (
@@ -85,6 +96,7 @@ declare
   expires_at bigint;
   cancelled_by text;
 begin
+  perform errand.check_mark(s ->> 'of');
   b.id := s ->> 'id';
   b.task := (s ->> 'task')::int;
   b.queue := (s ->> 'queue')::int;

@@ -9,11 +9,6 @@ create table errand.arriving (no bigint primary key, wanted json not null);
 -- Jobs that have ended with a slot to hand in, or members that were kept for them.
 create table errand.ended_apart (no bigint primary key, flags int not null);
 
--- Which store this is: another database may have a schema of the same name.
-create function errand.mark_of_store() returns text language sql as $$
-  select extract(epoch from min(at))::text from errand.migration
-$$;
-
 create function errand.check_apart(p_store text) returns void language plpgsql as $$
 begin
   -- A statement that is its own transaction begins when that does.
@@ -80,6 +75,7 @@ declare
   of_lane json := s -> 'lane';
   of_rate json := s -> 'rate';
 begin
+  perform errand.check_mark(s ->> 'of');
   b.id := s ->> 'id';
   b.task := (s ->> 'task')::int;
   b.queue := (s ->> 'queue')::int;

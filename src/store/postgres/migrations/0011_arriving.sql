@@ -7,6 +7,7 @@ declare
   there errand.body;
   answer text := 'there';
 begin
+  perform errand.check_mark(s ->> 'of');
   b.id := s ->> 'id';
   perform from errand.arrived where id = b.id and ticket = s ->> 'ticket';
   if found then return 'placed'; end if;

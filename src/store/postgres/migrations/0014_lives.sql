@@ -20,7 +20,7 @@ begin
   perform from errand.worker u where u.id = p_worker and gone is null for update;
   update errand.worker u set epoch = u.epoch + 1 where u.id = p_worker and gone is null returning * into w;
   if not found then return; end if;
-  extra := json_build_object('epoch', w.epoch, 'no', w.no,
+  extra := json_build_object('epoch', w.epoch, 'no', w.no, 'mark', errand.mark_of_store(),
     'messages', (select json_agg(m.body::json order by m.seq) from errand.message m where m.worker = w.no));
   return next;
   return query select * from errand.held(w.no, array(select r.no from errand.running r where r.worker = w.no order by r.claim, r.rank, r.place));

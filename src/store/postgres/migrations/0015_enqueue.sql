@@ -1,3 +1,11 @@
+create function errand.check_name(p_what text, p_name text) returns void language plpgsql as $$
+begin
+  if p_name is null or p_name !~ '^[A-Za-z0-9_.:/@-]{1,200}$' then
+    raise exception 'Expected % to be a name of 1 to 200 letters, digits or "_.:/@-", got %.', p_what, quote_nullable(left(p_name, 250))
+      using errcode = '22023';
+  end if;
+end $$;
+
 -- For triggers and for people: enqueues one job in the transaction that calls it, and gives the job's id. What the task says of
 -- itself, the database does not know: queue, priority, retention and key are those given here. With a key that another job
 -- holds nothing is added, and the id is that one's.
@@ -21,8 +29,16 @@ declare
   new_id text := coalesce(id, errand.make_id(c.now));
   outcome json;
 begin
+  perform errand.check_name('task', task);
+  perform errand.check_name('queue', queue);
   if rank is null then
     raise exception 'Expected priority to be urgent, high, normal or low, got %.', quote_nullable(priority) using errcode = '22023';
+  end if;
+  if delay is not null and due is not null then
+    raise exception 'Expected delay or due, got both: delay % and due %.', quote_literal(delay), quote_literal(due) using errcode = '22023';
+  end if;
+  if array_position(tags, null) is not null then
+    raise exception 'Expected tags to be texts, got %.', tags using errcode = '22023';
   end if;
   if jsonb_typeof(metadata) <> 'object' then
     raise exception 'Expected metadata to be an object, got %.', metadata using errcode = '22023';
