@@ -106,7 +106,7 @@ export function sentence(name: Told, event: Fields, error: PlainError | undefine
     case 'worker started':
       return `${String(event['worker'])} serving ${(event['queues'] as string[]).join(', ')}`
     case 'worker gone':
-      return `${String(event['worker'])} was silent for too long and starts anew; ${String(event['running'])} running jobs go to others`
+      return `${String(event['worker'])} was silent for too long, or the store has lost its data: it starts anew and lets go of ${String(event['running'])} running jobs`
     case 'worker stopped':
       return String(event['worker'])
     case 'error':

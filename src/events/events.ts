@@ -31,7 +31,7 @@ export interface Events {
 
   'worker started': { readonly worker: string; readonly incarnation: string; readonly queues: readonly string[] }
   'worker stopped': { readonly worker: string }
-  /** The worker was silent for longer than its lease and begins a new life. */
+  /** The worker was silent for longer than its lease, or its store has lost its data: it begins a new life. */
   'worker gone': { readonly worker: string; readonly running: number }
   /** The jobs of silent workers were taken back. */
   rescued: { readonly jobs: number }
