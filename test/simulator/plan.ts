@@ -180,7 +180,7 @@ function drawFeatures(dice: Dice, small: boolean): Features {
     once: dice.chance(0.3),
     ranks: dice.chance(0.5),
     bursts: dice.chance(0.15),
-    fanOuts: dice.chance(small ? 0.2 : 0.06),
+    fanOuts: dice.chance(small ? 0.12 : 0.05),
     longRuns: dice.chance(0.2),
     secondLives: dice.chance(0.3),
   }

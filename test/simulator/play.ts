@@ -141,10 +141,10 @@ async function outlive(history: History): Promise<void> {
     history.buried.add(actor.name)
     actor.die('in peace')
   }
-  for (let step = 0; step < 4 && !world.violation; step++) {
+  for (let step = 0; step < 3 && !world.violation; step++) {
     world.jump(world.dice.pick([20_000, 45_000, 61_000]))
     let more = true
-    for (let call = 0; call < 30 && more && !world.violation; call++)
+    for (let call = 0; call < 8 && more && !world.violation; call++)
       await ask(history, async (store) => ({ more } = await store.upkeep()))
     checker.audit()
     await world.goOn(0, () => false)
