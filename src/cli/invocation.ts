@@ -1,5 +1,4 @@
 /** One call of the command line: what was said for all commands, and the app it is about. */
-import { existsSync } from 'node:fs'
 import type { Errand } from '../errand.ts'
 import { StoreOpenError } from '../errors.ts'
 import type { LoadedApp } from './app/load.ts'
@@ -55,7 +54,7 @@ export class Invocation {
   }
 
   async #storeAlone(url: string): Promise<Errand<any>> {
-    await refuseMissingFile(url)
+    await refuseMissingStore(url)
     const { Errand } = await import('../errand.ts')
     const errand = new Errand<any>({ store: url })
     this.#opened.push(errand)
@@ -71,13 +70,11 @@ export class Invocation {
 const ownApp = (errand: Errand<any>): LoadedApp => ({ errand, files: process.argv[1] ? [process.argv[1]] : [] })
 
 /** Looking must not make a store: an empty answer from a mistyped path would be believed. */
-export async function refuseMissingFile(
+export async function refuseMissingStore(
   url: string,
   advice = 'Name yours with --store or ERRAND_STORE, or the app that uses it with --app.',
 ): Promise<void> {
-  const { fileOf } = await import('../store/open.ts')
-  const file = fileOf(url)
-  if (file === undefined || existsSync(file)) return
-
-  throw new StoreOpenError(`There is no store at "${url}": no such file here. ${advice}`)
+  const { missingAt } = await import('../store/open.ts')
+  const missing = await missingAt(url)
+  if (missing !== undefined) throw new StoreOpenError(`${missing} ${advice}`)
 }

@@ -1,4 +1,5 @@
 /** From a URL to an engine. The only file that knows them all; each is loaded when first asked for. */
+import { existsSync } from 'node:fs'
 import type { Env } from '../env.ts'
 import { InvalidOptionError, StoreOpenError } from '../errors.ts'
 import { resolveOptions as postgresOptions, type PostgresOptions } from './postgres/connection/options.ts'
@@ -71,9 +72,18 @@ export function checkStore(store: string | StoreOpener | Store): string | StoreO
   throw new InvalidOptionError('`store`', store, 'a URL, what `redisStore` or `postgresStore` gives, or a store')
 }
 
-/** The file that a URL names; undefined for stores that are no file. @throws as opening it would */
-export function fileOf(url: string): string | undefined {
-  return url.startsWith('sqlite:') ? readSqliteUrl(url).path : undefined
+/**
+ * What is missing where a URL names no store that is there, for people; asked without making one. Undefined too where a store needs
+ * nothing to be made. @throws as opening it would
+ */
+export async function missingAt(url: string): Promise<string | undefined> {
+  if (url.startsWith('sqlite:')) {
+    return existsSync(readSqliteUrl(url).path) ? undefined : `There is no store at "${url}": no such file here.`
+  }
+  if (!isPostgresUrl(url)) return undefined
+  const { missing } = await import('./postgres/missing.ts')
+
+  return missing({ url })
 }
 
 /** Where a store is, for people: its URL without a password, or the engine's name. */

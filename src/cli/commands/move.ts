@@ -8,7 +8,7 @@ import { openStore, placeOf } from '../../store/open.ts'
 import type { Capabilities } from '../../store/store.ts'
 import { exitCodes, InterruptedError } from '../failures.ts'
 import { interruptible } from '../interrupts.ts'
-import { refuseMissingFile, type Invocation } from '../invocation.ts'
+import { refuseMissingStore, type Invocation } from '../invocation.ts'
 import type { Output } from '../output/output.ts'
 import type { MoveOptions } from '../program-move.ts'
 import { count } from '../unserved.ts'
@@ -18,7 +18,7 @@ const everyMs = 1_000
 
 export async function run({ out }: Invocation, _args: string[], options: MoveOptions): Promise<number> {
   const waitMs = options.wait === undefined ? moveDefaults.waitMs : durationMs(options.wait, '--wait')
-  await refuseMissingFile(options.from, 'Correct --from.')
+  await refuseMissingStore(options.from, 'Correct --from.')
   const from = await open(options.from)
   try {
     if (options.dryRun) return await dryRun(out, from, options.to)

@@ -70,7 +70,8 @@ function isCurrent({ version, oldest }: State, where: string, known: readonly Mi
   return version >= newest
 }
 
-async function stateOf(query: Query, schema: string): Promise<State> {
+/** Whether any process has made a store there. */
+export async function isMigrated(query: Query, schema: string): Promise<boolean> {
   // Read from the tables themselves: a name that was missing a moment ago is remembered as missing, and another process may have
   // made the schema since.
   const [found] = await query<{ there: boolean }>(
@@ -78,7 +79,12 @@ async function stateOf(query: Query, schema: string): Promise<State> {
       where n.nspname = $1 and c.relname = 'migration') as there`,
     [schema],
   )
-  if (!found?.there) return nothing
+
+  return found?.there ?? false
+}
+
+async function stateOf(query: Query, schema: string): Promise<State> {
+  if (!(await isMigrated(query, schema))) return nothing
 
   const text = `select coalesce(max(version), 0) as version, coalesce(max(oldest), 0) as oldest from "${schema}".migration`
   const [state] = await query<State>(text)
