@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { Redis } from 'ioredis'
 import {
@@ -256,44 +254,6 @@ describe('a connection to Redis', { skip: !redis && 'no Redis server' }, () => {
 
     assert.ok(performance.now() - began < 2000)
     await connection.close()
-  })
-
-  test('a database that the server does not have is refused, and never taken for the first one', async () => {
-    const opening = openConnection({ url: `${server.url}/99` })
-
-    await assert.rejects(opening, (error: Error) => {
-      assert.ok(error instanceof StoreRefusedError)
-      assert.match(error.message, /DB index.*Database 99 was asked for, and the server has 16: 0 to 15\. Choose/)
-      return true
-    })
-  })
-
-  test('a database that the user may not choose is refused as well', async () => {
-    await command(server.port, 'acl', 'setuser', 'first', 'on', '>secret', '~*', '&*', '+@all', '-select')
-
-    const opening = openConnection({ url: `${server.url.replace('//', '//first:secret@')}/3` })
-
-    await assert.rejects(opening, /NOPERM.*Give the user the right to it/)
-  })
-
-  test('jobs of one database are not seen from another', async (t) => {
-    const [third, first] = [await opened(t, `${server.url}/3`), await opened(t, server.url)]
-
-    await third.call(count, 'third', [1])
-
-    assert.deepEqual([await third.command('dbsize'), await first.command('exists', 'third')], [1, 0])
-  })
-
-  test('a host that is not known, or a port that speaks no Redis, is to be checked', async (t) => {
-    const web = createServer().listen(0, '127.0.0.1')
-    t.after(() => void web.close())
-    await once(web, 'listening')
-    const { port } = web.address() as AddressInfo
-    const opening = (at: string) => openConnection({ url: `redis://${at}`, waitForServer: 300 })
-
-    const unknown = /errand\.invalid:6379, .*no host of that name is known: check host and port/
-    await assert.rejects(opening('errand.invalid'), unknown)
-    await assert.rejects(opening(`127.0.0.1:${port}`), /127\.0\.0\.1:\d+, .*does not speak Redis: check host and port/)
   })
 
   test('while a script of another holds the server, calls wait, and then say that nothing has happened', async (t) => {
