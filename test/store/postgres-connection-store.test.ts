@@ -49,6 +49,25 @@ test('told to wait, enqueueing waits until the server is back', { skip }, async 
   assert.equal(await (await enqueued).state(), 'ready')
 })
 
+test('who waits for a result waits through an outage, and no longer than asked', { skip }, async (t) => {
+  const { proxy, errand, task } = await anApp(t)
+  const job = await task.enqueue({ id: 'a' })
+
+  const result = job.result({ timeout: '30s' })
+  const late = assert.rejects(job.result({ timeout: '2s' }), { code: 'RESULT_TIMEOUT' })
+  await job.state()
+  proxy.refuse()
+  // Whichever is on a connection that was cut fails at once.
+  await assert.rejects(job.state())
+  // A call that begins now and fails shows that the server was away for longer than a call waits.
+  await assert.rejects(job.state(), { code: 'STORE_AWAY' })
+  await late
+  proxy.pass()
+  await errand.worker().start()
+
+  assert.equal(await result, null)
+})
+
 test('an enqueue whose answer was cut off is repeated, and is one job', { skip }, async (t) => {
   const { proxy, errand, task, ran } = await anApp(t)
   await errand.open()

@@ -1,6 +1,6 @@
 /** Events and ends of jobs, as far as they are waited for: whoever listens is known to the server, so that it tells. */
 import type { Env, Timer } from '../../env.ts'
-import { StoreClosedError } from '../../errors.ts'
+import { StoreAwayError, StoreBusyError, StoreClosedError, UnknownOutcomeError } from '../../errors.ts'
 import type { EventFilter, JobRecord, SettledJob, StoreEvent } from '../store.ts'
 import { recordOf, settledOf, type RecordRow, type SettledRow } from './decode.ts'
 import type { News } from './news.ts'
@@ -19,6 +19,9 @@ const settledText = `
   where b.no is null or d.no is not null order by i.nth`
 
 type LookedRow = SettledRow & { readonly missing: boolean; readonly pruned: boolean }
+
+const mayPass = (error: unknown) =>
+  error instanceof StoreAwayError || error instanceof StoreBusyError || error instanceof UnknownOutcomeError
 
 export class Listening {
   readonly #env: Env
@@ -58,17 +61,27 @@ export class Listening {
     const now = await this.#look(ids)
     if (now.length > 0 || ms <= 0 || signal.aborted) return now
 
-    await this.#hearing()
     const until = this.#env.monotonic() + ms
+    const isOver = () => signal.aborted || this.#env.monotonic() >= until
     for (let lookMs = firstLookMs; ; lookMs = laterLookMs) {
       const leftMs = until - this.#env.monotonic()
       const told = this.#news.someFinal(ids, Math.min(leftMs, lookMs), signal)
-      await this.#await(ids)
-      const settled = await this.#look(ids)
+      const settled = await this.#lookPatiently(isOver, () => this.#await(ids).then(() => this.#look(ids)))
       if (settled.length > 0) return settled
       await told
-      const after = await this.#look(ids)
-      if (after.length > 0 || signal.aborted || this.#env.monotonic() >= until) return after
+      const after = await this.#lookPatiently(isOver, () => this.#look(ids))
+      if (after.length > 0 || isOver()) return after
+    }
+  }
+
+  /** Who waits has time: a server that is away may be back before that is over. */
+  async #lookPatiently(isOver: () => boolean, look: () => Promise<SettledJob[]>): Promise<SettledJob[]> {
+    try {
+      await this.#hearing()
+      return await look()
+    } catch (error) {
+      if (!mayPass(error) || isOver()) throw error
+      return []
     }
   }
 
