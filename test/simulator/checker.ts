@@ -17,7 +17,7 @@ import { Runs } from './runs.ts'
 import { Died, type World } from './world.ts'
 
 /** Calls between two audits. */
-const auditEvery = 60
+const auditEvery = 75
 
 export class Checker implements Witness {
   readonly world: World

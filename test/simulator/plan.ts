@@ -101,7 +101,7 @@ export function drawPlan(dice: Dice, engine: string): Plan {
 
   return {
     safetyMs: dice.pick(small ? [5000, 7000, 9000] : [2000, 3000, 5000, 9000]),
-    jobs: dice.whole(6, dice.pick([14, 26, 40])),
+    jobs: dice.whole(6, dice.pick([14, 24, 36])),
     producers: dice.whole(1, small ? 1 : 3),
     workers: dice.whole(1, 3),
     hands: dice.weighted([
@@ -181,7 +181,7 @@ function drawFeatures(dice: Dice, small: boolean): Features {
     ranks: dice.chance(0.5),
     bursts: dice.chance(0.15),
     fanOuts: dice.chance(small ? 0.12 : 0.05),
-    longRuns: dice.chance(0.2),
+    longRuns: dice.chance(0.15),
     secondLives: dice.chance(0.3),
   }
 }
