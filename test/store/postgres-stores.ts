@@ -3,7 +3,8 @@
  * what closed stores leave behind is emptied and used again.
  */
 import pg from 'pg'
-import { PostgresStore, quiet } from '../../src/store/postgres/postgres.ts'
+import { PostgresStore } from '../../src/store/postgres/postgres.ts'
+import { quiet } from '../../src/store/postgres/quiet.ts'
 import type { ManualEnv } from '../../src/testing/manual-env.ts'
 import type { CallersTransaction, StoreHarness } from '../../src/testing/conformance/harness.ts'
 import { startPostgres, type PostgresServer } from '../servers.ts'

@@ -20,10 +20,11 @@ import { Inserter, queuesIn } from './inserter.ts'
 import { Listening } from './listening.ts'
 import { Lives, silenceMsOf } from './lives.ts'
 import { inSchema, migrate } from './migrate.ts'
+import { noteInsides } from './quiet.ts'
 import { movingStore } from './moving.ts'
 import { Names } from './names.ts'
 import { News } from './news.ts'
-import { counts, history, members, stats, workers } from './read.ts'
+import { counts, gone, history, members, stats, workers } from './read.ts'
 import { report } from './reports.ts'
 import { schedulesOf } from './schedules.ts'
 import { Statements } from './statements.ts'
@@ -102,7 +103,7 @@ export class PostgresStore implements Store {
     this.#listening = new Listening(env, this.#statements, this.#news, () => this.#hear())
     this.schedules = schedulesOf(parts)
     this.moving = movingStore({ ...parts, arrived: (queues) => this.#cameBack(queues) })
-    insides.set(this, {
+    noteInsides(this, {
       statements: this.#statements,
       waking: this.#waking,
       news: this.#news,
@@ -213,8 +214,8 @@ export class PostgresStore implements Store {
     const rows = await this.#statements.all<RecordRow>(text, [ids])
     const found = new Map(rows.map((row) => [row.id, recordOf(row)]))
     const missing = ids.filter((id) => !found.has(id))
-    const gone = missing.length > 0 ? await this.#gone(missing) : new Set<string>()
-    return ids.map((id) => found.get(id) ?? (gone.has(id) ? 'gone' : undefined))
+    const departed = missing.length > 0 ? await gone(this.#statements, missing) : new Set<string>()
+    return ids.map((id) => found.get(id) ?? (departed.has(id) ? 'gone' : undefined))
   }
 
   history: Store['history'] = async (id) => history(this.#statements, id)
@@ -355,36 +356,4 @@ export class PostgresStore implements Store {
     this.#turns.hints.clear()
     this.#waking.wake(queues)
   }
-
-  /** Pruned, or moved. */
-  async #gone(ids: readonly string[]): Promise<Set<string>> {
-    const text = `select id from errand.pruned where id = any ($1) union select id from errand.departed where id = any ($1)`
-    const rows = await this.#statements.all<{ id: string }>(text, [ids])
-    return new Set(rows.map(({ id }) => id))
-  }
-}
-
-interface Insides {
-  readonly statements: Statements
-  readonly waking: Waking
-  readonly news: News
-  readonly hearing: () => Promise<void> | undefined
-  readonly schema: string
-}
-
-const insides = new WeakMap<PostgresStore, Insides>()
-
-/** Resolves when all that this store has asked is answered, and all that was told by then is heard: for tests. */
-export async function quiet(store: PostgresStore): Promise<void> {
-  const { statements, waking, news, hearing, schema } = insides.get(store)!
-  do {
-    await hearing()
-    await waking.idle()
-    await statements.idle()
-  } while (statements.busy)
-  if (statements.closed || !news.listening) return
-
-  const heard = news.expected('quiet')
-  await statements.all('select pg_notify($1, $2)', [inSchema('errand.news', schema), 'lquiet'])
-  await heard
 }

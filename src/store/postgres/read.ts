@@ -104,3 +104,10 @@ export async function workers(statements: Statements, clock: Clock): Promise<con
 const noJobs = () => Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>
 
 const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+
+/** Which of these have been pruned, or moved. */
+export async function gone(statements: Statements, ids: readonly string[]): Promise<Set<string>> {
+  const text = `select id from errand.pruned where id = any ($1) union select id from errand.departed where id = any ($1)`
+  const rows = await statements.all<{ id: string }>(text, [ids])
+  return new Set(rows.map(({ id }) => id))
+}
