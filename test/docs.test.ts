@@ -108,16 +108,16 @@ test('code on a page that names an example is that example', () => {
 })
 
 test('every error code has its heading in the reference, and every heading its error', () => {
-  const codes = found(/\bcode(?:: \w+)? = '([A-Z_]+)'/g, 'src/errors.ts')
+  const codes = found(/\bcode(?:: \w+)? = '([A-Z_]+)'/g, ...globSync('src/errors/*.ts', { cwd: root }))
   const headings = found(/^#+\s+`?([A-Z][A-Z_]+)`?\s*$/gm, 'docs/reference/errors.md')
 
   assert.ok(codes.length > 0)
   assert.deepEqual(headings, codes)
 })
 
-/** The first groups of all matches in a file, in alphabetical order. */
-function found(pattern: RegExp, file: string): string[] {
-  const words = [...read(file).matchAll(pattern)].map(([, word]) => word!)
+/** The first groups of all matches in these files, in alphabetical order. */
+function found(pattern: RegExp, ...files: string[]): string[] {
+  const words = files.flatMap((file) => [...read(file).matchAll(pattern)].map(([, word]) => word!))
 
   return words.toSorted((a, b) => a.localeCompare(b))
 }

@@ -1,0 +1,155 @@
+/** Errors inside handlers: what they are told, what they may throw, and how a run ends that did not end itself. */
+import { ErrandError, shown } from './error.ts'
+
+/** A handler awaits a job that could only run in the slot the handler itself holds. */
+export class WouldDeadlockError extends ErrandError {
+  readonly code = 'WOULD_DEADLOCK'
+
+  constructor(id: string, queue: string) {
+    super(
+      `Awaiting the job ${shown(id)} here could wait for ever: it runs in queue "${queue}", whose slots this handler holds one of. ` +
+        `Use \`onSucceeded\`, \`job.followUp\`, or a queue of its own for what is awaited.`,
+    )
+  }
+}
+
+/** `currentJob()` was called outside any handler. */
+export class NoJobError extends ErrandError {
+  readonly code = 'NO_JOB'
+
+  constructor() {
+    super('There is no current job: `currentJob()` works inside a handler and in what it calls.')
+  }
+}
+
+/** The handler ran longer than its timeout. */
+export class JobTimeoutError extends ErrandError {
+  readonly code = 'JOB_TIMEOUT'
+
+  constructor(task: string, ms: number) {
+    super(`"${task}" ran longer than its timeout of ${ms} ms. Watch \`job.signal\` to end early, or raise \`timeout\`.`)
+  }
+}
+
+/** The worker was silent for longer than its lease, so another may run this job by now. The reason of `job.signal`. */
+export class LeaseLostError extends ErrandError {
+  readonly code = 'LEASE_LOST'
+
+  constructor() {
+    super(
+      'This worker was silent for longer than its lease, so its jobs were given to others. What this run still does is not recorded.',
+    )
+  }
+}
+
+/** `job.succeed` was called by a run that may not end its job any more. Nothing was written; roll the transaction back. */
+export class ClaimLostError extends ErrandError {
+  readonly code = 'CLAIM_LOST'
+
+  constructor(id: string) {
+    super(
+      `This run no longer holds the job ${shown(id)}: it has run out of its timeout, was given to another worker, or has ended already. ` +
+        `Nothing of it was written; roll your transaction back, so that what it did is undone as well.`,
+    )
+  }
+}
+
+/** The kept error of an attempt that called `job.succeed` in a transaction that was not committed. */
+export class RolledBackError extends ErrandError {
+  readonly code = 'ROLLED_BACK'
+
+  constructor(task: string) {
+    super(
+      `The handler of "${task}" called \`job.succeed\` in a transaction that was not committed before the handler ended, so the ` +
+        `job has not succeeded. Commit it, and await that, before the handler returns.`,
+    )
+  }
+}
+
+/** Said to a job after `job.succeed`, when nothing can be added to it. */
+export class AlreadySucceededError extends ErrandError {
+  readonly code = 'ALREADY_SUCCEEDED'
+
+  constructor(what: string) {
+    super(
+      `${what} came after \`job.succeed\`, which has ended the job as far as this run is concerned. Say it before: it is written in ` +
+        `the same transaction.`,
+    )
+  }
+}
+
+/** The worker is stopping and its grace time is over. The reason of `job.signal`. */
+export class WorkerStoppingError extends ErrandError {
+  readonly code = 'WORKER_STOPPING'
+
+  constructor() {
+    super('The worker is stopping and its grace time is over. The job is given back and will run again.')
+  }
+}
+
+/** The kept error of a job whose worker went silent three times while holding it, or once with `delivery: 'once'`. */
+export class WorkerLostError extends ErrandError {
+  readonly code = 'WORKER_LOST'
+
+  constructor(crashes: number) {
+    super(
+      `The worker that held this job went silent ${crashes === 1 ? 'once' : `${crashes} times`}. ` +
+        (crashes === 1
+          ? 'It must not run twice, so it was not tried again.'
+          : 'It may be what kills its workers, so it was not tried again.'),
+    )
+  }
+}
+
+/** A step of a workflow needs the result of a job that has none: it did not succeed, or was removed. */
+export class MissingResultError extends ErrandError {
+  readonly code = 'MISSING_RESULT'
+
+  constructor(id: string) {
+    super(
+      `The result of job ${id} is part of this step's input, and there is none: the job did not succeed, or was removed. ` +
+        `Retry that job first, then this one.`,
+    )
+  }
+}
+
+/** A handler used one name for two of its steps: `job.step`, `job.run` and `job.sleep` find their results by it. */
+export class DuplicateStepError extends ErrandError {
+  readonly code = 'DUPLICATE_STEP'
+
+  constructor(task: string, name: string) {
+    super(
+      `The handler of "${task}" used the step name "${name}" twice in one run. The result of a step is found by its name when the ` +
+        `job runs again, so give each its own: in a loop, with the item's key in it.`,
+    )
+  }
+}
+
+/** Thrown by a handler: fails the job at once, whatever attempts are left. */
+export class Fatal extends ErrandError {
+  readonly code = 'FATAL'
+}
+
+/** Thrown by a handler: tries again after this long, if attempts are left. */
+export class RetryAfter extends ErrandError {
+  readonly code = 'RETRY_AFTER'
+  readonly delay: number | string
+
+  constructor(
+    delay: number | string,
+    message = `Asked to be tried again after ${delay}.`,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options)
+    this.delay = delay
+  }
+}
+
+/** Thrown by a handler: ends the job as cancelled. Also the reason of `job.signal` when somebody cancels. */
+export class Cancelled extends ErrandError {
+  readonly code = 'CANCELLED'
+
+  constructor(message = 'The job was cancelled.') {
+    super(message)
+  }
+}
