@@ -6,7 +6,7 @@
  * `attempts`, so that a job which kills its worker is found out and its neighbours are
  * not blamed. Any worker may do it; twice is harmless.
  */
-import type { UpkeepLimits, UpkeepResult } from '../store.ts'
+import type { NewWorker, UpkeepLimits, UpkeepResult } from '../store.ts'
 import { expire, isOverdue } from './claim.ts'
 import { tally, type Data } from './data.ts'
 import { neededByOthers, spread } from './dependencies.ts'
@@ -17,7 +17,7 @@ import { dropExpiry, finish, letGo } from './finish.ts'
 import { forgetOldKeys } from './keys.ts'
 import { forgetMoves } from './leaving.ts'
 import { lineUp, lineUpAgain, withdraw } from './lines.ts'
-import { markGone, renew } from './lives.ts'
+import { markGone } from './lives.ts'
 import { forgetOldStarts } from './rates.ts'
 import { nextDueMs } from './turn.ts'
 
@@ -58,15 +58,18 @@ export function upkeep(data: Data, given: Partial<UpkeepLimits> = {}): UpkeepRes
 /** Each lease by itself: a patient worker must not make a short silence of the store look like its workers'. */
 function extendAfterSilence(data: Data): boolean {
   const silentMs = data.env.monotonic() - data.stampedAt
-  const extended = [...data.incarnations.values()].filter(({ worker }) => silentMs > silenceAllowed(worker.leaseMs))
+  const extended = [...data.incarnations.values()].filter(({ worker }) => silentMs > patienceMs(worker) / 2)
 
-  for (const life of extended) renew(data, life)
+  for (const life of extended) life.deadline = data.env.monotonic() + patienceMs(life.worker)
   return extended.length > 0
 }
 
-/** Half a lease, but of no shorter one than usual: a hasty worker may be watched by calmer ones. */
-function silenceAllowed(leaseMs: number): number {
-  return Math.max(leaseMs, usualLeaseMs) / 2
+/**
+ * No lease counts as shorter than usual here: a hasty worker may be watched by calmer ones, and needs as long as they to
+ * find a store again that was away.
+ */
+function patienceMs({ leaseMs }: NewWorker): number {
+  return Math.max(leaseMs, usualLeaseMs)
 }
 
 function promote(data: Data, limit: number): number {

@@ -90,8 +90,8 @@ function forget(step: Step, n: number): void {
 
 /**
  * True if the store was silent for half of some lease: that lease is extended instead of believed. Each by
- * itself, so a patient worker does not make a short silence of the store look like its workers', and none
- * shorter than usual, since a hasty worker may be watched by calmer ones.
+ * itself, so a patient worker does not make a short silence of the store look like its workers', and none as shorter than
+ * usual, since a hasty worker may be watched by calmer ones and needs as long as they to find its store again.
  */
 export function extendAfterSilence({ env, sql }: Step): boolean {
   const { value: stamped } = sql.getMeta.get('stamp') as { value: number }

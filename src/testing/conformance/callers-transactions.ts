@@ -109,6 +109,7 @@ export function callersTransactions(harness: StoreHarness): void {
     const { scene, worker, claim } = await running(harness, t)
     await scene.insert(aJob({ id: 'waiter', after: { on: ['a'], otherwise: 'cancel' } }))
     const ended = scene.store.settled(['a'], 600_000, never)
+    await scene.env.idle()
 
     const caller = await begun(harness, scene)
     const answer = await settle(

@@ -99,6 +99,7 @@ export function leases(harness: StoreHarness): void {
 
   test('a hasty worker is rescued though upkeep looks less often than half its lease', async (t) => {
     const scene = await setScene(harness, t)
+    await scene.upkeep()
     await scene.join({ leaseMs: 600_000 })
     const hasty = await scene.join({ leaseMs: 1_000 })
     await scene.insert(aJob({ id: 'a' }))
@@ -120,6 +121,20 @@ export function leases(harness: StoreHarness): void {
     const result = await scene.store.upkeep()
 
     assert.deepEqual([result.extended, result.rescued], [true, 0])
+  })
+
+  test('a hasty worker has as long as others to come back to a store that was away', async (t) => {
+    const scene = await setScene(harness, t)
+    const hasty = await scene.join({ leaseMs: 1_000 })
+    await scene.insert(aJob({ id: 'a' }))
+    await scene.claim(hasty)
+    await scene.env.advance(60_000)
+
+    await scene.pass(7_000)
+
+    assert.equal(await scene.state('a'), 'running')
+    await scene.pass(2_000)
+    assert.equal(await scene.state('a'), 'ready')
   })
 
   test('after such an extension silence still counts', async (t) => {

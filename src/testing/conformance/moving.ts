@@ -183,6 +183,7 @@ export function moving(harness: StoreHarness): void {
     await from.insert(aJob({ id: 'a' }))
     const listener = await from.listen(t)
     const settled = from.store.settled(['a'], 60_000, new AbortController().signal)
+    await from.env.idle()
     await crossing.carry()
 
     assert.deepEqual(await settled, [{ id: 'a', state: 'gone' }])

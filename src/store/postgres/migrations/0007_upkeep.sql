@@ -6,7 +6,7 @@ create function errand.upkeep(
 set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan as $$
 declare
   c errand.context;
-  stamped bigint;
+  silence bigint;
   extended boolean;
   promoted int := 0;
   expired int := 0;
@@ -20,14 +20,12 @@ begin
   perform errand.enter();
   perform set_config('errand_call.spares', p_spares, true);
   c := errand.begin(p_now, p_mono);
-  select at into stamped from errand.stamp;
+  select coalesce(c.mono - at, -1) into silence from errand.stamp;
 
-  -- Each lease by itself: a patient worker must not make a short silence of the store look like its workers'.
-  -- Who is in a turn is alive, and may be waiting for this very call.
-  update errand.worker w set deadline = c.mono + w.lease_ms from (
-    select no from errand.worker
-    where gone is null and (stamped is null or c.mono < stamped or c.mono - stamped > greatest(lease_ms, 8000) / 2.0)
-    for no key update skip locked
+  -- Each lease by itself: a patient worker must not make a short silence of the store look like its workers', and a hasty one
+  -- needs as long as others to find a store again that was away. Who is in a turn is alive, and may be waiting for this very call.
+  update errand.worker w set deadline = c.mono + greatest(w.lease_ms, 8000) from (
+    select no from errand.worker where gone is null and errand.excuses(silence, lease_ms) for no key update skip locked
   ) silent where w.no = silent.no;
   extended := found;
 
@@ -51,7 +49,10 @@ begin
   end loop;
 
   -- Marks the silent gone first, so that nothing they still send is accepted.
-  for r in select no from errand.worker where gone is null and deadline <= c.mono order by no for update skip locked loop
+  for r in
+    select no from errand.worker where gone is null and deadline <= c.mono and not errand.excuses(silence, lease_ms)
+    order by no for update skip locked
+  loop
     update errand.worker set gone = nextval('errand.counter') where no = r.no;
     perform errand.call(r.no);
   end loop;
@@ -70,11 +71,18 @@ begin
   followed := followed + errand.spread(c, p_spread);
   pruned := errand.prune(c, p_prune);
   perform errand.tidy(c);
-  update errand.stamp set at = c.mono;
+  -- Who was passed over above and has not renewed its lease since, as in a resync, is still to be given time by the next call.
+  update errand.stamp set at = c.mono where not exists (
+    select from errand.worker where gone is null and deadline <= c.mono + lease_ms / 2 and errand.excuses(silence, lease_ms));
 
   return json_build_object('promoted', promoted, 'expired', expired, 'rescued', rescued, 'spread', followed, 'pruned', pruned,
     'extended', extended, 'nextDue', errand.next_due(c.now), 'arrivals', current_setting('errand_call.arrivals', true));
 end $$;
+
+-- Whether the store itself was silent for so long that nobody with this lease can be blamed for not renewing it.
+create function errand.excuses(p_silence bigint, p_lease bigint) returns boolean language sql immutable as $$
+  select p_silence < 0 or p_silence > greatest(p_lease, 8000) / 2.0
+$$;
 
 create function errand.rescue(c errand.context, j errand.job, p_lost text[]) returns void language plpgsql as $$
 begin

@@ -5,13 +5,16 @@ for index = 1, 5 do limits[index] = tonumber(ARGV[2 + index]) end
 E.spareId = ARGV[8]
 local errors = cjson.decode(ARGV[9])
 
--- Silence of the store is not silence of its workers: each lease by itself is extended instead of judged.
+-- Silence of the store is not silence of its workers: each lease by itself is extended instead of judged, and none
+-- counts as shorter than usual: a hasty worker needs as long as others to find a store again that was away.
 local function extendAfterSilence()
   local stamp = tonumber(call('HGET', K .. 'meta', 's') or nil)
   local silence, extended = stamp and mono - stamp or math.huge, false
   for _, life in ipairs(E.lives()) do
-    if silence < 0 or silence > math.max(life.lease, 8000) / 2 then
-      E.renew(life)
+    local patience = math.max(life.lease, 8000)
+    if silence < 0 or silence > patience / 2 then
+      life.deadline = mono + patience
+      E.writeLife(life)
       extended = true
     end
   end
