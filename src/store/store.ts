@@ -24,6 +24,9 @@ import type {
   JobHistory,
   JobQuery,
   JobRecord,
+  LimitQuery,
+  LimitRecord,
+  LimitValue,
   QueueCounts,
   ReleaseAnswer,
   RemoveAnswer,
@@ -138,11 +141,14 @@ export interface Store {
   /** A paused queue takes jobs and hands out none. */
   pause(queue: string, paused: boolean): Promise<void>
 
-  /** Sets the value of a limit by name, for jobs waiting and to come. */
-  limit(
-    name: string,
-    value: { readonly slots?: number; readonly tokens?: number; readonly perMs?: number },
-  ): Promise<void>
+  /**
+   * Sets the value of a limit by name, for jobs waiting and to come, and pins it: what inserts bring for this name
+   * counts no more, until it is 'unpinned' and the next one brings its own.
+   */
+  limit(name: string, value: LimitValue | 'unpinned'): Promise<void>
+
+  /** Lanes and rates by name, in the order of names by code unit. Those that nothing refers to are forgotten by upkeep. */
+  listLimits(query: LimitQuery): Promise<LimitRecord[]>
 
   /** Promotes, rescues, expires, spreads cascades, prunes: a bounded amount per call. Any worker may call it, twice is harmless. */
   upkeep(limits?: Partial<UpkeepLimits>): Promise<UpkeepResult>

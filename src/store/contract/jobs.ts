@@ -65,6 +65,19 @@ export interface UniqueKey {
 export interface Lane {
   readonly name: string
   readonly slots: number
+  /** Its jobs leave it in the order in which they came into it, whatever their rank. */
+  readonly ordered?: true
+  /** Its jobs are handed out in groups; `slots` counts for nothing then (give 1). */
+  readonly gather?: Gather
+}
+
+/**
+ * A group is ripe when `size` jobs stand in the lane, or when the first of them has stood there for `waitMs`. One of
+ * them, the leader, is then ready for whoever has room for one job; the others are claimed along with it.
+ */
+export interface Gather {
+  readonly size: number
+  readonly waitMs: number
 }
 
 /** At most `tokens` starts of one name within any `perMs`. */

@@ -93,6 +93,41 @@ export interface QueueCounts {
   readonly states: Readonly<Record<JobState, number>>
 }
 
+/** What is left out stays as it is. */
+export interface LimitValue {
+  readonly slots?: number
+  readonly tokens?: number
+  readonly perMs?: number
+}
+
+export interface LimitQuery {
+  readonly prefix?: string
+  /** Only names behind this one. */
+  readonly after?: string
+  /** @default 100, at most 500 */
+  readonly limit?: number
+}
+
+/** A lane, a rate, or both where they have one name. */
+export interface LimitRecord {
+  readonly name: string
+  /** Of a lane. */
+  readonly slots?: number
+  /** Jobs that hold a slot. */
+  readonly taken?: number
+  /** Jobs that stand in the lane. */
+  readonly waiting?: number
+  /** Of a rate. */
+  readonly tokens?: number
+  readonly perMs?: number
+  /** How many jobs of the rate may start now. */
+  readonly free?: number
+  /** For how long still a settlement has closed the rate. */
+  readonly closedForMs?: number
+  /** Its value was set by hand, and no insert changes it. */
+  readonly pinned: boolean
+}
+
 export interface StatRow {
   /** Start of the minute. */
   readonly at: number

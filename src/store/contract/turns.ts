@@ -61,6 +61,13 @@ export interface Settlement {
   readonly ranMs: number
   /** Added if and only if this settlement is accepted and the outcome is 'succeeded'. */
   readonly followUps?: readonly NewJob[]
+  /**
+   * Where the outcome makes the job wait (a retry, or members): its slot of the lane stays its own meanwhile, and when it
+   * is time it goes straight to the ready line. Means nothing without a lane, or in one that gathers.
+   */
+  readonly keepsSlot?: true
+  /** No job of this job's rate starts before that long from now. The latest such time counts. */
+  readonly closesRateMs?: number
 }
 
 export type TurnResult =
@@ -75,7 +82,7 @@ export type TurnResult =
       readonly messages: readonly ControlMessage[]
       /** There may be more to claim at once. */
       readonly more: boolean
-      /** Milliseconds until a waiting job or a rate token falls due, if any is known. */
+      /** Milliseconds until a waiting job, a rate token or a group falls due, if any is known. */
       readonly nextDueMs?: number
     }
 
@@ -93,6 +100,8 @@ export interface ClaimedJob extends Claim {
   readonly attempt: number
   /** How often its worker went silent. */
   readonly crashes: number
+  /** Of a job whose lane gathers: the job that leads the group with which it was claimed, itself perhaps. */
+  readonly leader?: string
   readonly version?: number
   readonly metadata?: string
   readonly redact?: readonly string[]

@@ -7,7 +7,7 @@
 import { queueOf, setState, type Data, type LaneState, type RateState } from './data.ts'
 import type { Entry } from './entry.ts'
 import { Line } from './line.ts'
-import type { Lane, Rate, Store } from '../store.ts'
+import type { Lane, LimitValue, Rate } from '../store.ts'
 
 /** Makes a job ready at the end of its line. */
 export function lineUp(data: Data, entry: Entry): void {
@@ -89,7 +89,7 @@ export function admit(data: Data, name: string): void {
 }
 
 /** Gives a limit its value by name: a lane its slots, a rate its tokens. */
-export function setLimit(data: Data, name: string, { slots, tokens, perMs }: Parameters<Store['limit']>[1]): void {
+export function setLimit(data: Data, name: string, { slots, tokens, perMs }: LimitValue): void {
   if (slots !== undefined) setLane(data, { name, slots })
 
   const rate = {

@@ -111,7 +111,12 @@ export class MemoryStore implements Store {
     if (!paused) data.news.work(name)
   }
 
-  limit: Store['limit'] = async (name, value) => setLimit(this.#open, name, value)
+  limit: Store['limit'] = async (name, value) => setLimit(this.#open, name, value === 'unpinned' ? {} : value)
+
+  /** Until this engine pins limits and forgets them. */
+  listLimits: Store['listLimits'] = async () => {
+    throw new Error('This engine does not list its limits yet.')
+  }
 
   upkeep: Store['upkeep'] = async (limits) => this.#step('upkeep', (data) => upkeep(data, limits))
 

@@ -231,13 +231,19 @@ export class PostgresStore implements Store {
     this.#waking.wake(rows.map(({ no }) => no))
   }
 
-  limit: Store['limit'] = async (name, { slots, tokens, perMs }) => {
+  limit: Store['limit'] = async (name, given) => {
+    const { slots, tokens, perMs } = given === 'unpinned' ? {} : given
     const values = [name, slots, tokens, perMs].map((value) => value ?? null)
     const { arrivals } = await this.#statements.one<Answers<never>>(
       'select errand.set_limit($1, $2, $3, $4) as arrivals',
       values,
     )
     this.#waking.wake(queuesIn(arrivals))
+  }
+
+  /** Until this engine pins limits and forgets them. */
+  listLimits: Store['listLimits'] = async () => {
+    throw new Error('This engine does not list its limits yet.')
   }
 
   upkeep: Store['upkeep'] = async (limits) => {

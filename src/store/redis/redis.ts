@@ -218,8 +218,15 @@ export class RedisStore implements Store {
 
   pause: Store['pause'] = async (queue, paused) => void (await this.#caller.manage('pause', queue, paused ? 1 : 0))
 
-  limit: Store['limit'] = async (name, { slots = '', tokens = '', perMs = '' }) =>
-    void (await this.#caller.manage('limit', name, slots, tokens, perMs))
+  limit: Store['limit'] = async (name, value) => {
+    const { slots = '', tokens = '', perMs = '' } = value === 'unpinned' ? {} : value
+    await this.#caller.manage('limit', name, slots, tokens, perMs)
+  }
+
+  /** Until this engine pins limits and forgets them. */
+  listLimits: Store['listLimits'] = async () => {
+    throw new Error('This engine does not list its limits yet.')
+  }
 
   upkeep: Store['upkeep'] = (limits) =>
     this.#step('upkeep', async () =>

@@ -1,9 +1,9 @@
 /** Setting a limit by its name, for jobs waiting and to come. */
-import type { Store } from '../store.ts'
+import type { LimitValue } from '../store.ts'
 import { laneFor, rateFor } from './line.ts'
 import type { Step } from './step.ts'
 
-export function setLimit(step: Step, name: string, { slots, tokens, perMs }: Parameters<Store['limit']>[1]): void {
+export function setLimit(step: Step, name: string, { slots, tokens, perMs }: LimitValue): void {
   if (slots !== undefined) laneFor(step, name, slots)
   const known = step.sql.rateByName.get(name) as { tokens: number; per_ms: number } | undefined
   const [newTokens, newPerMs] = [tokens ?? known?.tokens, perMs ?? known?.per_ms]

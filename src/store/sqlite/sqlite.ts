@@ -172,7 +172,13 @@ export class SqliteStore implements Store {
       if (changed && !paused) step.wokenQueues.add(queue)
     })
 
-  limit: Store['limit'] = async (name, value) => this.#write('report', (step) => setLimit(step, name, value))
+  limit: Store['limit'] = async (name, value) =>
+    this.#write('report', (step) => setLimit(step, name, value === 'unpinned' ? {} : value))
+
+  /** Until this engine pins limits and forgets them. */
+  listLimits: Store['listLimits'] = async () => {
+    throw new Error('This engine does not list its limits yet.')
+  }
 
   upkeep: Store['upkeep'] = async (limits) => {
     const result = await this.#writeLightly('upkeep', (step) => upkeep(step, limits))

@@ -99,6 +99,7 @@ export const calls: Players<Exclude<Member, (typeof unscripted)[number]>> = {
   stats: ({ store, env }, { minutes }) => store.stats({ fromAt: env.now() - minutes * 60_000, toAt: Infinity }),
   pause: ({ store }, { queue, paused }) => store.pause(queue, paused),
   limit: ({ store }, { name, value }) => store.limit(name, value),
+  listLimits: ({ store }, { query }) => store.listLimits(query),
   upkeep: async (player, { limits }) => {
     const result = await player.upkeepOnce(limits)
     // How many edges are left to follow, and whether what ended just now is pruned already, is the engine's affair.

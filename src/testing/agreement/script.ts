@@ -11,6 +11,7 @@ import type {
   ControlMessage,
   JobChange,
   JobQuery,
+  LimitQuery,
   NewJob,
   Report,
   Room,
@@ -62,6 +63,7 @@ export type Call =
   | { do: 'stats'; minutes: number }
   | { do: 'pause'; queue: string; paused: boolean }
   | { do: 'limit'; name: string; value: Parameters<Store['limit']>[1] }
+  | { do: 'listLimits'; query: LimitQuery }
   | { do: 'upkeep'; limits: Partial<UpkeepLimits> }
   | { do: 'schedules.put'; schedules: Parameters<ScheduleStore['put']>[0] }
   | { do: 'schedules.pause'; name: string; paused: boolean }
