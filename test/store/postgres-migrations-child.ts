@@ -1,6 +1,7 @@
 /** A process that migrates one schema; told to, it falls asleep within the migration, after the last file. */
 import { openConnection } from '../../src/store/postgres/connection/connection.ts'
-import { migrate, migrationsFolder, migrationsIn } from '../../src/store/postgres/migrate.ts'
+import { migrationsIn } from '../../src/store/migrations.ts'
+import { migrate, migrationsFolder } from '../../src/store/postgres/migrate.ts'
 
 const [url, schema, sleeping] = process.argv.slice(2)
 const ours = migrationsIn(migrationsFolder)

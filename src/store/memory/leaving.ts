@@ -3,6 +3,7 @@
  * dropped, it stays behind as a name for those that wait for it.
  */
 import type { JobState } from '../../job.ts'
+import { MovePage } from '../move-page.ts'
 import type { MoveRoom, MoveTicket, MovingJob } from '../moving.ts'
 import type { Data } from './data.ts'
 import { removeEdges } from './dependencies.ts'
@@ -19,7 +20,7 @@ const rememberedMs = 7 * 24 * 3_600_000
 export function take(data: Data, room: MoveRoom, cursor?: string): { jobs: MovingJob[]; cursor?: string } {
   if (cursor === undefined) dropAside(data)
 
-  const page = new Page(data, room)
+  const page = new MovePage(room)
   const ticket = data.env.id()
   for (const entry of inOrderOfLeaving(data)) {
     if (page.full) break
@@ -29,10 +30,10 @@ export function take(data: Data, room: MoveRoom, cursor?: string): { jobs: Movin
 }
 
 export function leaving(data: Data, room: MoveRoom): MovingJob[] {
-  const page = new Page(data, room)
+  const page = new MovePage(room)
   for (const entry of data.moving.leaving.values()) {
     if (page.full) break
-    if (!entry.leaving!.aside) page.add(entry)
+    if (!entry.leaving!.aside) page.add(movingJob(data, entry))
   }
   return page.jobs
 }
@@ -69,30 +70,8 @@ export function forgetMoves({ env, moving }: Data): void {
   }
 }
 
-class Page {
-  readonly jobs: MovingJob[] = []
-  readonly #data: Data
-  readonly #room: MoveRoom
-  #bytes = 0
-
-  constructor(data: Data, room: MoveRoom) {
-    this.#data = data
-    this.#room = room
-  }
-
-  get full(): boolean {
-    return this.jobs.length > 0 && (this.jobs.length >= this.#room.jobs || this.#bytes >= this.#room.bytes)
-  }
-
-  add(entry: Entry): void {
-    const job = movingJob(this.#data, entry)
-    this.jobs.push(job)
-    this.#bytes += JSON.stringify(job).length
-  }
-}
-
 /** Its members first, and theirs before them, however long the chain; up to one that stays. */
-function takeAfterMembers(data: Data, page: Page, entry: Entry, ticket: string) {
+function takeAfterMembers(data: Data, page: MovePage, entry: Entry, ticket: string) {
   const path = [entry]
   while (path.length > 0 && !page.full) {
     const last = path.at(-1)!
@@ -107,7 +86,7 @@ function takeAfterMembers(data: Data, page: Page, entry: Entry, ticket: string) 
     const first = firstOf(last, staying)
     if (!first) return
     markLeaving(data, first, ticket)
-    page.add(first)
+    page.add(movingJob(data, first))
     path.splice(path.indexOf(first))
   }
 }

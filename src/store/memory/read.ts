@@ -1,13 +1,12 @@
 /** Looking, without touching. */
 import type { JobHistory, JobQuery, JobRecord, QueueCounts, SettledJob, StatRow } from '../store.ts'
 import { cursorAt, seqAt } from '../cursor.ts'
+import { matches, pageLimit } from '../matching.ts'
 import type { Data } from './data.ts'
 import { recordOf, settledOf, type Entry } from './entry.ts'
 
 /** Jobs looked at per page; a page that finds few is short. */
 const examinedPerPage = 10_000
-const defaultLimit = 50
-const largestLimit = 500
 
 export function get(data: Data, id: string): JobRecord | 'gone' | undefined {
   const entry = data.jobs.get(id)
@@ -30,14 +29,15 @@ export function history(data: Data, id: string): JobHistory | undefined {
 }
 
 export function find(data: Data, query: JobQuery, cursor?: string): { jobs: JobRecord[]; cursor?: string } {
-  const limit = Math.min(query.limit ?? defaultLimit, largestLimit)
+  const limit = pageLimit(query)
   const jobs: JobRecord[] = []
   let index = before(data.ordered, cursor === undefined ? Infinity : seqAt(cursor))
   let last: Entry | undefined
 
   for (let examined = 0; index >= 0 && jobs.length < limit && examined < examinedPerPage; index--, examined++) {
     last = data.ordered[index]!
-    if (!last.erased && matches(last, query)) jobs.push(recordOf(last))
+    const { job, state, createdAt, input } = last
+    if (!last.erased && matches({ ...job, state, createdAt, input }, query)) jobs.push(recordOf(last))
   }
 
   const more = last && hasOlder(data.ordered, index)
@@ -75,28 +75,4 @@ function before(ordered: readonly Entry[], seq: number): number {
 function hasOlder(ordered: readonly Entry[], index: number): boolean {
   while (index >= 0 && ordered[index]!.erased) index--
   return index >= 0
-}
-
-function matches(entry: Entry, query: JobQuery): boolean {
-  const { job, state, createdAt } = entry
-  return (
-    (query.states?.includes(state) ?? true) &&
-    (query.tasks?.includes(job.task) ?? true) &&
-    (query.queues?.includes(job.queue) ?? true) &&
-    (query.tag === undefined || (job.tags?.includes(query.tag) ?? false)) &&
-    (query.createdFrom === undefined || createdAt >= query.createdFrom) &&
-    (query.createdTo === undefined || createdAt < query.createdTo) &&
-    (!query.input || fieldEquals(entry.input, query.input)) &&
-    (!query.metadata || fieldEquals(job.metadata, query.metadata))
-  )
-}
-
-function fieldEquals(text: string | undefined, { path, value }: NonNullable<JobQuery['input']>): boolean {
-  if (text === undefined) return false
-  let field: unknown = JSON.parse(text)
-  for (const name of path.split('.')) {
-    if (field === null || typeof field !== 'object' || Array.isArray(field) || !Object.hasOwn(field, name)) return false
-    field = (field as Record<string, unknown>)[name]
-  }
-  return field === value
 }

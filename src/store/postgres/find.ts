@@ -1,13 +1,12 @@
 /** Finding jobs, newest first, in slices: a page looks at so many jobs and no more, and may be short. */
 import { jobStates, type JobState } from '../../job.ts'
 import { cursorAt, seqAt } from '../cursor.ts'
+import { fieldEquals, pageLimit } from '../matching.ts'
 import type { JobQuery, JobRecord } from '../store.ts'
 import { recordOf, type RecordRow } from './decode.ts'
 import type { Statements } from './statements.ts'
 
 const examinedPerPage = 10_000
-const defaultLimit = 50
-const largestLimit = 500
 
 const findText = 'select * from errand.find($1, $2, $3, $4, $5, $6, $7, $8, $9)'
 
@@ -23,7 +22,7 @@ export async function find(
   query: JobQuery,
   cursor?: string,
 ): Promise<{ jobs: JobRecord[]; cursor?: string }> {
-  const limit = Math.min(query.limit ?? defaultLimit, largestLimit)
+  const limit = pageLimit(query)
   const jobs: JobRecord[] = []
   let before = cursor === undefined ? Number.MAX_SAFE_INTEGER : seqAt(cursor)
 
@@ -75,14 +74,4 @@ function fieldsEqual({ input, more }: RecordRow, query: JobQuery): boolean {
     (!query.input || fieldEquals(input, query.input)) &&
     (!query.metadata || fieldEquals(more?.metadata, query.metadata))
   )
-}
-
-function fieldEquals(text: string | undefined, { path, value }: NonNullable<JobQuery['input']>): boolean {
-  if (text === undefined) return false
-  let field: unknown = JSON.parse(text)
-  for (const name of path.split('.')) {
-    if (field === null || typeof field !== 'object' || Array.isArray(field) || !Object.hasOwn(field, name)) return false
-    field = (field as Record<string, unknown>)[name]
-  }
-  return field === value
 }

@@ -5,33 +5,12 @@
  * the others find it done, and one that is killed midway leaves nothing behind. A released file is never edited; a test keeps
  * the checksums. docs/design/schema-versions.md says what a file may do while older processes go on working.
  */
-import { readdirSync, readFileSync } from 'node:fs'
 import { StoreOpenError, StoreTooNewError } from '../../errors.ts'
+import { migrationsIn, type Migration } from '../migrations.ts'
 import type { Connection, Query } from './connection/connection.ts'
 import { RaisedError } from './connection/failures.ts'
 
-export interface Migration {
-  readonly version: number
-  readonly file: string
-  readonly sql: string
-  /** Processes that know the schema up to this version can go on beside it. */
-  readonly oldest: number
-}
-
 export const migrationsFolder: URL = new URL('./migrations/', import.meta.url)
-
-export function migrationsIn(folder: URL): Migration[] {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.sql'))
-    .toSorted()
-    .map((file) => {
-      const sql = readFileSync(new URL(file, folder), 'utf8')
-      const version = Number.parseInt(file, 10)
-      const [, oldest] = /^-- oldest: (\d+)$/m.exec(sql) ?? []
-
-      return { version, file, sql, oldest: Number(oldest ?? version) }
-    })
-}
 
 /** The files are written for a schema called `errand`; this is one for another. */
 export function inSchema(sql: string, schema: string): string {

@@ -1,12 +1,11 @@
 /** Pages of `find`: jobs are read from newest to oldest, a portion per call, and filtered here. */
 import { InvalidOptionError } from '../../errors.ts'
+import { matches, pageLimit } from '../matching.ts'
 import type { JobQuery, JobRecord } from '../store.ts'
 import type { Caller } from './caller.ts'
 import { digestIn, type Kinds } from './kinds.ts'
 import { recordFrom, type Shown } from './record.ts'
 
-const defaultLimit = 50
-const largestLimit = 500
 /** Jobs that one call looks at, and one page. */
 const examinedPerCall = 200
 const examinedPerPage = 4_000
@@ -25,7 +24,7 @@ interface Position {
 
 /** @throws InvalidOptionError */
 export async function findPage(caller: Caller, kinds: Kinds, query: JobQuery, cursor?: string): Promise<Page> {
-  const limit = Math.min(query.limit ?? defaultLimit, largestLimit)
+  const limit = pageLimit(query)
   const jobs: JobRecord[] = []
   let position = positionAt(cursor)
 
@@ -66,28 +65,4 @@ function positionAt(cursor: string | undefined): Position {
   if (before !== undefined && lastSeq !== undefined) return { before, lastSeq }
 
   throw new InvalidOptionError('`cursor`', cursor, 'one that a page of jobs ended with')
-}
-
-function matches(job: JobRecord, query: JobQuery): boolean {
-  const { state, createdAt } = job
-  return (
-    (query.states?.includes(state) ?? true) &&
-    (query.tasks?.includes(job.task) ?? true) &&
-    (query.queues?.includes(job.queue) ?? true) &&
-    (query.tag === undefined || (job.tags?.includes(query.tag) ?? false)) &&
-    (query.createdFrom === undefined || createdAt >= query.createdFrom) &&
-    (query.createdTo === undefined || createdAt < query.createdTo) &&
-    (!query.input || fieldEquals(job.input, query.input)) &&
-    (!query.metadata || fieldEquals(job.metadata, query.metadata))
-  )
-}
-
-function fieldEquals(text: string | undefined, { path, value }: NonNullable<JobQuery['input']>): boolean {
-  if (text === undefined) return false
-  let field: unknown = JSON.parse(text)
-  for (const name of path.split('.')) {
-    if (field === null || typeof field !== 'object' || Array.isArray(field) || !Object.hasOwn(field, name)) return false
-    field = (field as Record<string, unknown>)[name]
-  }
-  return field === value
 }

@@ -7,6 +7,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { JobState } from '../../job.ts'
 import { cursorAt, seqAt } from '../cursor.ts'
+import { fieldEquals, pageLimit } from '../matching.ts'
 import type { JobQuery, JobRecord } from '../store.ts'
 import type { Reader } from './claimed-job.ts'
 import { stateCode, type JobRow } from './job-row.ts'
@@ -14,8 +15,6 @@ import { recordOf } from './read.ts'
 import type { Value } from './statements.ts'
 
 const examinedPerPage = 10_000
-const defaultLimit = 50
-const largestLimit = 500
 
 type FieldFilter = NonNullable<JobQuery['input']>
 
@@ -35,7 +34,7 @@ export function find(
   query: JobQuery,
   cursor?: string,
 ): { jobs: JobRecord[]; cursor?: string } {
-  const limit = Math.min(query.limit ?? defaultLimit, largestLimit)
+  const limit = pageLimit(query)
   const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : seqAt(cursor)
   const source = sourceOf(query, reader.sql.anyLeaving.get() !== undefined)
   const look = source ? lookAmong(source, before) : lookAtAll(db, before)
@@ -174,14 +173,4 @@ function fieldsEqual(job: JobRow, { input, metadata }: JobQuery): boolean {
   if (input && !fieldEquals(job.input, input)) return false
   if (!metadata) return true
   return job.options !== null && fieldEquals((JSON.parse(job.options) as { metadata?: string }).metadata, metadata)
-}
-
-function fieldEquals(text: string | undefined, { path, value }: FieldFilter): boolean {
-  if (text === undefined) return false
-  let field: unknown = JSON.parse(text)
-  for (const name of path.split('.')) {
-    if (field === null || typeof field !== 'object' || Array.isArray(field) || !Object.hasOwn(field, name)) return false
-    field = (field as Record<string, unknown>)[name]
-  }
-  return field === value
 }

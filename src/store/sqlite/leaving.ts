@@ -2,6 +2,7 @@
  * Leaving for another store. A taken job keeps its rows and gives up its place, so that nothing finds it; dropped,
  * it leaves its number behind for the edges of those that wait for it.
  */
+import { MovePage } from '../move-page.ts'
 import type { MoveRoom, MoveTicket, MovingJob } from '../moving.ts'
 import { idValue, stateCode, type FinalRow, type JobRow } from './job-row.ts'
 import { enterLine } from './line.ts'
@@ -19,7 +20,7 @@ export function take(step: Step, room: MoveRoom, cursor?: string): { jobs: Movin
   step.flushReady()
   if (cursor === undefined) dropAside(step)
 
-  const page = new Page(step, room)
+  const page = new MovePage({ ...room, jobs: Math.min(room.jobs, jobsPerStep) })
   const ticket = step.env.id()
   let at = cursor === undefined ? { part: 0, from: 0 } : placeAt(cursor)
   for (let examined = 0; at.part < parts.length;) {
@@ -37,11 +38,11 @@ export function take(step: Step, room: MoveRoom, cursor?: string): { jobs: Movin
 }
 
 export function leaving(step: Step, room: MoveRoom): MovingJob[] {
-  const page = new Page(step, room)
+  const page = new MovePage({ ...room, jobs: Math.min(room.jobs, jobsPerStep) })
   const rows = step.sql.leavingInOrder.all(Math.min(room.jobs, jobsPerStep)) as { seq: number; ticket: string }[]
   for (const { seq, ticket } of rows) {
     if (page.full) break
-    page.add(step.sql.jobBySeq.get(seq) as JobRow, ticket)
+    page.add(movingJob(step, step.sql.jobBySeq.get(seq) as JobRow, ticket))
   }
   return page.jobs
 }
@@ -74,29 +75,6 @@ export function stay(step: Step, taken: MoveTicket): boolean {
   if (final) step.pruneAt(final.until, job.seq)
   else if (job.expires !== null) sql.addDeadline.run(job.expires, job.seq)
   return true
-}
-
-class Page {
-  readonly jobs: MovingJob[] = []
-  readonly #step: Step
-  readonly #room: MoveRoom
-  #bytes = 0
-
-  constructor(step: Step, room: MoveRoom) {
-    this.#step = step
-    this.#room = room
-  }
-
-  get full(): boolean {
-    const { jobs, bytes } = this.#room
-    return this.jobs.length > 0 && (this.jobs.length >= Math.min(jobs, jobsPerStep) || this.#bytes >= bytes)
-  }
-
-  add(job: JobRow, ticket: string): void {
-    const moving = movingJob(this.#step, job, ticket)
-    this.jobs.push(moving)
-    this.#bytes += JSON.stringify(moving).length
-  }
 }
 
 /** What is looked through, one after the other, and how the place is remembered. */
@@ -134,7 +112,7 @@ function placeAt(cursor: string): { part: number; from: number } {
 }
 
 /** Its members first, and theirs before them; up to one that stays. */
-function takeAfterMembers(step: Step, page: Page, seq: number, ticket: string): void {
+function takeAfterMembers(step: Step, page: MovePage, seq: number, ticket: string): void {
   const { sql } = step
   const path = [seq]
   while (path.length > 0 && path.length < longestPath && !page.full) {
@@ -148,7 +126,7 @@ function takeAfterMembers(step: Step, page: Page, seq: number, ticket: string): 
     }
     const first = firstOf(step, last, next)
     if (first === undefined) return
-    page.add(markLeaving(step, first, ticket), ticket)
+    page.add(movingJob(step, markLeaving(step, first, ticket), ticket))
     path.splice(path.indexOf(first))
   }
 }

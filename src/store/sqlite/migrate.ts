@@ -9,32 +9,11 @@
  * table and index begins with `errand_`, and the version stands in a table of ours, not in the
  * pragmas that the application may use for itself.
  */
-import { readdirSync, readFileSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { StoreTooNewError } from '../../errors.ts'
+import { migrationsIn, type Migration } from '../migrations.ts'
 
-export interface Migration {
-  readonly version: number
-  readonly file: string
-  readonly sql: string
-  /** Processes that know the schema up to this version can go on beside it. */
-  readonly oldest: number
-}
-
-export function migrations(): Migration[] {
-  const folder = new URL('./migrations/', import.meta.url)
-
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.sql'))
-    .toSorted()
-    .map((file) => {
-      const sql = readFileSync(new URL(file, folder), 'utf8')
-      const version = Number.parseInt(file, 10)
-      const [, oldest] = /^-- oldest: (\d+)$/m.exec(sql) ?? []
-
-      return { version, file, sql, oldest: Number(oldest ?? version) }
-    })
-}
+export const migrations = (): Migration[] => migrationsIn(new URL('./migrations/', import.meta.url))
 
 export function migrate(db: DatabaseSync, where: string, known: readonly Migration[] = migrations()): void {
   if (isCurrent(db, where, known)) return
