@@ -65,7 +65,10 @@ export interface UniqueKey {
 export interface Lane {
   readonly name: string
   readonly slots: number
-  /** Its jobs leave it in the order in which they came into it, whatever their rank. */
+  /**
+   * Its jobs leave it in the order in which they came into it, whatever their rank. One that is given back with a delay keeps
+   * its slot meanwhile, as with `keepsSlot`: whoever could not run it must not let the next one pass it.
+   */
   readonly ordered?: true
   /** Its jobs are handed out in groups; `slots` counts for nothing then (give 1). */
   readonly gather?: Gather
