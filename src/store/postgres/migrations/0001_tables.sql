@@ -203,16 +203,19 @@ create table errand.edge (
   open   boolean not null,
   seq    bigint not null default nextval('errand.counter'),
   primary key (waiter, index)
-);
+) with (fillfactor = 60);
 create index edge_by_member on errand.edge (member, seq);
--- Edges to follow: first in, first out.
+-- Whose edges are to be followed, as far as they were there by then: first in, first out.
 create table errand.cascade (
   seq    bigint primary key default nextval('errand.counter'),
-  waiter bigint not null,
   member bigint not null,
   id     text not null,
   reopened  boolean not null,
-  succeeded boolean not null
+  succeeded boolean not null,
+  -- The only one that is to hear of it, if not all.
+  waiter bigint,
+  -- The last edge that was followed.
+  after  bigint not null default 0
 );
 
 create table errand.uniq (

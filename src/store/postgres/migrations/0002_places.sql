@@ -35,9 +35,10 @@ begin
   perform set_config('lock_timeout', '200ms', true);
 end $$;
 
-create function errand.move(p_queue int, p_was int, p_now int) returns void language sql as $$
-  insert into errand.move (queue, was, now, n) values (p_queue, p_was, p_now, 1)
-$$;
+create function errand.move(p_queue int, p_was int, p_now int) returns void language plpgsql as $$
+begin
+  insert into errand.move (queue, was, now, n) values (p_queue, p_was, p_now, 1);
+end $$;
 
 -- Notes that something became claimable here; the caller's process wakes sleepers once it has committed.
 create function errand.arrived(p_queue int) returns void language plpgsql as $$
@@ -52,9 +53,10 @@ begin
 end $$;
 
 -- Wakes a worker for a message, a cancel request, or the end of its life.
-create function errand.call(p_worker int) returns void language sql as $$
-  select pg_notify('errand.news', 'c' || p_worker)
-$$;
+create function errand.call(p_worker int) returns void language plpgsql as $$
+begin
+  perform pg_notify('errand.news', 'c' || p_worker);
+end $$;
 
 -- A text for all who listen. Long ones are cut up, since a notification holds 8,000 bytes.
 create function errand.say(p_text text) returns void language plpgsql as $$
@@ -147,52 +149,66 @@ begin
   end loop;
 end $$;
 
-create function errand.number_of(p_id text) returns bigint language sql as $$
-  select no from errand.body where id = p_id
-$$;
-
--- Also of a job that was moved: those that wait for it follow it.
-create function errand.number_of_member(p_id text) returns bigint language sql as $$
-  select no from errand.body where id = p_id union all select no from errand.departed where id = p_id limit 1
-$$;
-
-create function errand.is_leaving(p_no bigint) returns boolean language sql as $$
-  select exists (select from errand.leaving where no = p_no)
-$$;
-
--- The number of a job that people may still change: what is on its way to another store is as good as there.
-create function errand.number_here(p_id text) returns bigint language sql as $$
-  select no from errand.body b where id = p_id and not exists (select from errand.leaving l where l.no = b.no)
-$$;
-
--- Raises flags of a job wherever it stands.
-create function errand.mark(p_no bigint, p_flag int) returns void language plpgsql as $$
+create function errand.number_of(p_id text) returns bigint language plpgsql as $$
 begin
-  loop
-    update errand.waiting set flags = flags | p_flag where no = p_no;
-    exit when found;
-    update errand.ready set flags = flags | p_flag
-    where queue = (select queue from errand.body where no = p_no) and rank = any ('{0,1,2,3}') and place = p_no and no = p_no;
-    exit when found;
-    update errand.ready set flags = flags | p_flag where no = p_no and place <> no;
-    exit when found;
-    update errand.running set flags = flags | p_flag where worker = any (array(select no from errand.worker)) and no = p_no;
-    exit when found;
-    update errand.done set flags = flags | p_flag where no = p_no;
-    exit when found;
-    update errand.leaving set flags = flags | p_flag where no = p_no;
-    exit when found;
-    perform from errand.body where no = p_no;
-    exit when not found;
-  end loop;
+  return (select no from errand.body where id = p_id);
 end $$;
 
-create function errand.put(j errand.job, p_kind "char") returns void language sql as $$
+-- Also of a job that was moved: those that wait for it follow it.
+create function errand.number_of_member(p_id text) returns bigint language plpgsql as $$
+begin
+  return (select no from errand.body where id = p_id union all select no from errand.departed where id = p_id limit 1);
+end $$;
+
+create function errand.is_leaving(p_no bigint) returns boolean language plpgsql as $$
+begin
+  return exists (select from errand.leaving where no = p_no);
+end $$;
+
+-- The number of a job that people may still change: what is on its way to another store is as good as there.
+create function errand.number_here(p_id text) returns bigint language plpgsql as $$
+begin
+  return (select no from errand.body b where id = p_id and not exists (select from errand.leaving l where l.no = b.no));
+end $$;
+
+-- Raises a flag of jobs wherever they stand. In the order in which a plain turn moves them, so that none is missed; and always of one
+-- that runs, since somebody's own transaction (0009) may be ending it.
+create function errand.mark(p_nos bigint[], p_flag int) returns void language plpgsql as $$
+declare
+  marked bigint[];
+  unmarked bigint[] := array(
+    select n.no from unnest(p_nos) n (no)
+    where not exists (select from errand.waiting w where w.no = n.no and w.flags & p_flag <> 0)
+      and not exists (select from errand.done d where d.no = n.no and d.flags & p_flag <> 0)
+      and not exists (select from errand.body b join errand.ready r on r.queue = b.queue and r.rank = b.rank and r.place = b.no
+        where b.no = n.no and r.no = n.no and r.flags & p_flag <> 0)
+      and not exists (select from errand.ready r where r.no = n.no and r.place <> r.no and r.flags & p_flag <> 0)
+  );
+begin
+  if unmarked = '{}' then return; end if;
+  with found as (
+    update errand.waiting w set flags = w.flags | p_flag from unnest(unmarked) n (no) where w.no = n.no returning w.no
+  ) select array_agg(no) into marked from found;
+  unmarked := array(select unnest(unmarked) except select unnest(marked));
+  with found as (
+    update errand.ready r set flags = r.flags | p_flag from unnest(unmarked) n (no), errand.body b
+    where b.no = n.no and r.queue = b.queue and r.rank = b.rank and r.place = n.no and r.no = n.no returning r.no
+  ), placed_anew as (
+    update errand.ready r set flags = r.flags | p_flag from unnest(unmarked) n (no) where r.no = n.no and r.place <> r.no returning r.no
+  ) select array_agg(no) into marked from (select no from found union all select no from placed_anew) either;
+  unmarked := array(select unnest(unmarked) except select unnest(marked) except select d.no from unnest(unmarked) n (no) join errand.done d on d.no = n.no);
+  update errand.running r set flags = r.flags | p_flag from unnest(unmarked) n (no), errand.worker w where r.worker = w.no and r.no = n.no;
+  update errand.done d set flags = d.flags | p_flag from unnest(p_nos) n (no) where d.no = n.no and d.flags & p_flag = 0;
+  update errand.leaving l set flags = l.flags | p_flag from unnest(p_nos) n (no) where l.no = n.no;
+end $$;
+
+create function errand.put(j errand.job, p_kind "char") returns void language plpgsql as $$
+begin
   insert into errand.waiting (no, kind, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires,
     due, pending, lane, rate)
   select j.no, p_kind, j.queue, j.rank, j.place, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires,
-    j.due, j.pending, lane, rate from errand.body where no = j.no
-$$;
+    j.due, j.pending, lane, rate from errand.body where no = j.no;
+end $$;
 
 -- Into the line of its queue and rank, or where those stand that no plain claim may take.
 create function errand.stand(j errand.job) returns void language plpgsql as $$
@@ -209,11 +225,11 @@ begin
 end $$;
 
 -- Makes a job ready at the end of its line, or parks it in its lane.
-create function errand.line_up(j errand.job) returns void language plpgsql as $$
+create function errand.line_up(j errand.job, p_place bigint default null) returns void language plpgsql as $$
 declare
   in_lane int;
 begin
-  j.place := nextval('errand.counter');
+  j.place := coalesce(p_place, nextval('errand.counter'));
   j.due := null;
   j.pending := null;
   perform errand.move(j.queue, j.state, 2);
@@ -285,14 +301,18 @@ begin
 end $$;
 
 -- Tokens that are free now.
-create function errand.tokens(p_rate int, p_now bigint) returns bigint language sql as $$
-  select r.tokens - (select count(*) from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms) from errand.rate r where r.no = p_rate
-$$;
+create function errand.tokens(p_rate int, p_now bigint) returns bigint language plpgsql as $$
+begin
+  return (
+    select r.tokens - (select count(*) from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms) from errand.rate r where r.no = p_rate
+  );
+end $$;
 
 -- Whether a job may start as far as its rate goes.
-create function errand.may_start(p_rate int, p_now bigint) returns boolean language sql as $$
-  select p_rate is null or errand.tokens(p_rate, p_now) > 0
-$$;
+create function errand.may_start(p_rate int, p_now bigint) returns boolean language plpgsql as $$
+begin
+  return p_rate is null or errand.tokens(p_rate, p_now) > 0;
+end $$;
 
 -- A job given back unstarted returns its token.
 create function errand.forget_start(j errand.job) returns void language plpgsql as $$
@@ -303,7 +323,8 @@ begin
 end $$;
 
 -- What a job has beyond its row.
-create function errand.note(p_no bigint, p_started bigint, p_error text) returns void language sql as $$
+create function errand.note(p_no bigint, p_started bigint, p_error text) returns void language plpgsql as $$
+begin
   insert into errand.course (no, started, error) values (p_no, p_started, p_error)
-  on conflict (no) do update set started = p_started, error = coalesce(p_error, course.error)
-$$;
+  on conflict (no) do update set started = p_started, error = coalesce(p_error, course.error);
+end $$;

@@ -1,5 +1,4 @@
--- The one way in which a job becomes final, and what hangs on it: its slot, its key, its waiters, its retention; and
--- who waits for whom.
+-- The one way in which a job becomes final, and what hangs on it: its slot, its key, its waiters (0016), its retention.
 
 create function errand.finish(c errand.context, j errand.job, p_state int, p_result text, p_error text, p_because text)
 returns void language plpgsql as $$
@@ -44,117 +43,6 @@ begin
   if found then perform pg_notify('errand.news', 'f' || p_id); end if;
 end $$;
 
--- Members that stayed only for this job are looked at again.
-create function errand.unpin_members(c errand.context, p_no bigint) returns void language sql as $$
-  update errand.done d
-  set until = greatest(c.now, d.finished + 60000 * (case when d.state = 4 then b.keep_succeeded else b.keep_failed end)::bigint)
-  from errand.edge e, errand.body b where e.waiter = p_no and d.no = e.member and b.no = d.no and d.until is null
-    and not exists (select from errand.leaving l where l.no = d.no)
-$$;
-
-create function errand.mark_waiters(p_no bigint, p_id text, p_succeeded boolean) returns void language sql as $$
-  insert into errand.cascade (waiter, member, id, reopened, succeeded)
-  select waiter, member, p_id, false, p_succeeded from errand.edge where member = p_no and open order by seq
-$$;
-
--- A final job goes on: those that were cancelled because of it wait for it again.
-create function errand.mark_reopened(p_no bigint, p_id text) returns void language sql as $$
-  insert into errand.cascade (waiter, member, id, reopened, succeeded)
-  select waiter, member, p_id, true, false from errand.edge where member = p_no order by seq
-$$;
-
--- Follows at most so many edges that still lead somewhere.
-create function errand.spread(c errand.context, p_limit int) returns int language plpgsql as $$
-declare
-  followed int := 0;
-  k errand.cascade;
-begin
-  while followed < p_limit loop
-    delete from errand.cascade where seq = (select min(seq) from errand.cascade) returning * into k;
-    exit when k.seq is null;
-    if errand.follow(c, k) then followed := followed + 1; end if;
-  end loop;
-  return followed;
-end $$;
-
--- False where it leads nowhere: since it was marked the member was retried, the waiter removed, or the edge counted.
-create function errand.follow(c errand.context, k errand.cascade) returns boolean language plpgsql as $$
-declare
-  member_final boolean := coalesce(errand.state_of(k.member) >= 4, true);
-  runs boolean;
-  j errand.job;
-begin
-  if member_final = k.reopened then return false; end if;
-  perform from errand.body where no = k.waiter;
-  if not found or errand.is_leaving(k.waiter) then return false; end if;
-  if k.reopened then return errand.block_again(c, k); end if;
-
-  update errand.edge set open = false where waiter = k.waiter and member = k.member and open returning run into runs;
-  if not found then return false; end if;
-  update errand.waiting set pending = pending - 1 where no = k.waiter and kind = 'b';
-  if not found then return true; end if;
-  if k.succeeded or runs then
-    perform errand.move_on(c, k.waiter);
-  else
-    j := errand.take(k.waiter);
-    perform errand.finish(c, j, 6, null, null, k.id);
-  end if;
-  return true;
-end $$;
-
--- Lets a blocked job with nothing left to wait for go on: to its time, its lane or its line.
-create function errand.move_on(c errand.context, p_no bigint) returns void language plpgsql as $$
-declare
-  j errand.job;
-begin
-  perform from errand.waiting where no = p_no and kind = 'b' and pending <= 0 and flags & 1024 = 0;
-  if not found then return; end if;
-
-  j := errand.take(p_no);
-  if j.due > c.now then
-    perform errand.postpone(j, j.due);
-  else
-    perform errand.line_up(j);
-    perform errand.tell(c, j, 'ready', 2, j.attempts, null);
-  end if;
-end $$;
-
--- The first member whose end forbids this job to run.
-create function errand.cancelling_member(p_waiter bigint) returns text language sql as $$
-  select e.id from errand.edge e join errand.done d on d.no = e.member and d.state <> 4
-  where e.waiter = p_waiter and not e.run order by e.index limit 1
-$$;
-
-create function errand.block_again(c errand.context, k errand.cascade) returns boolean language plpgsql as $$
-declare
-  other text;
-  j errand.job;
-begin
-  perform from errand.done d join errand.course o on o.no = d.no where d.no = k.waiter and d.state = 6 and o.because = k.id;
-  if not found then return false; end if;
-
-  other := errand.cancelling_member(k.waiter);
-  if other is not null then
-    update errand.course set because = other where no = k.waiter;
-    return true;
-  end if;
-  select due into j.due from errand.course where no = k.waiter;
-  j := errand.reopen(k.waiter, j.due);
-  update errand.edge e set open = coalesce(errand.state_of(e.member) < 4, false) where e.waiter = k.waiter;
-  perform errand.block(j);
-  perform errand.tell(c, j, 'blocked', 1, j.attempts, null);
-  perform errand.mark_reopened(k.waiter, (select id from errand.body where no = k.waiter));
-  return true;
-end $$;
-
--- Puts a job among the blocked, waiting for its open edges.
-create function errand.block(j errand.job) returns void language plpgsql as $$
-begin
-  select count(*) into j.pending from errand.edge where waiter = j.no and open;
-  perform errand.move(j.queue, j.state, 1);
-  perform errand.put(j, 'b');
-end $$;
-
 -- Takes a final job as if it had never ended; its place is up to the caller.
 create function errand.reopen(p_no bigint, p_due bigint) returns errand.job language plpgsql as $$
 declare
@@ -172,22 +60,11 @@ begin
   return j;
 end $$;
 
--- Makes a job wait for another. Returns whether the edge is open.
-create function errand.join_up(p_waiter bigint, p_member bigint, p_id text, p_run boolean) returns boolean language plpgsql as $$
-declare
-  is_open boolean;
-  next_index int;
+-- Whether a job that is not final waits for it, or has.
+create function errand.needed(p_no bigint) returns boolean language plpgsql as $$
 begin
-  perform errand.mark(p_member, 32);
-  is_open := coalesce(errand.state_of(p_member) < 4, false);
-  select coalesce(max(index) + 1, 0) into next_index from errand.edge where waiter = p_waiter;
-  insert into errand.edge (waiter, index, member, id, run, open) values (p_waiter, next_index, p_member, p_id, p_run, is_open);
-  return is_open;
+  return exists (select from errand.edge e where e.member = p_no and coalesce(errand.state_of(e.waiter) < 4, false));
 end $$;
-
-create function errand.needed(p_no bigint) returns boolean language sql as $$
-  select exists (select from errand.edge e where e.member = p_no and coalesce(errand.state_of(e.waiter) < 4, false))
-$$;
 
 -- Deletes a final job, or one that has left, and all it has.
 create function errand.erase(p_no bigint) returns void language plpgsql as $$

@@ -110,9 +110,8 @@ begin
   if found then return '{"kind":"exists"}'; end if;
 
   select array_agg(value order by ordinality) into member_ids from json_array_elements_text(s -> 'on') with ordinality;
-  select id into missing from unnest(member_ids) with ordinality as m (id, nth)
-  where errand.number_of_member(id) is null order by nth limit 1;
-  if found then return json_build_object('kind', 'refused', 'reason', 'unknown', 'other', missing); end if;
+  missing := errand.missing_member(member_ids);
+  if missing is not null then return json_build_object('kind', 'refused', 'reason', 'unknown', 'other', missing); end if;
 
   if key_name is not null then
     select * into holder from errand.uniq where task = b.task and key = key_name and (until is null or until > c.now);
@@ -156,8 +155,7 @@ begin
   j.due := coalesce((s ->> 'dueAt')::bigint, c.now + (s ->> 'dueIn')::bigint);
   j.expires := coalesce((s ->> 'expiresAt')::bigint, c.now + (s ->> 'expiresIn')::bigint);
   if member_ids is not null then
-    perform errand.join_up(b.no, errand.number_of_member(id), id, (s ->> 'run')::boolean)
-    from (select id from unnest(member_ids) with ordinality as m (id, nth) group by id order by min(nth)) m;
+    perform errand.join_up(b.no, member_ids, (s ->> 'run')::boolean);
     cancelled_by := errand.cancelling_member(b.no);
   end if;
 

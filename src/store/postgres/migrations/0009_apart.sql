@@ -86,9 +86,8 @@ begin
   if found then return '{"kind":"exists"}'; end if;
 
   select array_agg(value order by ordinality) into member_ids from json_array_elements_text(s -> 'on') with ordinality;
-  select id into missing from unnest(member_ids) with ordinality as m (id, nth)
-  where errand.number_of_member(id) is null order by nth limit 1;
-  if found then return json_build_object('kind', 'refused', 'reason', 'unknown', 'other', missing); end if;
+  missing := errand.missing_member(member_ids);
+  if missing is not null then return json_build_object('kind', 'refused', 'reason', 'unknown', 'other', missing); end if;
 
   b.no := nextval('errand.counter');
   b.created := c.now;
@@ -153,10 +152,11 @@ begin
   return outcome;
 end $$;
 
-create function errand.there_already(b errand.body, there errand.body) returns json language sql as $$
-  select case when there.task = b.task and there.input = b.input then '{"kind":"exists"}'::json
-    else json_build_object('kind', 'refused', 'reason', 'conflict', 'other', b.id) end
-$$;
+create function errand.there_already(b errand.body, there errand.body) returns json language plpgsql as $$
+begin
+  if there.task = b.task and there.input = b.input then return '{"kind":"exists"}'; end if;
+  return json_build_object('kind', 'refused', 'reason', 'conflict', 'other', b.id);
+end $$;
 
 create function errand.insert_call_apart(c errand.context, p_jobs json) returns json language plpgsql as $$
 declare
@@ -299,20 +299,17 @@ end $$;
 -- One that was removed meanwhile counts as cancelled, one that was pruned as settled.
 create function errand.join_members(c errand.context, p_no bigint, s json) returns void language plpgsql as $$
 declare
-  m record;
+  wanted text[];
   cancelled_by text;
   j errand.job;
 begin
-  for m in
-    select id, errand.number_of_member(id) as no from json_array_elements_text(s -> 'on') with ordinality as o (id, nth) group by id order by min(nth)
-  loop
-    if m.no is not null then
-      perform errand.join_up(p_no, m.no, m.id, (s ->> 'run')::boolean);
-    elsif not (s ->> 'run')::boolean and not exists (select from errand.pruned where id = m.id) then
-      cancelled_by := coalesce(cancelled_by, m.id);
-    end if;
-  end loop;
-  cancelled_by := coalesce(errand.cancelling_member(p_no), cancelled_by);
+  wanted := array(select json_array_elements_text(s -> 'on'));
+  perform errand.join_up(p_no, wanted, (s ->> 'run')::boolean);
+  cancelled_by := errand.cancelling_member(p_no);
+  if cancelled_by is null and not (s ->> 'run')::boolean then
+    select m.id into cancelled_by from unnest(wanted) with ordinality m (id, nth)
+    where errand.number_of_member(m.id) is null and not exists (select from errand.pruned x where x.id = m.id) order by m.nth limit 1;
+  end if;
   if cancelled_by is not null then
     j := errand.take(p_no);
     perform errand.finish(c, j, 6, null, null, cancelled_by);

@@ -259,8 +259,8 @@ begin
   if l.kind in ('s', 'b') then
     perform errand.put(j, l.kind);
     -- What has ended here while it was away was not told to it.
-    insert into errand.cascade (waiter, member, id, reopened, succeeded)
-    select e.waiter, e.member, e.id, false, d.state = 4 from errand.edge e join errand.done d on d.no = e.member
+    insert into errand.cascade (member, id, reopened, succeeded, waiter)
+    select e.member, e.id, false, d.state = 4, e.waiter from errand.edge e join errand.done d on d.no = e.member
     where e.waiter = p_no and e.open order by e.index;
   elsif j.flags & 1 <> 0 then
     perform errand.put(j, 'p');

@@ -81,7 +81,7 @@ declare
   new_state int := (s ->> 'state')::int;
   forbidden text;
   j errand.job;
-  k errand.cascade;
+  healed record;
 begin
   j := row(b.no, -1, b.queue, b.rank, null, b.task, b.flags, b.keep_succeeded, b.keep_failed, (s ->> 'attempts')::int, (s ->> 'crashes')::smallint);
   j.due := (s ->> 'due')::bigint;
@@ -107,10 +107,10 @@ begin
     if j.flags & 32 <> 0 then perform errand.mark_waiters(b.no, b.id, new_state = 4); end if;
     if c.awaited then perform errand.tell_final(b.id); end if;
     -- While it was on its way, the member that had cancelled it may have been retried.
-    select null, e.waiter, e.member, e.id, true, false into k from errand.edge e
+    select e.member, e.id into healed from errand.edge e
     where e.waiter = b.no and e.id = s -> 'course' ->> 'because' and not e.run and exists (select from errand.body m where m.no = e.member)
       and not exists (select from errand.done d where d.no = e.member and d.state <> 4);
-    if new_state <> 6 or not found or not errand.block_again(c, k) then return; end if;
+    if new_state <> 6 or not found or not errand.block_again(c, b.no, healed.id) then return; end if;
   elsif new_state = 0 then
     perform errand.postpone(j, j.due);
   elsif new_state = 2 then
@@ -146,7 +146,7 @@ begin
       if m.open and not m.run then missing := coalesce(missing, m.id); end if;
       continue;
     end if;
-    perform errand.mark(member_no, 32);
+    perform errand.mark(array[member_no], 32);
     insert into errand.edge (waiter, index, member, id, run, open)
     values (p_no, m.index, member_no, m.id, m.run, m.open and member_state < 4);
     if m.open and not m.run and member_state > 4 then ended := coalesce(ended, m.id); end if;

@@ -69,21 +69,11 @@ end $$;
 -- A running job waits for others, whatever becomes of them. Unknown ones are ignored, and itself.
 create function errand.wait_more(c errand.context, j errand.job, p_on json) returns void language plpgsql as $$
 declare
-  m record;
+  ids text[] := array(select json_array_elements_text(p_on));
 begin
-  for m in
-    select o.no, o.id from (
-      select errand.number_of_member(id) as no, id, nth from json_array_elements_text(p_on) with ordinality o (id, nth)
-    ) o where o.no <> j.no group by o.no, o.id order by min(nth)
-  loop
-    perform from errand.edge where waiter = j.no and member = m.no;
-    if not found then
-      perform errand.join_up(j.no, m.no, m.id, true);
-    elsif coalesce(errand.state_of(m.no) < 4, false) then
-      update errand.edge set open = true, run = true where waiter = j.no and member = m.no and not open;
-    end if;
-    j.flags := j.flags | 64;
-  end loop;
+  perform errand.open_again(j.no, ids);
+  perform errand.join_up(j.no, ids, true);
+  if exists (select from errand.edge where waiter = j.no) then j.flags := j.flags | 64; end if;
   perform errand.note(j.no, j.started, null);
   j.flags := j.flags | 2048;
   perform from errand.edge where waiter = j.no and open;

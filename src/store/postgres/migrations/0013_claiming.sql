@@ -14,9 +14,10 @@ begin
   end if;
 end $$;
 
-create function errand.free_key(p_no bigint) returns void language sql as $$
-  delete from errand.uniq u using errand.body b where b.no = p_no and u.task = b.task and u.key = b.uniq and u.no = p_no
-$$;
+create function errand.free_key(p_no bigint) returns void language plpgsql as $$
+begin
+  delete from errand.uniq u using errand.body b where b.no = p_no and u.task = b.task and u.key = b.uniq and u.no = p_no;
+end $$;
 
 -- Claims up to so many from one queue and rank, the plain ones and those of rates with a token, by place; behind the gate.
 -- Returns them, and how many had expired.

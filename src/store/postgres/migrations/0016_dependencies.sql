@@ -1,0 +1,256 @@
+-- Who waits for whom. An edge is open until its member is final; a waiter with no open edge goes on. An end is noted in one row,
+-- however many wait for it, and its edges are followed in sets of bounded size, as if it were one after the other.
+
+create function errand.missing_member(p_ids text[]) returns text language plpgsql as $$
+begin
+  return (
+    select m.id from unnest(p_ids) with ordinality m (id, nth)
+    where not exists (select from errand.body b where b.id = m.id) and not exists (select from errand.departed d where d.id = m.id)
+    order by m.nth limit 1
+  );
+end $$;
+
+-- Makes a job wait for others that are known, each once, behind those that it waits for already; never for itself.
+create function errand.join_up(p_waiter bigint, p_ids text[], p_run boolean) returns void language plpgsql as $$
+declare
+  nos bigint[];
+  ids text[];
+  next_index int;
+begin
+  select array_agg(known.no order by wanted.nth), array_agg(wanted.id order by wanted.nth) into nos, ids
+  from (select id, min(nth) as nth from unnest(p_ids) with ordinality each (id, nth) group by id) wanted
+  cross join lateral (
+    select b.no from errand.body b where b.id = wanted.id union all select d.no from errand.departed d where d.id = wanted.id limit 1
+  ) known
+  where known.no <> p_waiter;
+  if nos is null then return; end if;
+
+  -- Before it is seen which of them are final: none of them ends plainly from now on.
+  perform errand.mark(nos, 32);
+  select max(index) + 1 into next_index from errand.edge where waiter = p_waiter;
+  if next_index is not null then
+    select array_agg(m.no order by m.nth), array_agg(m.id order by m.nth) into nos, ids from unnest(nos, ids) with ordinality m (no, id, nth)
+    where not exists (select from errand.edge e where e.waiter = p_waiter and e.member = m.no);
+  end if;
+  insert into errand.edge (waiter, index, member, id, run, open)
+  select p_waiter, coalesce(next_index, 0) + m.nth - 1, m.no, m.id, p_run, not exists (select from errand.done d where d.no = m.no)
+  from unnest(nos, ids) with ordinality m (no, id, nth);
+end $$;
+
+-- A running job waits anew for some that it has waited for.
+create function errand.open_again(p_waiter bigint, p_ids text[]) returns void language plpgsql as $$
+begin
+  update errand.edge e set open = true, run = true
+  where e.waiter = p_waiter and e.id = any (p_ids) and not e.open and not exists (select from errand.done d where d.no = e.member)
+    and (exists (select from errand.body b where b.no = e.member) or exists (select from errand.departed d where d.no = e.member));
+end $$;
+
+-- Puts a job among the blocked, waiting for its open edges.
+create function errand.block(j errand.job) returns void language plpgsql as $$
+begin
+  select count(*) into j.pending from errand.edge where waiter = j.no and open;
+  perform errand.move(j.queue, j.state, 1);
+  perform errand.put(j, 'b');
+end $$;
+
+create function errand.mark_waiters(p_no bigint, p_id text, p_succeeded boolean) returns void language plpgsql as $$
+begin
+  insert into errand.cascade (member, id, reopened, succeeded) values (p_no, p_id, false, p_succeeded);
+end $$;
+
+-- A final job goes on: those that were cancelled because of it wait for it again.
+create function errand.mark_reopened(p_no bigint, p_id text) returns void language plpgsql as $$
+begin
+  insert into errand.cascade (member, id, reopened, succeeded)
+  select p_no, p_id, true, false where exists (select from errand.edge where member = p_no);
+end $$;
+
+-- Follows at most so many edges that still lead somewhere.
+create function errand.spread(c errand.context, p_limit int) returns int language plpgsql as $$
+declare
+  followed int := 0;
+  k errand.cascade;
+begin
+  while followed < p_limit loop
+    select * into k from errand.cascade order by seq limit 1;
+    exit when not found;
+    followed := followed + case when k.reopened then errand.spread_reopened(c, k, p_limit - followed) else errand.spread_ends(c, p_limit - followed) end;
+  end loop;
+  return followed;
+end $$;
+
+-- Ends, up to a member that goes on again. Edges lead nowhere where the member was retried since, or the waiter is leaving.
+create function errand.spread_ends(c errand.context, p_most int) returns int language plpgsql as $$
+declare
+  marks bigint[];
+  looked int;
+  last_mark bigint;
+  last_edge bigint;
+  followed int;
+  nos bigint[];
+  counts int[];
+  becauses text[];
+begin
+  with mark as materialized (
+    select k.* from (
+      select first.*, bool_or(first.reopened) over (order by first.seq) as beyond
+      from (select * from errand.cascade order by seq limit p_most) first
+    ) k where not k.beyond
+  ), next as materialized (
+    select n.*, row_number() over (order by n.mark, n.seq) as nth from (
+      select k.seq as mark, k.member, k.id, k.succeeded, e.seq, e.waiter, e.index
+      from (select * from mark order by seq) k cross join lateral (
+        select x.seq, x.waiter, x.index from errand.edge x
+        where x.member = k.member and x.seq > k.after and x.seq < k.seq and (k.waiter is null or x.waiter = k.waiter)
+        order by x.seq limit p_most
+      ) e order by k.seq, e.seq limit p_most
+    ) n
+  ), closed as (
+    update errand.edge e set open = false from next n
+    where e.waiter = n.waiter and e.index = n.index and e.open
+      and case when exists (select from errand.done d where d.no = n.member) then true
+        else not exists (select from errand.body b where b.no = n.member) and not exists (select from errand.departed p where p.no = n.member) end
+      and not exists (select from errand.leaving l where l.no = n.waiter)
+    returning n.nth, n.waiter, n.id, n.succeeded or e.run as well
+  ), concerned as (
+    select waiter, count(*)::int as n, coalesce(min(nth) filter (where not well), max(nth)) as at, (array_agg(id order by nth) filter (where not well))[1] as because
+    from closed group by waiter
+  )
+  select (select array_agg(seq) from mark), (select count(*) from next), (select max(mark) from next), (select seq from next order by nth desc limit 1),
+    sum(n), array_agg(waiter order by at), array_agg(n order by at), array_agg(because order by at)
+  into marks, looked, last_mark, last_edge, followed, nos, counts, becauses from concerned;
+
+  if looked < p_most then
+    delete from errand.cascade where seq = any (marks);
+  else
+    delete from errand.cascade where seq = any (marks) and seq < last_mark;
+    update errand.cascade set after = last_edge where seq = last_mark;
+  end if;
+  if nos is not null then perform errand.go_on(c, nos, counts, becauses); end if;
+  return coalesce(followed, 0);
+end $$;
+
+-- Blocked jobs of which so many edges have closed: those with nothing left to wait for go on, those with a cause are cancelled.
+create function errand.go_on(c errand.context, p_nos bigint[], p_counts int[], p_becauses text[]) returns void language plpgsql as $$
+declare
+  places bigint[] := array(select nextval('errand.counter') from unnest(p_nos));
+  lined bigint[];
+  queues int[];
+  others record;
+begin
+  -- What needs its line alone; all others as they would one by one.
+  with gone as (
+    delete from errand.waiting w using unnest(p_nos, p_counts, p_becauses, places) t (no, n, because, place)
+    where w.no = t.no and w.kind = 'b' and t.because is null and w.pending <= t.n and w.flags & 1027 = 0 and w.crashes < 2
+      and (w.due is null or w.due <= c.now)
+    returning w.*, t.place as new_place
+  ), lined as (
+    insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
+    select queue, rank, new_place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires from gone order by new_place
+  ), moved as (
+    insert into errand.move (queue, was, now, n) select queue, 1, 2, count(*) from gone group by queue returning queue
+  )
+  select (select array_agg(no) from gone), (select array_agg(queue) from moved) into lined, queues;
+  perform errand.arrived(queue) from unnest(queues) queue;
+  if c.heard then perform errand.tell_of(c, r.no, 'ready', 2, r.attempts) from errand.ready r where r.no = any (lined) and r.place <> r.no; end if;
+  if cardinality(lined) = cardinality(p_nos) then return; end if;
+
+  for others in
+    with lowered as (
+      update errand.waiting w set pending = w.pending - t.n
+      from unnest(p_nos, p_counts, p_becauses, places) with ordinality t (no, n, because, place, nth)
+      where w.no = t.no and w.kind = 'b' returning t.*
+    ) select * from lowered order by nth
+  loop
+    if others.because is not null then
+      perform errand.finish(c, errand.take(others.no), 6, null, null, others.because);
+    else
+      perform errand.move_on(c, others.no, others.place);
+    end if;
+  end loop;
+end $$;
+
+-- Lets a blocked job with nothing left to wait for go on: to its time, its lane or its line.
+create function errand.move_on(c errand.context, p_no bigint, p_place bigint default null) returns void language plpgsql as $$
+declare
+  j errand.job;
+begin
+  perform from errand.waiting where no = p_no and kind = 'b' and pending <= 0 and flags & 1024 = 0;
+  if not found then return; end if;
+
+  j := errand.take(p_no);
+  if j.due > c.now then
+    perform errand.postpone(j, j.due);
+  else
+    perform errand.line_up(j, p_place);
+    perform errand.tell(c, j, 'ready', 2, j.attempts, null);
+  end if;
+end $$;
+
+-- Edges of one that goes on again, unless it has ended since.
+create function errand.spread_reopened(c errand.context, k errand.cascade, p_most int) returns int language plpgsql as $$
+declare
+  followed int := 0;
+  looked int := 0;
+  e record;
+begin
+  if coalesce(errand.state_of(k.member) < 4, false) then
+    for e in select * from errand.edge x where x.member = k.member and x.seq > k.after and x.seq < k.seq order by x.seq limit p_most loop
+      looked := looked + 1;
+      k.after := e.seq;
+      if not errand.is_leaving(e.waiter) and errand.block_again(c, e.waiter, k.id) then followed := followed + 1; end if;
+    end loop;
+  end if;
+  if looked < p_most then
+    delete from errand.cascade where seq = k.seq;
+  else
+    update errand.cascade set after = k.after where seq = k.seq;
+  end if;
+  return followed;
+end $$;
+
+-- The first member whose end forbids this job to run.
+create function errand.cancelling_member(p_waiter bigint) returns text language plpgsql as $$
+begin
+  return (
+    select e.id from errand.edge e join errand.done d on d.no = e.member and d.state <> 4
+    where e.waiter = p_waiter and not e.run order by e.index limit 1
+  );
+end $$;
+
+-- One that was cancelled because of this member waits again, unless another forbids it.
+create function errand.block_again(c errand.context, p_waiter bigint, p_member text) returns boolean language plpgsql as $$
+declare
+  other text;
+  j errand.job;
+begin
+  perform from errand.done d join errand.course o on o.no = d.no where d.no = p_waiter and d.state = 6 and o.because = p_member;
+  if not found then return false; end if;
+
+  other := errand.cancelling_member(p_waiter);
+  if other is not null then
+    update errand.course set because = other where no = p_waiter;
+    return true;
+  end if;
+  select due into j.due from errand.course where no = p_waiter;
+  j := errand.reopen(p_waiter, j.due);
+  update errand.edge e set open = not e.open
+  where e.waiter = p_waiter and e.open = (exists (select from errand.done d where d.no = e.member)
+    or not exists (select from errand.body b where b.no = e.member) and not exists (select from errand.departed d where d.no = e.member));
+  perform errand.block(j);
+  perform errand.tell(c, j, 'blocked', 1, j.attempts, null);
+  perform errand.mark_reopened(p_waiter, (select id from errand.body where no = p_waiter));
+  return true;
+end $$;
+
+-- Members that stayed only for this job are looked at again.
+create function errand.unpin_members(c errand.context, p_no bigint) returns void language plpgsql as $$
+begin
+  -- As a rule there are none in the whole store.
+  perform from errand.done where until is null limit 1;
+  if not found then return; end if;
+  update errand.done d
+  set until = greatest(c.now, d.finished + 60000 * (case when d.state = 4 then b.keep_succeeded else b.keep_failed end)::bigint)
+  from errand.edge e, errand.body b where e.waiter = p_no and d.no = e.member and b.no = d.no and d.until is null
+    and not exists (select from errand.leaving l where l.no = d.no);
+end $$;
