@@ -44,6 +44,9 @@ async function steps(program: string) {
       room: [{ queues: ['default'], jobs: 200, bottomUp: 12 }],
     })
 
+  /** Alike, as ids are that were made in one moment. */
+  const idOf = (n: number) => `019a0000-0000-7000-8000-${String(n).padStart(12, '0')}`
+
   const stateOf = (job: JobRecord | 'gone' | undefined) => (typeof job === 'object' ? job.state : job)
 
   async function claim(store: RedisStore, incarnation: string) {
@@ -116,13 +119,12 @@ async function steps(program: string) {
       const input = JSON.stringify({ to: 'somebody.4711@example.com', subject: 'Your order has been shipped' })
       const before = await memory()
 
-      const id = (n: number) => `019a0000-0000-7000-8000-${String(n).padStart(12, '0')}`
       for (let n = 0; n < 20_000; n += 200) {
-        await store.insert([Array.from({ length: 200 }, (_, m) => aJob({ id: id(n + m), input }))])
+        await store.insert([Array.from({ length: 200 }, (_, m) => aJob({ id: idOf(n + m), input }))])
       }
 
       const each = ((await memory()) - before) / 20_000
-      assert.ok(each < 340, `${Math.round(each)} bytes`)
+      assert.ok(each < 300, `${Math.round(each)} bytes`)
     })
 
     test('a server that was emptied is taken for a new one', async (t) => {
@@ -236,6 +238,78 @@ async function steps(program: string) {
         )
         await store.remove(some)
       }
+    })
+
+    test('ids that begin with a mark, or alike, come back as they were', async (t) => {
+      const { store } = await opened(t)
+      const worker = await store.join(aWorker())
+      const ids = ['\x01', '\x01\x02', '\x02a', idOf(1), idOf(2), `\x01${idOf(3).slice(1)}`, idOf(4), `${idOf(5)}-more`]
+      await store.insert([jobs(ids)])
+      await store.cancel([idOf(2)])
+      const left = ids.filter((id) => id !== idOf(2))
+
+      const claimed = await claim(store, worker)
+
+      assert.deepEqual(
+        claimed.map(({ id }) => id),
+        left,
+      )
+      const { jobs: found } = await store.find({}, undefined)
+      assert.deepEqual(
+        found.map(({ id }) => id),
+        ids.toReversed(),
+      )
+    })
+
+    test('a few of many jobs are claimed at a time, in their order', async (t) => {
+      const { store } = await opened(t)
+      const worker = await store.join(aWorker())
+      const ids = Array.from({ length: 90 }, (_, n) => idOf(n))
+      for (const from of [0, 30, 31, 32, 33, 40]) {
+        const to = [0, 30, 31, 32, 33, 40, 90].find((end) => end > from)!
+        await store.insert([jobs(ids.slice(from, to))])
+      }
+
+      const claimed: string[] = []
+      for (let room = 1; claimed.length < ids.length; room = (room * 3) % 23) {
+        const answer = await store.turn(
+          aTurn({ incarnation: worker, room: [{ queues: ['default'], jobs: room, bottomUp: 0 }] }),
+        )
+        assert.ok(!answer.gone)
+        claimed.push(...answer.claimed.map(({ id }) => id))
+      }
+
+      assert.deepEqual(claimed, ids)
+    })
+
+    test('pages show every job once, also when most that were inserted with them are gone', async (t) => {
+      const { store, connection } = await opened(t)
+      const worker = await store.join(aWorker())
+      const [old, short, recent] = [0, 1, 2].map((part) => Array.from({ length: 300 }, (_, n) => idOf(part * 300 + n)))
+      for (let n = 0; n < 300; n += 100) {
+        await store.insert([
+          old!.slice(n, n + 100).map((id) => aJob({ id, queue: 'other' })),
+          short!.slice(n, n + 100).map((id) => aJob({ id, keepSucceededMs: 0 })),
+        ])
+      }
+      for (let claimed = await claim(store, worker); claimed.length > 0;) {
+        const answer = await store.turn(working(worker, claimed))
+        claimed = answer.gone ? [] : [...answer.claimed]
+      }
+      for (let n = 0; n < 8; n++) await store.upkeep()
+      assert.notEqual(await connection.command('zcard', `{${connection.prefix}}:old`), 0)
+      await store.insert([jobs(recent!)])
+
+      const shown: string[] = []
+      let cursor: string | undefined
+      do {
+        const page = await store.find({ limit: 7 }, cursor)
+        shown.push(...page.jobs.map(({ id }) => id))
+        cursor = page.cursor
+      } while (cursor !== undefined)
+
+      const expected = [0, 100, 200].flatMap((n) => old!.slice(n, n + 100))
+      assert.deepEqual(shown, [...expected, ...recent!].toReversed())
     })
 
     test('jobs of one queue keep the order of their call, whatever task they are of', async (t) => {

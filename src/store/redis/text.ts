@@ -21,20 +21,41 @@ const special = /[\x10\n\0]/
 /** As all ids have it that Errand makes. */
 const idLength = 36
 
+/** Ids that were made in one moment begin alike. */
+const headLength = 19
+const leastAlike = 4
+
 /**
- * Ids in one text, and what each of them ends with: nothing if all have the usual length, else NUL, unless one of
- * them has it.
+ * Ids in one text, and its form. Where runs of them begin alike, the form is JSON of each beginning and how many have
+ * it, and the text has the rest of each; else the form is what each ends with: NUL, unless one of them has it.
  */
-export function packIds(ids: readonly string[]): [end: string, packed: string] {
-  if (ids.every(({ length }) => length === idLength)) {
-    const packed = ids.join('')
-    // As the server counts.
-    if (Buffer.byteLength(packed) === packed.length) return ['', packed]
+export function packIds(ids: readonly string[]): [form: string, packed: string] {
+  const runs: (string | number)[] = []
+  let [head, count, rests] = ['', 0, '']
+  for (const id of ids) {
+    if (id.length !== idLength) return endedIds(ids)
+    if (!id.startsWith(head) || count === 0) {
+      if (count > 0) runs.push(head, count)
+      head = id.slice(0, headLength)
+      count = 0
+    }
+    rests += id.slice(headLength)
+    count++
   }
+  runs.push(head, count)
+  const form = JSON.stringify(runs)
+  // As the server counts.
+  const usual = (runs.length / 2) * leastAlike <= ids.length && isAscii(form) && isAscii(rests)
+  return usual ? [form, rests] : endedIds(ids)
+}
+
+function endedIds(ids: readonly string[]): [end: string, packed: string] {
   let end = '\0'
   while (ids.some((id) => id.includes(end))) end += '\x01'
   return [end, ids.join(end) + end]
 }
+
+const isAscii = (text: string) => Buffer.byteLength(text) === text.length
 
 export function idsFrom(packed: readonly string[] | string): readonly string[] {
   if (typeof packed !== 'string') return packed

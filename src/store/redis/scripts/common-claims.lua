@@ -25,12 +25,28 @@ function E.takeCareful(job, turn)
   return true
 end
 
+-- Lets at least the first `number` ids of a list stand alone.
+local function unfoldHead(line, number)
+  local entries, ids, part = {}, 0, nil
+  repeat
+    part = call('LRANGE', line, #entries, #entries + 39)
+    for _, entry in ipairs(part) do entries[#entries + 1] = entry end
+    ids = unfolded(entries)
+  until #part == 0 or #ids >= number
+  if #ids == #entries then return end
+  call('LPOP', line, #entries)
+  local reversed = {}
+  for index = #ids, 1, -1 do reversed[#reversed + 1] = alone(ids[index]) end
+  inPieces(reversed, 1, function(...) call('LPUSH', line, ...) end)
+end
+
 -- The first `number` of a list that are not dead, as pairs of number and id; and how many entries they span.
 local function headOf(line, tomb, number)
   local found, skipped, from = {}, {}, 0
   local dead = call('EXISTS', tomb) == 1
+  unfoldHead(line, dead and mostDropped + number or number)
   while #found < number and from < mostDropped do
-    local ids = call('LRANGE', line, from, from + number - 1)
+    local ids = unfolded(call('LRANGE', line, from, from + number - 1))
     if #ids == 0 then break end
     local times, raws = dead and readAll(tomb, ids) or {}, readAll(K .. 'jobs', ids)
     for index, id in ipairs(ids) do
@@ -49,7 +65,7 @@ end
 -- Entries of `line` up to `last` are gone; the dead among them need no more skipping.
 local function dropHead(line, tomb, last, taken)
   if last == 0 then return end
-  local ids = call('LPOP', line, last)
+  local ids = unfolded(call('LPOP', line, last))
   if call('EXISTS', tomb) == 0 then return end
   for _, id in ipairs(ids) do
     if not taken[id] then

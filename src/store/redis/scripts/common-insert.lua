@@ -131,7 +131,10 @@ end
 E.added = {}
 local flush = E.flush
 function E.flush()
-  push(K .. 'order', E.added)
+  if #E.added > 0 then
+    push(K .. 'order', folded(E.added))
+    call('HINCRBY', K .. 'meta', 'w', #E.added)
+  end
   E.added = {}
   flush()
 end

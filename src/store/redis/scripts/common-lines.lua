@@ -37,7 +37,7 @@ function E.stand(job)
     call('SADD', K .. 'rates:' .. spot(job), rate)
     E.odd(job.queue)
   elseif job.place == E.lastPlace then
-    call('RPUSH', K .. 'line:' .. spot(job), job.id)
+    call('RPUSH', K .. 'line:' .. spot(job), alone(job.id))
   else
     call('ZADD', K .. 'back:' .. spot(job), job.place, job.id)
     E.odd(job.queue)

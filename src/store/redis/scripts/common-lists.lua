@@ -15,15 +15,67 @@ local function unpacked(packed, ending, number)
   end
   return parts
 end
--- Ids mostly have one length: then nothing stands between them, and nothing has to be looked for.
-local idLength = 36
-local function textsOf(packed, ending, number)
-  if ending ~= '' then return unpacked(packed, ending, number) end
-  local ids = {}
-  for index = 1, number do ids[index] = sub(packed, (index - 1) * idLength + 1, index * idLength) end
+-- Ids of the usual length that were made in one moment begin alike. A list keeps a few of them in one entry: a mark, what
+-- they share, and the rest of each. Other entries are an id each, behind another mark where it begins with a mark.
+local idLength, headLength, restLength, mostFolded = 36, 19, 17, 25
+local function alone(id)
+  local first = byte(id)
+  return (first == 1 or first == 2) and '\2' .. id or id
+end
+local function folded(ids)
+  local entries, from, number = {}, 1, #ids
+  while from <= number do
+    local head, rests, to = sub(ids[from], 1, headLength), {}, from
+    while ids[to] and to - from < mostFolded and #ids[to] == idLength and sub(ids[to], 1, headLength) == head do
+      rests[to - from + 1] = sub(ids[to], headLength + 1)
+      to = to + 1
+    end
+    entries[#entries + 1] = to - from > 1 and '\1' .. head .. table.concat(rests) or alone(ids[from])
+    from = math.max(to, from + 1)
+  end
+  return entries
+end
+local function unfolded(entries)
+  local ids, at = {}, 0
+  for _, entry in ipairs(entries) do
+    local mark = byte(entry)
+    if mark == 1 then
+      local head = sub(entry, 2, headLength + 1)
+      for from = headLength + 2, #entry, restLength do
+        at = at + 1
+        ids[at] = head .. sub(entry, from, from + restLength - 1)
+      end
+    else
+      at = at + 1
+      ids[at] = mark == 2 and sub(entry, 2) or entry
+    end
+  end
   return ids
 end
--- In one text where they have that length.
+-- Ids that a call has packed: their rests where `form` is JSON of what they begin with and how many do, else each with
+-- `form` behind it. Answers them, and the entries of a list that has them all.
+local function idsOf(packed, form, number)
+  if byte(form) ~= 91 then
+    local ids = unpacked(packed, form, number)
+    return ids, folded(ids)
+  end
+  local ids, entries, at, from = {}, {}, 0, 1
+  local runs = cjson.decode(form)
+  for run = 1, #runs, 2 do
+    local head, last = runs[run], at + runs[run + 1]
+    for first = at + 1, last, mostFolded do
+      local count = math.min(mostFolded, last - first + 1)
+      entries[#entries + 1] = '\1' .. head .. sub(packed, from, from + count * restLength - 1)
+      for index = first, first + count - 1 do
+        ids[index] = head .. sub(packed, from, from + restLength - 1)
+        from = from + restLength
+      end
+    end
+    at = last
+  end
+  return ids, entries
+end
+-- In one text where they have the usual length.
 local function idTexts(ids)
   for index = 1, #ids do
     if #ids[index] ~= idLength then return ids end
@@ -32,6 +84,28 @@ local function idTexts(ids)
 end
 local function push(key, values)
   inPieces(values, 1, function(...) call('RPUSH', key, ...) end)
+end
+-- To the head of a list, where they stood before.
+local function pushBack(key, ids)
+  local entries, reversed = folded(ids), {}
+  for index = #entries, 1, -1 do reversed[#reversed + 1] = entries[index] end
+  inPieces(reversed, 1, function(...) call('LPUSH', key, ...) end)
+end
+-- The first ids of a list, at most so many. Where they stand alone, more and more are read at once.
+local function popIds(key, number)
+  local ids, entries, rest = {}, 1, {}
+  while #ids < number do
+    local popped = call('LPOP', key, entries)
+    if not popped then break end
+    local more, missing = unfolded(popped), number - #ids
+    for index, id in ipairs(more) do
+      if index <= missing then ids[#ids + 1] = id else rest[#rest + 1] = id end
+    end
+    missing = number - #ids
+    entries = #more == #popped and math.min(entries * 4, missing) or math.ceil(missing / mostFolded)
+  end
+  if #rest > 0 then pushBack(key, rest) end
+  return ids
 end
 local function setAll(key, pairs)
   inPieces(pairs, 2, function(...) call('HSET', key, ...) end)

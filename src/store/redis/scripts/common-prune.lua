@@ -3,7 +3,7 @@
 -- Jobs that ended plainly stand in one list per retention class, in the order in which they ended; the rest
 -- in a sorted set by the time until which they are kept. A list's entry whose record is no longer that of a
 -- plain end is outdated.
-local gone, mostCareful = {}, 150
+local gone, mostCareful, mostStaying = {}, 150, 25
 
 local function prune(job)
   gone[#gone + 1] = job.id
@@ -65,31 +65,30 @@ end
 
 local function pruneClass(class, limit)
   local key = K .. 'class:' .. class
-  local ids, erased, stay, done = call('LRANGE', key, 0, limit - 1), {}, {}, 0
-  local seen = {}
-  for index, raw in ipairs(readAll(K .. 'jobs', ids)) do
-    local id = ids[index]
+  local erased, stay, seen = {}, {}, {}
+  local function look(id, raw)
     local till, kind
     if raw and not seen[id] and not E.jobs[id] then till, kind = plainEnd(raw) end
     if till and till > now then
       stay[#stay + 1] = id
-      if #stay > 20 then break end
-    else
-      if till then
-        erased[#erased + 1], gone[#gone + 1], seen[id] = id, id, true
-        count(kind.queue, 's', -1)
-      elseif raw and not seen[id] then
-        -- It has become more than a plain end since.
-        local job = E.load(id)
-        if job and E.isFinal(job) and not job.f.pi and not job.f.lv then call('ZADD', K .. 'kept', 'NX', text(E.keptUntil(job)), id) end
-      end
-      done = done + 1
+    elseif till then
+      erased[#erased + 1], gone[#gone + 1], seen[id] = id, id, true
+      count(kind.queue, 's', -1)
+    elseif raw and not seen[id] then
+      -- It has become more than a plain end since.
+      local job = E.load(id)
+      if job and E.isFinal(job) and not job.f.pi and not job.f.lv then call('ZADD', K .. 'kept', 'NX', text(E.keptUntil(job)), id) end
     end
   end
-  if done == 0 then return 0 end
+  local looked = 0
+  while #erased < limit and looked < limit and #stay < mostStaying do
+    local ids = popIds(key, math.min(limit - looked, looked == 0 and mostStaying or limit))
+    if #ids == 0 then break end
+    looked = looked + #ids
+    for index, raw in ipairs(readAll(K .. 'jobs', ids)) do look(ids[index], raw) end
+  end
   forget(K .. 'jobs', erased)
-  call('LPOP', key, done + #stay)
-  for index = #stay, 1, -1 do call('LPUSH', key, stay[index]) end
+  pushBack(key, stay)
   if call('EXISTS', key) == 0 then call('HDEL', K .. 'classes', class) end
   return #erased
 end
@@ -129,13 +128,11 @@ end
 
 -- The head of the order of insertion: what is gone is dropped, what lives long stands apart.
 local function trimOrder()
-  if call('LLEN', K .. 'order') <= 2 * call('HLEN', K .. 'jobs') + 64 then return end
-  local ids = call('LPOP', K .. 'order', 500)
-  local position = tonumber(call('HGET', K .. 'meta', 'o') or '0')
+  if tonumber(call('HGET', K .. 'meta', 'w') or '0') <= 2 * call('HLEN', K .. 'jobs') + 64 then return end
+  local ids, positions = E.popOrder(500)
   for index, raw in ipairs(readAll(K .. 'jobs', ids)) do
-    if raw then call('ZADD', K .. 'old', position + index, ids[index]) end
+    if raw then call('ZADD', K .. 'old', positions[index], ids[index]) end
   end
-  call('HSET', K .. 'meta', 'o', text(position + #ids))
 end
 
 function E.forget()

@@ -43,11 +43,11 @@ local function takeLine(turn, queue, rank, till)
   local line = K .. 'line:' .. rank .. ':' .. queue
   local look = firstLook
   while #turn.ids < till and roomLeft(turn, till) > 0 do
-    local ids = call('LPOP', line, math.min(look, roomLeft(turn, till)))
+    local ids = popIds(line, math.min(look, roomLeft(turn, till)))
     look = till
-    if not ids or #ids == 0 then return end
+    if #ids == 0 then return end
     local looked = take(turn, ids, readAll(K .. 'jobs', ids), queue)
-    for index = #ids, looked + 1, -1 do call('LPUSH', line, ids[index]) end
+    if looked < #ids then pushBack(line, { unpack(ids, looked + 1) }) end
     if isOdd(turn, queue) then return end
   end
 end

@@ -1,12 +1,13 @@
 -- Plain jobs that are all new: the short way. Anything else is answered 'slow', with nothing written.
--- ARGV: now, monotonic, groups (JSON of [queue, rank, kind]) and kinds, group of each job (one byte each), what
--- ids end with, packed ids, packed bodies (input, line end and extras), what all bodies end with, and the numbers
--- of jobs in their call, of four digits each.
+-- ARGV: now, monotonic, groups (JSON of [queue, rank, kind]) and kinds, group of each job (one byte each), form of the
+-- ids, packed ids, packed bodies (input, line end and extras), what all bodies end with, and the numbers of jobs in
+-- their call, of four digits each.
 local named = cjson.decode(ARGV[3])
 local groups = named[1]
 local records = {}
 local total = #ARGV[4]
-local ids, bodies = textsOf(ARGV[6], ARGV[5], total), unpacked(ARGV[7], '\0', total)
+local ids, entries = idsOf(ARGV[6], ARGV[5], total)
+local bodies = unpacked(ARGV[7], '\0', total)
 
 for _, kind in ipairs(readAll(K .. 'kinds', named[2])) do
   if not kind then return 'kinds' end
@@ -31,7 +32,8 @@ if listened then
   for index = 1, total do tellPlainly('enqueued', ids[index], records[2 * index], 'r', 0) end
   publishEvents()
 end
-push(K .. 'order', ids)
+push(K .. 'order', entries)
+call('HINCRBY', K .. 'meta', 'w', total)
 
 -- In one line the order of the call stays, whatever groups stand there.
 local lines, lineOf = {}, {}
@@ -48,7 +50,7 @@ if #groups > 1 then
 end
 for spot, line in pairs(lines) do
   local queue = line.queue
-  push(K .. 'line:' .. spot, line.ids)
+  push(K .. 'line:' .. spot, line.ids == ids and entries or folded(line.ids))
   call('HINCRBY', K .. 'counts', 'r' .. queue, #line.ids)
   call('HSET', K .. 'queues', 'a' .. queue, number)
   if call('EXISTS', K .. 'park:' .. queue) == 1 then wake(queue) end

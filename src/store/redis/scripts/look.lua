@@ -59,34 +59,19 @@ end
 
 -- ARGV: before which position, how many to look at, number of the last job that was shown or ''. Answers the jobs and the position where it ended, 0 at the oldest.
 if what == 'find' then
-  local offset, number = tonumber(call('HGET', K .. 'meta', 'o') or '0'), tonumber(ARGV[5])
-  local last = offset + call('LLEN', K .. 'order')
-  local before = ARGV[4] == '' and last + 1 or math.min(tonumber(ARGV[4]), last + 1)
-  local ids, answers, position = {}, {}, before
-  if before - 1 > offset then
-    local from = math.max(0, before - 1 - offset - number)
-    local part = call('LRANGE', K .. 'order', from, before - 2 - offset)
-    for index = #part, 1, -1 do ids[#ids + 1] = { part[index], offset + from + index } end
-    position = offset + from + 1
-  else
-    local part = call('ZREVRANGEBYSCORE', K .. 'old', '(' .. text(before), '-inf', 'WITHSCORES', 'LIMIT', 0, number)
-    for index = 1, #part, 2 do ids[#ids + 1] = { part[index], tonumber(part[index + 1]) } end
-    position = #ids > 0 and ids[#ids][2] or 1
-  end
-  local names = {}
-  for index, each in ipairs(ids) do names[index] = each[1] end
-  E.loadAll(names)
+  local ids, positions, older = E.orderBefore(tonumber(ARGV[4]), tonumber(ARGV[5]))
+  local answers = {}
+  E.loadAll(ids)
   -- Numbers fall from newest to oldest. One that rises is that of an id used again, which stands at its later place.
   local lastSeq = ARGV[6] == '' and '999999999999999' or ARGV[6]
-  for _, each in ipairs(ids) do
-    local job = E.load(each[1])
+  for index, id in ipairs(ids) do
+    local job = E.load(id)
     if job and job.seq < lastSeq then
       lastSeq = job.seq
-      answers[#answers + 1] = { text(each[2]), job.seq, shown(each[1]) }
+      answers[#answers + 1] = { text(positions[index]), job.seq, shown(id) }
     end
   end
-  local older = position > offset + 1 or (position > 1 and call('ZCOUNT', K .. 'old', '-inf', '(' .. text(position)) > 0)
-  return { answers, older and text(position) or '0', lastSeq }
+  return { answers, older and text(positions[#positions]) or '0', lastSeq }
 end
 
 if what == 'counts' then return { call('HGETALL', K .. 'counts'), call('HGETALL', K .. 'queues') } end

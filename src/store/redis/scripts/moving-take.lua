@@ -24,7 +24,7 @@ end
 
 -- The head of a list, without its dead entries.
 local function popLine(spot, number)
-  local ids, alive = call('LPOP', K .. 'line:' .. spot, number) or {}, {}
+  local ids, alive = popIds(K .. 'line:' .. spot, number), {}
   local tomb = K .. 'tomb:' .. spot
   local dead = #ids > 0 and call('EXISTS', tomb) == 1
   for _, id in ipairs(ids) do
@@ -70,7 +70,7 @@ local function lookThroughLine(queue, rank, passed, number)
   end
   for index = #heads, last + 1, -1 do
     local job = heads[index]
-    if job.out and not job.f.lv then call('LPUSH', K .. 'line:' .. spot, job.id) end
+    if job.out and not job.f.lv then call('LPUSH', K .. 'line:' .. spot, alone(job.id)) end
     job.out = nil
   end
   return popped + #back, passed
@@ -85,18 +85,7 @@ end
 
 -- `passed` is the position in the order of insertion up to which has been looked.
 local function lookInOrder(states, passed, number)
-  local offset, ids, positions = tonumber(call('HGET', K .. 'meta', 'o') or '0'), {}, {}
-  if passed < offset then
-    local part = call('ZRANGEBYSCORE', K .. 'old', '(' .. text(passed), text(offset), 'WITHSCORES', 'LIMIT', 0, number)
-    for index = 1, #part, 2 do
-      ids[#ids + 1], positions[#positions + 1] = part[index], tonumber(part[index + 1])
-    end
-    if #ids == 0 then passed = offset end
-  end
-  if #ids == 0 then
-    ids = call('LRANGE', K .. 'order', passed - offset, passed - offset + number - 1)
-    for index = 1, #ids do positions[index] = passed + index end
-  end
+  local ids, positions = E.orderAfter(passed, number)
   for index, raw in ipairs(readAll(K .. 'jobs', ids)) do
     if E.isWeary(page) then break end
     passed = positions[index]

@@ -1,6 +1,6 @@
 -- ARGV: now, monotonic, incarnation, its epoch or '', a spare id, rooms (JSON), given back (JSON or ''),
 -- follow-ups by index of their settlement (JSON or ''), number of settlements, runs of them that share claim,
--- outcome and time run (JSON), what parts end with, and packed: their ids, their payloads.
+-- outcome and time run (JSON), form of their ids, and packed: their ids, their payloads.
 --
 -- Plain jobs that succeed and plain jobs that are claimed need no more than this file; the engine of the
 -- other parts is made only when something else is met, since making it costs more than a small turn.
@@ -13,6 +13,7 @@ local stale, accepted, spareId = {}, 0, ARGV[5]
 
 -- Plain jobs that succeeded: their record gets a tail, and nothing else has to be looked at.
 local writes, settled, kept, ranFor, left, over = {}, {}, {}, {}, {}, {}
+local total, allSettled = tonumber(ARGV[9]), nil
 local function flushPlain()
   if #writes == 0 then return end
   setAll(K .. 'jobs', writes)
@@ -26,7 +27,7 @@ local function flushPlain()
       for _, id in ipairs(ids) do call('ZADD', K .. 'kept', text(now + known.succeeded * 60000), id) end
     else
       call('HSET', K .. 'classes', class, nowText)
-      push(K .. 'class:' .. class, ids)
+      push(K .. 'class:' .. class, #ids == total and allSettled or folded(ids))
     end
     count(known.queue, 'u', -#ids)
     count(known.queue, 's', #ids)
@@ -64,7 +65,6 @@ local function settleCarefully(id, claim, said, payload, wanted, raw, run)
   return true
 end
 
-local total = tonumber(ARGV[9])
 if total > 0 then
   local followUps = ARGV[8] ~= '' and cjson.decode(ARGV[8]) or nil
   for _, list in pairs(followUps or {}) do
@@ -72,7 +72,8 @@ if total > 0 then
       if not knowsKinds(wanted) then return { 'kinds' } end
     end
   end
-  local ids, payloads = textsOf(ARGV[12], ARGV[11], total), unpacked(ARGV[13], '\0', total)
+  local ids, payloads = nil, unpacked(ARGV[13], '\0', total)
+  ids, allSettled = idsOf(ARGV[12], ARGV[11], total)
   local runs, raws = readAll(K .. 'running', ids), readAll(K .. 'jobs', ids)
   local index = 0
   for _, alike in ipairs(cjson.decode(ARGV[10])) do
