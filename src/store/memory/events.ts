@@ -8,14 +8,6 @@ export async function* listen(open: () => Data, filter: EventFilter, signal: Abo
   if (signal.aborted) return
 
   const subscription = data.news.subscribe(filter)
-  const end = () => subscription.end()
-  signal.addEventListener('abort', end)
   subscription.begin((filter.ids ?? []).flatMap((id) => data.jobs.get(id) ?? []).map(recordOf))
-
-  try {
-    for (let next = await subscription.next(); !next.done; next = await subscription.next()) yield next.value
-  } finally {
-    signal.removeEventListener('abort', end)
-    end()
-  }
+  yield* subscription.events(signal)
 }

@@ -6,8 +6,9 @@
  */
 import type { Env } from '../../env.ts'
 import type { Entry } from './entry.ts'
-import { Subscription } from './subscription.ts'
 import type { EventFilter, IncarnationId, JobEvent, JobEventKind, WaitResult } from '../store.ts'
+import { Subscription } from '../subscription.ts'
+import { Waiters, waitToHear } from '../waiting.ts'
 
 interface Sleeper {
   readonly incarnation: IncarnationId
@@ -18,7 +19,7 @@ interface Sleeper {
 export class News {
   readonly #env: Env
   readonly #sleepers = new Set<Sleeper>()
-  readonly #finals = new Map<string, Set<() => void>>()
+  readonly #finals = new Waiters<string>()
   readonly #subscriptions = new Set<Subscription>()
 
   constructor(env: Env) {
@@ -27,7 +28,7 @@ export class News {
 
   /** Sleeps until one of `queues` has work, the incarnation is called, time is up, or the signal is aborted. */
   sleep(incarnation: IncarnationId, queues: readonly string[], ms: number, signal: AbortSignal): Promise<WaitResult> {
-    return this.#until<WaitResult>(ms, signal, 'time', (wake) => {
+    return waitToHear<WaitResult>(this.#env, { ms, signal, otherwise: 'time' }, (wake) => {
       const sleeper = { incarnation, queues: new Set(queues), wake }
       this.#sleepers.add(sleeper)
       return () => this.#sleepers.delete(sleeper)
@@ -36,11 +37,7 @@ export class News {
 
   /** Waits until one of these jobs is final or removed, time is up, or the signal is aborted. */
   async someFinal(ids: readonly string[], ms: number, signal: AbortSignal): Promise<void> {
-    await this.#until<undefined>(ms, signal, undefined, (wake) => {
-      const waiter = () => wake(undefined)
-      for (const id of ids) this.#finals.set(id, (this.#finals.get(id) ?? new Set()).add(waiter))
-      return () => ids.forEach((id) => this.#forget(id, waiter))
-    })
+    await waitToHear<void>(this.#env, { ms, signal, otherwise: undefined }, (wake) => this.#finals.add(ids, wake))
   }
 
   subscribe(filter: EventFilter): Subscription {
@@ -58,7 +55,7 @@ export class News {
   }
 
   final(id: string): void {
-    for (const waiter of this.#finals.get(id) ?? []) waiter()
+    this.#finals.tell(id)
   }
 
   tell(kind: JobEventKind, entry: Entry, more?: Partial<JobEvent>): void {
@@ -72,30 +69,7 @@ export class News {
 
   close(): void {
     for (const sleeper of this.#sleepers) sleeper.wake('control')
-    for (const waiters of this.#finals.values()) for (const waiter of waiters) waiter()
+    this.#finals.tellAll()
     for (const subscription of this.#subscriptions) subscription.end()
-  }
-
-  #until<T>(ms: number, signal: AbortSignal, otherwise: T, listen: (wake: (why: T) => void) => () => void): Promise<T> {
-    if (signal.aborted || ms <= 0) return Promise.resolve(otherwise)
-
-    return new Promise((resolve) => {
-      const wake = (why: T) => {
-        timer.cancel()
-        signal.removeEventListener('abort', onAbort)
-        forget()
-        resolve(why)
-      }
-      const onAbort = () => wake(otherwise)
-      const timer = this.#env.after(ms, onAbort)
-      const forget = listen(wake)
-      signal.addEventListener('abort', onAbort)
-    })
-  }
-
-  #forget(id: string, waiter: () => void) {
-    const waiters = this.#finals.get(id)
-    waiters?.delete(waiter)
-    if (waiters?.size === 0) this.#finals.delete(id)
   }
 }

@@ -46,15 +46,9 @@ export class Listening {
     if (signal.aborted) return
 
     const subscription = this.#news.subscribe(filter, () => this.#ended())
-    const end = () => subscription.end()
-    signal.addEventListener('abort', end)
-    try {
+    yield* subscription.events(signal, async () => {
       subscription.begin(await this.#begin(filter.ids ?? [], () => subscription.open()))
-      for (let event = await subscription.next(); event; event = await subscription.next()) yield event
-    } finally {
-      signal.removeEventListener('abort', end)
-      end()
-    }
+    })
   }
 
   async settled(ids: readonly string[], ms: number, signal: AbortSignal): Promise<SettledJob[]> {

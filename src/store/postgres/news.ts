@@ -7,7 +7,8 @@
 import type { Env } from '../../env.ts'
 import { jobStates } from '../../job.ts'
 import type { EventFilter, JobEvent, WaitResult } from '../store.ts'
-import { Subscription } from './subscription.ts'
+import { Waiters, waitToHear } from '../waiting.ts'
+import { OpenedSubscription } from './opened-subscription.ts'
 
 interface Sleeper {
   readonly worker: number
@@ -18,8 +19,8 @@ interface Sleeper {
 export class News {
   readonly #env: Env
   readonly #sleepers = new Set<Sleeper>()
-  readonly #finals = new Map<string, Set<() => void>>()
-  readonly #subscriptions = new Set<Subscription>()
+  readonly #finals = new Waiters<string>()
+  readonly #subscriptions = new Set<OpenedSubscription>()
   readonly #tokens = new Map<string, () => void>()
   readonly #parts = new Map<string, string[]>()
   /** Whether notifications arrive at all. */
@@ -37,20 +38,35 @@ export class News {
     const rest = payload.slice(1)
     if (payload.startsWith('w')) this.#wakeAll(rest.split(',').map(Number), 'work')
     else if (payload.startsWith('c')) this.#wakeAll([Number(rest)], 'control')
-    else if (payload.startsWith('f')) for (const waiter of this.#finals.get(rest) ?? []) waiter()
+    else if (payload.startsWith('f')) this.#finals.tell(rest)
     else if (payload.startsWith('l')) this.#tokens.get(rest)?.()
     else if (payload.startsWith('e') && this.#subscriptions.size > 0) this.#hearPart(rest)
   }
 
-  /** There is work in this queue, brought by this very process: its own sleepers need not wait for the server to say so. */
-  arrived(queue: string): void {
-    for (const sleeper of this.#sleepers) if (sleeper.queues.includes(queue)) sleeper.wake('work')
+  /** Somebody sleeps here who takes from this queue. */
+  isAwaited(queue: string): boolean {
+    for (const { queues } of this.#sleepers) if (queues.includes(queue)) return true
+    return false
+  }
+
+  /**
+   * There is work in this queue, brought by this very process: its own sleepers need not wait for the server to say so.
+   * True if there are any.
+   */
+  arrived(queue: string): boolean {
+    let slept = false
+    for (const sleeper of this.#sleepers) {
+      if (!sleeper.queues.includes(queue)) continue
+      sleeper.wake('work')
+      slept = true
+    }
+    return slept
   }
 
   /** What was told meanwhile is lost, so everybody looks. */
   missed(): void {
     for (const sleeper of this.#sleepers) sleeper.wake('work')
-    for (const waiters of this.#finals.values()) for (const waiter of waiters) waiter()
+    this.#finals.tellAll()
     for (const subscription of this.#subscriptions) subscription.lose()
     this.#parts.clear()
   }
@@ -63,7 +79,7 @@ export class News {
     signal: AbortSignal,
     look: () => Promise<WaitResult | undefined>,
   ): Promise<WaitResult> {
-    return this.#until<WaitResult>(ms, signal, 'time', (wake, fail) => {
+    return waitToHear<WaitResult>(this.#env, { ms, signal, otherwise: 'time' }, (wake, fail) => {
       const sleeper = { worker, queues, wake }
       this.#sleepers.add(sleeper)
       look().then((answer) => answer && wake(answer), fail)
@@ -73,15 +89,11 @@ export class News {
 
   /** Waits until one of these jobs is final or removed, `ms` have passed, or the signal is aborted. */
   someFinal(ids: readonly string[], ms: number, signal: AbortSignal): Promise<void> {
-    return this.#until<void>(ms, signal, undefined, (wake) => {
-      const waiter = () => wake()
-      for (const id of ids) this.#finals.set(id, (this.#finals.get(id) ?? new Set()).add(waiter))
-      return () => ids.forEach((id) => this.#forget(id, waiter))
-    })
+    return waitToHear<void>(this.#env, { ms, signal, otherwise: undefined }, (wake) => this.#finals.add(ids, wake))
   }
 
-  subscribe(filter: EventFilter, onEnd: () => void): Subscription {
-    const subscription = new Subscription(filter, () => {
+  subscribe(filter: EventFilter, onEnd: () => void): OpenedSubscription {
+    const subscription = new OpenedSubscription(filter, () => {
       this.#subscriptions.delete(subscription)
       onEnd()
     })
@@ -103,7 +115,7 @@ export class News {
 
   close(): void {
     for (const sleeper of this.#sleepers) sleeper.wake('control')
-    for (const waiters of this.#finals.values()) for (const waiter of waiters) waiter()
+    this.#finals.tellAll()
     for (const subscription of this.#subscriptions) subscription.end()
   }
 
@@ -126,39 +138,5 @@ export class News {
     const { state, ...event } = JSON.parse(text) as Omit<JobEvent, 'state'> & { state: number }
     const told: JobEvent = { ...event, state: jobStates[state]! }
     for (const subscription of this.#subscriptions) subscription.offer(told)
-  }
-
-  #until<T>(
-    ms: number,
-    signal: AbortSignal,
-    otherwise: T,
-    listen: (wake: (why: T) => void, fail: (error: unknown) => void) => () => void,
-  ): Promise<T> {
-    if (signal.aborted || ms <= 0) return Promise.resolve(otherwise)
-
-    return new Promise((resolve, reject) => {
-      const end = () => {
-        timer.cancel()
-        signal.removeEventListener('abort', onAbort)
-        forget()
-      }
-      const wake = (why: T) => {
-        end()
-        resolve(why)
-      }
-      const onAbort = () => wake(otherwise)
-      const timer = this.#env.after(ms, onAbort)
-      const forget = listen(wake, (error) => {
-        end()
-        reject(error)
-      })
-      signal.addEventListener('abort', onAbort)
-    })
-  }
-
-  #forget(id: string, waiter: () => void) {
-    const waiters = this.#finals.get(id)
-    waiters?.delete(waiter)
-    if (waiters?.size === 0) this.#finals.delete(id)
   }
 }

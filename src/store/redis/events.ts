@@ -4,9 +4,9 @@
 import type { Env, Timer } from '../../env.ts'
 import type { JobError, LogLine, Progress } from '../../job.ts'
 import type { EventFilter, JobEvent, JobEventKind, JobRecord, StoreEvent } from '../store.ts'
+import { NumberedSubscription } from './numbered-subscription.ts'
 import type { Post } from './post.ts'
 import { stateOf } from './record.ts'
-import { Subscription } from './subscription.ts'
 import type { Extras } from './wanted.ts'
 
 const listenMs = 30_000
@@ -37,7 +37,7 @@ type RawEvent = readonly [
 
 export class Events {
   readonly #source: EventSource
-  readonly #subscriptions = new Set<Subscription>()
+  readonly #subscriptions = new Set<NumberedSubscription>()
   #last: number | undefined
   #renewal: Timer | undefined
   #closed = false
@@ -48,16 +48,11 @@ export class Events {
 
   async *listen(filter: EventFilter, signal: AbortSignal): AsyncGenerator<StoreEvent> {
     if (signal.aborted) return
-    const subscription = new Subscription(filter)
+    const subscription = new NumberedSubscription(filter)
     this.#subscriptions.add(subscription)
-    const end = () => subscription.end()
-    signal.addEventListener('abort', end)
     try {
-      await this.#begin(subscription, filter)
-      for (let event = await subscription.next(); event; event = await subscription.next()) yield event
+      yield* subscription.events(signal, () => this.#begin(subscription, filter))
     } finally {
-      signal.removeEventListener('abort', end)
-      end()
       this.#subscriptions.delete(subscription)
       if (this.#subscriptions.size === 0) this.#stop()
     }
@@ -69,11 +64,11 @@ export class Events {
     for (const subscription of this.#subscriptions) subscription.end()
   }
 
-  async #begin(subscription: Subscription, { ids = [] }: EventFilter) {
+  async #begin(subscription: NumberedSubscription, { ids = [] }: EventFilter) {
     await this.#source.post.hearEvents(this.#take, () => this.#lose())
     if (!this.#renewal) await this.#renew()
     const { number, jobs } = await this.#source.snapshot(ids)
-    subscription.begin(number, jobs)
+    subscription.beginAt(number, jobs)
   }
 
   readonly #take = (message: string): void => {
@@ -82,7 +77,7 @@ export class Events {
     if (this.#last !== undefined && number !== this.#last + 1) this.#lose()
     this.#last = number
     const events = raw.map((event) => eventFrom(event, Number(at)))
-    for (const subscription of this.#subscriptions) subscription.offer(number, events)
+    for (const subscription of this.#subscriptions) subscription.hear(number, events)
   }
 
   #lose() {

@@ -7,6 +7,7 @@
  */
 import type { Env } from '../../env.ts'
 import type { WaitResult } from '../store.ts'
+import { Waiters, waitToHear } from '../waiting.ts'
 import type { RedisConnection } from './connection/connection.ts'
 
 export class Post {
@@ -14,8 +15,8 @@ export class Post {
   readonly handle: string
   readonly #env: Env
   readonly #connect: () => Promise<RedisConnection>
-  readonly #sleepers = new Map<string, Set<(why: WaitResult) => void>>()
-  readonly #finals = new Map<string, Set<() => void>>()
+  readonly #sleepers = new Waiters<string, (why: WaitResult) => void>()
+  readonly #finals = new Waiters<string>()
   #onEvents: (message: string) => void = () => {}
   #onLost: () => void = () => {}
   #subscribed: Promise<void> | undefined
@@ -65,13 +66,15 @@ export class Post {
     signal: AbortSignal,
     begin: () => Promise<WaitResult | undefined>,
   ): Promise<WaitResult> {
-    return this.#until<WaitResult>(ms, signal, 'time', begin, (wake) => add(this.#sleepers, [incarnation], wake))
+    const patience = { ms, signal, otherwise: 'time' } as const
+    return this.#until<WaitResult>(patience, begin, (wake) => this.#sleepers.add([incarnation], wake))
   }
 
   /** Waits until one of these jobs is final or removed; false when none was heard of. */
   someFinal(ids: readonly string[], ms: number, signal: AbortSignal, begin: () => Promise<boolean>): Promise<boolean> {
     const beginning = async () => ((await begin()) ? true : undefined)
-    return this.#until<boolean>(ms, signal, false, beginning, (wake) => add(this.#finals, ids, () => wake(true)))
+    const patience = { ms, signal, otherwise: false }
+    return this.#until<boolean>(patience, beginning, (wake) => this.#finals.add(ids, () => wake(true)))
   }
 
   close(): void {
@@ -90,53 +93,27 @@ export class Post {
   readonly #hear = (channel: string, message: string): void => {
     if (channel.endsWith(':events')) return this.#onEvents(message)
     const name = message.slice(1)
-    if (message[0] === 'f') for (const wake of this.#finals.get(name) ?? []) wake()
-    else for (const wake of this.#sleepers.get(name) ?? []) wake(message[0] === 'w' ? 'work' : 'control')
+    if (message[0] === 'f') this.#finals.tell(name)
+    else this.#sleepers.tell(name, message[0] === 'w' ? 'work' : 'control')
   }
 
   #wakeAll(why: WaitResult) {
-    for (const sleepers of this.#sleepers.values()) for (const wake of sleepers) wake(why)
-    for (const waiters of this.#finals.values()) for (const wake of waiters) wake()
+    this.#sleepers.tellAll(why)
+    this.#finals.tellAll()
   }
 
-  #until<T>(
-    ms: number,
-    signal: AbortSignal,
-    otherwise: T,
+  async #until<T>(
+    { ms, signal, otherwise }: { ms: number; signal: AbortSignal; otherwise: T },
     begin: () => Promise<T | undefined>,
     listen: (wake: (why: T) => void) => () => void,
   ): Promise<T> {
-    if (signal.aborted) return Promise.resolve(otherwise)
+    if (signal.aborted) return otherwise
+    if (ms <= 0) return (await begin()) ?? otherwise
 
-    return new Promise((resolve, reject) => {
-      const end = (settle: () => void) => {
-        timer?.cancel()
-        signal.removeEventListener('abort', onAbort)
-        forget()
-        settle()
-      }
-      const wake = (why: T) => end(() => resolve(why))
-      const onAbort = () => wake(otherwise)
-      const timer = ms > 0 ? this.#env.after(ms, onAbort) : undefined
+    return waitToHear<T>(this.#env, { ms, signal, otherwise }, (wake, fail) => {
       const forget = listen(wake)
-      signal.addEventListener('abort', onAbort)
-      begin().then(
-        (why) => {
-          if (why !== undefined) wake(why)
-          else if (ms <= 0) onAbort()
-        },
-        (error: unknown) => end(() => reject(error as Error)),
-      )
+      begin().then((why) => why !== undefined && wake(why), fail)
+      return forget
     })
-  }
-}
-
-function add<W>(waiters: Map<string, Set<W>>, names: readonly string[], waiter: W): () => void {
-  for (const name of names) waiters.set(name, (waiters.get(name) ?? new Set()).add(waiter))
-  return () => {
-    for (const name of names) {
-      waiters.get(name)?.delete(waiter)
-      if (waiters.get(name)?.size === 0) waiters.delete(name)
-    }
   }
 }

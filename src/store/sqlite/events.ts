@@ -8,11 +8,11 @@
  */
 import type { Env, Timer } from '../../env.ts'
 import type { EventFilter, JobEvent, StoreEvent } from '../store.ts'
+import { Subscription } from '../subscription.ts'
 import type { Connection } from './connection.ts'
 import type { Lookout } from './lookout.ts'
 import { get } from './read.ts'
 import type { Step } from './step.ts'
-import { Subscription } from './subscription.ts'
 import type { StepName } from './writer.ts'
 
 type Write = <T>(name: StepName, body: (step: Step) => T) => Promise<T>
@@ -68,14 +68,9 @@ export class Events {
     if (this.#subscriptions.size === 0) await this.#renew()
 
     const subscription = this.#begin(filter)
-    const end = () => subscription.end()
-    signal.addEventListener('abort', end)
-    if (signal.aborted) end()
     try {
-      for (let news = await subscription.next(); news; news = await subscription.next()) yield* news
+      yield* subscription.events(signal)
     } finally {
-      signal.removeEventListener('abort', end)
-      end()
       this.#subscriptions.delete(subscription)
       if (this.#subscriptions.size === 0) this.#stopListening()
     }
@@ -94,10 +89,8 @@ export class Events {
     try {
       if (this.#subscriptions.size === 0) this.#startListening()
       const records = (filter.ids ?? []).map((id) => get({ sql, names }, id))
-      const subscription = new Subscription(
-        filter,
-        records.filter((record) => typeof record === 'object'),
-      )
+      const subscription = new Subscription(filter)
+      subscription.begin(records.filter((record) => typeof record === 'object'))
       this.#subscriptions.add(subscription)
       return subscription
     } finally {

@@ -6,6 +6,7 @@
  */
 import type { Env } from '../../env.ts'
 import type { WaitResult } from '../store.ts'
+import { Waiters, waitToHear } from '../waiting.ts'
 import type { Connection } from './connection.ts'
 import type { Lookout } from './lookout.ts'
 import type { Step } from './step.ts'
@@ -28,7 +29,7 @@ export class News {
   readonly #connection: Connection
   readonly #lookout: Lookout
   readonly #sleepers = new Set<Sleeper>()
-  readonly #awaited = new Map<number, Set<() => void>>()
+  readonly #awaited = new Waiters<number>()
   /** When work last came to a queue, counted in commits of this process. */
   readonly #arrivedAt = new Map<number, number>()
   readonly #seen = new Map<string, Seen>()
@@ -91,11 +92,7 @@ export class News {
 
   /** Waits until one of these jobs is final or removed. */
   async someEnded(seqs: readonly number[], since: number, ms: number, signal: AbortSignal): Promise<void> {
-    await this.#until<undefined>(ms, signal, since, undefined, (wake) => {
-      const waiter = () => wake(undefined)
-      for (const seq of seqs) this.#awaited.set(seq, (this.#awaited.get(seq) ?? new Set()).add(waiter))
-      return () => seqs.forEach((seq) => this.#forget(seq, waiter))
-    })
+    await this.#until<void>(ms, signal, since, undefined, (wake) => this.#awaited.add(seqs, wake))
   }
 
   /** A step of this process is durable. */
@@ -107,12 +104,12 @@ export class News {
     const asleep = this.#sleepers.size
     for (const sleeper of this.#sleepers) this.#wakeLocally(sleeper, wokenQueues, called)
     this.hasWokenWorker = this.#sleepers.size < asleep
-    if (this.#awaited.size > 0) for (const seq of ended) this.#tellEnded(seq)
+    for (const seq of ended) this.#awaited.tell(seq)
   }
 
   close(): void {
     for (const sleeper of this.#sleepers) sleeper.wake('control')
-    for (const waiters of this.#awaited.values()) for (const waiter of waiters) waiter()
+    this.#awaited.tellAll()
   }
 
   #wakeLocally({ incarnation, queues, wake }: Sleeper, woken: ReadonlySet<number>, called: ReadonlySet<number>): void {
@@ -120,10 +117,6 @@ export class News {
     if (woken.size === 0) return
     const { names } = this.#connection
     if (queues.some((name) => woken.has(names.findQueue(name) ?? -1))) wake('work')
-  }
-
-  #tellEnded(seq: number): void {
-    for (const waiter of this.#awaited.get(seq) ?? []) waiter()
   }
 
   /** Another process has committed something. */
@@ -134,10 +127,11 @@ export class News {
       if (!life || isCalled(reading, incarnation)) wake('control')
       else if (hasWork(reading, queues)) wake('work')
     }
-    if (this.#awaited.size === 0) return
+    const { names: awaited } = this.#awaited
+    if (awaited.length === 0) return
 
-    const ended = reading.sql.endedOf.all(JSON.stringify([...this.#awaited.keys()])) as { seq: number }[]
-    for (const { seq } of ended) this.#tellEnded(seq)
+    const ended = reading.sql.endedOf.all(JSON.stringify(awaited)) as { seq: number }[]
+    for (const { seq } of ended) this.#awaited.tell(seq)
   }
 
   #reading() {
@@ -152,27 +146,13 @@ export class News {
     otherwise: T,
     listen: (wake: (why: T) => void) => () => void,
   ): Promise<T> {
-    if (signal.aborted || ms <= 0) return Promise.resolve(otherwise)
-
-    return new Promise((resolve) => {
-      const wake = (why: T) => {
-        timer.cancel()
-        signal.removeEventListener('abort', onAbort)
-        leave()
-        forget()
-        resolve(why)
-      }
-      const onAbort = () => wake(otherwise)
-      const timer = this.#env.after(ms, onAbort)
+    return waitToHear<T>(this.#env, { ms, signal, otherwise }, (wake) => {
       const leave = this.#lookout.join(since)
       const forget = listen(wake)
-      signal.addEventListener('abort', onAbort)
+      return () => {
+        leave()
+        forget()
+      }
     })
-  }
-
-  #forget(seq: number, waiter: () => void): void {
-    const waiters = this.#awaited.get(seq)
-    waiters?.delete(waiter)
-    if (waiters?.size === 0) this.#awaited.delete(seq)
   }
 }

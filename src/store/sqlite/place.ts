@@ -1,6 +1,7 @@
 /** What a `sqlite:` URL says: the path of a file, and behind a question mark how to keep it. */
-import { InvalidOptionError, StoreOpenError } from '../../errors.ts'
+import { StoreOpenError } from '../../errors.ts'
 import { checkOneOf, checkOptions } from '../../options.ts'
+import { yesOrNo } from '../option-values.ts'
 
 export interface SqlitePlace {
   readonly path: string
@@ -24,13 +25,8 @@ export function readSqliteUrl(url: string): SqlitePlace {
   return {
     path,
     ...(synchronous !== undefined && { synchronous: synchronous as 'full' | 'normal' }),
-    ...(allowNetworkFileSystem !== undefined && { allowNetworkFileSystem: isTrue(allowNetworkFileSystem, url) }),
+    ...(allowNetworkFileSystem !== undefined && {
+      allowNetworkFileSystem: yesOrNo(allowNetworkFileSystem, `\`allowNetworkFileSystem\` of "${url}"`),
+    }),
   }
-}
-
-function isTrue(text: string, url: string): boolean {
-  if (text === '' || text === 'true') return true
-  if (text === 'false') return false
-
-  throw new InvalidOptionError(`\`allowNetworkFileSystem\` of "${url}"`, text, 'true or false')
 }

@@ -1,7 +1,8 @@
 /** What a PostgreSQL store takes: said in the URL, or in an object. */
-import { durationMs, type Duration } from '../../../duration.ts'
+import type { Duration } from '../../../duration.ts'
 import { InvalidOptionError } from '../../../errors.ts'
 import { checkOptions } from '../../../options.ts'
+import { merged, millisecondsOf, wholeNumber, yesOrNo } from '../../option-values.ts'
 import type { PgPool } from './peer.ts'
 import { placeName, readUrl } from './place.ts'
 
@@ -74,27 +75,21 @@ export function resolveOptions(options: PostgresOptions): ResolvedPostgresOption
     throw new InvalidOptionError('`url` of a PostgreSQL store', url, 'given, or else `pool`, and not both')
   }
   const read = url === undefined ? undefined : readUrl(url, optionNames)
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const all: Record<string, unknown> = { ...postgresDefaults, ...read?.options, ...given }
-  const ms = (name: 'connectTimeout' | 'commandTimeout' | 'waitForServer') =>
-    durationMs(number(all[name]) as Duration, `\`${name}\``)
+  const all = merged(postgresDefaults, read?.options, options)
   const { listenUrl } = all as PostgresOptions
 
   return {
     from: read?.connectionString ?? checkPool(pool),
     where: url === undefined ? `the pool's PostgreSQL` : placeName(url),
-    schema: checkSchema(all['schema']),
-    connections: checkConnections(number(all['connections'])),
-    connectMs: ms('connectTimeout'),
-    commandMs: ms('commandTimeout'),
-    waitForServerMs: ms('waitForServer'),
-    pooler: checkPooler(all['pooler']),
+    schema: checkSchema(all.schema),
+    connections: wholeNumber(all.connections, 1, 'connections'),
+    connectMs: millisecondsOf(all.connectTimeout, 'connectTimeout'),
+    commandMs: millisecondsOf(all.commandTimeout, 'commandTimeout'),
+    waitForServerMs: millisecondsOf(all.waitForServer, 'waitForServer'),
+    pooler: yesOrNo(all.pooler, '`pooler`'),
     ...(listenUrl !== undefined && { listenUrl: readUrl(listenUrl, []).connectionString }),
   }
 }
-
-/** In a URL all is text: `250` means a number there. */
-const number = (value: unknown) => (typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value)
 
 /** It stands in statements and in the names of channels, and PostgreSQL cuts longer names off. */
 function checkSchema(schema: unknown): string {
@@ -105,20 +100,6 @@ function checkSchema(schema: unknown): string {
     schema,
     'small letters, digits and _ only, at most 40, not beginning with a digit or "pg_", such as "errand"',
   )
-}
-
-function checkConnections(connections: unknown): number {
-  if (Number.isInteger(connections) && (connections as number) >= 1) return connections as number
-
-  throw new InvalidOptionError('`connections`', connections, 'a whole number of at least 1')
-}
-
-function checkPooler(pooler: unknown): boolean {
-  if (typeof pooler === 'boolean') return pooler
-  if (pooler === '' || pooler === 'true') return true
-  if (pooler === 'false') return false
-
-  throw new InvalidOptionError('`pooler`', pooler, 'true or false')
 }
 
 function checkPool(pool: unknown): PgPool {

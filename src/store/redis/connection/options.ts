@@ -1,7 +1,8 @@
 /** What a Redis store takes: said in the URL, or in an object. */
-import { durationMs, type Duration } from '../../../duration.ts'
+import type { Duration } from '../../../duration.ts'
 import { InvalidOptionError } from '../../../errors.ts'
 import { checkOptions } from '../../../options.ts'
+import { merged, millisecondsOf, wholeNumber, yesOrNo } from '../../option-values.ts'
 import { readUrl, type Place } from './place.ts'
 import type { UserClient } from './peer.ts'
 
@@ -68,45 +69,25 @@ export function resolveOptions(options: RedisOptions): ResolvedRedisOptions {
     throw new InvalidOptionError('`url` of a Redis store', url, 'given, or else `client`, and not both')
   }
   const read = url === undefined ? undefined : readUrl(url, optionNames)
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const all = { ...redisDefaults, ...read?.options, ...given }
-  const ms = (name: 'connectTimeout' | 'commandTimeout' | 'waitForServer') =>
-    durationMs(number(all[name]), `\`${name}\``)
+  const all = merged(redisDefaults, read?.options, options)
 
   return {
     from: read?.place ?? checkClient(client),
     prefix: checkPrefix(all.prefix),
-    connections: checkNumber(number(all.connections), 1, '`connections`', 'a whole number of at least 1'),
-    connectMs: ms('connectTimeout'),
-    answerMs: ms('commandTimeout'),
-    waitForServerMs: ms('waitForServer'),
-    replicas: checkNumber(number(all.wait), 0, '`wait`', 'a whole number: how many replicas must have a job'),
-    force: checkForce(all.force),
+    connections: wholeNumber(all.connections, 1, 'connections'),
+    connectMs: millisecondsOf(all.connectTimeout, 'connectTimeout'),
+    answerMs: millisecondsOf(all.commandTimeout, 'commandTimeout'),
+    waitForServerMs: millisecondsOf(all.waitForServer, 'waitForServer'),
+    replicas: wholeNumber(all.wait, 0, 'wait', 'a whole number: how many replicas must have a job'),
+    force: yesOrNo(all.force, '`force`'),
   }
 }
-
-/** In a URL all is text: `250` means a number there. */
-const number = <T>(value: T): T | number => (typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value)
 
 /** It becomes the hash tag that keeps a store's keys in one slot. */
 function checkPrefix(prefix: unknown): string {
   if (typeof prefix === 'string' && /^[\w.:-]{1,64}$/.test(prefix)) return prefix
 
   throw new InvalidOptionError('`prefix`', prefix, 'letters, digits and . _ : - only, at most 64, such as "shop"')
-}
-
-function checkNumber(value: unknown, least: number, where: string, expected: string): number {
-  if (Number.isInteger(value) && (value as number) >= least) return value as number
-
-  throw new InvalidOptionError(where, value, expected)
-}
-
-function checkForce(force: unknown): boolean {
-  if (typeof force === 'boolean') return force
-  if (force === '' || force === 'true') return true
-  if (force === 'false') return false
-
-  throw new InvalidOptionError('`force`', force, 'true or false')
 }
 
 function checkClient(client: unknown): UserClient {
