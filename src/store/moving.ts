@@ -43,7 +43,7 @@ export interface MovingStore {
    *   is not dropped or put aside yet; a final job whose end has not been told to all its waiters. In a circle
    *   of jobs that have waited for each other one goes first, a final one if there is one, and loses sight of the
    *   others; while all of them still wait, all stay.
-   * - First what stands ready or parked, each line and each lane in its order, then by due time what is scheduled,
+   * - First what waits and has kept its slot of a lane; then what stands ready or parked, each line and each lane in its order, then by due time what is scheduled,
    *   then blocked and at last final jobs, both in order of insertion. Before each job, the members it waits for or
    *   has waited for, if they have not left already.
    * - A leaving job gives up its place and its slot; `stay` has it back in its place. It no longer falls due, expires
@@ -64,7 +64,7 @@ export interface MovingStore {
    * - `there`: a job with this id, this task and this input is here already. Nothing is changed.
    * - `conflict`: the id belongs to another job. Nothing is changed.
    *
-   * Ready jobs go through their lane to the end of their line; scheduled ones fall due, and all expire and are
+   * A job that has kept its slot has it here too. Ready jobs go through their lane to the end of their line; scheduled ones fall due, and all expire and are
    * pruned, by the times they bring. A lane or rate that is known here keeps its value, another is made with the
    * value it brings. A unique key that another job holds here is lost, and the job arrives without it.
    *
@@ -170,6 +170,8 @@ export interface MovingJob extends MoveTicket {
   readonly steps?: Readonly<Record<string, string>>
   /** In index order; members that are gone are left out. */
   readonly members: readonly MovingEdge[]
+  /** It is scheduled or blocked, and its slot of the lane has stayed its own. */
+  readonly keepsSlot?: true
   /** Unfinished jobs wait for it that come later: the mover lets it be kept for a week at least. */
   readonly awaited?: boolean
 }

@@ -5,7 +5,7 @@ import { addEdgeAt, blockAgain, canEnd, markWaiters, memberOf, moveOn, spread } 
 import { Entry } from './entry.ts'
 import { finish, keep, watchExpiry } from './finish.ts'
 import { keyName, liveKey } from './keys.ts'
-import { laneOf, lineUp, rateOf, schedule } from './lines.ts'
+import { laneOf, lineUp, rateOf, schedule, takeSlot } from './lines.ts'
 import { newJobOf } from './moving-job.ts'
 
 export function place(data: Data, moving: MovingJob): PlaceAnswer {
@@ -47,6 +47,7 @@ function add(data: Data, moving: MovingJob): Entry {
   const { lane, rate } = entry.job
   if (lane) laneOf(data, lane)
   if (rate) rateOf(data, rate)
+  if (moving.keepsSlot) takeSlot(data, entry)
   takeKeyAlong(data, moving, entry)
   return entry
 }

@@ -98,6 +98,7 @@ function changeDue(data: Data, entry: Entry, due: Due) {
   const later = at > data.env.now()
   if (entry.state === 'blocked') {
     entry.dueAt = later ? at : undefined
+    if (later) freeSlot(data, entry)
     return
   }
 

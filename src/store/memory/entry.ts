@@ -64,7 +64,7 @@ export class Entry {
   /** Pruned, removed, or moved. */
   erased = false
   /** On its way to another store: nothing here may change it. */
-  leaving: { readonly ticket: string; aside: boolean } | undefined
+  leaving: { readonly ticket: string; aside: boolean; readonly keepsSlot: boolean } | undefined
   /** Gone to another store, where its end will be known. */
   departed = false
 

@@ -10,7 +10,7 @@ import { removeEdges } from './dependencies.ts'
 import { erase } from './erase.ts'
 import { dropRetention, suspendExpiry, watchExpiry } from './finish.ts'
 import { freeKeyAtEnd } from './keys.ts'
-import { freeSlot, lineUpAgain, parkAgain, schedule, withdraw } from './lines.ts'
+import { freeSlot, hasSlot, lineUpAgain, parkAgain, schedule, takeSlot, withdraw } from './lines.ts'
 import type { Edge, Entry } from './entry.ts'
 import { movingJob } from './moving-job.ts'
 
@@ -54,6 +54,7 @@ export function stay(data: Data, taken: MoveTicket): boolean {
   if (!entry) return false
 
   data.moving.leaving.delete(entry.id)
+  if (entry.leaving!.keepsSlot) takeSlot(data, entry)
   entry.leaving = undefined
   if (entry.state === 'scheduled') schedule(data, entry, entry.dueAt!)
   else if (entry.state === 'ready' && entry.job.lane) parkAgain(data, entry)
@@ -110,11 +111,12 @@ function mayLeave(entry: Entry): boolean {
 }
 
 function markLeaving(data: Data, entry: Entry, ticket: string) {
+  const keepsSlot = keptSlot(data, entry)
   withdraw(data, entry)
   suspendExpiry(data, entry)
   dropRetention(data, entry)
   freeSlot(data, entry)
-  entry.leaving = { ticket, aside: false }
+  entry.leaving = { ticket, aside: false, keepsSlot }
   data.moving.leaving.set(entry.id, entry)
 }
 
@@ -123,7 +125,9 @@ const order: readonly JobState[] = ['ready', 'scheduled', 'blocked', 'succeeded'
 function inOrderOfLeaving(data: Data): Entry[] {
   const place = (entry: Entry): number[] => {
     const part = Math.min(order.indexOf(entry.state), 3)
-    if (entry.state === 'ready') return [part, entry.rank, entry.place]
+    // Where they arrive they must hold their lane before others come into it.
+    if (keptSlot(data, entry)) return [-1, entry.seq, 0]
+    if (entry.state === 'ready') return [part, entry.job.lane?.ordered ? -1 : entry.rank, entry.place]
     return entry.state === 'scheduled' ? [part, entry.dueAt!, entry.seq] : [part, entry.seq, 0]
   }
   return [...data.jobs.values()]
@@ -131,6 +135,10 @@ function inOrderOfLeaving(data: Data): Entry[] {
     .map((entry) => ({ entry, at: place(entry) }))
     .toSorted(({ at: a }, { at: b }) => a[0]! - b[0]! || a[1]! - b[1]! || a[2]! - b[2]!)
     .map(({ entry }) => entry)
+}
+
+function keptSlot(data: Data, entry: Entry): boolean {
+  return (entry.state === 'scheduled' || entry.state === 'blocked') && hasSlot(data, entry)
 }
 
 function underTicket(data: Data, { id, ticket }: MoveTicket): Entry | undefined {

@@ -2,12 +2,15 @@
  * How a job comes to stand ready: through its lane, if it has one, into the line of its queue and rank.
  *
  * Coming from anywhere but a give-back or a rescue, it takes a new number and so the end of the line.
- * A lane lets its jobs out by rank and number while it has free slots; those it keeps stand parked.
+ * A lane lets its jobs out by rank and number, or by number alone, while it has free slots; those it keeps stand
+ * parked. A job that waits and has kept its slot goes straight to its line.
  */
 import { queueOf, setState, type Data, type LaneState, type RateState } from './data.ts'
 import type { Entry } from './entry.ts'
 import { Line } from './line.ts'
 import type { Lane, LimitValue, Rate } from '../store.ts'
+
+const beforeAllRanks = -1
 
 /** Makes a job ready at the end of its line. */
 export function lineUp(data: Data, entry: Entry): void {
@@ -61,6 +64,15 @@ export function restand(data: Data, entry: Entry): void {
   withdraw(data, entry)
   if (parked) park(data, entry)
   else stand(data, entry)
+}
+
+/** Also of a job that does not stand ready, and has kept it. */
+export function hasSlot(data: Data, { id, job }: Entry): boolean {
+  return job.lane !== undefined && laneOf(data, job.lane).out.has(id)
+}
+
+export function takeSlot(data: Data, { id, job }: Entry): void {
+  if (job.lane) laneOf(data, job.lane).out.add(id)
 }
 
 /** Hands in a job's slot without letting the next one out; `admit` does. */
@@ -123,7 +135,8 @@ export function rateOf(data: Data, { name, tokens, perMs }: Rate): RateState {
 }
 
 function park(data: Data, entry: Entry) {
-  entry.standing = laneOf(data, entry.job.lane!).parked.add(entry, entry.rank, entry.place)
+  const lane = entry.job.lane!
+  entry.standing = laneOf(data, lane).parked.add(entry, lane.ordered ? beforeAllRanks : entry.rank, entry.place)
 }
 
 function stand(data: Data, entry: Entry) {

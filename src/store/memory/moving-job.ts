@@ -30,6 +30,7 @@ export function movingJob(data: Data, entry: Entry): MovingJob {
     members: entry.waitsFor
       .filter(({ member }) => !member.erased || member.departed)
       .map(({ member, index, otherwise, open }) => ({ index, id: member.id, otherwise, open })),
+    keepsSlot: entry.leaving!.keepsSlot ? true : undefined,
     awaited: entry.waiters.values().some(({ waiter }) => !waiter.final && !waiter.erased) ? true : undefined,
   })
 }
@@ -46,7 +47,7 @@ function asInserted(data: Data, { job, rank, input, version }: Entry): MovingJob
   }
 }
 
-const laneNow = (data: Data, { name, slots }: Lane): Lane => ({ name, slots: data.lanes.get(name)?.slots ?? slots })
+const laneNow = (data: Data, lane: Lane): Lane => ({ ...lane, slots: data.lanes.get(lane.name)?.slots ?? lane.slots })
 
 function rateNow(data: Data, rate: Rate): Rate {
   const { tokens, perMs } = data.rates.get(rate.name) ?? rate

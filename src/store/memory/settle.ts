@@ -1,6 +1,6 @@
 /** Recording how runs ended, and taking back jobs that were not started. */
 import type { Outcome } from '../../outcome.ts'
-import type { Claim, NewJob, Settlement } from '../store.ts'
+import type { Claim, Settlement } from '../store.ts'
 import { setState, tally, type Data, type Incarnation } from './data.ts'
 import { waitMore } from './dependencies.ts'
 import { end } from './ending.ts'
@@ -16,7 +16,8 @@ export function fenced(life: Incarnation, { id, claim }: Claim): Entry | undefin
 }
 
 /** False if the claim is stale; nothing is written then. */
-export function settle(data: Data, life: Incarnation, { claim, outcome, ranMs, followUps }: Settlement): boolean {
+export function settle(data: Data, life: Incarnation, settlement: Settlement): boolean {
+  const { claim, outcome, ranMs } = settlement
   const entry = fenced(life, claim)
   if (!entry) return false
 
@@ -24,7 +25,7 @@ export function settle(data: Data, life: Incarnation, { claim, outcome, ranMs, f
   tally(data, entry.job.task, recorded.kind, ranMs)
   letGo(data, entry)
   dropExpiry(data, entry)
-  apply(data, entry, recorded, followUps)
+  apply(data, entry, recorded, settlement)
   return true
 }
 
@@ -45,7 +46,8 @@ export function takeBack(data: Data, entry: Entry, delayMs: number): void {
   entry.startedAt = undefined
   if (entry.cancelRequestedAt !== undefined) return finish(data, entry, { state: 'cancelled' })
 
-  if (delayMs > 0) putOff(data, entry, delayMs)
+  // In a lane that keeps its order nobody goes past it.
+  if (delayMs > 0) putOff(data, entry, delayMs, entry.job.lane?.ordered ?? false)
   else lineUpAgain(data, entry)
   data.news.tell('given back', entry)
 }
@@ -56,44 +58,46 @@ function recordedOutcome({ cancelRequestedAt }: Entry, outcome: Outcome): Outcom
   return 'error' in outcome ? { kind: 'cancelled', error: outcome.error } : { kind: 'cancelled' }
 }
 
-function apply(data: Data, entry: Entry, outcome: Outcome, followUps: readonly NewJob[] = []) {
-  if (outcome.kind === 'wait') return block(data, entry, outcome.on)
+function apply(data: Data, entry: Entry, outcome: Outcome, settlement: Settlement) {
+  const keepsSlot = settlement.keepsSlot === true
+  if (outcome.kind === 'wait') return block(data, entry, outcome.on, keepsSlot)
 
   entry.attempts++
   if (outcome.kind === 'retry' || outcome.kind === 'failed') {
     entry.history.push({ attempt: entry.attempts, at: data.env.now(), error: outcome.error })
   }
-  if (outcome.kind === 'retry') return again(data, entry, outcome)
-  if (outcome.kind === 'succeeded') return end(data, entry, { state: 'succeeded', result: outcome.result }, followUps)
+  if (outcome.kind === 'retry') return again(data, entry, outcome, keepsSlot)
+  if (outcome.kind === 'succeeded')
+    return end(data, entry, { state: 'succeeded', result: outcome.result }, settlement.followUps)
   return end(data, entry, { state: outcome.kind, error: outcome.error })
 }
 
-function again(data: Data, entry: Entry, { error, delayMs }: Outcome & { kind: 'retry' }) {
+function again(data: Data, entry: Entry, { error, delayMs }: Outcome & { kind: 'retry' }, keepsSlot: boolean) {
   entry.error = error
-  if (delayMs > 0) putOff(data, entry, delayMs)
-  else lineUpAfresh(data, entry)
+  if (delayMs > 0) putOff(data, entry, delayMs, keepsSlot)
+  else lineUpAfresh(data, entry, keepsSlot)
   data.news.tell('retrying', entry, { error })
 }
 
-function block(data: Data, entry: Entry, on: readonly string[]) {
+function block(data: Data, entry: Entry, on: readonly string[], keepsSlot: boolean) {
   waitMore(data, entry, on)
   entry.dueAt = undefined
   if (entry.pending === 0) {
-    lineUpAfresh(data, entry)
+    lineUpAfresh(data, entry, keepsSlot)
     return data.news.tell('ready', entry)
   }
   setState(data, entry, 'blocked')
-  freeSlot(data, entry)
+  if (!keepsSlot) freeSlot(data, entry)
   data.news.tell('blocked', entry)
 }
 
-function putOff(data: Data, entry: Entry, delayMs: number) {
+function putOff(data: Data, entry: Entry, delayMs: number, keepsSlot: boolean) {
   schedule(data, entry, data.env.now() + delayMs)
-  freeSlot(data, entry)
+  if (!keepsSlot) freeSlot(data, entry)
 }
 
-/** Through its lane anew, at the end of the line. */
-function lineUpAfresh(data: Data, entry: Entry) {
-  handInSlot(data, entry)
+/** At the end of the line, and through its lane anew unless it keeps its slot. */
+function lineUpAfresh(data: Data, entry: Entry, keepsSlot: boolean) {
+  if (!keepsSlot) handInSlot(data, entry)
   lineUp(data, entry)
 }

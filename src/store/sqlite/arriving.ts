@@ -7,6 +7,7 @@ import { errorText, flag, flagsOf, idValue, optionsText, stateCode, type FinalRo
 import { enterLine } from './line.ts'
 import { newJobOf } from './moving-job.ts'
 import { minute, type Step } from './step.ts'
+import { leavePlace, whereIs } from './where.ts'
 import { blockAgain, spread, spreadPerStep, unblock } from './waiting.ts'
 
 type Id = Uint8Array | string
@@ -128,23 +129,27 @@ function goWhereItWas(step: Step, job: JobRow, moving: MovingJob, forbidden: Id 
   const { sql } = step
   const { state, dueAt = null } = moving
   step.count(job.queue, stateCode[state], 1)
-  if (state === 'scheduled') sql.delay.run(job.seq, dueAt)
+  const slot = moving.keepsSlot ? 1 : 0
+  if (slot) sql.takeSlotAgain.run(job.lane)
+  if (state === 'scheduled') sql.delay.run(job.seq, dueAt, slot)
   else if (state === 'ready') enterLine(step, job)
   else if (state !== 'blocked') return beFinal(step, job, moving, state)
 
   step.tell('enqueued', job, state, job.failures)
-  if (state === 'blocked') block(step, job, dueAt, forbidden)
+  if (state === 'blocked') block(step, job, moving, forbidden)
 }
 
-function block(step: Step, job: JobRow, due: number | null, because: Id | undefined): void {
+function block(step: Step, job: JobRow, moving: MovingJob, because: Id | undefined): void {
   const { sql } = step
+  const { dueAt: due = null, keepsSlot } = moving
+  const slot = keepsSlot ? 1 : 0
   const pending = openCount(step, job)
   const held = (job.flags & flag.held) !== 0
-  sql.block.run(job.seq, pending, held ? 1 : 0, due)
+  sql.block.run(job.seq, pending, held ? 1 : 0, due, slot)
   if (because !== undefined) {
-    sql.leaveBlocked.run(job.seq)
+    leavePlace(step, job, whereIs(step, job))
     end(step, job, 'blocked', { state: 'cancelled', because, due })
-  } else if (pending === 0 && !held) unblock(step, job, due)
+  } else if (pending === 0 && !held) unblock(step, job, due, slot === 1)
 }
 
 function beFinal(step: Step, job: JobRow, moving: MovingJob, state: JobState): void {

@@ -32,7 +32,7 @@ export type ClaimRow = readonly [
 type Rare = readonly [expires: number | null, lane: number | null, rate: number | null, key: string | null]
 
 const noRares: Rare = [null, null, null, null]
-const noted = 1024
+const noted = 4096
 const flagBits = noted - 1
 
 export const queueOf = (row: ClaimRow): number => row[3] >> 2

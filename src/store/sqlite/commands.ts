@@ -2,7 +2,7 @@
 import type { CancelAnswer, ChangeAnswer, Due, JobChange, ReleaseAnswer, RemoveAnswer, RetryAnswer } from '../store.ts'
 import { dropExpiry, end } from './ending.ts'
 import { flag, idValue, moment, optionsWith, type FinalRow, type JobRow } from './job-row.ts'
-import { enterLine, leaveLine, stand } from './line.ts'
+import { dropBlockedSlot, enterLine, leaveLine, parkedRank, stand } from './line.ts'
 import { erase } from './prune.ts'
 import type { Step } from './step.ts'
 import { blockWaitersAgain, spread, spreadPerStep } from './waiting.ts'
@@ -76,7 +76,7 @@ export function release(
   const where = whereIs(step, job)
   if (where.state !== 'blocked' || !where.held) return 'not held'
 
-  step.sql.leaveBlocked.run(job.seq)
+  leavePlace(step, job, where)
   end(step, job, 'blocked', { state: 'succeeded', result, due: where.due })
   spread(step, spreadPerStep)
   return 'released'
@@ -116,8 +116,8 @@ function changeRank(step: Step, job: JobRow, { state }: Where, rank: JobRow['ran
 
 function standAgain(step: Step, job: JobRow, changed: JobRow): void {
   const { sql } = step
-  if (job.lane !== null && Number(sql.leaveParked.run(job.lane, job.rank, job.place).changes) > 0) {
-    sql.park.run(job.lane, changed.rank, changed.place, job.seq)
+  if (job.lane !== null && Number(sql.leaveParked.run(job.lane, parkedRank(job), job.place).changes) > 0) {
+    sql.park.run(job.lane, parkedRank(changed), changed.place, job.seq)
     return
   }
   // Its slot goes with it, so nobody is let out in between.
@@ -130,18 +130,20 @@ function changeDue(step: Step, job: JobRow, where: Where, due: Due): 'scheduled'
   const at = moment(due, now)
   if (where.state === 'blocked') {
     sql.setBlockedDue.run(at > now ? at : null, job.seq)
+    if (at > now && where.slot) dropBlockedSlot(step, job)
     return 'blocked'
   }
   if (at > now) {
     leavePlace(step, job, where)
-    sql.delay.run(job.seq, at)
+    sql.delay.run(job.seq, at, 0)
     return 'scheduled'
   }
   const last = note(step, { ...job, place: step.nextSeq() })
   if (where.state === 'ready') standAgain(step, job, last)
   else {
-    leavePlace(step, job, where)
-    enterLine(step, last)
+    sql.leaveDelayed.run(job.seq)
+    if (where.state === 'scheduled' && where.slot) stand(step, last)
+    else enterLine(step, last)
   }
   return 'ready'
 }
@@ -155,7 +157,7 @@ function startAnew(step: Step, job: JobRow, final: FinalRow): 'blocked' | 'ready
   const anew = { ...job, expires: null, place: step.nextSeq(), failures: 0, crashes: 0, started: null, error: null }
   const noted = note(step, anew)
   if (job.flags & flag.held) {
-    sql.block.run(job.seq, (sql.openCount.get(job.seq) as { n: number }).n, 1, final.due)
+    sql.block.run(job.seq, (sql.openCount.get(job.seq) as { n: number }).n, 1, final.due, 0)
     return 'blocked'
   }
   sql.closeEdgesOf.run(job.seq)

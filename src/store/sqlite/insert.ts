@@ -133,10 +133,10 @@ function arrive(step: Step, row: JobRow, job: NewJob): void {
   const because = job.after ? cancellingMember(step, row) : undefined
 
   if (pending > 0 || held || because !== undefined) {
-    step.sql.block.run(row.seq, pending, held ? 1 : 0, due)
+    step.sql.block.run(row.seq, pending, held ? 1 : 0, due, 0)
     appear(step, row, 'blocked')
   } else if (due !== null && due > step.now) {
-    step.sql.delay.run(row.seq, due)
+    step.sql.delay.run(row.seq, due, 0)
     appear(step, row, 'scheduled')
   } else {
     if (row.lane === null && row.rate === null) standNew(step, row)

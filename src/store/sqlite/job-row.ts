@@ -15,6 +15,7 @@ export const flag = {
   members: 128,
   held: 256,
   tags: 512,
+  ordered: 1024,
 } as const
 
 export const stateCode = Object.fromEntries(jobStates.map((state, code) => [state, code])) as Record<JobState, number>
@@ -113,6 +114,7 @@ export function flagsOf(job: NewJob): number {
   if (job.after?.otherwise === 'run') flags |= flag.otherwiseRun
   if (job.held) flags |= flag.held
   if (job.tags?.length) flags |= flag.tags
+  if (job.lane?.ordered) flags |= flag.ordered
   return flags
 }
 

@@ -5,7 +5,7 @@
 import { MovePage } from '../move-page.ts'
 import type { MoveRoom, MoveTicket, MovingJob } from '../moving.ts'
 import { idValue, stateCode, type FinalRow, type JobRow } from './job-row.ts'
-import { enterLine } from './line.ts'
+import { dropBlockedSlot, enterLine } from './line.ts'
 import { movingJob } from './moving-job.ts'
 import { erase } from './prune.ts'
 import type { Step } from './step.ts'
@@ -66,7 +66,9 @@ export function stay(step: Step, taken: MoveTicket): boolean {
   const { job, leaving: was } = found
   const { sql } = step
   sql.deleteLeaving.run(job.seq)
-  if (was.state === stateCode.scheduled) sql.delay.run(job.seq, was.due)
+  if (was.slot) sql.takeSlotAgain.run(job.lane)
+  if (was.state === stateCode.scheduled) sql.delay.run(job.seq, was.due, was.slot)
+  if (was.state === stateCode.blocked && was.slot) sql.setBlockedSlot.run(1, job.seq)
   if (was.state === stateCode.ready) {
     step.flushReady()
     enterLine(step, job)
@@ -90,12 +92,15 @@ const line = (query: LineQuery): Part => ({
   next: ({ sql }, from) => seqsOf(sql[query].all(jobsPerStep, from)),
   after: ({ sql }, from, seq) => (sql.getLeaving.get(seq) ? from : from + 1),
 })
-const bySeq = (query: 'blockedToLeave' | 'finalToLeave'): Part => ({
+const bySeq = (query: 'delayedWithSlot' | 'blockedWithSlot' | 'blockedToLeave' | 'finalToLeave'): Part => ({
   next: ({ sql }, from) => seqsOf(sql[query].all(from, jobsPerStep)),
   after: (_step, _from, seq) => seq,
 })
 
 const parts: readonly Part[] = [
+  // Where they arrive they must hold their lane before others come into it.
+  bySeq('delayedWithSlot'),
+  bySeq('blockedWithSlot'),
   line('readyToLeave'),
   line('throttledToLeave'),
   line('parkedToLeave'),
@@ -162,10 +167,12 @@ function markLeaving(step: Step, seq: number, ticket: string): JobRow {
   const { sql } = step
   const job = sql.jobBySeq.get(seq) as JobRow
   const where = whereIs(step, job)
+  const slot = 'slot' in where ? where.slot : 0
   if (where.state === 'scheduled' || where.state === 'ready') leavePlace(step, job, where)
+  else if (slot) dropBlockedSlot(step, job)
   if (job.expires !== null) sql.deleteDeadline.run(job.expires, seq)
   if ('final' in where) sql.unpin.run(seq)
-  sql.addLeaving.run(seq, ticket, stateCode[where.state], where.state === 'scheduled' ? where.due : null)
+  sql.addLeaving.run(seq, ticket, stateCode[where.state], where.state === 'scheduled' ? where.due : null, slot)
   // A slot that it gave up may have let another one into the line.
   step.flushReady()
   return job
@@ -181,6 +188,7 @@ interface LeavingRow {
   readonly ticket: string
   readonly state: number
   readonly due: number
+  readonly slot: number
 }
 
 function dropAside(step: Step): void {

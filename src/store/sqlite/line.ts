@@ -4,12 +4,15 @@
  * A lane's `used` changes only in the step that moves a job into or out of the ready lines, so the
  * jobs standing there or running are the set of slots, and no death of a process can leak one.
  */
-import type { JobRow } from './job-row.ts'
+import { flag, type JobRow } from './job-row.ts'
 import type { Step } from './step.ts'
 import type { ClaimedPlace } from './where.ts'
 
 /** What standing in a line needs to know of a job. */
-export type Standing = Pick<JobRow, 'seq' | 'queue' | 'rank' | 'lane' | 'rate' | 'noted' | 'place' | 'crashes'>
+export type Standing = Pick<
+  JobRow,
+  'seq' | 'queue' | 'rank' | 'lane' | 'rate' | 'flags' | 'noted' | 'place' | 'crashes'
+>
 
 export const isSuspect = (job: Pick<JobRow, 'crashes'>): boolean => job.crashes >= 2
 
@@ -20,9 +23,13 @@ export function enterLine(step: Step, job: Standing): void {
   // While others are parked there is a free slot only for a moment, and then it is the first one's.
   if (!step.sql.firstParked.get(job.lane) && Number(step.sql.takeSlot.run(job.lane).changes) > 0)
     return stand(step, job)
-  step.sql.park.run(job.lane, job.rank, job.place, job.seq)
+  step.sql.park.run(job.lane, parkedRank(job), job.place, job.seq)
   admit(step, job.lane)
 }
+
+/** An ordered lane lets its jobs out as they came. */
+export const parkedRank = ({ flags, rank }: Pick<JobRow, 'flags' | 'rank'>): number =>
+  flags & flag.ordered ? -1 : rank
 
 /** Into the ready line; of suspects, of its rate, or the plain one. */
 export function stand(step: Step, job: Standing): void {
@@ -43,7 +50,7 @@ function standThrottled(step: Step, { queue, rank, place, seq }: Standing, rate:
 export function leaveLine(step: Step, job: Standing): void {
   step.flushReady()
   const { sql } = step
-  if (job.lane !== null && Number(sql.leaveParked.run(job.lane, job.rank, job.place).changes) > 0) return
+  if (job.lane !== null && Number(sql.leaveParked.run(job.lane, parkedRank(job), job.place).changes) > 0) return
 
   if (isSuspect(job)) sql.leaveReady.run(-job.queue, job.rank, job.place)
   else if (job.rate !== null) leaveThrottled(step, job, job.rate)
@@ -71,6 +78,12 @@ export function freeSlot(step: Step, lane: number | null): void {
   if (lane === null) return
   step.sql.handInSlot.run(lane)
   admit(step, lane)
+}
+
+/** A blocked job lets go of the slot that it has kept. */
+export function dropBlockedSlot(step: Step, { seq, lane }: Pick<JobRow, 'seq' | 'lane'>): void {
+  step.sql.setBlockedSlot.run(0, seq)
+  freeSlot(step, lane)
 }
 
 /** Lets parked jobs out of the lane while it has slots. */

@@ -33,6 +33,7 @@ export function movingJob(reader: Reader & { readonly now: number }, job: JobRow
     log,
     steps: steps.length > 0 ? Object.fromEntries(steps.map(({ name, result }) => [name, result])) : undefined,
     members: edgesOf(reader, job),
+    keepsSlot: (sql.getLeaving.get(job.seq) as { slot: number } | undefined)?.slot ? true : undefined,
     awaited: sql.neededBy.get(job.seq) ? true : undefined,
   })
 }
@@ -60,7 +61,7 @@ function asInserted({ sql, names }: Reader, job: JobRow): MovingJob['job'] {
     keepFailedMs: names.keepMs(job.keep, false),
     ...(job.flags & flag.once && { once: true }),
     ...(job.flags & flag.held && { held: true }),
-    ...(lane && { lane: { ...lane } }),
+    ...(lane && { lane: { ...lane, ...(job.flags & flag.ordered && { ordered: true }) } }),
     ...(rate && { rate: { name: rate.name, tokens: rate.tokens, perMs: rate.per_ms } }),
     ...storedOptions(job.options),
   }

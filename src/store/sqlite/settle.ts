@@ -1,9 +1,9 @@
 /** Recording how runs ended, and taking back jobs that were not started. */
 import type { Outcome } from '../../outcome.ts'
-import type { Claim, NewJob, Settlement, Turn } from '../store.ts'
+import type { Claim, Settlement, Turn } from '../store.ts'
 import { flagsOf, Held, isNoted, keepOf, queueOf, rankOf, raresOf, type ClaimRow } from './claimed-job.ts'
 import { dropExpiry, end } from './ending.ts'
-import { errorText, idValue, type JobRow } from './job-row.ts'
+import { errorText, flag, idValue, type JobRow } from './job-row.ts'
 import { enterLine, freeSlot, returnToken, stand } from './line.ts'
 import { plainStretch, settlePlainly } from './settle-plainly.ts'
 import { outcomes, type Step } from './step.ts'
@@ -22,7 +22,8 @@ export function settle(step: Step, incarnation: number, settled: readonly Settle
   return stale
 }
 
-function settleWhole(step: Step, incarnation: number, { claim, outcome, ranMs, followUps }: Settlement): boolean {
+function settleWhole(step: Step, incarnation: number, settlement: Settlement): boolean {
+  const { claim, outcome, ranMs } = settlement
   const held = heldJob(step, incarnation, claim)
   if (!held) return false
 
@@ -31,7 +32,7 @@ function settleWhole(step: Step, incarnation: number, { claim, outcome, ranMs, f
   step.record(job.task, outcomes.indexOf(recorded.kind), ranMs)
   step.sql.leaveClaimed.run(job.seq)
   dropExpiry(step, job)
-  apply(step, { ...job, expires: null }, place, recorded, followUps)
+  apply(step, { ...job, expires: null }, place, recorded, settlement)
   return true
 }
 
@@ -68,58 +69,61 @@ function apply(
   job: JobRow,
   { since, cancel_at: cancelAt }: ClaimedPlace,
   outcome: Outcome,
-  followUps: readonly NewJob[] | undefined,
+  settlement: Settlement,
 ): void {
-  if (outcome.kind === 'wait') return block(step, { ...job, started: since }, outcome.on)
+  const keepsSlot = settlement.keepsSlot === true && job.lane !== null
+  if (outcome.kind === 'wait') return block(step, { ...job, started: since }, outcome.on, keepsSlot)
 
   const attempts = job.failures + 1
   if (outcome.kind === 'retry' || outcome.kind === 'failed') {
     step.sql.addAttempt.run(job.seq, attempts, step.now, errorText(outcome.error), job.seq)
   }
-  if (outcome.kind === 'retry') return again(step, { ...job, failures: attempts, started: since }, outcome)
+  if (outcome.kind === 'retry') return again(step, { ...job, failures: attempts, started: since }, outcome, keepsSlot)
   if (outcome.kind === 'succeeded') {
     return end(step, job, 'running', {
       state: 'succeeded',
       result: outcome.result,
       attempts,
       startedAt: since,
-      followUps,
+      followUps: settlement.followUps,
     })
   }
   end(step, job, 'running', { state: outcome.kind, error: outcome.error, attempts, startedAt: since, cancelAt })
 }
 
-function again(step: Step, job: JobRow, { error, delayMs }: Outcome & { kind: 'retry' }): void {
+function again(step: Step, job: JobRow, { error, delayMs }: Outcome & { kind: 'retry' }, keepsSlot: boolean): void {
   const noted = note(step, { ...job, error: errorText(error) })
-  const state = delayMs > 0 ? putOff(step, noted, delayMs) : lineUpAfresh(step, noted)
+  const state = delayMs > 0 ? putOff(step, noted, delayMs, keepsSlot) : lineUpAfresh(step, noted, keepsSlot)
   step.move(job.queue, 'running', state)
   step.tell('retrying', job, state, job.failures, { error })
 }
 
-function block(step: Step, job: JobRow, on: readonly string[]): void {
+function block(step: Step, job: JobRow, on: readonly string[], keepsSlot: boolean): void {
   const pending = waitMore(step, job, on)
   const noted = note(step, job)
   if (pending === 0) {
-    lineUpAfresh(step, noted)
+    lineUpAfresh(step, noted, keepsSlot)
     step.move(job.queue, 'running', 'ready')
     return step.tell('ready', job, 'ready', job.failures)
   }
-  step.sql.block.run(job.seq, pending, 0, null)
+  step.sql.block.run(job.seq, pending, 0, null, keepsSlot ? 1 : 0)
   step.move(job.queue, 'running', 'blocked')
-  freeSlot(step, job.lane)
+  if (!keepsSlot) freeSlot(step, job.lane)
   step.tell('blocked', job, 'blocked', job.failures)
 }
 
-/** Through its lane anew, at the end of the line: others that wait there may be before it. */
-function lineUpAfresh(step: Step, job: JobRow): 'ready' {
-  if (job.lane !== null) step.sql.handInSlot.run(job.lane)
-  enterLine(step, atTheEnd(step, job))
+/** At the end of the line, and through its lane anew unless it keeps its slot: others that wait there may be before it. */
+function lineUpAfresh(step: Step, job: JobRow, keepsSlot: boolean): 'ready' {
+  if (job.lane !== null && !keepsSlot) step.sql.handInSlot.run(job.lane)
+  const last = atTheEnd(step, job)
+  if (keepsSlot) stand(step, last)
+  else enterLine(step, last)
   return 'ready'
 }
 
-function putOff(step: Step, job: JobRow, delayMs: number): 'scheduled' {
-  step.sql.delay.run(job.seq, step.now + delayMs)
-  freeSlot(step, job.lane)
+function putOff(step: Step, job: JobRow, delayMs: number, keepsSlot: boolean): 'scheduled' {
+  step.sql.delay.run(job.seq, step.now + delayMs, keepsSlot ? 1 : 0)
+  if (!keepsSlot) freeSlot(step, job.lane)
   return 'scheduled'
 }
 
@@ -147,7 +151,9 @@ export function takeBack(step: Step, { job, place }: HeldJob, delayMs: number): 
   const back = job.started === null ? job : note(step, { ...job, started: null })
   step.flushReady()
   if (delayMs <= 0) stand(step, back)
-  const state = delayMs > 0 ? putOff(step, back, delayMs) : 'ready'
+  // In a lane that keeps its order nobody goes past it.
+  const keepsSlot = (job.flags & flag.ordered) !== 0
+  const state = delayMs > 0 ? putOff(step, back, delayMs, keepsSlot) : 'ready'
   step.move(job.queue, 'running', state)
   step.tell('given back', job, state, job.failures)
 }

@@ -48,11 +48,11 @@ export function upkeep(step: Step, given: Partial<UpkeepLimits> = {}): UpkeepRes
 
 function promote(step: Step, limit: number): number {
   const { sql, now } = step
-  const rows = sql.dueDelayed.all(now, limit) as { seq: number }[]
-  for (const { seq } of rows) {
+  const rows = sql.dueDelayed.all(now, limit) as { seq: number; slot: number }[]
+  for (const { seq, slot } of rows) {
     const job = sql.jobBySeq.get(seq) as JobRow
     sql.leaveDelayed.run(seq)
-    goOn(step, job, null)
+    goOn(step, job, null, slot === 1)
     step.move(job.queue, 'scheduled', 'ready')
     step.tell('ready', job, 'ready', job.failures)
   }

@@ -7,7 +7,7 @@
 import { end } from './ending.ts'
 import { flag, idValue, stateCode, type FinalRow, type JobRow } from './job-row.ts'
 import type { Step } from './step.ts'
-import { goOn, note, whereIs } from './where.ts'
+import { goOn, leavePlace, note, whereIs } from './where.ts'
 
 /** How many waiters a step tells by itself; the rest is upkeep's. */
 export const spreadPerStep = 500
@@ -102,17 +102,17 @@ function tellWaiter(step: Step, seq: number, member: number, goesOn: boolean): v
 
   const pending = where.pending - 1
   if (!goesOn) {
-    sql.leaveBlocked.run(seq)
+    leavePlace(step, job, where)
     const { id: because } = sql.idOfSeq.get(member) as { id: Uint8Array | string }
     end(step, job, 'blocked', { state: 'cancelled', because, due: where.due })
   } else if (pending > 0 || where.held) sql.setPending.run(pending, seq)
-  else unblock(step, job, where.due)
+  else unblock(step, job, where.due, where.slot === 1)
 }
 
 /** To its time, its lane or its line. */
-export function unblock(step: Step, job: JobRow, due: number | null): void {
+export function unblock(step: Step, job: JobRow, due: number | null, hasSlot = false): void {
   step.sql.leaveBlocked.run(job.seq)
-  const state = goOn(step, job, due)
+  const state = goOn(step, job, due, hasSlot)
   step.move(job.queue, 'blocked', state)
   if (state === 'ready') step.tell('ready', job, state, job.failures)
 }
@@ -144,7 +144,7 @@ export function blockAgain(step: Step, seq: number, member: JobRow): JobRow | un
   sql.deleteFinal.run(seq)
   sql.reopenEdgesOf.run(seq)
   const pending = (sql.openCount.get(seq) as { n: number }).n
-  sql.block.run(seq, pending, job.flags & flag.held ? 1 : 0, final.due)
+  sql.block.run(seq, pending, job.flags & flag.held ? 1 : 0, final.due, 0)
   step.move(job.queue, 'cancelled', 'blocked')
   step.tell('blocked', job, 'blocked', final.attempts)
   return keepAttempts(step, job, final)

@@ -1,16 +1,18 @@
 /** Random scripts: few names and short times, so that everything meets everything. */
 import type { Rank } from '../../job.ts'
+import { lacking } from '../lacking.ts'
 import type { Outcome } from '../../outcome.ts'
-import type { JobChange, JobQuery, NewJob, Room } from '../../store/store.ts'
+import type { JobChange, JobQuery, Lane, NewJob, Room } from '../../store/store.ts'
 import type { Command, Pick, Script, ScriptedReport, ScriptedSettlement } from './script.ts'
 
+const everyEngine = ['memory', 'sqlite', 'redis', 'postgres']
 const workers = 4
 /** How far back a command looks for a job or a worker to speak of. */
 const recent = { jobs: 14, workers: 4 }
 
-/** A script that depends on `chance` alone, which gives numbers from 0 up to 1. */
-export function generateScript(chance: () => number, length: number): Script {
-  const dice = new Dice(chance)
+/** A script that depends on `chance` alone, which gives numbers from 0 up to 1. `engines` will play it. */
+export function generateScript(chance: () => number, length: number, engines: readonly string[] = everyEngine): Script {
+  const dice = new Dice(chance, engines)
   const first: Command[] = [{ do: 'events' }, ...dice.list(workers, workers, () => join(dice))]
   const commands = Array.from({ length }, (_, index): Command => {
     if (index % 25 === 24) return { do: 'look' }
@@ -112,7 +114,7 @@ function job(dice: Dice, name = dice.chance(0.95) ? dice.newJob() : id(dice)): N
     ...(dice.chance(0.1) && { expires: { inMs: dice.pick([1, 1_000, 5_000]) } }),
     ...(dice.chance(0.1) && { once: true }),
     ...(dice.chance(0.25) && { unique: unique(dice) }),
-    ...(dice.chance(0.25) && { lane: { name: dice.pick(['l0', 'l1']), slots: 1 + dice.below(2) } }),
+    ...(dice.chance(0.25) && { lane: lane(dice) }),
     ...(!dice.jumps &&
       dice.chance(0.2) && { rate: { name: dice.pick(['r0', 'r1']), tokens: 1 + dice.below(2), perMs: 2_000 } }),
     ...(dice.chance(0.25) && { after: { on: olderIds(dice), otherwise: dice.pick(['cancel', 'run']) } }),
@@ -122,6 +124,11 @@ function job(dice: Dice, name = dice.chance(0.95) ? dice.newJob() : id(dice)): N
     ...(dice.chance(0.08) && { onSucceeded: followUp(dice) }),
     ...(dice.chance(0.08) && { onFailed: followUp(dice) }),
   }
+}
+
+function lane(dice: Dice): Lane {
+  const ordered = dice.may('keptSlots') && dice.chance(0.4)
+  return { name: dice.pick(['l0', 'l1']), slots: 1 + dice.below(2), ...(ordered && { ordered }) }
 }
 
 function followUp(dice: Dice): NonNullable<NewJob['onFailed']> {
@@ -159,6 +166,7 @@ function settlement(dice: Dice): ScriptedSettlement {
     claim: claim(dice),
     outcome: outcome(dice),
     ranMs: dice.below(100),
+    ...(dice.may('keptSlots') && dice.chance(0.4) && { keepsSlot: true as const }),
     ...(dice.chance(0.15) && { followUps: dice.list(1, 2, () => job(dice, extra(dice))) }),
   }
 }
@@ -251,9 +259,17 @@ class Dice {
   readonly jumps: boolean
   readonly #chance: () => number
 
-  constructor(chance: () => number) {
+  readonly #engines: readonly string[]
+
+  constructor(chance: () => number, engines: readonly string[]) {
     this.#chance = chance
+    this.#engines = engines
     this.jumps = this.chance(0.25)
+  }
+
+  /** Whether all that will play it have this feature. */
+  may(feature: keyof typeof lacking): boolean {
+    return !this.#engines.some((engine) => lacking[feature].includes(engine))
   }
 
   newJob(): string {

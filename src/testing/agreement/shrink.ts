@@ -59,6 +59,8 @@ const optional = [
   'onSucceeded',
   'onFailed',
   'followUps',
+  'keepsSlot',
+  'ordered',
   'delayMs',
   'lost',
   'rank',

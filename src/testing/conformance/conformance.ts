@@ -13,6 +13,7 @@ import { finding } from './finding.ts'
 import { givingBack } from './giving-back.ts'
 import type { StoreHarness } from './harness.ts'
 import { held } from './held.ts'
+import { holdingTheLine } from './holding-the-line.ts'
 import { inserting } from './inserting.ts'
 import { lanes } from './lanes.ts'
 import { leases } from './leases.ts'
@@ -55,6 +56,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   cascades,
   'held jobs': held,
   lanes,
+  'holding the line': holdingTheLine,
   rates,
   expiry,
   retention,

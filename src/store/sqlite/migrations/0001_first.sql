@@ -85,7 +85,7 @@ create index errand_rate_line_open on errand_rate_line (queue, rank, head) where
 create index errand_rate_line_closed on errand_rate_line (closed) where closed > 0;
 create index errand_rate_line_rate on errand_rate_line (rate);
 
--- Waiting for a slot of their lane.
+-- Waiting for a slot of their lane; those of an ordered lane with a rank of -1.
 create table errand_parked (
   lane  integer not null,
   rank  integer not null,
@@ -94,18 +94,23 @@ create table errand_parked (
   primary key (lane, rank, place)
 ) without rowid;
 
+-- `slot`: of its lane it has kept one.
 create table errand_delayed (
-  seq integer primary key,
-  due integer not null
+  seq  integer primary key,
+  due  integer not null,
+  slot integer not null default 0
 );
 create index errand_delayed_due on errand_delayed (due);
+create index errand_delayed_slot on errand_delayed (seq) where slot = 1;
 
 create table errand_blocked (
   seq     integer primary key,
   pending integer not null,
   held    integer not null,
-  due     integer
+  due     integer,
+  slot    integer not null default 0    -- of its lane it has kept one
 );
+create index errand_blocked_slot on errand_blocked (seq) where slot = 1;
 
 create table errand_claimed (
   seq         integer primary key,

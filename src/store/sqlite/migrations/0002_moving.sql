@@ -8,6 +8,7 @@ create table errand_leaving (
   ticket text not null,
   state  integer not null,
   due    integer,                       -- of a scheduled job
+  slot   integer not null default 0,    -- of its lane it had kept one
   aside  integer not null default 0     -- placed, and needed here until nobody waits for it
 );
 create index errand_leaving_aside on errand_leaving (n) where aside = 1;

@@ -4,8 +4,8 @@ const claimedOrLeaving = (seq: string) =>
   `exists (select 1 from errand_claimed k where k.seq = ${seq}) or exists (select 1 from errand_leaving l where l.seq = ${seq})`
 
 export const movingQueries = {
-  addLeaving: `insert into errand_leaving (seq, ticket, state, due) values (?, ?, ?, ?)`,
-  getLeaving: `select n, ticket, state, due, aside from errand_leaving where seq = ?`,
+  addLeaving: `insert into errand_leaving (seq, ticket, state, due, slot) values (?, ?, ?, ?, ?)`,
+  getLeaving: `select n, ticket, state, due, slot, aside from errand_leaving where seq = ?`,
   leavingInOrder: `select seq, ticket, state, due from errand_leaving where aside = 0 order by n limit ?`,
   leavingCount: `select count(*) as n from errand_leaving`,
   anyLeaving: `select 1 from errand_leaving limit 1`,
@@ -16,6 +16,8 @@ export const movingQueries = {
     select 1 from errand_edge e where e.member = l.seq and not exists (select 1 from errand_final f where f.seq = e.waiter)
     and not exists (select 1 from errand_leaving w where w.seq = e.waiter)) limit ?`,
 
+  delayedWithSlot: `select seq from errand_delayed where slot = 1 and seq > ? order by seq limit ?`,
+  blockedWithSlot: `select seq from errand_blocked where slot = 1 and seq > ? order by seq limit ?`,
   readyToLeave: `select seq from errand_ready order by line, rank, place limit ? offset ?`,
   throttledToLeave: `select seq from errand_throttled order by rate, queue, rank, place limit ? offset ?`,
   parkedToLeave: `select seq from errand_parked order by lane, rank, place limit ? offset ?`,

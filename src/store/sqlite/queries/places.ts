@@ -2,7 +2,7 @@
 
 // Each column costs as much as a step of the search, so small numbers share one, and what few jobs have has another.
 // Ids as text: making a buffer for each costs more than all else here.
-const claimable = `r.seq, r.place, j.task, (j.queue << 2) | j.rank, (j.keep << 11) | (r.course << 10) | j.flags, j.created,
+const claimable = `r.seq, r.place, j.task, (j.queue << 2) | j.rank, (j.keep << 13) | (r.course << 12) | j.flags, j.created,
   iif(typeof(j.id) = 'blob', hex(j.id), ':' || j.id), iif(coalesce(j.expires, j.lane, j.rate, j.unique_key) is null, null,
   json_array(j.expires, j.lane, j.rate, j.unique_key)), j.options, j.input`
 
@@ -31,15 +31,16 @@ export const placeQueries = {
   runningCounts: `select incarnation, count(*) as n from errand_claimed group by incarnation`,
   holdsSuspect: `select 1 from errand_claimed k join errand_course c on c.seq = k.seq where k.incarnation = ? and c.crashes >= 2 limit 1`,
 
-  delay: `insert into errand_delayed values (?, ?)`,
-  getDelayed: `select due from errand_delayed where seq = ?`,
+  delay: `insert into errand_delayed values (?, ?, ?)`,
+  getDelayed: `select due, slot from errand_delayed where seq = ?`,
   leaveDelayed: `delete from errand_delayed where seq = ?`,
-  dueDelayed: `select seq from errand_delayed where due <= ? order by due, seq limit ?`,
+  dueDelayed: `select seq, slot from errand_delayed where due <= ? order by due, seq limit ?`,
 
-  block: `insert into errand_blocked values (?, ?, ?, ?)`,
-  getBlocked: `select pending, held, due from errand_blocked where seq = ?`,
+  block: `insert into errand_blocked values (?, ?, ?, ?, ?)`,
+  getBlocked: `select pending, held, due, slot from errand_blocked where seq = ?`,
   setPending: `update errand_blocked set pending = ? where seq = ?`,
   setBlockedDue: `update errand_blocked set due = ? where seq = ?`,
+  setBlockedSlot: `update errand_blocked set slot = ? where seq = ?`,
   leaveBlocked: `delete from errand_blocked where seq = ?`,
 
   laneByName: `select id, slots, used from errand_lane where name = ?`,
@@ -48,6 +49,7 @@ export const placeQueries = {
   setSlots: `update errand_lane set slots = ? where id = ?`,
   takeSlot: `update errand_lane set used = used + 1 where id = ? and used < slots`,
   handInSlot: `update errand_lane set used = used - 1 where id = ?`,
+  takeSlotAgain: `update errand_lane set used = used + 1 where id = ?`,
   park: `insert into errand_parked values (?, ?, ?, ?)`,
   isParked: `select 1 from errand_parked where lane = ? and rank = ? and place = ?`,
   firstParked: `select rank, place, seq from errand_parked where lane = ? order by rank, place limit 1`,
