@@ -11,6 +11,7 @@ import {
   type JobsQuery,
   type PageOptions,
 } from './client/queries.ts'
+import { Limits } from './client/limits.ts'
 import { Queue, type QueueInfo } from './client/queue.ts'
 import { StoredJob } from './client/stored-job.ts'
 import { watchJobs, type JobNews } from './client/watch.ts'
@@ -30,6 +31,7 @@ import { Beat } from './schedule/beat.ts'
 import { DeclaredSchedules } from './schedule/declared.ts'
 import type { ScheduleRule } from './schedule/rule.ts'
 import { Schedules } from './schedule/schedules.ts'
+import { queueLimits, type QueueOptions } from './task/limits.ts'
 import { Registry } from './task/registry.ts'
 import type { Step } from './task/step.ts'
 import type { InputOf, OutputOf, StandardSchema } from './task/schema.ts'
@@ -53,6 +55,8 @@ export interface ErrandOptions {
   queue?: string
   /** Queues by task name, `*` standing for anything; the first that fits counts: `{ 'email.*': 'email' }`. */
   routes?: Readonly<Record<string, string>>
+  /** Limits of whole queues, for all their jobs together: `{ email: { limit: { concurrency: 3, rate: '10/s' } } }`. */
+  queues?: Readonly<Record<string, QueueOptions>>
   /** The most bytes of one input, result or metadata, encoded. @default 1_048_576 */
   payloadBytes?: number
   /** Clocks, timers and chance, for tests. */
@@ -65,6 +69,7 @@ const optionNames = [
   'store',
   'queue',
   'routes',
+  'queues',
   'payloadBytes',
   'env',
 ] as const satisfies readonly (keyof ErrandOptions)[]
@@ -82,6 +87,8 @@ export class Errand<Context extends object = {}> {
   readonly #declared: DeclaredSchedules
   /** Made at run time, looked at, paused, run now, removed. */
   readonly schedules: Schedules
+  /** Limits of tasks, keys and queues: looked at, and changed while workers run. */
+  readonly limits: Limits
   #store: string | StoreOpener | Store
   #storeUsed = false
 
@@ -96,7 +103,7 @@ export class Errand<Context extends object = {}> {
     }
 
     const queue = checkQueue(options.queue ?? errandDefaults.queue, '`queue` of Errand')
-    const registry = new Registry(options.routes ?? {}, queue)
+    const registry = new Registry(options.routes ?? {}, queue, queueLimits(options.queues ?? {}))
     this.#runtime = new Runtime({
       env,
       codec: jsonCodec,
@@ -114,6 +121,7 @@ export class Errand<Context extends object = {}> {
     for (const task of builtInTasks(queue)) registry.addBuiltIn(task)
     this.#client = new Client(this.#runtime)
     this.#declared = new DeclaredSchedules(this.#runtime)
+    this.limits = new Limits(this.#runtime)
     this.schedules = new Schedules(this.#runtime, this.#declared, () => {
       for (const beat of this.#beats) beat.look()
     })

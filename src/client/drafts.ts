@@ -6,7 +6,7 @@ import type { Runtime } from '../runtime.ts'
 import type { NewJob } from '../store/store.ts'
 import type { DraftJob } from '../task/middleware.ts'
 import { parted, withNote } from '../workflow/note.ts'
-import { encodeMetadata } from './new-job.ts'
+import { encodeMetadata, inQueue, outOfOrder } from './new-job.ts'
 
 /**
  * Hands jobs through all middleware to `send`, at once where no middleware waits before `next`.
@@ -49,16 +49,17 @@ function draftOf({ codec }: Runtime, job: NewJob): DraftJob {
 }
 
 function redrafted(runtime: Runtime, job: NewJob, draft: DraftJob): NewJob {
-  const { tags: _, metadata: __, ...rest } = job
   const where = `"${job.task}", as middleware left it,`
   const tags = [...new Set(checkTexts(draft.tags, `\`tags\` of ${where}`))]
   const metadata = withNote(encodeMetadata(runtime, draft.metadata, where), job.metadata)
   checkOneOf(draft.priority, priorities, `\`priority\` of ${where}`)
+  const rank = rankOf(draft.priority)
+  if (rank !== job.rank && job.lane?.ordered) throw outOfOrder(job.task, draft.priority)
+  const { tags: _, metadata: __, ...rest } = inQueue(runtime, job, checkQueue(draft.queue, `\`queue\` of ${where}`))
 
   return {
     ...rest,
-    queue: checkQueue(draft.queue, `\`queue\` of ${where}`),
-    rank: rankOf(draft.priority),
+    rank,
     ...(tags.length > 0 && { tags }),
     ...(metadata !== '{}' && { metadata }),
   }

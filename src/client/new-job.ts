@@ -7,6 +7,7 @@ import { priorities, rankOf } from '../job.ts'
 import { checkOneOf, checkOptions, checkQueue, checkTexts } from '../options.ts'
 import type { Dependencies, Due, FollowUp, NewJob, UniqueKey } from '../store/store.ts'
 import { nameOf, uniqueKey, type TaskDefinition } from '../task/definition.ts'
+import { checkTogether, type QueueLimits } from '../task/limits.ts'
 import type { Registry } from '../task/registry.ts'
 import { noteKey } from '../workflow/note.ts'
 import { enqueueOptionNames, type Dependency, type EnqueueOptions } from './enqueue-options.ts'
@@ -74,10 +75,17 @@ export function dependenciesOf({ after, when }: EnqueueOptions, where: string): 
 function followUpOf(
   { registry }: JobMaker,
   name: string | undefined,
-  { redact = [] }: TaskDefinition,
+  { name: of, redact = [] }: TaskDefinition,
 ): FollowUp | undefined {
   if (name === undefined) return undefined
   const task = registry.get(name)
+  if (task.limits || registry.limitsOf(task.queue)) {
+    throw new InvalidOptionError(
+      `what is enqueued when "${of}" ends`,
+      name,
+      'a task without limits, order and batches, since its input is not known before; ask for it with `job.followUp` instead',
+    )
+  }
   const hidden = [...(task.redact ?? []), ...redact.flatMap((path) => [`input.${path}`, `result.${path}`])]
 
   return {
@@ -170,6 +178,7 @@ function addOptions(
   if (options.queue !== undefined) job.queue = checkQueue(options.queue, `\`queue\` of ${where}`)
   if (options.priority !== undefined) {
     checkOneOf(options.priority, priorities, `\`priority\` of ${where}`)
+    if (task.limits?.order) throw outOfOrder(task.name, options.priority)
     job.rank = rankOf(options.priority)
   }
   const after = dependenciesOf(options, where)
@@ -184,6 +193,47 @@ function addOptions(
     job.tags = [...new Set([...(task.tags ?? []), ...checkTexts(options.tags, `\`tags\` of ${where}`)])]
   }
   if (options.metadata !== undefined) job.metadata = encodeMetadata(maker, options.metadata, where)
+}
+
+/** A job of a task with `order` is not put before others of its key. */
+export const outOfOrder = (task: string, priority: unknown): InvalidOptionError =>
+  new InvalidOptionError(
+    `\`priority\` of "${task}"`,
+    priority,
+    'left out: its jobs run in the order in which they come',
+  )
+
+function addLimits({ registry }: JobMaker, task: TaskDefinition, parsed: unknown, job: Mutable<NewJob>): void {
+  const { limits } = task
+  const ofQueue = registry.limitsOf(job.queue)
+  if (ofQueue) {
+    checkTogether(task.name, limits, job.queue, ofQueue)
+    addQueueLimits(ofQueue, job)
+  }
+  if (limits?.lane) job.lane = typeof limits.lane === 'function' ? limits.lane(parsed) : limits.lane
+  if (limits?.rate) job.rate = typeof limits.rate === 'function' ? limits.rate(parsed) : limits.rate
+}
+
+function addQueueLimits({ lane, rate }: QueueLimits, job: Mutable<NewJob>): void {
+  if (lane) job.lane = lane
+  if (rate) job.rate = rate
+}
+
+/** The job in another queue: with that one's limits and not those of the one it leaves. @throws InvalidOptionError */
+export function inQueue({ registry }: JobMaker, job: NewJob, queue: string): NewJob {
+  const [before, after] = [registry.limitsOf(job.queue), registry.limitsOf(queue)]
+  if (queue === job.queue) return job
+  if (!before && !after) return { ...job, queue }
+  const task = registry.get(job.task)
+  const { lane, rate, ...rest } = job
+  const moved: Mutable<NewJob> = { ...rest, queue }
+  if (lane && lane !== before?.lane) moved.lane = lane
+  if (rate && rate !== before?.rate) moved.rate = rate
+  if (after) {
+    checkTogether(task.name, task.limits, queue, after)
+    addQueueLimits(after, moved)
+  }
+  return moved
 }
 
 /** True for tasks whose jobs need more than `plainJob` says. */
@@ -212,6 +262,7 @@ export function newJob(
   const job = plainJob(maker, task, input)
   if (isSpecial(task)) addTaskParts(maker, task, parsed, job)
   if (options) addOptions(maker, task, parsed, options, job)
+  if (task.limits !== undefined || maker.registry.limitsQueues) addLimits(maker, task, parsed, job)
 
   return job
 }

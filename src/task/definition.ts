@@ -5,6 +5,7 @@ import { priorities, rankOf, type Rank } from '../job.ts'
 import { checkName, checkOneOf, checkOptions, checkQueue, checkTexts } from '../options.ts'
 import { retryPolicy, type RetryPolicy } from '../retry.ts'
 import type { UniqueKey } from '../store/store.ts'
+import { checkTogether, taskLimits, type QueueLimits, type TaskLimits } from './limits.ts'
 import type { StandardSchema } from './schema.ts'
 import type { AnyTask, Handler, TaskOptions } from './task.ts'
 
@@ -20,6 +21,7 @@ export interface TaskDefinition {
   readonly keepFailedMs: number
   readonly keepResult: boolean
   readonly unique: ((input: unknown) => UniqueKey) | undefined
+  readonly limits: TaskLimits | undefined
   readonly onSucceeded: string | undefined
   readonly onFailed: string | undefined
   readonly tags: readonly string[] | undefined
@@ -52,6 +54,8 @@ const optionNames = [
   'keep',
   'keepResult',
   'unique',
+  'limit',
+  'order',
   'onSucceeded',
   'onFailed',
   'tags',
@@ -122,6 +126,12 @@ function checkSchema(schema: unknown, where: string): void {
   }
 }
 
+/** What a task must know of the queues of its app. */
+export interface Queues {
+  readonly queueFor: (task: string) => string
+  readonly limitsOf: (queue: string) => QueueLimits | undefined
+}
+
 /** A task named by itself or by its name. */
 export const nameOf = (task: AnyTask | string | undefined): string | undefined =>
   typeof task === 'object' ? task.name : task
@@ -135,11 +145,24 @@ export function defineTask(
   name: string,
   options: AnyTaskOptions,
   handler: Handler<any, unknown, any> | undefined,
-  queueFor: (name: string) => string,
+  queues: Queues,
 ): TaskDefinition {
   checkName(name, 'a task name', 'email.send')
   const where = `task "${name}"`
   checkOptions(options, optionNames, where)
+
+  return resolved(name, options, handler, queues, taskLimits(name, options.limit, options.order))
+}
+
+/** The rest, for tasks of all kinds: their options are known to be theirs. @throws InvalidOptionError */
+export function resolved(
+  name: string,
+  options: AnyTaskOptions,
+  handler: Handler<any, unknown, any> | undefined,
+  queues: Queues,
+  limits: TaskLimits | undefined,
+): TaskDefinition {
+  const where = `task "${name}"`
   const { priority, delivery, keepResult, version } = { ...taskDefaults, ...options }
 
   checkSchema(options.input, `\`input\` of ${where}`)
@@ -150,9 +173,13 @@ export function defineTask(
     throw new InvalidOptionError(`\`version\` of ${where}`, version, 'a whole number of at least 1')
   }
 
+  const queue = checkQueue(options.queue ?? queues.queueFor(name), `\`queue\` of ${where}`)
+  const ofQueue = queues.limitsOf(queue)
+  if (ofQueue) checkTogether(name, limits, queue, ofQueue)
+
   return {
     name,
-    queue: checkQueue(options.queue ?? queueFor(name), `\`queue\` of ${where}`),
+    queue,
     rank: rankOf(priority),
     retry: retryPolicy(options.retry, where),
     timeoutMs: timeoutOf(options.timeout, `\`timeout\` of ${where}`),
@@ -161,6 +188,7 @@ export function defineTask(
     ...keepOf(options.keep, where),
     keepResult,
     unique: uniqueOf(options.unique, where),
+    limits,
     onSucceeded: nameOf(options.onSucceeded),
     onFailed: nameOf(options.onFailed),
     tags: options.tags && checkTexts(options.tags, `\`tags\` of ${where}`),

@@ -2,7 +2,8 @@
 import { DuplicateTaskError, HandlerError, UnknownTaskError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { checkQueue } from '../options.ts'
-import { defineTask, type AnyTaskOptions, type TaskDefinition } from './definition.ts'
+import { defineTask, type AnyTaskOptions, type Queues, type TaskDefinition } from './definition.ts'
+import type { QueueLimits } from './limits.ts'
 import type { Handler } from './task.ts'
 
 /** `email.*` takes every name that begins with `email.`; a name without a star takes itself. */
@@ -12,14 +13,22 @@ function routePattern(pattern: string): RegExp {
   return new RegExp(`^${escaped}$`)
 }
 
-export class Registry {
+const noLimits: ReadonlyMap<string, QueueLimits> = new Map()
+
+export class Registry implements Queues {
   readonly #tasks = new Map<string, TaskDefinition>()
   /** Known to every process, and not among those of the app. */
   readonly #builtIn = new Map<string, TaskDefinition>()
   readonly #routes: readonly (readonly [RegExp, string])[]
   readonly #defaultQueue: string
+  readonly #queueLimits: ReadonlyMap<string, QueueLimits>
 
-  constructor(routes: Readonly<Record<string, string>>, defaultQueue: string) {
+  constructor(
+    routes: Readonly<Record<string, string>>,
+    defaultQueue: string,
+    queueLimits: ReadonlyMap<string, QueueLimits> = noLimits,
+  ) {
+    this.#queueLimits = queueLimits
     this.#routes = Object.entries(routes).map(
       ([pattern, queue]) => [routePattern(pattern), checkQueue(queue, `the queue of route "${pattern}"`)] as const,
     )
@@ -31,9 +40,18 @@ export class Registry {
     return this.#routes.find(([pattern]) => pattern.test(name))?.[1] ?? this.#defaultQueue
   }
 
+  /** Whether any queue has limits. */
+  get limitsQueues(): boolean {
+    return this.#queueLimits.size > 0
+  }
+
+  limitsOf(queue: string): QueueLimits | undefined {
+    return this.#queueLimits.get(queue)
+  }
+
   add(name: string, options: AnyTaskOptions, handler: Handler<any, unknown, any> | undefined): TaskDefinition {
     if (this.#tasks.has(name) || this.#builtIn.has(name)) throw new DuplicateTaskError(name)
-    const task = defineTask(name, options, handler, (each) => this.queueFor(each))
+    const task = defineTask(name, options, handler, this)
     this.#tasks.set(name, task)
 
     return task

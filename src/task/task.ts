@@ -6,11 +6,34 @@ import type { FollowUpInput } from '../store/store.ts'
 import type { Priority } from '../job.ts'
 import type { RetryOptions } from '../retry.ts'
 import type { JobContext } from './context.ts'
+import type { LimitOptions, TaskOrder } from './limits.ts'
 import type { Step, StepOptions } from './step.ts'
 import type { Awaitable } from './stored.ts'
 
 /** Options of a task. `Input` is what the schema parses to, or the handler's own parameter. */
-export interface TaskOptions<Input = unknown> {
+export type TaskOptions<Input = unknown> = CommonTaskOptions<Input> & (Limited<Input> | Ordered<Input>)
+
+interface Limited<Input> {
+  /**
+   * How many of its jobs run at once, how many start in a time, or both: across all workers, for each key by itself where
+   * `per` gives one. `{ concurrency: 5, rate: '100/m', per: (input) => input.tenant }`. @default none
+   */
+  limit?: LimitOptions<Input>
+  order?: undefined
+}
+
+interface Ordered<Input> {
+  /** Here without `concurrency`: `order` runs one job of a key at a time already. @default none */
+  limit?: LimitOptions<Input> & { concurrency?: undefined }
+  /**
+   * One job of a key at a time, in the order in which they were enqueued; one that is tried again holds up those behind it.
+   * `(input) => input.account`. @default none
+   */
+  order: TaskOrder<Input>
+}
+
+/** What tasks of all kinds may be told. */
+export interface CommonTaskOptions<Input = unknown> {
   /** The line its jobs stand in. @default the app's route for the name, else the app's default queue */
   queue?: string
   /** @default 'normal' */

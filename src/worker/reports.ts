@@ -1,16 +1,18 @@
 /**
  * Progress and log lines on their way to the store: gathered for a tenth of a second,
  * the latest progress of each run standing for all before it, and always written before
- * the run's outcome is.
+ * the run's outcome is. While the store is away the latest thousand lines are kept.
  */
 import type { Env, Timer } from '../env.ts'
-import { TransactionError, UnknownOutcomeError } from '../errors.ts'
+import { type ErrandError, mayPass, TransactionError, UnknownOutcomeError } from '../errors.ts'
 import type { LogLine, Progress } from '../job.ts'
 import type { Report, SettledWith, Settlement, Store } from '../store/store.ts'
 import type { Run } from './run.ts'
 
 const gatherMs = 100
 const stepAttempts = 3
+/** Lines kept for a store that is away. */
+const mostKept = 1_000
 
 interface Said {
   readonly run: Run
@@ -24,21 +26,32 @@ export class Reports {
   readonly #env: Env
   readonly #store: () => Store
   readonly #incarnation: () => string
-  readonly #failed: (error: unknown) => void
+  readonly #failed: (error: unknown, again: boolean) => void
+  readonly #answered: () => void
   #progress = new Map<Run, Progress>()
   #lines: { readonly run: Run; readonly line: LogLine }[] = []
+  #remembered: Said[] = []
   /** Away, and perhaps behind the very transaction that ends its run. */
   #sending: readonly Said[] = []
   #timer: Timer | undefined
   readonly #never = new AbortController().signal
   #flushedAt = -Infinity
   #flushing: Promise<void> | undefined
+  #away = false
 
-  constructor(parts: { env: Env; store: () => Store; incarnation: () => string; failed: (error: unknown) => void }) {
+  constructor(parts: {
+    env: Env
+    store: () => Store
+    incarnation: () => string
+    answered: () => void
+    /** `again`: it will be tried again. */
+    failed: (error: unknown, again: boolean) => void
+  }) {
     this.#env = parts.env
     this.#store = parts.store
     this.#incarnation = parts.incarnation
     this.#failed = parts.failed
+    this.#answered = parts.answered
   }
 
   progress(run: Run, progress: Progress): void {
@@ -48,14 +61,21 @@ export class Reports {
 
   line(run: Run, line: LogLine): void {
     this.#lines.push({ run, line })
+    if (this.#away) this.#dropOldest()
+    this.#schedule()
+  }
+
+  /** A step of the worker's own: written before the run's outcome is, like a line. */
+  remember(run: Run, name: string, result: string): void {
+    this.#remembered.push({ run, report: { kind: 'step', claim: run.claimed, name, result } })
     this.#schedule()
   }
 
   get pending(): boolean {
-    return this.#lines.length > 0 || this.#progress.size > 0
+    return this.#lines.length > 0 || this.#progress.size > 0 || this.#remembered.length > 0
   }
 
-  /** Writes what has gathered. Never rejects: what could not be written is told and dropped. */
+  /** Writes what has gathered. Never rejects: what could not be written is told, and kept if the store did not have it. */
   flush(): Promise<void> {
     this.#timer?.cancel()
     this.#timer = undefined
@@ -124,7 +144,7 @@ export class Reports {
       report: { kind: 'progress', claim: run.claimed, progress: said } as const,
     }))
 
-    return [...lines, ...progress]
+    return [...lines, ...progress, ...this.#remembered]
   }
 
   /** One that has ended in its own transaction has nothing more to say, and may still be tidying up. */
@@ -143,23 +163,52 @@ export class Reports {
     this.#flushedAt = this.#env.monotonic()
     const all = this.#gathered().filter((said) => !isHeldBack(said))
     this.#lines = this.#lines.filter(isHeldBack)
+    this.#remembered = this.#remembered.filter(isHeldBack)
     this.#progress = new Map([...this.#progress].filter(([run]) => isHeldBack({ run })))
     const { jobsPerCall } = this.#store().limits
 
     this.#sending = all
-    for (let from = 0; from < all.length; from += jobsPerCall) await this.#send(all.slice(from, from + jobsPerCall))
+    for (let from = 0; from < all.length; from += jobsPerCall) {
+      const left = await this.#send(all.slice(from, from + jobsPerCall))
+      if (left) {
+        this.#keep(all.slice(from))
+        break
+      }
+    }
     this.#sending = []
   }
 
-  async #send(said: readonly Said[]): Promise<void> {
+  /** Whether it is left to be sent again: what may have been written is not written twice. */
+  async #send(said: readonly Said[]): Promise<boolean> {
     try {
       const answers = await this.#store().report(
         this.#incarnation(),
         said.map(({ report }) => report),
       )
+      this.#away = false
+      this.#answered()
       answers.forEach((answer, index) => answer === 'stale' && this.#lose(said[index]!.run))
+      return false
     } catch (error) {
-      this.#failed(error)
+      const again = mayPass(error) && (error as ErrandError).outcome !== 'unknown'
+      this.#failed(error, again)
+      return again
     }
+  }
+
+  /** Ahead of what was said since. */
+  #keep(said: readonly Said[]): void {
+    this.#away = true
+    const lines = said.flatMap(({ run, report }) => (report.kind === 'log' ? { run, line: report.line } : []))
+    this.#lines = [...lines, ...this.#lines]
+    this.#dropOldest()
+    for (const { run, report } of said) {
+      if (report.kind === 'progress' && !this.#progress.has(run)) this.#progress.set(run, report.progress)
+    }
+    this.#schedule()
+  }
+
+  #dropOldest(): void {
+    this.#lines.splice(0, this.#lines.length - mostKept)
   }
 }

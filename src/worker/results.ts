@@ -2,6 +2,7 @@
 import type { Runtime } from '../runtime.ts'
 import type { Claim, ClaimedJob, StoreLimits } from '../store/store.ts'
 import type { OutcomeEnd } from './execute.ts'
+import { limiting } from './holding.ts'
 import { Outbox, type GivenBack, type Parcel } from './outbox.ts'
 import type { Run } from './run.ts'
 import { tellEnd } from './tell.ts'
@@ -32,8 +33,10 @@ export class Results {
     const { outcome, followUps } = end
     const claim = run.claimed
     const settlement = followUps ? { claim, outcome, ranMs, followUps } : { claim, outcome, ranMs }
+    if (outcome.kind === 'succeeded') return this.#outbox.add({ run, end, settlement })
 
-    this.#outbox.add({ run, end, settlement })
+    const limits = limiting(run, end, ranMs, this.#runtime.env.now())
+    this.#outbox.add({ run, end, settlement: { ...settlement, ...limits } })
   }
 
   /** By a transaction of its handler's own. */

@@ -173,6 +173,11 @@ export class Run implements JobContext {
     return this.#followUps?.atOnce()
   }
 
+  /** Keeps something for the job's later runs, with the outcome of this one. */
+  remember(name: string, value: string): void {
+    this.#reports.remember(this, name, value)
+  }
+
   /** Whether the job has ended for good, as far as the store can tell now. Never rejects. */
   isFinal(): Promise<boolean> {
     return this.#reports.isFinal(this)

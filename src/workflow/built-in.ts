@@ -22,7 +22,7 @@ export const builtInPrefix = 'errand.'
 export function builtInTasks(queue: string): TaskDefinition[] {
   // A worker of another release may lack one of a flow's tasks: another try may meet one that has it.
   const define = (name: string, handler: (input: any, job: JobContext) => unknown) =>
-    defineTask(name, { retry: 10 }, handler, () => queue)
+    defineTask(name, { retry: 10 }, handler, { queueFor: () => queue, limitsOf: () => undefined })
 
   return [
     define(builtIns.collect, (values: unknown) => values),

@@ -6,6 +6,7 @@ import type { Rank } from '../job.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Dependencies, NewJob } from '../store/store.ts'
 import { taskDefaults } from '../task/definition.ts'
+import { isKeyed } from '../task/limits.ts'
 import type { FlowNode } from '../task/step.ts'
 import { durationMs } from '../duration.ts'
 import { parseInput } from '../task/validate.ts'
@@ -64,9 +65,16 @@ function draftOf(
       throw new InvalidOptionError(`\`${option}\` of a step of "${task.name}"`, work.options[option], 'left out')
     }
   }
+  if (step.holes.length > 0 && task.limits && isKeyed(task.limits)) throw unknownKey(task.name)
   const make = (parsed: unknown): Drafted => {
     // Within a workflow a step cannot be another's: a key would leave those that wait for it alone.
-    const job = newJob(runtime, { ...task, unique: undefined }, step.input, parsed, optionsOf(step, making))
+    const job = newJob(
+      runtime,
+      { ...task, unique: undefined },
+      step.input,
+      parsed,
+      optionsOf(step, making, task.limits?.order !== undefined),
+    )
     return { job: placed(runtime, plan, step, making, job), redact: task.redact ?? [] }
   }
   const parsed = step.holes.length > 0 ? undefined : parseInput(task, step.input)
@@ -74,13 +82,20 @@ function draftOf(
   return parsed instanceof Promise ? parsed.then(make) : make(parsed)
 }
 
-function optionsOf({ work, after }: PlannedStep, { options }: Making): EnqueueOptions {
+const unknownKey = (task: string) =>
+  new InvalidOptionError(
+    `a step of "${task}"`,
+    'the result of another step',
+    'given its whole input: its limit or order goes by a key of the input, which must be known when it is enqueued',
+  )
+
+function optionsOf({ work, after }: PlannedStep, { options }: Making, ordered: boolean): EnqueueOptions {
   const { priority, tags = [], metadata, expires, delay, at } = options
   const own = (work as { options?: EnqueueOptions }).options ?? {}
   const first = after.length === 0 && own.delay === undefined && own.at === undefined
 
   return {
-    ...(priority !== undefined && { priority }),
+    ...(priority !== undefined && !ordered && { priority }),
     ...(expires !== undefined && { expires }),
     ...(first && delay !== undefined && { delay }),
     ...(first && at !== undefined && { at }),

@@ -1,0 +1,50 @@
+/** Rates as people write them: `'100/m'`, or so many starts in a time of their own. */
+import { durationMs, type Duration } from '../duration.ts'
+import { InvalidOptionError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+
+/** At most so many starts within any such time: `'10/s'`, `'100/m'`, `'5/h'`, `'1000/d'`, or a time of your own. */
+export type RateValue = `${number}/${'s' | 'm' | 'h' | 'd'}` | { starts: number; per: Duration }
+
+export interface ResolvedRate {
+  readonly tokens: number
+  readonly perMs: number
+}
+
+const text = /^(\d+)\s*\/\s*([smhd])$/
+const mostStarts = 1_000_000
+const unitMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+type Unit = keyof typeof unitMs
+
+/** @throws InvalidOptionError, UnknownOptionError */
+export function resolveRate(value: unknown, where: string): ResolvedRate {
+  const rate = typeof value === 'object' && value !== null ? timed(value, where) : written(value)
+  const fits = rate && Number.isInteger(rate.tokens) && rate.tokens >= 1 && rate.tokens <= mostStarts && rate.perMs >= 1
+  if (fits) return rate
+
+  throw new InvalidOptionError(
+    where,
+    value,
+    `starts per second, minute, hour or day such as '100/m', or { starts: 10, per: '90s' }, with 1 to ${mostStarts} starts`,
+  )
+}
+
+function written(value: unknown): ResolvedRate | undefined {
+  const match = typeof value === 'string' ? text.exec(value.trim()) : null
+
+  return match ? { tokens: Number(match[1]), perMs: unitMs[match[2] as Unit] } : undefined
+}
+
+function timed(value: object, where: string): ResolvedRate {
+  checkOptions(value, ['starts', 'per'], where)
+  const { starts, per } = value as { starts: number; per: Duration }
+
+  return { tokens: starts, perMs: durationMs(per, `\`per\` of ${where}`) }
+}
+
+/** A rate as people write it. */
+export function rateText({ tokens, perMs }: ResolvedRate): string {
+  const unit = (Object.keys(unitMs) as Unit[]).find((each) => unitMs[each] === perMs)
+
+  return unit ? `${tokens}/${unit}` : `${tokens}/${perMs}ms`
+}

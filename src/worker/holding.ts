@@ -1,0 +1,54 @@
+/**
+ * What the end of a run says to the limits of its job: a retry of an ordered task holds its line, and `RetryAfter` closes
+ * the rate.
+ */
+import { durationMs } from '../duration.ts'
+import { RetryAfter } from '../errors.ts'
+import type { ClaimedJob, Settlement } from '../store/store.ts'
+import type { OutcomeEnd } from './execute.ts'
+import type { Run } from './run.ts'
+
+type Limiting = Pick<Settlement, 'keepsSlot' | 'closesRateMs'>
+
+/** No name of a handler's own step begins so. */
+const firstStart = '~started '
+
+/** `now`: the time it is, by the clock on the wall. */
+export function limiting(run: Run, { outcome, thrown }: OutcomeEnd, ranMs: number, now: number): Limiting {
+  const delayMs = outcome.kind === 'retry' ? outcome.delayMs : 0
+  const waits = outcome.kind === 'retry' || outcome.kind === 'wait'
+  const keepsSlot = waits && run.definition.limits?.order && holdsLine(run, delayMs, now - ranMs, now)
+  const closesRateMs = thrown instanceof RetryAfter && outcome.kind !== 'cancelled' ? closedMs(thrown, delayMs) : 0
+
+  return { ...(keepsSlot && { keepsSlot: true }), ...(closesRateMs > 0 && { closesRateMs }) }
+}
+
+/** One that would be tried again only after its time lets the next one go at once. */
+function holdsLine(run: Run, delayMs: number, startedAt: number, now: number): boolean {
+  const { skipAfterMs } = run.definition.limits!.order!
+  if (skipAfterMs === undefined) return true
+  const { claim, steps } = run.claimed
+  const known = run.attempt === 1 ? undefined : latestStart(steps)
+  // An attempt 1 begins anew, also where somebody has retried the job by hand.
+  if (known === undefined) run.remember(`${firstStart}${claim}`, String(startedAt))
+
+  return now + delayMs - (known ?? startedAt) <= skipAfterMs
+}
+
+function latestStart(steps: ClaimedJob['steps'] = {}): number | undefined {
+  const claims = Object.keys(steps).flatMap((name) =>
+    name.startsWith(firstStart) ? [Number(name.slice(firstStart.length))] : [],
+  )
+
+  return claims.length === 0 ? undefined : Number(steps[`${firstStart}${Math.max(...claims)}`])
+}
+
+/** Also where it is not tried again; a delay that says nothing closes nothing. */
+function closedMs({ delay }: RetryAfter, retryMs: number): number {
+  if (retryMs > 0) return retryMs
+  try {
+    return durationMs(delay, 'the delay of `RetryAfter`')
+  } catch {
+    return 0
+  }
+}
