@@ -10,6 +10,12 @@ import { Player } from '../../src/testing/agreement/player.ts'
 import type { StoreHarness } from '../../src/testing/conformance/harness.ts'
 import { ManualEnv } from '../../src/testing/manual-env.ts'
 
+/** How many random lives, and from which on. */
+export const asked = { lives: Number(process.env['SEEDS'] ?? 25), first: Number(process.env['SEED'] ?? 1) }
+
+/** A life on a disk takes its time. */
+export const askedOnDisk = { ...asked, lives: Math.ceil(asked.lives / 6) }
+
 /** Where a store begins and ends. */
 type Home = Pick<StoreHarness, 'name' | 'open' | 'cleanup'>
 
@@ -64,8 +70,10 @@ async function carry(from: Store, to: Store, env: Env): Promise<void> {
   assert.deepEqual(left, { running: 0, waiting: 0, final: 0 })
 }
 
-/** Claims and ends everything that can still run, well; the order of plain jobs, and how each job ended. */
-/** Follow-ups that are made now have ids by chance, and go by their task. */
+/**
+ * Claims and ends everything that can still run, well; the order of plain jobs, and how each job ended. Follow-ups that are made
+ * now have ids by chance, and go by their task.
+ */
 async function drain(
   store: Store,
   env: ManualEnv,

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test, type TestContext } from 'node:test'
 import { Cluster } from 'ioredis'
-import { StoreBusyError, UnknownOutcomeError } from '../../src/errors.ts'
+import { StoreBusyError } from '../../src/errors.ts'
 import { openConnection } from '../../src/store/redis/connection/open-connection.ts'
 import type { RedisOptions } from '../../src/store/redis/connection/options.ts'
 import { command, moveSlot, prefixesByMaster, startCluster, until, type RedisCluster } from '../redis-servers.ts'
 import { findRedis } from '../servers.ts'
-import { both, count } from './redis-scripts.ts'
+import { both, count, untilAnswered } from './redis-scripts.ts'
 
 const redis = await findRedis()
 
@@ -92,13 +92,3 @@ describe('a connection to a Redis Cluster', { skip: !redis && 'no Redis server' 
     assert.equal(await said.promise, 'hello')
   })
 })
-
-async function untilAnswered<T>(call: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await call()
-    } catch (error) {
-      if (!(error instanceof UnknownOutcomeError)) throw error
-    }
-  }
-}

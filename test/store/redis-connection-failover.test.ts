@@ -7,7 +7,7 @@ import { startProxy, type Proxy } from '../proxy.ts'
 import { command, replicate, startSentinel, until } from '../redis-servers.ts'
 import { findRedis, startRedis, type RedisServer } from '../servers.ts'
 import { RedisApp, untilTaken } from './redis-app.ts'
-import { add, count } from './redis-scripts.ts'
+import { add, count, untilAnswered } from './redis-scripts.ts'
 
 const redis = await findRedis()
 
@@ -192,14 +192,3 @@ describe('a connection to Redis with replicas', { skip: !redis && 'no Redis serv
     assert.ok(((await command(replica.port, 'role')) as string[])[0] === 'master')
   })
 })
-
-/** Repeats what is of unknown outcome: right at the death of a server there may be one such call. */
-async function untilAnswered<T>(call: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await call()
-    } catch (error) {
-      if (!(error instanceof UnknownOutcomeError)) throw error
-    }
-  }
-}

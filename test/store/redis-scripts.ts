@@ -1,5 +1,6 @@
 /** Scripts small enough to see from their answers how often they ran. */
 import { createHash } from 'node:crypto'
+import { UnknownOutcomeError } from '../../src/errors.ts'
 import type { Script } from '../../src/store/redis/connection/connection.ts'
 import { command } from '../redis-servers.ts'
 
@@ -26,4 +27,15 @@ export const heard = script('heard', `#!lua flags=no-writes\nreturn ARGV[1]`)
 export async function killAll(port: number): Promise<void> {
   await command(port, 'client', 'kill', 'type', 'normal')
   await command(port, 'client', 'kill', 'type', 'pubsub')
+}
+
+/** Repeats what is of unknown outcome: right at the death of a server there may be one such call. */
+export async function untilAnswered<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!(error instanceof UnknownOutcomeError)) throw error
+    }
+  }
 }
