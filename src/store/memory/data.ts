@@ -82,6 +82,8 @@ export interface RateState {
   perMs: number
   /** Recorded starts, oldest first. */
   starts: { readonly at: number; readonly id: string; readonly claim: number }[]
+  /** Until then none starts, whatever tokens are left. */
+  closedUntil: number
   /** Jobs of this rate that stand ready. */
   standing: number
 }

@@ -129,7 +129,7 @@ export function laneOf(data: Data, { name, slots }: Lane): LaneState {
 }
 
 export function rateOf(data: Data, { name, tokens, perMs }: Rate): RateState {
-  const rate = data.rates.get(name) ?? { tokens, perMs, starts: [], standing: 0 }
+  const rate = data.rates.get(name) ?? { tokens, perMs, starts: [], closedUntil: -Infinity, standing: 0 }
   data.rates.set(name, rate)
   return rate
 }

@@ -1,10 +1,12 @@
 /** Start rates: a token is a recorded start, and is free again when that start has left the window. */
 import type { Data, RateState } from './data.ts'
 import type { Entry } from './entry.ts'
+import { rateOf } from './lines.ts'
 
 export function mayStart(data: Data, entry: Entry): boolean {
   const rate = entry.job.rate && data.rates.get(entry.job.rate.name)
-  return !rate || freeTokens(rate, data.env.now()) > 0
+  const now = data.env.now()
+  return !rate || (rate.closedUntil <= now && freeTokens(rate, now) > 0)
 }
 
 export function freeTokens(rate: RateState, now: number): number {
@@ -30,13 +32,20 @@ export function forgetOldStarts(data: Data): void {
   for (const rate of data.rates.values()) rate.starts.splice(0, firstSince(rate, data.env.now() - rate.perMs))
 }
 
-/** Milliseconds until this rate has a token; undefined if it never will. */
+/** No job of this job's rate starts before that long from now. */
+export function closeRate(data: Data, { job }: Entry, ms: number): void {
+  const rate = job.rate && rateOf(data, job.rate)
+  if (rate) rate.closedUntil = Math.max(rate.closedUntil, data.env.now() + ms)
+}
+
+/** Milliseconds until a job of this rate may start; undefined if none ever may. */
 export function untilToken(rate: RateState, now: number): number | undefined {
+  const opens = Math.max(0, rate.closedUntil - now)
   const missing = 1 - freeTokens(rate, now)
-  if (missing <= 0) return 0
+  if (missing <= 0) return opens
 
   const freeing = rate.starts[firstSince(rate, now - rate.perMs) + missing - 1]
-  return freeing && freeing.at + rate.perMs - now
+  return freeing && Math.max(opens, freeing.at + rate.perMs - now)
 }
 
 /** Index of the first start after `since`. */

@@ -7,7 +7,7 @@ import { end } from './ending.ts'
 import type { Entry } from './entry.ts'
 import { dropExpiry, finish, letGo, watchExpiry } from './finish.ts'
 import { freeSlot, handInSlot, lineUp, lineUpAgain, schedule } from './lines.ts'
-import { forgetStart } from './rates.ts'
+import { closeRate, forgetStart } from './rates.ts'
 
 /** The job of this claim, if the incarnation still holds it under exactly this claim. */
 export function fenced(life: Incarnation, { id, claim }: Claim): Entry | undefined {
@@ -23,6 +23,7 @@ export function settle(data: Data, life: Incarnation, settlement: Settlement): b
 
   const recorded = recordedOutcome(entry, outcome)
   tally(data, entry.job.task, recorded.kind, ranMs)
+  if (settlement.closesRateMs !== undefined) closeRate(data, entry, settlement.closesRateMs)
   letGo(data, entry)
   dropExpiry(data, entry)
   apply(data, entry, recorded, settlement)

@@ -128,11 +128,18 @@ export const never: number = Number.MAX_SAFE_INTEGER
 
 /** When another start fits. In the past if it does already. */
 export function nextToken({ sql }: Pick<Step, 'sql'>, rate: number): number {
-  const { tokens, per_ms: perMs } = sql.rateById.get(rate) as { tokens: number; per_ms: number }
+  const { tokens, per_ms: perMs, closed } = sql.rateById.get(rate) as Record<'tokens' | 'per_ms' | 'closed', number>
   if (tokens <= 0) return never
 
   const deciding = sql.decidingStart.get(rate, tokens - 1) as { at: number } | undefined
-  return deciding ? deciding.at + perMs : 0
+  return deciding ? Math.max(closed, deciding.at + perMs) : closed
+}
+
+/** None of the rate's jobs starts before then. */
+export function closeRate({ sql }: Step, rate: number, until: number): void {
+  sql.closeRate.run(until, rate)
+  // Lines that were to be looked at sooner are looked at anew.
+  sql.closeLines.run(0, rate)
 }
 
 /** Takes back the token of a job that did not start after all. */

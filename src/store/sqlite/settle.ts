@@ -4,7 +4,7 @@ import type { Claim, Settlement, Turn } from '../store.ts'
 import { flagsOf, Held, isNoted, keepOf, queueOf, rankOf, raresOf, type ClaimRow } from './claimed-job.ts'
 import { dropExpiry, end } from './ending.ts'
 import { errorText, flag, idValue, type JobRow } from './job-row.ts'
-import { enterLine, freeSlot, returnToken, stand } from './line.ts'
+import { closeRate, enterLine, freeSlot, returnToken, stand } from './line.ts'
 import { plainStretch, settlePlainly } from './settle-plainly.ts'
 import { outcomes, type Step } from './step.ts'
 import { waitMore } from './waiting.ts'
@@ -30,6 +30,8 @@ function settleWhole(step: Step, incarnation: number, settlement: Settlement): b
   const { job, place } = held
   const recorded = place.cancel_at === null ? outcome : cancelled(outcome)
   step.record(job.task, outcomes.indexOf(recorded.kind), ranMs)
+  const { closesRateMs } = settlement
+  if (closesRateMs !== undefined && job.rate !== null) closeRate(step, job.rate, step.now + closesRateMs)
   step.sql.leaveClaimed.run(job.seq)
   dropExpiry(step, job)
   apply(step, { ...job, expires: null }, place, recorded, settlement)

@@ -167,6 +167,7 @@ function settlement(dice: Dice): ScriptedSettlement {
     outcome: outcome(dice),
     ranMs: dice.below(100),
     ...(dice.may('keptSlots') && dice.chance(0.4) && { keepsSlot: true as const }),
+    ...(dice.may('closedRates') && dice.chance(0.15) && { closesRateMs: dice.pick([1, 1_000, 5_000]) }),
     ...(dice.chance(0.15) && { followUps: dice.list(1, 2, () => job(dice, extra(dice))) }),
   }
 }

@@ -60,6 +60,7 @@ const optional = [
   'onFailed',
   'followUps',
   'keepsSlot',
+  'closesRateMs',
   'ordered',
   'delayMs',
   'lost',

@@ -5,6 +5,7 @@ import { cascades } from './cascades.ts'
 import { changing } from './changing.ts'
 import { claiming } from './claiming.ts'
 import { closing } from './closing.ts'
+import { closingRates } from './closing-rates.ts'
 import { counting } from './counting.ts'
 import { crowds } from './crowds.ts'
 import { dependencies } from './dependencies.ts'
@@ -58,6 +59,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   lanes,
   'holding the line': holdingTheLine,
   rates,
+  'closing rates': closingRates,
   expiry,
   retention,
   schedules,

@@ -164,7 +164,8 @@ create table errand_rate (
   id     integer primary key,
   name   text not null unique,
   tokens integer not null,
-  per_ms integer not null
+  per_ms integer not null,
+  closed integer not null default 0     -- until then none starts, whatever tokens are left
 );
 create table errand_rate_start (
   rate  integer not null,

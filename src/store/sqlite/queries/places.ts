@@ -56,9 +56,10 @@ export const placeQueries = {
   leaveParked: `delete from errand_parked where lane = ? and rank = ? and place = ?`,
 
   rateByName: `select id, tokens, per_ms from errand_rate where name = ?`,
-  rateById: `select tokens, per_ms from errand_rate where id = ?`,
+  rateById: `select tokens, per_ms, closed from errand_rate where id = ?`,
   addRate: `insert into errand_rate (name, tokens, per_ms) values (?, ?, ?) returning id`,
   setRate: `update errand_rate set tokens = ?, per_ms = ? where id = ?`,
+  closeRate: `update errand_rate set closed = max(closed, ?) where id = ?`,
   addStart: `insert into errand_rate_start values (?, ?, ?, ?)`,
   dropStart: `delete from errand_rate_start where rate = ? and at = ? and seq = ? and claim = ?`,
   forgetStarts: `delete from errand_rate_start where (rate, at, seq, claim) in (select s.rate, s.at, s.seq, s.claim from errand_rate r
