@@ -209,7 +209,6 @@ create index edge_by_member on errand.edge (member, seq);
 create table errand.cascade (
   seq    bigint primary key default nextval('errand.counter'),
   member bigint not null,
-  id     text not null,
   reopened  boolean not null,
   succeeded boolean not null,
   -- The only one that is to hear of it, if not all.

@@ -238,7 +238,7 @@ begin
     perform from errand.slot where lane = in_lane and job = j.no;
     if not found then
       perform errand.put(j, 'p');
-      perform errand.admit(in_lane);
+      perform errand.admit(array[in_lane]);
       return;
     end if;
   end if;
@@ -260,21 +260,30 @@ begin
   perform errand.put(j, 's');
 end $$;
 
--- Lets jobs out of a lane, by rank and place, while it has free slots.
-create function errand.admit(p_lane int) returns void language plpgsql as $$
+-- Lets jobs out of lanes, by rank and place, while they have free slots.
+create function errand.admit(p_lanes int[]) returns void language plpgsql as $$
 declare
-  free bigint;
-  j errand.job;
+  queues int[];
 begin
-  select slots - taken into free from errand.lane where no = p_lane;
-  while free > 0 loop
-    j := errand.take(w.no) from errand.waiting w where w.lane = p_lane and w.kind = 'p' order by w.rank, w.place limit 1;
-    exit when j.no is null;
-    insert into errand.slot (lane, job) values (p_lane, j.no);
-    update errand.lane set taken = taken + 1 where no = p_lane;
-    free := free - 1;
-    perform errand.stand(j);
-  end loop;
+  with next as materialized (
+    select l.no as lane, w.no, w.plain from errand.lane l cross join lateral (
+      select x.no, x.crashes < 2 and x.flags & 2 = 0 as plain from errand.waiting x
+      where x.lane = l.no and x.kind = 'p' order by x.rank, x.place limit greatest(l.slots - l.taken, 0)
+    ) w where l.no = any (p_lanes)
+  ), held as (
+    insert into errand.slot (lane, job) select lane, no from next
+  ), counted as (
+    update errand.lane l set taken = l.taken + n.n from (select lane, count(*) as n from next group by lane) n where l.no = n.lane
+  ), apart as (
+    update errand.waiting w set kind = case when w.crashes >= 2 then 'u' else 'r' end from next n where w.no = n.no and not n.plain returning w.queue
+  ), gone as (
+    delete from errand.waiting w using next n where w.no = n.no and n.plain returning w.*
+  ), lined as (
+    insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
+    select queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires from gone
+  )
+  select array_agg(distinct queue) into queues from (select queue from apart union all select queue from gone) out;
+  perform errand.arrived(queue) from unnest(queues) queue;
 end $$;
 
 -- Hands in a job's slot without letting the next one out.
@@ -291,13 +300,25 @@ end $$;
 
 create function errand.free_slot(j errand.job) returns void language plpgsql as $$
 begin
-  if j.flags & 1 <> 0 then perform errand.admit(errand.hand_in(j)); end if;
+  if j.flags & 1 <> 0 then perform errand.admit(array[errand.hand_in(j)]); end if;
+end $$;
+
+create function errand.free_slots(p_nos bigint[]) returns void language plpgsql as $$
+declare
+  lanes int[];
+begin
+  with gone as (
+    delete from errand.slot s using errand.body b where b.no = any (p_nos) and s.lane = b.lane and s.job = b.no returning s.lane
+  ), freed as (
+    update errand.lane l set taken = l.taken - g.n from (select lane, count(*) as n from gone group by lane) g where l.no = g.lane returning l.no
+  ) select array_agg(no) into lanes from freed;
+  perform errand.admit(lanes);
 end $$;
 
 create function errand.set_lane(p_lane int, p_slots bigint) returns void language plpgsql as $$
 begin
   update errand.lane set slots = p_slots where no = p_lane and slots <> p_slots;
-  perform errand.admit(p_lane);
+  perform errand.admit(array[p_lane]);
 end $$;
 
 -- Tokens that are free now.

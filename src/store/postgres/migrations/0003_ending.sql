@@ -29,8 +29,8 @@ begin
     delete from errand.uniq u using errand.body b where b.no = j.no and u.task = b.task and u.key = b.uniq and u.no = j.no;
   end if;
   perform errand.free_slot(j);
-  if j.flags & 32 <> 0 then perform errand.mark_waiters(j.no, job_id, p_state = 4); end if;
-  if j.flags & 64 <> 0 then perform errand.unpin_members(c, j.no); end if;
+  if j.flags & 32 <> 0 then perform errand.mark_waiters(j.no, p_state = 4); end if;
+  if j.flags & 64 <> 0 then perform errand.unpin_members(c, array[j.no]); end if;
 
   perform errand.tell(c, j, (array['succeeded', 'failed', 'cancelled', 'expired'])[p_state - 3], p_state, j.attempts,
     case when p_error is not null then ',"error":' || p_error end);

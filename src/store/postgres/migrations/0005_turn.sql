@@ -16,13 +16,13 @@ begin
     select json_object_agg(name, result order by seq) into steps from errand.step where no = p_no;
   end if;
   if p_flags & 64 <> 0 then
+    -- So many come along that the claim stays short.
     with member as (
-      select e.index, e.id, d.state, d.result, d.error,
-        sum(coalesce(length(d.result), 0) + 100) over (order by e.index) as bytes
-      from errand.edge e join errand.done d on d.no = e.member where e.waiter = p_no
+      select e.index, e.id, d.state, d.result, d.error, row_number() over in_order as nth, sum(coalesce(length(d.result), 0) + 100) over in_order as bytes
+      from errand.edge e join errand.done d on d.no = e.member where e.waiter = p_no window in_order as (order by e.index) order by e.index limit 1001
     )
-    select coalesce(json_agg(json_build_array(index, id, state, result, error::json) order by index) filter (where bytes <= 16777216), '[]'),
-      coalesce(bool_or(bytes > 16777216), false)
+    select coalesce(json_agg(json_build_array(index, id, state, result, error::json) order by index) filter (where nth <= 1000 and bytes <= 16777216), '[]'),
+      coalesce(bool_or(nth > 1000 or bytes > 16777216), false)
     into members, cut from member;
   end if;
   return json_build_object('steps', steps, 'members', members, 'cut', cut);
@@ -80,13 +80,9 @@ declare
   w errand.worker;
   c errand.context;
   settled bigint[];
-  left_over record;
-  stale json[] := '{}';
+  stale int[] := '{}';
   stale_nos bigint[] := '{}';
   accepted int := 0;
-  each json;
-  ends json[] := '{}';
-  at int;
   said_cancels json;
   said_messages json;
   this_claim bigint;
@@ -98,7 +94,7 @@ declare
   others boolean;
   expired int := 0;
   full_room boolean := false;
-  special boolean := p_rest is not null;
+  special boolean := false;
   room record;
   open_queues int[];
   most int;
@@ -121,7 +117,10 @@ begin
   end if;
   c := errand.begin(p_now, p_mono);
 
-  if p_nos is not null then
+  if p_enter then
+    select * into accepted, stale, stale_nos, special from errand.settle_all(c, w.no, p_nos, p_claims, p_results, p_ran, p_rest);
+    perform errand.spread(c, 500);
+  elsif p_nos is not null then
     -- Looked up one by one and then taken by their place in the table: left to itself the planner may walk over all that
     -- this worker holds, dead rows too, once for each job.
     with said as materialized (
@@ -150,40 +149,12 @@ begin
       perform errand.tell_final(b.id) from errand.body b where b.no = any (settled);
     end if;
     if accepted < cardinality(p_nos) then
-      for left_over in
-        select s.*, exists (select from errand.running r where r.worker = w.no and r.no = s.no and r.claim = s.claim) as held
-        from unnest(p_nos, p_claims, p_results, p_ran) with ordinality s (no, claim, result, ran, nth)
-        where s.no <> all (coalesce(settled, '{}')) order by s.nth
-      loop
-        if left_over.held then
-          if not p_enter then raise exception 'A job needs more than plain settling.' using errcode = 'ER004'; end if;
-          special := true;
-          ends := ends || json_build_object('kind', 'succeeded', 'no', left_over.no, 'claim', left_over.claim, 'result', left_over.result,
-            'ran', left_over.ran, 'said', left_over.nth * 2 - 1);
-        else
-          stale_nos := stale_nos || left_over.no;
-        end if;
-      end loop;
+      stale_nos := array(select unnest(p_nos) except select unnest(settled));
+      perform from unnest(p_nos, p_claims) s (no, claim) join errand.running r on r.worker = w.no and r.no = s.no and r.claim = s.claim
+      where s.no = any (stale_nos);
+      if found then raise exception 'A job needs more than plain settling.' using errcode = 'ER004'; end if;
     end if;
   end if;
-  if p_rest is not null or cardinality(ends) > 0 then
-    -- In the order in which they were said, since one may wait for another. `before` counts the plain ones said before.
-    for each, at in
-      select value, nth from (
-        select value, null::int as nth, (value ->> 'said')::int as said from unnest(ends) value
-        union all
-        select value, ordinality::int - 1, (value ->> 'before')::int * 2 from json_array_elements(coalesce(p_rest, '[]')) with ordinality
-        order by said, nth
-      ) both_kinds
-    loop
-      if errand.settle(c, w.no, coalesce((each ->> 'no')::bigint, errand.number_of(each ->> 'id')), each) then
-        accepted := accepted + 1;
-      elsif at is not null then
-        stale := stale || to_json(at);
-      end if;
-    end loop;
-  end if;
-  if p_enter then perform errand.spread(c, 500); end if;
 
   perform from errand.cancel x where x.worker = w.no;
   if found then
@@ -291,7 +262,7 @@ begin
 
   return query select null::bigint, null::bigint, null::bigint, null::text, null::int, null::int, null::smallint, null::text, null::int,
     null::smallint, null::bigint, null::int, null::json,
-    json_build_object('stale', array_to_json(stale), 'staleNos', array_to_json(stale_nos), 'cancels', said_cancels,
+    json_build_object('stale', stale, 'staleNos', stale_nos, 'cancels', said_cancels,
       'messages', said_messages, 'more', full_room or expired > 0, 'nextDue', errand.next_due(c.now), 'special', special,
       'arrivals', current_setting('errand_call.arrivals', true));
 end $$;

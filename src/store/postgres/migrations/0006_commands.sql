@@ -149,7 +149,7 @@ begin
     perform errand.line_up(j);
     perform errand.tell(c, j, 'retried', 2, 0, null);
   end if;
-  perform errand.mark_reopened(job_no, p_id);
+  perform errand.mark_reopened(job_no);
   return 'retried';
 end $$;
 

@@ -137,7 +137,8 @@ begin
   delete from errand.stat where at <= c.now - 1209600000;
   delete from errand.listener where until < clock_timestamp() - interval '1 minute';
   delete from errand.awaited where until < clock_timestamp();
-  perform errand.admit(l.no) from errand.lane l where l.taken < l.slots and exists (select from errand.waiting w where w.kind = 'p' and w.lane = l.no);
+  perform errand.admit(array(
+    select l.no from errand.lane l where l.taken < l.slots and exists (select from errand.waiting w where w.kind = 'p' and w.lane = l.no)));
 
   with gone as (delete from errand.move returning *)
   insert into errand.tally (queue, state, n)

@@ -256,7 +256,7 @@ begin
   if j.flags & 12 <> 0 then
     delete from errand.uniq u using errand.body b where b.no = j.no and u.task = b.task and u.key = b.uniq and u.no = j.no;
   end if;
-  if j.flags & 32 <> 0 then perform errand.mark_waiters(j.no, job_id, true); end if;
+  if j.flags & 32 <> 0 then perform errand.mark_waiters(j.no, true); end if;
   if j.flags & (1 | 64) <> 0 then insert into errand.ended_apart (no, flags) values (j.no, j.flags); end if;
   perform errand.tell(c, j, 'succeeded', 4, j.attempts, null);
   if c.awaited then perform errand.tell_final(job_id); end if;
@@ -284,7 +284,7 @@ begin
     j.no := left_over.no;
     j.flags := left_over.flags;
     perform errand.free_slot(j);
-    if j.flags & 64 <> 0 then perform errand.unpin_members(c, j.no); end if;
+    if j.flags & 64 <> 0 then perform errand.unpin_members(c, array[j.no]); end if;
     let_in := let_in + 1;
   end loop;
   for left_over in select no, wanted from errand.arriving order by no limit p_most loop

@@ -212,7 +212,7 @@ begin
   -- A key that holds for a time holds on.
   delete from errand.uniq u using errand.body b where b.no = p_no and u.task = b.task and u.key = b.uniq and u.no = p_no and u.until is null;
   delete from errand.leaving where no = p_no;
-  perform errand.unpin_members(c, p_no);
+  perform errand.unpin_members(c, array[p_no]);
   if was.state < 4 then perform errand.move(b.queue, was.state, -1) from errand.body b where b.no = p_no; end if;
   perform errand.erase(p_no);
   insert into errand.departed (no, id, at) values (p_no, job_id, c.now) on conflict (id) do update set no = excluded.no, at = excluded.at;
@@ -259,12 +259,12 @@ begin
   if l.kind in ('s', 'b') then
     perform errand.put(j, l.kind);
     -- What has ended here while it was away was not told to it.
-    insert into errand.cascade (member, id, reopened, succeeded, waiter)
-    select e.member, e.id, false, d.state = 4, e.waiter from errand.edge e join errand.done d on d.no = e.member
+    insert into errand.cascade (member, reopened, succeeded, waiter)
+    select e.member, false, d.state = 4, e.waiter from errand.edge e join errand.done d on d.no = e.member
     where e.waiter = p_no and e.open order by e.index;
   elsif j.flags & 1 <> 0 then
     perform errand.put(j, 'p');
-    perform errand.admit(b.lane) from errand.body b where b.no = p_no;
+    perform errand.admit(array[b.lane]) from errand.body b where b.no = p_no;
   else
     perform errand.stand(j);
   end if;

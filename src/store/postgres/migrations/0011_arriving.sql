@@ -104,7 +104,7 @@ begin
       (s ->> 'finished')::bigint + 60000 * (case when new_state = 4 then b.keep_succeeded else b.keep_failed end)::bigint,
       s ->> 'result', s ->> 'error');
     perform errand.move(b.queue, -1, new_state);
-    if j.flags & 32 <> 0 then perform errand.mark_waiters(b.no, b.id, new_state = 4); end if;
+    if j.flags & 32 <> 0 then perform errand.mark_waiters(b.no, new_state = 4); end if;
     if c.awaited then perform errand.tell_final(b.id); end if;
     -- While it was on its way, the member that had cancelled it may have been retried.
     select e.member, e.id into healed from errand.edge e

@@ -1,4 +1,91 @@
--- What a turn records that is no plain success: one job at a time, behind the gate.
+-- What a turn records behind the gate: successes in sets, all else one job at a time.
+
+-- In the order in which it was said, since one may wait for another. `before` counts the successes said before one of the rest.
+create function errand.settle_all(
+  c errand.context, p_worker int, p_nos bigint[], p_claims bigint[], p_results text[], p_ran bigint[], p_rest json,
+  out accepted int, out stale int[], out stale_nos bigint[], out special boolean
+) language plpgsql as $$
+declare
+  each record;
+  ends record;
+  settled bigint[] := '{}';
+  upto int := 0;
+begin
+  accepted := 0;
+  stale := '{}';
+  stale_nos := '{}';
+  special := false;
+  for each in
+    select e.value, null::int as at, s.nth::int as nth, s.nth * 2 - 1 as said from unnest(p_nos, p_claims) with ordinality s (no, claim, nth)
+    cross join lateral (
+      select from errand.running r where r.worker = p_worker and r.no = s.no and r.claim = s.claim and r.flags & 4224 <> 0 limit 1
+    ) alone
+    cross join lateral (
+      select json_build_object('kind', 'succeeded', 'no', s.no, 'claim', s.claim, 'result', p_results[s.nth], 'ran', p_ran[s.nth]) as value
+    ) e
+    union all
+    select value, ordinality::int - 1, (value ->> 'before')::int, (value ->> 'before')::int * 2
+    from json_array_elements(p_rest) with ordinality
+    order by said, at
+  loop
+    ends := errand.settle_set(c, p_worker, p_nos, p_claims, p_results, p_ran, upto + 1, each.nth);
+    settled := settled || ends.settled;
+    upto := each.nth;
+    special := true;
+    if errand.settle(c, p_worker, coalesce((each.value ->> 'no')::bigint, errand.number_of(each.value ->> 'id')), each.value) then
+      accepted := accepted + 1;
+      if each.at is null then settled := settled || (each.value ->> 'no')::bigint; end if;
+    elsif each.at is not null then
+      stale := stale || each.at;
+    end if;
+  end loop;
+  ends := errand.settle_set(c, p_worker, p_nos, p_claims, p_results, p_ran, upto + 1, cardinality(p_nos));
+  settled := settled || ends.settled;
+  special := special or coalesce(ends.all_flags & 12521 <> 0, false);
+  accepted := accepted + cardinality(settled);
+  if cardinality(settled) < cardinality(p_nos) then stale_nos := array(select unnest(p_nos) except select unnest(settled)); end if;
+end $$;
+
+-- Of the successes from one to another those that are followed by no other job and were not cancelled, as far as they are held.
+create function errand.settle_set(
+  c errand.context, p_worker int, p_nos bigint[], p_claims bigint[], p_results text[], p_ran bigint[], p_from int, p_to int,
+  out settled bigint[], out all_flags int
+) language plpgsql as $$
+begin
+  if p_to is null or p_from > p_to then return; end if;
+  with said as materialized (
+    select s.*, held.at
+    from unnest(p_nos[p_from : p_to], p_claims[p_from : p_to], p_results[p_from : p_to], p_ran[p_from : p_to]) with ordinality s (no, claim, result, ran, nth)
+    cross join lateral (
+      select r.ctid as at from errand.running r where r.worker = p_worker and r.no = s.no and r.claim = s.claim and r.flags & 4224 = 0 limit 1
+    ) held
+  ), gone as (
+    delete from errand.running r using said s where r.ctid = s.at and r.claim = s.claim and r.flags & 4224 = 0 returning r.*, s.result, s.ran, s.nth
+  ), final as (
+    insert into errand.done (no, state, flags, attempts, crashes, started, finished, until, result)
+    select g.no, 4, g.flags & ~8192, g.attempts + 1, g.crashes, g.started, c.now, c.now + 60000 * g.keep_succeeded::bigint, g.result from gone g
+  ), counted as (
+    insert into errand.run (at, task, outcome, n, ran_ms) select c.now - c.now % 60000, g.task, 4, count(*), sum(g.ran) from gone g group by g.task
+  ), moved as (
+    insert into errand.move (queue, was, now, n) select g.queue, 3, 4, count(*) from gone g group by g.queue
+  ), waited_for as (
+    insert into errand.cascade (member, reopened, succeeded) select g.no, false, true from gone g where g.flags & 32 <> 0 order by g.nth
+  )
+  select array_agg(no order by nth), bit_or(flags) into settled, all_flags from gone;
+  if settled is null then return; end if;
+
+  if all_flags & 8192 <> 0 then delete from errand.step where no = any (settled); end if;
+  if all_flags & 12 <> 0 then
+    delete from errand.uniq u using errand.body b where b.no = any (settled) and u.task = b.task and u.key = b.uniq and u.no = b.no;
+  end if;
+  if all_flags & 1 <> 0 then perform errand.free_slots(settled); end if;
+  if all_flags & 64 <> 0 then perform errand.unpin_members(c, settled); end if;
+  if c.heard then
+    perform errand.tell_of(c, d.no, 'succeeded', 4, d.attempts)
+    from unnest(settled) with ordinality n (no, nth) join errand.done d on d.no = n.no order by n.nth;
+  end if;
+  if c.awaited then perform errand.tell_final(b.id) from errand.body b where b.no = any (settled); end if;
+end $$;
 
 -- Records one outcome, or takes one job back. False if the claim is stale. Behind the gate.
 create function errand.settle(c errand.context, p_worker int, p_no bigint, e json) returns boolean language plpgsql as $$

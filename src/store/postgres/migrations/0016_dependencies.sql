@@ -53,16 +53,16 @@ begin
   perform errand.put(j, 'b');
 end $$;
 
-create function errand.mark_waiters(p_no bigint, p_id text, p_succeeded boolean) returns void language plpgsql as $$
+create function errand.mark_waiters(p_no bigint, p_succeeded boolean) returns void language plpgsql as $$
 begin
-  insert into errand.cascade (member, id, reopened, succeeded) values (p_no, p_id, false, p_succeeded);
+  insert into errand.cascade (member, reopened, succeeded) values (p_no, false, p_succeeded);
 end $$;
 
 -- A final job goes on: those that were cancelled because of it wait for it again.
-create function errand.mark_reopened(p_no bigint, p_id text) returns void language plpgsql as $$
+create function errand.mark_reopened(p_no bigint) returns void language plpgsql as $$
 begin
-  insert into errand.cascade (member, id, reopened, succeeded)
-  select p_no, p_id, true, false where exists (select from errand.edge where member = p_no);
+  insert into errand.cascade (member, reopened, succeeded)
+  select p_no, true, false where exists (select from errand.edge where member = p_no);
 end $$;
 
 -- Follows at most so many edges that still lead somewhere.
@@ -98,7 +98,7 @@ begin
     ) k where not k.beyond
   ), next as materialized (
     select n.*, row_number() over (order by n.mark, n.seq) as nth from (
-      select k.seq as mark, k.member, k.id, k.succeeded, e.seq, e.waiter, e.index
+      select k.seq as mark, k.member, k.succeeded, e.seq, e.waiter, e.index
       from (select * from mark order by seq) k cross join lateral (
         select x.seq, x.waiter, x.index from errand.edge x
         where x.member = k.member and x.seq > k.after and x.seq < k.seq and (k.waiter is null or x.waiter = k.waiter)
@@ -111,7 +111,7 @@ begin
       and case when exists (select from errand.done d where d.no = n.member) then true
         else not exists (select from errand.body b where b.no = n.member) and not exists (select from errand.departed p where p.no = n.member) end
       and not exists (select from errand.leaving l where l.no = n.waiter)
-    returning n.nth, n.waiter, n.id, n.succeeded or e.run as well
+    returning n.nth, e.waiter, e.id, n.succeeded or e.run as well
   ), concerned as (
     select waiter, count(*)::int as n, coalesce(min(nth) filter (where not well), max(nth)) as at, (array_agg(id order by nth) filter (where not well))[1] as because
     from closed group by waiter
@@ -198,7 +198,7 @@ begin
     for e in select * from errand.edge x where x.member = k.member and x.seq > k.after and x.seq < k.seq order by x.seq limit p_most loop
       looked := looked + 1;
       k.after := e.seq;
-      if not errand.is_leaving(e.waiter) and errand.block_again(c, e.waiter, k.id) then followed := followed + 1; end if;
+      if not errand.is_leaving(e.waiter) and errand.block_again(c, e.waiter, e.id) then followed := followed + 1; end if;
     end loop;
   end if;
   if looked < p_most then
@@ -239,18 +239,18 @@ begin
     or not exists (select from errand.body b where b.no = e.member) and not exists (select from errand.departed d where d.no = e.member));
   perform errand.block(j);
   perform errand.tell(c, j, 'blocked', 1, j.attempts, null);
-  perform errand.mark_reopened(p_waiter, (select id from errand.body where no = p_waiter));
+  perform errand.mark_reopened(p_waiter);
   return true;
 end $$;
 
--- Members that stayed only for this job are looked at again.
-create function errand.unpin_members(c errand.context, p_no bigint) returns void language plpgsql as $$
+-- Members that stayed only for these jobs are looked at again.
+create function errand.unpin_members(c errand.context, p_nos bigint[]) returns void language plpgsql as $$
 begin
   -- As a rule there are none in the whole store.
   perform from errand.done where until is null limit 1;
   if not found then return; end if;
   update errand.done d
   set until = greatest(c.now, d.finished + 60000 * (case when d.state = 4 then b.keep_succeeded else b.keep_failed end)::bigint)
-  from errand.edge e, errand.body b where e.waiter = p_no and d.no = e.member and b.no = d.no and d.until is null
+  from errand.edge e, errand.body b where e.waiter = any (p_nos) and d.no = e.member and b.no = d.no and d.until is null
     and not exists (select from errand.leaving l where l.no = d.no);
 end $$;
