@@ -32,8 +32,11 @@ function cut<T>(all: T[], count: number): [T[], T[]] {
 export class Outbox {
   #ended: Ended[] = []
   #givenBack: GivenBack[] = []
-  /** What the turns under way carry, or carried whose answer never came. */
-  readonly #sent = new Set<Parcel>()
+  /**
+   * What the turns under way carry, or carried whose answer never came. No set: one that changes all the time leaves old
+   * tables behind, each of which keeps the next and all that was in it from young collections.
+   */
+  #sent: readonly Parcel[] = []
 
   get isEmpty(): boolean {
     return this.#ended.length === 0 && this.#givenBack.length === 0
@@ -59,22 +62,21 @@ export class Outbox {
     this.#ended = later
     this.#givenBack = laterBack
     const parcel = { ended, settled: ended.map(({ settlement }) => settlement), givenBack }
-    if (ended.length + givenBack.length > 0) this.#sent.add(parcel)
+    if (ended.length + givenBack.length > 0) this.#sent = [...this.#sent, parcel]
 
     return parcel
   }
 
   /** Its turn was answered. */
   heard(parcel: Parcel): void {
-    this.#sent.delete(parcel)
+    this.#sent = this.#sent.filter((sent) => sent !== parcel)
   }
 
   /** Turns were not answered: what is still held is sent again. Gives the ends that were recorded after all. */
   sort(isHeld: (claim: Claim) => boolean): readonly Ended[] {
-    const sent = [...this.#sent]
-    const ended = sent.flatMap((parcel) => parcel.ended)
-    const givenBack = sent.flatMap((parcel) => parcel.givenBack)
-    this.#sent.clear()
+    const ended = this.#sent.flatMap((parcel) => parcel.ended)
+    const givenBack = this.#sent.flatMap((parcel) => parcel.givenBack)
+    this.#sent = []
     this.#ended = [...ended.filter(({ settlement }) => isHeld(settlement.claim)), ...this.#ended]
     this.#givenBack = [...givenBack.filter(({ claim }) => isHeld(claim)), ...this.#givenBack]
 
@@ -91,8 +93,8 @@ export class Outbox {
 
   /** Nothing of this will be told any more. Gives the ends that were not, as far as is known. */
   clear(): readonly Ended[] {
-    const ended = [...[...this.#sent].flatMap((parcel) => parcel.ended), ...this.#ended]
-    this.#sent.clear()
+    const ended = [...this.#sent.flatMap((parcel) => parcel.ended), ...this.#ended]
+    this.#sent = []
     this.#ended = []
     this.#givenBack = []
 

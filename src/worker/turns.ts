@@ -37,7 +37,7 @@ const worthShare = 0.5
 export class Turns {
   readonly #runtime: Runtime
   readonly #parts: TurnParts
-  readonly #underWay = new Set<Promise<unknown>>()
+  #underWay: readonly Promise<unknown>[] = []
 
   constructor(runtime: Runtime, parts: TurnParts) {
     this.#runtime = runtime
@@ -45,7 +45,7 @@ export class Turns {
   }
 
   get underWay(): number {
-    return this.#underWay.size
+    return this.#underWay.length
   }
 
   /**
@@ -54,7 +54,7 @@ export class Turns {
    */
   isWorthAnother(more: boolean): boolean {
     const { limits } = this.#parts.store()
-    if (this.#underWay.size >= limits.turnsInFlight) return false
+    if (this.#underWay.length >= limits.turnsInFlight) return false
     const worth = limits.jobsPerCall * worthShare
 
     return this.#parts.results.ends >= worth || (more && this.#space(limits) >= worth)
@@ -62,19 +62,21 @@ export class Turns {
 
   /** Resolves when one of those under way has been answered or has failed. */
   async one(): Promise<void> {
-    await Promise.race([...this.#underWay].map((turn) => turn.catch(() => {})))
+    await Promise.race(this.#underWay.map((turn) => turn.catch(() => {})))
   }
 
   /** Resolves when none is under way. */
   async none(): Promise<void> {
-    while (this.#underWay.size > 0) await this.one()
+    while (this.#underWay.length > 0) await this.one()
   }
 
   /** Takes a turn. What it carried is told when it is answered; when it fails, only `resync` can say. */
   take(): Promise<TurnResult> {
     const turn = this.#take()
-    this.#underWay.add(turn)
-    const over = () => this.#underWay.delete(turn)
+    this.#underWay = [...this.#underWay, turn]
+    const over = () => {
+      this.#underWay = this.#underWay.filter((other) => other !== turn)
+    }
     turn.then(over, over)
 
     return turn

@@ -30,7 +30,8 @@ export class Session {
   readonly ended: Promise<Error>
   readonly #client: RedisClient
   readonly #env: Env
-  readonly #inFlight = new Set<Call>()
+  /** No set: one that changes all the time keeps what it had from young collections, and calls are large. */
+  readonly #inFlight: Call[] = []
   #over = false
   #answered = 0
   #end!: (why: Error) => void
@@ -75,7 +76,7 @@ export class Session {
 
   /** How many calls wait for their answers. */
   get inFlight(): number {
-    return this.#inFlight.size
+    return this.#inFlight.length
   }
 
   /** How many calls have been answered. */
@@ -100,11 +101,11 @@ export class Session {
       const timer = this.#env.after(ms, () => this.end(new Error(`no answer within ${ms} ms`)))
       const over = () => {
         timer.cancel()
-        this.#inFlight.delete(call)
-        if (this.#inFlight.size === 0) this.#rest()
+        this.#inFlight.splice(this.#inFlight.indexOf(call), 1)
+        if (this.#inFlight.length === 0) this.#rest()
       }
-      if (this.#inFlight.size === 0) this.#client.stream?.ref()
-      this.#inFlight.add(call)
+      if (this.#inFlight.length === 0) this.#client.stream?.ref()
+      this.#inFlight.push(call)
       this.#client.call(command, args).then(
         (answer) => {
           this.#answered++
