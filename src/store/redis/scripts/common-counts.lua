@@ -47,7 +47,8 @@ local function tellEnded()
   end
 end
 
--- Whose claim it is and since when; false where nothing is left of it.
+-- Whose claim it is, since when, and of what kind its plain jobs are, unless `running` says another; false where
+-- nothing is left of it.
 local claims = {}
 local function claimOf(claim)
   local known = claims[claim]
@@ -55,8 +56,7 @@ local function claimOf(claim)
     local raw = call('HGET', K .. 'claims', claim)
     if raw then
       local one = find(raw, '\n', 1, true)
-      local two = find(raw, '\n', one + 1, true)
-      known = { life = sub(raw, 1, one - 1), at = sub(raw, one + 1, two - 1), raw = raw, from = two + 1 }
+      known = { life = sub(raw, 1, one - 1), at = sub(raw, one + 1, one + 13), kind = sub(raw, one + 15) }
     else
       known = false
     end
@@ -73,7 +73,7 @@ local function writeLeft(claim, number)
   if call('HINCRBY', K .. 'left', claim, -number) > 0 then return end
   local known = claimOf(claim)
   call('HDEL', K .. 'left', claim)
-  call('HDEL', K .. 'claims', claim)
+  call('HDEL', K .. 'claims', claim, claim .. 'i', claim .. 'm')
   if known then call('SREM', K .. 'held:' .. known.life, claim) end
 end
 

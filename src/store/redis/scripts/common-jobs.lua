@@ -1,7 +1,8 @@
 -- Job records, read into tables and written back once at the end of the call. layout.md says how they look.
 E.jobs, E.touched, E.erased, E.running, E.departed = {}, {}, {}, {}, {}
 
-function E.decode(id, raw)
+-- `ending`: of a plain job that has succeeded.
+function E.decode(id, raw, ending)
   local one = find(raw, '\n', 32, true)
   local two = find(raw, '\n', one + 1, true)
   local three = find(raw, '\n', two + 1, true)
@@ -16,9 +17,9 @@ function E.decode(id, raw)
     local four = find(raw, '\n', three + 1, true)
     job.f = cjson.decode(sub(raw, three + 1, four and four - 1 or -1))
     if four then job.result = sub(raw, four + 1) end
-  elseif three then
-    job.f = { st = tonumber(sub(raw, three + 1, three + 13)), fi = tonumber(sub(raw, three + 14, three + 26)), a = 1 }
-    job.state, job.result, job.listed = 's', sub(raw, three + 27), true
+  elseif ending then
+    job.f = { st = tonumber(sub(ending, 2, 14)), fi = tonumber(sub(ending, 15, 27)), a = 1 }
+    job.state, job.result, job.ending = 's', sub(ending, 28), ending
   end
   job.seq = job.f.q or job.place
   return job
@@ -36,21 +37,25 @@ end
 -- As it is kept, or will be at the end of the call.
 function E.record(job)
   if E.touched[job.id] or not job.raw then return E.encode(job) end
-  return job.raw
+  return job.ending and job.raw .. '\n' .. sub(job.ending, 2) or job.raw
 end
 
+-- Whether a plain job has succeeded, and how, stands where it stood that it ran.
+function E.endingIn(run) return run and byte(run) == 115 and run or nil end
+
 local function keepLoaded(id, raw, run)
-  local job = E.decode(id, raw)
+  local ending = E.endingIn(run)
+  local job = E.decode(id, raw, ending)
   -- It was moved to another store: what is left of it is known by its number to those that wait for it.
   if job.state == 'm' then
     E.departed[id], E.jobs[id] = job, false
     return
   end
   job.raw = raw
-  if run and job.state == 'r' then
+  if run and not ending then
     job.state = 'u'
     job.careful = sub(run, -1) == '!'
-    job.claim = job.careful and sub(run, 1, -2) or run
+    job.claim = string.match(run, '^%d+')
   end
   E.jobs[id] = job
 end
@@ -98,6 +103,10 @@ end
 
 function E.touch(job)
   E.touched[job.id] = job
+  if job.ending then
+    -- From now on its record has its end.
+    job.ending, E.running[job.id] = nil, false
+  end
   if job.state == 'u' and not job.careful then
     job.careful = true
     E.running[job.id] = job.claim .. '!'
@@ -112,8 +121,8 @@ function E.heldBy(life)
   local claims, held = call('SMEMBERS', K .. 'held:' .. life), {}
   table.sort(claims, function(a, b) return tonumber(a) < tonumber(b) end)
   for _, claim in ipairs(claims) do
-    local known = claimOf(claim)
-    local ids = known and cmsgpack.unpack(sub(known.raw, known.from)) or {}
+    local known = call('HMGET', K .. 'claims', claim .. 'i', claim .. 'm')
+    local ids = known[1] and cutIds(known[1]) or known[2] and cmsgpack.unpack(known[2]) or {}
     E.loadAll(ids)
     for _, id in ipairs(ids) do
       local job = E.load(id)

@@ -82,6 +82,11 @@ local function idTexts(ids)
   end
   return table.concat(ids)
 end
+local function cutIds(text)
+  local ids = {}
+  for from = 1, #text, idLength do ids[#ids + 1] = sub(text, from, from + idLength - 1) end
+  return ids
+end
 local function push(key, values)
   inPieces(values, 1, function(...) call('RPUSH', key, ...) end)
 end

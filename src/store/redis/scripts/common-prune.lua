@@ -54,21 +54,19 @@ local function prunePinned(limit)
 end
 
 -- Until when a plain end is kept, and of what kind it is; nothing for any other record.
-local function plainEnd(raw)
-  if byte(raw, 31) ~= 45 then return nil end
-  local one = find(raw, '\n', 32, true)
-  local three = find(raw, '\n', find(raw, '\n', one + 1, true) + 1, true)
-  if not three then return nil end
-  local kind = kindOf(sub(raw, 32, one - 1))
-  return tonumber(sub(raw, three + 14, three + 26)) + kind.succeeded * 60000, kind
+local function plainEnd(raw, run)
+  local ending = byte(raw, 31) == 45 and E.endingIn(run)
+  if not ending then return nil end
+  local kind = kindOf(sub(raw, 32, find(raw, '\n', 32, true) - 1))
+  return tonumber(sub(ending, 15, 27)) + kind.succeeded * 60000, kind
 end
 
 local function pruneClass(class, limit)
   local key = K .. 'class:' .. class
   local erased, stay, seen = {}, {}, {}
-  local function look(id, raw)
+  local function look(id, raw, run)
     local till, kind
-    if raw and not seen[id] and not E.jobs[id] then till, kind = plainEnd(raw) end
+    if raw and not seen[id] and not E.jobs[id] then till, kind = plainEnd(raw, run) end
     if till and till > now then
       stay[#stay + 1] = id
     elseif till then
@@ -85,9 +83,11 @@ local function pruneClass(class, limit)
     local ids = popIds(key, math.min(limit - looked, looked == 0 and mostStaying or limit))
     if #ids == 0 then break end
     looked = looked + #ids
-    for index, raw in ipairs(readAll(K .. 'jobs', ids)) do look(ids[index], raw) end
+    local raws, runs = readAll(K .. 'jobs', ids), readAll(K .. 'running', ids)
+    for index, id in ipairs(ids) do look(id, raws[index], runs[index]) end
   end
   forget(K .. 'jobs', erased)
+  forget(K .. 'running', erased)
   pushBack(key, stay)
   if call('EXISTS', key) == 0 then call('HDEL', K .. 'classes', class) end
   return #erased

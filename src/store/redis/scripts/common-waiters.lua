@@ -113,17 +113,14 @@ function E.closeEdges(job)
 end
 
 -- Only a record that looks unfinished is read whole: of ten thousand waiters most have ended.
-local function looksFinal(raw)
-  if byte(raw, 31) == 43 then return find('sfcx', sub(raw, 1, 1), 1, true) ~= nil end
-  local one = find(raw, '\n', 32, true)
-  return find(raw, '\n', find(raw, '\n', one + 1, true) + 1, true) ~= nil
-end
+local function looksFinal(raw, run) return E.endingIn(run) or find('sfcx', sub(raw, 1, 1), 1, true) ~= nil end
 
 local function anyUnfinished(entries, staying)
   local ids = {}
   for index, entry in ipairs(entries) do ids[index] = sub(entry, 22) end
-  for index, raw in ipairs(readAll(K .. 'jobs', ids)) do
-    if E.jobs[ids[index]] or (raw and not looksFinal(raw)) then
+  local raws, runs = readAll(K .. 'jobs', ids), readAll(K .. 'running', ids)
+  for index, raw in ipairs(raws) do
+    if E.jobs[ids[index]] or (raw and not looksFinal(raw, runs[index])) then
       local waiter = E.same(ids[index], sub(entries[index], 1, 15))
       if waiter and not E.isFinal(waiter) and not (staying and waiter.f.lv) then return true end
     end

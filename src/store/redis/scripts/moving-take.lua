@@ -77,21 +77,18 @@ local function lookThroughLine(queue, rank, passed, number)
 end
 
 -- Without reading it whole.
-local function letterOf(raw)
-  if byte(raw, 31) == 43 then return sub(raw, 1, 1) end
-  local two = find(raw, '\n', find(raw, '\n', 32, true) + 1, true)
-  return find(raw, '\n', two + 1, true) and 's' or 'r'
-end
+local function letterOf(raw, run) return E.endingIn(run) and 's' or sub(raw, 1, 1) end
 
 -- `passed` is the position in the order of insertion up to which has been looked.
 local function lookInOrder(states, passed, number)
   local ids, positions = E.orderAfter(passed, number)
-  for index, raw in ipairs(readAll(K .. 'jobs', ids)) do
+  local raws, runs = readAll(K .. 'jobs', ids), readAll(K .. 'running', ids)
+  for index, raw in ipairs(raws) do
     if E.isWeary(page) then break end
     passed = positions[index]
     page.looked = page.looked + 0.1
-    if raw and find(states, letterOf(raw), 1, true) then
-      E.adopt(ids[index], raw)
+    if raw and find(states, letterOf(raw, runs[index]), 1, true) then
+      E.adopt(ids[index], raw, runs[index])
       local job = E.load(ids[index])
       if job then E.takeAfterMembers(page, job) end
     end

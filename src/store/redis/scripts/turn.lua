@@ -11,13 +11,12 @@ local deadline, lease, joined, epoch = string.match(life, '^(%S+) (%S+) (%S+) (%
 if ARGV[4] ~= '' and tonumber(ARGV[4]) < tonumber(epoch) then return { 'old' } end
 local stale, accepted, spareId = {}, 0, ARGV[5]
 
--- Plain jobs that succeeded: their record gets a tail, and nothing else has to be looked at.
-local writes, settled, kept, ranFor, left, over = {}, {}, {}, {}, {}, {}
+-- Plain jobs that succeeded: how they ended takes the place of the claim, and nothing else has to be looked at.
+local endings, kept, ranFor, left, over = {}, {}, {}, {}, {}
 local total, allSettled = tonumber(ARGV[9]), nil
 local function flushPlain()
-  if #writes == 0 then return end
-  setAll(K .. 'jobs', writes)
-  forget(K .. 'running', settled)
+  if #endings == 0 then return end
+  setAll(K .. 'running', endings)
   for kind, ids in pairs(kept) do
     local known = kindOf(kind)
     local class = text(known.succeeded)
@@ -34,13 +33,18 @@ local function flushPlain()
     tally(known.task, 's', ranFor[kind], #ids)
   end
   for claim, number in pairs(left) do unclaim(claim, number) end
-  writes, settled, kept, ranFor, left = {}, {}, {}, {}, {}
+  endings, kept, ranFor, left = {}, {}, {}, {}
 end
 
-local function settlePlain(id, claim, times, raw, ranMs, result)
-  local kind = sub(raw, 32, find(raw, '\n', 32, true) - 1)
-  local at = #writes
-  writes[at + 1], writes[at + 2] = id, raw .. times .. result
+-- The kind of a plain job that runs under this claim.
+local function kindUnder(claim, known, run)
+  if run == claim then return known.kind end
+  if run and byte(run, #claim + 1) == 126 and sub(run, 1, #claim) == claim then return sub(run, #claim + 2) end
+end
+
+local function settlePlain(id, claim, kind, times, ranMs, result)
+  local at = #endings
+  endings[at + 1], endings[at + 2] = id, times .. result
   local ids = kept[kind]
   if not ids then
     ids = {}
@@ -49,15 +53,13 @@ local function settlePlain(id, claim, times, raw, ranMs, result)
   ids[#ids + 1] = id
   ranFor[kind] = ranFor[kind] + ranMs
   left[claim] = (left[claim] or 0) + 1
-  settled[#settled + 1], ended[#ended + 1] = id, id
+  ended[#ended + 1] = id
   over[id] = true
-  if listened then tellPlainly('succeeded', id, raw, 's', 1) end
+  if listened then tellPlainly('succeeded', id, call('HGET', K .. 'jobs', id), 's', 1) end
 end
 
-local function settleCarefully(id, claim, said, payload, wanted, raw, run)
+local function settleCarefully(id, claim, said, payload, wanted)
   flushPlain()
-  engine(spareId)
-  E.adopt(id, raw, run)
   local job = not over[id] and E.fenced(me, id, claim)
   if not job then return false end
   for _, each in ipairs(wanted or {}) do each.features = each.features or {} end
@@ -74,25 +76,39 @@ if total > 0 then
   end
   local ids, payloads = nil, unpacked(ARGV[13], '\0', total)
   ids, allSettled = idsOf(ARGV[12], ARGV[11], total)
-  local runs, raws = readAll(K .. 'running', ids), readAll(K .. 'jobs', ids)
-  local index = 0
-  for _, alike in ipairs(cjson.decode(ARGV[10])) do
-    local claim, said = alike[1], alike[2]
-    local known, succeeded, ranMs = claimOf(claim), byte(said) == 115, tonumber(sub(said, 2))
-    if known and known.life ~= me then known = false end
-    local times = known and '\n' .. known.at .. nowText
-    for _ = 1, alike[3] do
-      index = index + 1
-      local id = ids[index]
-      local wanted = followUps and followUps[text(index - 1)]
+  local runs, index, careful = readAll(K .. 'running', ids), 0, {}
+  local plainKinds = {}
+  local alike = cjson.decode(ARGV[10])
+  for _, run in ipairs(alike) do
+    local claim, said = run[1], run[2]
+    local known = claimOf(claim)
+    run.known = known and known.life == me and known or nil
+    for at = index + 1, index + run[3] do
+      local plain = run.known and byte(said) == 115 and not (followUps and followUps[text(at - 1)])
+      plainKinds[at] = plain and kindUnder(claim, run.known, runs[at])
+      if run.known and not plainKinds[at] then careful[#careful + 1] = ids[at] end
+    end
+    index = index + run[3]
+  end
+  if #careful > 0 then
+    engine(spareId)
+    E.loadAll(careful)
+  end
+  index = 0
+  for _, run in ipairs(alike) do
+    local claim, said, known = run[1], run[2], run.known
+    local times, ranMs = known and 's' .. known.at .. nowText, tonumber(sub(said, 2))
+    for at = index + 1, index + run[3] do
+      local id, kind = ids[at], plainKinds[at]
       if not known or over[id] then
-        stale[#stale + 1] = index - 1
-      elseif runs[index] == claim and succeeded and not wanted and not (E and E.jobs[id]) then
-        settlePlain(id, claim, times, raws[index], ranMs, payloads[index])
-      elseif not settleCarefully(id, claim, said, payloads[index], wanted, raws[index], runs[index]) then
-        stale[#stale + 1] = index - 1
+        stale[#stale + 1] = at - 1
+      elseif kind and not (E and E.jobs[id]) then
+        settlePlain(id, claim, kind, times, ranMs, payloads[at])
+      elseif not settleCarefully(id, claim, said, payloads[at], followUps and followUps[text(at - 1)]) then
+        stale[#stale + 1] = at - 1
       end
     end
+    index = index + run[3]
   end
   flushPlain()
 end
@@ -142,18 +158,20 @@ for _, room in ipairs(cjson.decode(ARGV[6])) do
 end
 if E then E.spreadMarked() end
 
-local claimed, beside = {}, {}
+local claimed, beside, idText = {}, {}, ''
 if #turn.ids > 0 then
-  local ids, runs = turn.ids, {}
+  local ids, runs, usual = turn.ids, {}, nil
+  idText = idTexts(ids)
   call('HSET', K .. 'meta', 'c', turn.claim)
-  call('HSET', K .. 'claims', turn.claim, me .. '\n' .. nowText .. '\n' .. cmsgpack.pack(ids))
   call('HSET', K .. 'left', turn.claim, #ids)
   call('SADD', K .. 'held:' .. me, turn.claim)
   for index = 1, #ids do
     local raw = turn.found[index]
     if type(raw) == 'string' then
       local at = #runs
-      runs[at + 1], runs[at + 2] = ids[index], turn.claim
+      local kind = sub(raw, 32, 41)
+      usual = usual or kind
+      runs[at + 1], runs[at + 2] = ids[index], kind == usual and turn.claim or turn.claim .. '~' .. kind
     else
       if raw.f.w or raw.f.sp then beside[#beside + 1] = { index - 1, E.handOver(raw) } end
       raw = E.record(raw)
@@ -161,6 +179,9 @@ if #turn.ids > 0 then
     claimed[index] = raw
   end
   setAll(K .. 'running', runs)
+  local inText = type(idText) == 'string'
+  call('HSET', K .. 'claims', turn.claim, me .. '\n' .. nowText .. '\n' .. (usual or ''),
+    turn.claim .. (inText and 'i' or 'm'), inText and idText or cmsgpack.pack(ids))
 end
 
 local changes = accepted + #turn.ids + turn.expired + #cancels + #messages
@@ -176,4 +197,4 @@ else
   flushCounts()
 end
 local status = (more or turn.expired > 0) and 1 or 0
-return { 'alive', #turn.ids > 0 and turn.claim or '', stale, idTexts(turn.ids), claimed, beside, cancels, messages, status, nextDue(), seen }
+return { 'alive', #turn.ids > 0 and turn.claim or '', stale, idText, claimed, beside, cancels, messages, status, nextDue(), seen }
