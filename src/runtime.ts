@@ -4,6 +4,7 @@ import type { Codec } from './codec.ts'
 import type { Env } from './env.ts'
 import { StoreClosedError } from './errors.ts'
 import type { Bus } from './events/bus.ts'
+import { Outage } from './events/outage.ts'
 import type { Store } from './store/store.ts'
 import type { Middleware } from './task/middleware.ts'
 import type { Registry } from './task/registry.ts'
@@ -15,6 +16,7 @@ export class Runtime {
   readonly registry: Registry
   readonly payloadBytes: number
   readonly awaiting: Awaiting
+  readonly outage: Outage
   readonly middleware: Middleware<any>[] = []
   /** Aborted when the app is closed. */
   readonly closing: AbortController = new AbortController()
@@ -35,6 +37,7 @@ export class Runtime {
     this.awaiting = new Awaiting(parts.env)
     this.codec = parts.codec
     this.bus = parts.bus
+    this.outage = new Outage(parts.env, parts.bus)
     this.registry = parts.registry
     this.payloadBytes = parts.payloadBytes
     this.#openStore = parts.openStore

@@ -1,5 +1,6 @@
 /** What a worker does, line by line: for people on stderr, or as JSON lines on stdout. */
 import type { Errand } from '../errand.ts'
+import { mayPass } from '../errors.ts'
 import type { EventName, Events } from '../events/events.ts'
 import { mask, textRedactor } from '../redact.ts'
 import { codeOf } from './failures.ts'
@@ -27,6 +28,8 @@ const looks: { readonly [Name in Told]: Look } = {
   stale: { style: 'yellow', when: 'always' },
   rescued: { style: 'yellow' },
   'worker gone': { style: 'red', when: 'always' },
+  'store away': { style: 'red', when: 'always' },
+  'store back': { style: 'green', when: 'always' },
   error: { style: 'red', when: 'always' },
   'worker stopped': { style: 'bold' },
 }
@@ -37,11 +40,13 @@ type PlainError = { readonly name: string; readonly message: string; readonly co
 /** Begins to tell; the function it gives writes what is still held back. */
 export function tellEvents(errand: Errand<any>, out: Output): () => void {
   const lines = new Lines(out.forPeople ? process.stderr : process.stdout)
+  const away = new Away(out.verbose)
   const redactions = new Map(errand.tasks.map(({ name, redact }) => [name, redact]))
 
   for (const name of Object.keys(looks) as Told[]) {
     if (!isTold(name, out)) continue
     errand.on(name, (event) => {
+      if (away.hides(name, event)) return
       const at = Date.now()
       const error = 'error' in event ? plainError(event, redactions) : undefined
       if (out.forPeople) lines.add(humanLine(at, name, event as Fields, error, out.verbose))
@@ -60,7 +65,7 @@ function isTold(name: Told, { quiet, verbose }: Output): boolean {
 
 /** What went wrong, without what the task keeps secret. */
 function plainError(
-  event: Events['failed'] | Events['retrying'] | Events['error'],
+  event: Events['failed'] | Events['retrying'] | Events['error'] | Events['store away'],
   redactions: ReadonlyMap<string, readonly string[] | undefined>,
 ): PlainError {
   const { error } = event
@@ -109,6 +114,10 @@ export function sentence(name: Told, event: Fields, error: PlainError | undefine
       return `${String(event['worker'])} was silent for too long, or the store has lost its data: it starts anew and lets go of ${String(event['running'])} running jobs`
     case 'worker stopped':
       return String(event['worker'])
+    case 'store away':
+      return `work goes on when it is back. ${what}`
+    case 'store back':
+      return `after ${length(Number(event['awayMs']))}`
     case 'error':
       return `during ${String(event['during'])}: ${what}`
   }
@@ -134,6 +143,7 @@ const shownFields = [
   'worker',
   'queues',
   'running',
+  'awayMs',
   'during',
 ]
 
@@ -141,6 +151,23 @@ function machineLine(at: number, name: Told, event: Fields, error: PlainError | 
   const fields = Object.fromEntries(shownFields.filter((field) => field in event).map((field) => [field, event[field]]))
 
   return { at: new Date(at), event: name, ...fields, ...(error && { error }) }
+}
+
+/** While the store is away, that is said once: every try that fails is told with `--verbose` alone. */
+class Away {
+  readonly #verbose: boolean
+  #now = false
+
+  constructor(verbose: boolean) {
+    this.#verbose = verbose
+  }
+
+  hides(name: Told, event: Events[Told]): boolean {
+    if (name === 'store away') this.#now = true
+    if (name === 'store back') this.#now = false
+
+    return name === 'error' && this.#now && !this.#verbose && mayPass((event as Events['error']).error)
+  }
 }
 
 /** Lines of one turn of the event loop go out in one write. */

@@ -139,3 +139,13 @@ export class MoveConflictError extends ErrandError {
     this.ids = ids
   }
 }
+
+/**
+ * Whether a store that fails with this may answer the next time: its server is away or busy, or an answer got lost. By code and not
+ * by class, since the store may come from another copy of Errand.
+ */
+export function mayPass(error: unknown): boolean {
+  const { code, outcome } = (error ?? {}) as { code?: unknown; outcome?: unknown }
+
+  return outcome === 'unknown' || code === 'STORE_BUSY' || code === 'STORE_AWAY'
+}

@@ -1,4 +1,5 @@
 import { sleep, type Env } from '../env.ts'
+import { mayPass } from '../errors.ts'
 
 const firstMs = 50
 const longestMs = 2_000
@@ -14,13 +15,8 @@ export async function patiently<T>(env: Env, signal: AbortSignal, call: () => Pr
     try {
       return await call()
     } catch (error) {
-      if (signal.aborted || !mayBeRepeated(error) || env.monotonic() - began > patienceMs) throw error
+      if (signal.aborted || !mayPass(error) || env.monotonic() - began > patienceMs) throw error
       await sleep(env, waitMs, signal)
     }
   }
-}
-
-function mayBeRepeated(error: unknown): boolean {
-  const { code, outcome } = error as { code?: unknown; outcome?: unknown }
-  return outcome === 'unknown' || code === 'STORE_BUSY' || code === 'STORE_AWAY'
 }

@@ -47,6 +47,7 @@ export class Beat {
     this.#state = 'stopped'
     this.#timer?.cancel()
     await this.#working
+    this.#runtime.outage.over('the beat')
   }
 
   /** A schedule has been made or changed in this process: look at once. */
@@ -67,11 +68,12 @@ export class Beat {
       const store = await this.#runtime.open()
       await this.#declare(store)
       const nextDueMs = await this.#fireDue(store)
+      this.#runtime.outage.answered('the beat')
       this.#working = undefined
       this.#plan(Math.min(nextDueMs, this.#spread(longestSleepMs)))
     } catch (error) {
       if (this.#runtime.closing.signal.aborted) return
-      this.#runtime.bus.emit('error', { error, during: 'the beat' })
+      this.#runtime.outage.failed('the beat', error)
       this.#plan(this.#spread(longestSleepMs))
     }
   }

@@ -50,6 +50,7 @@ export class Upkeep {
     this.#stopped = true
     this.#timer?.cancel()
     await this.#working
+    this.#runtime.outage.over('upkeep')
   }
 
   #plan(ms: number): void {
@@ -64,12 +65,13 @@ export class Upkeep {
   async #work(): Promise<void> {
     try {
       const done = await this.#store.upkeep()
+      this.#runtime.outage.answered('upkeep')
       this.#tell(done)
       this.#working = undefined
       this.#plan(done.more ? 0 : Math.min(nextMs(done), this.#spread(this.#everyMs)))
     } catch (error) {
       if (this.#stopped) return
-      this.#runtime.bus.emit('error', { error, during: 'upkeep' })
+      this.#runtime.outage.failed('upkeep', error)
       this.#plan(this.#spread(this.#everyMs))
     }
   }

@@ -57,10 +57,16 @@ export class Loop {
   #cutRestShort: () => void = () => {}
 
   constructor(runtime: Runtime, options: ResolvedWorkerOptions, links: LoopLinks) {
-    const { env, bus } = runtime
+    const { env, bus, outage } = runtime
     const [store, incarnation] = [() => this.#store, () => this.#incarnation]
-    const failed = (error: unknown) => bus.emit('error', { error, during: 'writing progress and logs' })
-    const reports = new Reports({ env, store, incarnation, failed })
+    const writing = 'writing progress and logs'
+    const reports = new Reports({
+      env,
+      store,
+      incarnation,
+      answered: () => outage.answered(writing),
+      failed: (error, again) => (again ? outage.failed(writing, error) : bus.emit('error', { error, during: writing })),
+    })
     this.#runtime = runtime
     this.#options = options
     this.#links = links
@@ -161,6 +167,7 @@ export class Loop {
 
   #accept(answer: TurnResult): void {
     this.#trouble = 0
+    this.#runtime.outage.answered('a turn')
     if (answer.gone) {
       this.#gone = true
       return
@@ -244,7 +251,7 @@ export class Loop {
 
   #failed(error: unknown): void {
     this.#unsure = true
-    this.#runtime.bus.emit('error', { error, during: 'a turn' })
+    this.#runtime.outage.failed('a turn', error)
   }
 
   /** After a turn that failed: waits a little longer each time. */

@@ -1,6 +1,6 @@
 /** Events and ends of jobs, as far as they are waited for: whoever listens is known to the server, so that it tells. */
 import type { Env, Timer } from '../../env.ts'
-import { StoreAwayError, StoreBusyError, StoreClosedError, UnknownOutcomeError } from '../../errors.ts'
+import { StoreClosedError, mayPass } from '../../errors.ts'
 import type { EventFilter, JobRecord, SettledJob, StoreEvent } from '../store.ts'
 import { recordOf, settledOf, type RecordRow, type SettledRow } from './decode.ts'
 import type { News } from './news.ts'
@@ -19,9 +19,6 @@ const settledText = `
   where b.no is null or d.no is not null order by i.nth`
 
 type LookedRow = SettledRow & { readonly missing: boolean; readonly pruned: boolean }
-
-const mayPass = (error: unknown) =>
-  error instanceof StoreAwayError || error instanceof StoreBusyError || error instanceof UnknownOutcomeError
 
 export class Listening {
   readonly #env: Env

@@ -1,0 +1,49 @@
+/**
+ * Whether the store answers, as those find out who ask it again and again: a worker's turns, upkeep, the beat. Said once
+ * when it goes away and once when it is back; every try that fails is an `error` besides.
+ */
+import type { Env } from '../env.ts'
+import { mayPass } from '../errors.ts'
+import type { Bus } from './bus.ts'
+
+export class Outage {
+  readonly #env: Env
+  readonly #bus: Bus
+  /** Who has failed and not been answered since. */
+  readonly #failing = new Set<string>()
+  /** When it last answered anybody: a call may wait for a while before it fails. */
+  #answeredAt: number | undefined
+  #since = 0
+
+  constructor(env: Env, bus: Bus) {
+    this.#env = env
+    this.#bus = bus
+  }
+
+  /** What was `asked` has failed, and will be asked again. */
+  failed(asked: string, error: unknown): void {
+    if (mayPass(error)) this.#begin(asked, error)
+    this.#bus.emit('error', { error, during: asked })
+  }
+
+  answered(asked: string): void {
+    const now = this.#env.monotonic()
+    this.#answeredAt = now
+    if (this.#failing.delete(asked) && this.#failing.size === 0) {
+      this.#bus.emit('store back', { awayMs: now - this.#since })
+    }
+  }
+
+  /** Nobody will ask this again. */
+  over(asked: string): void {
+    this.#failing.delete(asked)
+  }
+
+  #begin(asked: string, error: unknown): void {
+    const first = this.#failing.size === 0
+    this.#failing.add(asked)
+    if (!first) return
+    this.#since = this.#answeredAt ?? this.#env.monotonic()
+    this.#bus.emit('store away', { error, during: asked })
+  }
+}

@@ -1,0 +1,85 @@
+/** A store that is away for a while: what is said of it, and what is not lost. */
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { Errand, StoreAwayError, type Events, type Store } from '../../src/index.ts'
+import { systemEnv } from '../../src/env.ts'
+import { MemoryStore } from '../../src/store/memory/memory.ts'
+import { until } from './worker-support.ts'
+
+const ofWorkers = ['turn', 'resync', 'report', 'upkeep', 'leave']
+
+/** An app whose workers cannot reach their store while `away`. */
+function anApp(t: TestContext) {
+  const store = new MemoryStore({ env: systemEnv() })
+  const server = { away: false }
+  const refuse = async () => {
+    throw new StoreAwayError('10.0.0.1:6379', 0, 'connection refused')
+  }
+  const reached = new Proxy(store, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target) as unknown
+      if (typeof value !== 'function') return value
+      const call = value.bind(target) as (...args: unknown[]) => unknown
+      return (...args: unknown[]) => (server.away && ofWorkers.includes(name as string) ? refuse() : call(...args))
+    },
+  }) as Store
+  const errand = new Errand({ store: reached })
+  const [said, errors] = [[] as string[], [] as Events['error'][]]
+  errand.on('store away', ({ error }) => said.push(`away: ${(error as StoreAwayError).code}`))
+  errand.on('store back', ({ awayMs }) => said.push(awayMs > 0 ? 'back' : 'back at once'))
+  errand.on('error', (event) => errors.push(event))
+  t.after(() => errand.close())
+
+  return { errand, server, said, errors }
+}
+
+test('a store that goes away is told once, and once when it is back', async (t) => {
+  const { errand, server, said, errors } = anApp(t)
+  const task = errand.task('task', () => 'ran')
+  await errand.worker({ beat: false }).start()
+
+  server.away = true
+  await until(() => new Set(errors.map(({ during }) => during)).size === 2 && errors.length > 4)
+  assert.deepEqual(said, ['away: STORE_AWAY'])
+  server.away = false
+  const job = await task.enqueue()
+
+  assert.equal(await job.result(), 'ran')
+  await until(() => said.length > 1)
+  assert.deepEqual(said, ['away: STORE_AWAY', 'back'])
+})
+
+test('what a handler says while the store is away is written when it is back, the latest thousand lines', async (t) => {
+  const { errand, server, said, errors } = anApp(t)
+  const begun = Promise.withResolvers<void>()
+  const finish = Promise.withResolvers<void>()
+  const task = errand.task('task', async (_: void, job) => {
+    job.log('before')
+    begun.resolve()
+    await until(() => said.length === 1)
+    for (let line = 1; line <= 900; line++) job.log(`meanwhile ${line}`)
+    await job.progress(1, { of: 2, note: 'half' })
+    await finish.promise
+  })
+  const other = errand.task('other', async (_: void, job) => {
+    await until(() => said.length === 1)
+    for (let line = 1; line <= 200; line++) job.log(`beside ${line}`)
+  })
+  const [job, beside] = [await task.enqueue(), await other.enqueue()]
+  await errand.worker({ beat: false }).start()
+  await begun.promise
+  await until(async () => (await job.log()).length === 1)
+
+  server.away = true
+  await until(() => said.length === 1)
+  await until(() => errors.filter(({ during }) => during.startsWith('writing')).length > 1)
+  server.away = false
+  await beside.result()
+
+  const [lines, others] = [await job.log(), await beside.log()]
+  assert.equal(lines.length + others.length - 1, 1_000)
+  assert.deepEqual([lines.at(-1)?.message, others.at(-1)?.message], ['meanwhile 900', 'beside 200'])
+  assert.equal((await job.info()).progress?.note, 'half')
+  finish.resolve()
+  await job.result()
+})
