@@ -52,9 +52,11 @@ export async function runWorker(
   const looking = new UnservedLook(app.errand, queues, out)
   try {
     introduce?.(app, queues, out)
-    await worker.start()
-    await warnOfUnknownQueues(app.errand, queues, out)
-    looking.begin()
+    await worker.start({ patient: true })
+    if (signals.asked === 0) {
+      await warnOfUnknownQueues(app.errand, queues, out)
+      looking.begin()
+    }
     await worker.finished
     await looking.end()
   } finally {
@@ -69,7 +71,11 @@ async function warnOfUnknownQueues(errand: Errand<any>, queues: readonly string[
   const { capabilities } = await errand.open()
   if (!capabilities.shared)
     out.warn(`Jobs of the store ${errand.place} live and end with this process; no other can enqueue to it.`)
-  const known = [...errand.tasks.map(({ queue }) => queue), ...(await errand.queues()).map(({ name }) => name)]
+  const used = await errand.queues().catch(() => {
+    // The worker meets the same trouble with the store, and tells it.
+  })
+  if (!used) return
+  const known = [...errand.tasks.map(({ queue }) => queue), ...used.map(({ name }) => name)]
   for (const queue of queues) {
     const warning = unknownQueue(queue, known)
     if (warning) out.warn(warning)
@@ -77,7 +83,10 @@ async function warnOfUnknownQueues(errand: Errand<any>, queues: readonly string[
 }
 
 /** The first signal stops gracefully, the second gives everything back at once, the third just ends. */
-function stopOnSignals(worker: Worker, out: Output): { readonly forced: boolean; release(): void } {
+function stopOnSignals(
+  worker: Worker,
+  out: Output,
+): { readonly asked: number; readonly forced: boolean; release(): void } {
   let asked = 0
   const onSignal = () => {
     asked++
@@ -91,6 +100,9 @@ function stopOnSignals(worker: Worker, out: Output): { readonly forced: boolean;
   whenSupervisorEnds(onSignal)
 
   return {
+    get asked() {
+      return asked
+    },
     get forced() {
       return asked > 1
     },

@@ -2,9 +2,11 @@
  * Whether the store answers, as those find out who ask it again and again: a worker's turns, upkeep, the beat. Said once
  * when it goes away and once when it is back; every try that fails is an `error` besides.
  */
-import type { Env } from '../env.ts'
+import { sleep, type Env } from '../env.ts'
 import { mayPass } from '../errors.ts'
 import type { Bus } from './bus.ts'
+
+const [firstWaitMs, longestWaitMs] = [50, 1_000]
 
 export class Outage {
   readonly #env: Env
@@ -31,6 +33,21 @@ export class Outage {
     this.#answeredAt = now
     if (this.#failing.delete(asked) && this.#failing.size === 0) {
       this.#bus.emit('store back', { awayMs: now - this.#since })
+    }
+  }
+
+  /** Asks until there is an answer. @throws what does not pass by itself, and the signal's reason */
+  async persist<T>(asked: string, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+    for (let waitMs = firstWaitMs; ; waitMs = Math.min(2 * waitMs, longestWaitMs)) {
+      try {
+        const answer = await ask()
+        this.answered(asked)
+        return answer
+      } catch (error) {
+        if (!mayPass(error)) throw error
+        this.failed(asked, error)
+        await sleep(this.#env, waitMs, signal)
+      }
     }
   }
 

@@ -6,6 +6,7 @@
  * made a schedule meanwhile.
  */
 import type { Timer } from '../env.ts'
+import { checkOptions } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
 import type { NewJob, ScheduleRecord, Store, Tick } from '../store/store.ts'
 import type { DeclaredSchedules } from './declared.ts'
@@ -16,6 +17,17 @@ const longestSleepMs = 1_000
 const declareEveryMs = 3_600_000
 const schedulesPerLook = 200
 
+export interface StartOptions {
+  /**
+   * Waits for a store whose server is away, however long, instead of throwing: a deployment may start everything at once.
+   * `stop` ends the wait. @default false
+   */
+  patient?: boolean
+}
+
+/** A reason of its own, to be told from errors. */
+const stopped = 'stopped'
+
 export class Beat {
   readonly #runtime: Runtime
   readonly #declared: DeclaredSchedules
@@ -23,6 +35,7 @@ export class Beat {
   #timer: Timer | undefined
   #declareAt = 0
   #working: Promise<void> | undefined
+  readonly #stopping = new AbortController()
   /** Named once, not every second. */
   readonly #unreadable = new Set<string>()
 
@@ -31,12 +44,20 @@ export class Beat {
     this.#declared = declared
   }
 
-  /** Declares this app's schedules and fires whatever is due, until `stop`. @throws the store's errors */
-  async start(): Promise<this> {
+  /** Declares this app's schedules and fires whatever is due, until `stop`. Where it fails it may be called again. @throws the store's errors */
+  async start(options: StartOptions = {}): Promise<this> {
+    checkOptions(options, ['patient'], 'the options of `start`')
     if (this.#state !== 'new') return this
     this.#state = 'running'
-    const store = await this.#runtime.open()
-    await this.#declare(store)
+    const declare = async () => this.#declare(await this.#runtime.open())
+    try {
+      if (options.patient) await this.#runtime.outage.persist('the beat', this.#stopping.signal, declare)
+      else await declare()
+    } catch (error) {
+      if (error === stopped) return this
+      if (this.#state === 'running') this.#state = 'new'
+      throw error
+    }
     this.#plan(0)
 
     return this
@@ -45,6 +66,7 @@ export class Beat {
   /** Resolves when the tick under way is fired. */
   async stop(): Promise<void> {
     this.#state = 'stopped'
+    this.#stopping.abort(stopped)
     this.#timer?.cancel()
     await this.#working
     this.#runtime.outage.over('the beat')

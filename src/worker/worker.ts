@@ -4,7 +4,7 @@ import { keepAlive } from '../env.ts'
 import { HandlerError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
-import type { Beat } from '../schedule/beat.ts'
+import type { Beat, StartOptions } from '../schedule/beat.ts'
 import type { IncarnationId, Store } from '../store/store.ts'
 import { Upkeep } from '../upkeep/upkeep.ts'
 import { Loop } from './loop.ts'
@@ -12,6 +12,8 @@ import { resolveWorkerOptions, type ResolvedWorkerOptions, type WorkerOptions } 
 
 /** A signalled handler has this long to end before its job is given back without it. */
 const abandonMs = 500
+/** A reason of its own, to be told from errors. */
+const stopped = 'stopped'
 
 export interface StopOptions {
   /** How long running jobs may still take before their signals are aborted. @default the worker's `grace` */
@@ -41,6 +43,7 @@ export class Worker {
   /** Never rejects, as little as the life. */
   #starting: Promise<unknown> | undefined
   #life: Promise<void> | undefined
+  readonly #stopping = new AbortController()
   #finish!: { resolve: () => void; reject: (error: unknown) => void }
 
   /** `beat` fires schedules for as long as the worker runs. */
@@ -69,16 +72,20 @@ export class Worker {
     return this.options.name
   }
 
-  /** Resolves once it can claim. @throws what `onStart` throws, and the store's errors */
-  async start(): Promise<this> {
+  /** Resolves once it can claim, or was stopped before. @throws what `onStart` throws, and the store's errors */
+  async start(options: StartOptions = {}): Promise<this> {
+    checkOptions(options, ['patient'], 'the options of `start`')
     if (this.#state !== 'new') throw new HandlerError('A worker starts once. Make another with `errand.worker(…)`.')
     this.#state = 'running'
-    const starting = this.#begin()
+    const starting = this.#begin(options.patient ?? false)
     this.#starting = starting.catch((error: unknown) => {
       this.#state = 'stopped'
-      this.#finish.reject(error)
+      if (error === stopped) this.#finish.resolve()
+      else this.#finish.reject(error)
     })
-    await starting
+    await starting.catch((error: unknown) => {
+      if (error !== stopped) throw error
+    })
 
     return this
   }
@@ -90,6 +97,7 @@ export class Worker {
     if (this.#state === 'new' || this.#state === 'stopped') return
     const graceMs = grace === undefined ? this.options.graceMs : durationMs(grace, '`grace` of `stop`')
     this.#state = 'stopping'
+    this.#stopping.abort(stopped)
     this.#loop.endSoon()
 
     const signal = this.#runtime.env.after(graceMs, () => {
@@ -112,12 +120,14 @@ export class Worker {
     return { healthy: true }
   }
 
-  async #begin(): Promise<void> {
-    const store = await this.#runtime.open()
+  async #begin(patient: boolean): Promise<void> {
+    const ask = <T>(call: () => Promise<T>) =>
+      patient ? this.#runtime.outage.persist('starting a worker', this.#stopping.signal, call) : call()
+    const store = await ask(() => this.#runtime.open())
     await this.options.onStart?.()
     try {
-      await this.#beat?.start()
-      await this.#loop.begin(store)
+      await ask(async () => this.#beat?.start())
+      await ask(() => this.#loop.begin(store))
     } catch (error) {
       await this.#beat?.stop()
       await this.options.onStop?.()

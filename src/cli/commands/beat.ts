@@ -25,8 +25,9 @@ async function beatUntil(signal: AbortSignal, errand: Errand<any>, out: Output):
   const interrupted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as InterruptedError))
   })
-  const beat = await errand.beat().start()
+  const beat = errand.beat()
   try {
+    await Promise.race([beat.start({ patient: true }), interrupted])
     out.say(`Firing ${count((await errand.schedules.list()).length, 'schedule')} of ${errand.place}. End with Ctrl-C.`)
     await interrupted
   } finally {
