@@ -147,7 +147,11 @@ export interface Store {
    */
   limit(name: string, value: LimitValue | 'unpinned'): Promise<void>
 
-  /** Lanes and rates by name, in the order of names by code unit. Those that nothing refers to are forgotten by upkeep. */
+  /**
+   * Lanes and rates by name, in the order of their names by code point; a page with fewer than
+   * asked for is the last. There are those that are pinned or named by a job that is not final, and rates that are closed or whose
+   * starts count still; the rest are forgotten in time.
+   */
   listLimits(query: LimitQuery): Promise<LimitRecord[]>
 
   /** Promotes, rescues, expires, spreads cascades, prunes: a bounded amount per call. Any worker may call it, twice is harmless. */

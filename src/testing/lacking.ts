@@ -5,8 +5,8 @@
 export const lacking: Readonly<Record<'keptSlots' | 'closedRates' | 'pinnedLimits' | 'gathering', readonly string[]>> =
   {
     /** `keepsSlot` and ordered lanes. */
-    keptSlots: ['redis', 'postgres'],
-    closedRates: ['redis', 'postgres'],
+    keptSlots: [],
+    closedRates: [],
     pinnedLimits: ['redis', 'postgres'],
     gathering: ['redis', 'postgres'],
   }

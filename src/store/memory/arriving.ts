@@ -5,6 +5,7 @@ import { addEdgeAt, blockAgain, canEnd, markWaiters, memberOf, moveOn, spread } 
 import { Entry } from './entry.ts'
 import { finish, keep, watchExpiry } from './finish.ts'
 import { keyName, liveKey } from './keys.ts'
+import { countJob } from './limits.ts'
 import { laneOf, lineUp, rateOf, schedule, takeSlot } from './lines.ts'
 import { newJobOf } from './moving-job.ts'
 
@@ -47,6 +48,7 @@ function add(data: Data, moving: MovingJob): Entry {
   const { lane, rate } = entry.job
   if (lane) laneOf(data, lane)
   if (rate) rateOf(data, rate)
+  countJob(data, entry, 1)
   if (moving.keepsSlot) takeSlot(data, entry)
   takeKeyAlong(data, moving, entry)
   return entry

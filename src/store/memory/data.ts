@@ -1,9 +1,10 @@
 /** All that the memory engine holds. The other files of this folder are functions over it. */
 import type { Env } from '../../env.ts'
-import type { JobState } from '../../job.ts'
+import { isFinal, type JobState } from '../../job.ts'
 import type { MoveTarget } from '../moving.ts'
 import type { Claim, ControlMessage, Due, IncarnationId, NewWorker, ScheduleRecord, StatRow } from '../store.ts'
 import type { Edge, Entry } from './entry.ts'
+import { countUnfinished } from './limits.ts'
 import { Line } from './line.ts'
 import { News } from './news.ts'
 
@@ -70,14 +71,24 @@ export interface Standing {
   readonly rated: Map<string, Line>
 }
 
-export interface LaneState {
+/** What lanes and rates have in common: how long they are remembered. */
+export interface Remembered {
+  /** Its value was set by hand. */
+  pinned: boolean
+  /** Jobs that name it. */
+  jobs: number
+  /** Those of them that are not final. */
+  unfinished: number
+}
+
+export interface LaneState extends Remembered {
   slots: number
   /** Names the jobs that are out of the lane; never a mere count, so no slot can leak. */
   readonly out: Set<string>
   readonly parked: Line
 }
 
-export interface RateState {
+export interface RateState extends Remembered {
   tokens: number
   perMs: number
   /** Recorded starts, oldest first. */
@@ -177,6 +188,7 @@ export function setState(data: Data, entry: Entry, state: JobState): void {
   const { states } = queueOf(data, entry.job.queue)
   states[entry.state]--
   states[state]++
+  countUnfinished(data, entry, Number(isFinal(entry.state)) - Number(isFinal(state)))
   entry.state = state
 }
 

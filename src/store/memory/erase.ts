@@ -2,6 +2,7 @@ import type { Data } from './data.ts'
 import { removeEdges } from './dependencies.ts'
 import type { Entry } from './entry.ts'
 import { dropRetention } from './finish.ts'
+import { countJob } from './limits.ts'
 
 /** Deletes a final job and all it has. */
 export function erase(data: Data, entry: Entry): void {
@@ -10,5 +11,6 @@ export function erase(data: Data, entry: Entry): void {
   data.jobs.delete(entry.id)
   data.queues.get(entry.job.queue)!.states[entry.state]--
   entry.erased = true
+  countJob(data, entry, -1)
   if (data.ordered.length > 2 * data.jobs.size + 64) data.ordered = data.ordered.filter(({ erased }) => !erased)
 }

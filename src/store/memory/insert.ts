@@ -8,7 +8,8 @@ import { memberOf, spread, waitFor } from './dependencies.ts'
 import { Entry } from './entry.ts'
 import { finish, watchExpiry } from './finish.ts'
 import { keyName, liveKey, takeKey } from './keys.ts'
-import { lineUp, schedule, setLane, setRate } from './lines.ts'
+import { countJob, setLane, setRate } from './limits.ts'
+import { lineUp, schedule } from './lines.ts'
 
 /** What earlier jobs of the call will have added when a later one is looked at. */
 interface Plan {
@@ -122,6 +123,7 @@ function add(data: Data, job: NewJob) {
   queueOf(data, job.queue).states.blocked++
   takeKey(data, job)
   setLimits(data, job)
+  countJob(data, entry, 1)
   setTimes(data, entry)
   place(data, entry)
 }

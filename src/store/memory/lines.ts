@@ -8,7 +8,7 @@
 import { queueOf, setState, type Data, type LaneState, type RateState } from './data.ts'
 import type { Entry } from './entry.ts'
 import { Line } from './line.ts'
-import type { Lane, LimitValue, Rate } from '../store.ts'
+import type { Lane, Rate } from '../store.ts'
 
 const beforeAllRanks = -1
 
@@ -100,39 +100,19 @@ export function admit(data: Data, name: string): void {
   }
 }
 
-/** Gives a limit its value by name: a lane its slots, a rate its tokens. */
-export function setLimit(data: Data, name: string, { slots, tokens, perMs }: LimitValue): void {
-  if (slots !== undefined) setLane(data, { name, slots })
-
-  const rate = {
-    ...data.rates.get(name),
-    ...(tokens !== undefined && { tokens }),
-    ...(perMs !== undefined && { perMs }),
-  }
-  if (rate.tokens === undefined || rate.perMs === undefined) return
-  setRate(data, { name, tokens: rate.tokens, perMs: rate.perMs })
-}
-
-export function setLane(data: Data, { name, slots }: Lane): void {
-  laneOf(data, { name, slots }).slots = slots
-  admit(data, name)
-}
-
-export function setRate(data: Data, { name, tokens, perMs }: Rate): void {
-  Object.assign(rateOf(data, { name, tokens, perMs }), { tokens, perMs })
-}
-
 export function laneOf(data: Data, { name, slots }: Lane): LaneState {
-  const lane = data.lanes.get(name) ?? { slots, out: new Set(), parked: new Line() }
+  const lane = data.lanes.get(name) ?? { slots, out: new Set(), parked: new Line(), ...unknown() }
   data.lanes.set(name, lane)
   return lane
 }
 
 export function rateOf(data: Data, { name, tokens, perMs }: Rate): RateState {
-  const rate = data.rates.get(name) ?? { tokens, perMs, starts: [], closedUntil: -Infinity, standing: 0 }
+  const rate = data.rates.get(name) ?? { tokens, perMs, starts: [], closedUntil: -Infinity, standing: 0, ...unknown() }
   data.rates.set(name, rate)
   return rate
 }
+
+const unknown = () => ({ pinned: false, jobs: 0, unfinished: 0 })
 
 function park(data: Data, entry: Entry) {
   const lane = entry.job.lane!

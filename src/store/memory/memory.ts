@@ -14,7 +14,7 @@ import { emptyData, queueOf, type Data } from './data.ts'
 import { claimedWithMembers, membersPage, spread } from './dependencies.ts'
 import { listen } from './events.ts'
 import { insertCall } from './insert.ts'
-import { setLimit } from './lines.ts'
+import { listLimits, setLimit } from './limits.ts'
 import { hasArrivals, join, leave, send, workers } from './lives.ts'
 import { movingInspection, movingStore } from './moving.ts'
 import { counts, find, get, history, settledNow, stats } from './read.ts'
@@ -111,12 +111,8 @@ export class MemoryStore implements Store {
     if (!paused) data.news.work(name)
   }
 
-  limit: Store['limit'] = async (name, value) => setLimit(this.#open, name, value === 'unpinned' ? {} : value)
-
-  /** Until this engine pins limits and forgets them. */
-  listLimits: Store['listLimits'] = async () => {
-    throw new Error('This engine does not list its limits yet.')
-  }
+  limit: Store['limit'] = async (name, value) => setLimit(this.#open, name, value)
+  listLimits: Store['listLimits'] = async (query) => listLimits(this.#open, query)
 
   upkeep: Store['upkeep'] = async (limits) => this.#step('upkeep', (data) => upkeep(data, limits))
 

@@ -28,10 +28,6 @@ export function forgetStart(data: Data, entry: Entry): void {
   if (index !== -1) rate!.starts.splice(index, 1)
 }
 
-export function forgetOldStarts(data: Data): void {
-  for (const rate of data.rates.values()) rate.starts.splice(0, firstSince(rate, data.env.now() - rate.perMs))
-}
-
 /** No job of this job's rate starts before that long from now. */
 export function closeRate(data: Data, { job }: Entry, ms: number): void {
   const rate = job.rate && rateOf(data, job.rate)
@@ -49,7 +45,7 @@ export function untilToken(rate: RateState, now: number): number | undefined {
 }
 
 /** Index of the first start after `since`. */
-function firstSince({ starts }: RateState, since: number): number {
+export function firstSince({ starts }: RateState, since: number): number {
   let [low, high] = [0, starts.length]
   while (low < high) {
     const middle = (low + high) >> 1

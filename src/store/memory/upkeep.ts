@@ -16,9 +16,9 @@ import { erase } from './erase.ts'
 import { dropExpiry, finish, letGo } from './finish.ts'
 import { forgetOldKeys } from './keys.ts'
 import { forgetMoves } from './leaving.ts'
+import { forgetRates } from './limits.ts'
 import { lineUp, lineUpAgain, withdraw } from './lines.ts'
 import { markGone } from './lives.ts'
-import { forgetOldStarts } from './rates.ts'
 import { nextDueMs } from './turn.ts'
 
 export const upkeepDefaults: UpkeepLimits = { promote: 200, rescue: 200, expire: 200, spread: 500, prune: 500 }
@@ -147,7 +147,7 @@ function prune(data: Data, limit: number, endings: number): number {
 function forget(data: Data) {
   const now = data.env.now()
   forgetOldKeys(data)
-  forgetOldStarts(data)
+  forgetRates(data)
   forgetMoves(data)
   for (const [id, at] of data.pruned) if (at + goneMs <= now) data.pruned.delete(id)
   for (const [key, { at }] of data.stats) if (at + statsMs <= now) data.stats.delete(key)

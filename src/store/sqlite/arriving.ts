@@ -4,6 +4,7 @@ import type { JobState } from '../../job.ts'
 import type { MovingJob, PlaceAnswer } from '../moving.ts'
 import { end } from './ending.ts'
 import { errorText, flag, flagsOf, idValue, optionsText, stateCode, type FinalRow, type JobRow } from './job-row.ts'
+import { knownLane, knownRate } from './limits.ts'
 import { enterLine } from './line.ts'
 import { newJobOf } from './moving-job.ts'
 import { minute, type Step } from './step.ts'
@@ -59,6 +60,7 @@ function add(step: Step, moving: MovingJob, id: Id): JobRow {
     optionsText(asked),
     input,
   )
+  step.countLimits({ lane, rate }, 1, moving.finishedAt === undefined ? 1 : 0)
   for (const tag of tags ?? []) sql.addTag.run(tag, seq)
   if (expires !== null) sql.addDeadline.run(expires, seq)
   addPast(step, moving, seq, at)
@@ -92,14 +94,14 @@ function addPast({ sql }: Step, moving: MovingJob, seq: number, at: number): voi
 }
 
 /** A lane that is known here keeps its value. */
-function laneOf({ sql }: Step, { job: { lane } }: MovingJob): number | null {
+function laneOf(step: Step, { job: { lane } }: MovingJob): number | null {
   if (!lane) return null
-  return ((sql.laneByName.get(lane.name) ?? sql.addLane.get(lane.name, lane.slots)) as { id: number }).id
+  return knownLane(step, lane.name, lane.slots).id
 }
 
-function rateOf({ sql }: Step, { job: { rate } }: MovingJob): number | null {
+function rateOf(step: Step, { job: { rate } }: MovingJob): number | null {
   if (!rate) return null
-  return ((sql.rateByName.get(rate.name) ?? sql.addRate.get(rate.name, rate.tokens, rate.perMs)) as { id: number }).id
+  return knownRate(step, rate.name, rate.tokens, rate.perMs).id
 }
 
 /** A key that somebody holds here is lost on the way, never the job. */

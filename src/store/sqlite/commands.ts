@@ -152,6 +152,7 @@ function changeDue(step: Step, job: JobRow, where: Where, due: Due): 'scheduled'
 function startAnew(step: Step, job: JobRow, final: FinalRow): 'blocked' | 'ready' {
   const { sql } = step
   sql.deleteFinal.run(job.seq)
+  step.countLimits(job, 0, 1)
   sql.deleteProgress.run(job.seq)
   dropExpiry(step, job)
   const anew = { ...job, expires: null, place: step.nextSeq(), failures: 0, crashes: 0, started: null, error: null }

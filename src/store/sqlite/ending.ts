@@ -51,6 +51,7 @@ export function end(step: Step, job: JobRow, from: JobState, ending: Ending): vo
   )
   step.pruneAt(until, job.seq)
   step.move(job.queue, from, state)
+  step.countLimits(job, 0, -1)
   if (job.flags & (flag.keyWaiting | flag.keyActive)) sql.freeKey.run(job.task, job.unique_key, job.seq)
   if (from === 'running') freeSlot(step, job.lane)
   if (job.flags & flag.members) unpinMembers(step, job)

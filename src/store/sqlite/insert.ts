@@ -9,7 +9,8 @@ import type { InsertOutcome, NewJob } from '../store.ts'
 import { end } from './ending.ts'
 import { insertPlainly, isPlain } from './insert-plainly.ts'
 import { flag, flagsOf, idValue, moment, optionsText, stateCode, type JobRow } from './job-row.ts'
-import { enterLine, laneFor, rateFor } from './line.ts'
+import { laneFor, rateFor } from './limits.ts'
+import { enterLine } from './line.ts'
 import { Plan } from './plan.ts'
 import type { Step } from './step.ts'
 import { cancellingMember, spread, spreadPerStep, waitFor } from './waiting.ts'
@@ -84,6 +85,7 @@ function add(step: Step, job: NewJob): void {
   const { sql, now } = step
   const row = rowOf(step, job, step.nextSeq())
   const { seq, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, options, input } = row
+  step.countLimits(row, 1, 1)
   const insert = isUuid(job.id) ? sql.insertUuidJob : sql.insertJob
   insert.run(seq, job.id, task, queue, rank, created, keep, expires, lane, rate, flags, key, options, input)
 
@@ -109,8 +111,8 @@ function rowOf(step: Step, job: NewJob, seq: number): JobRow {
     created: now,
     keep: names.keep(job.keepSucceededMs, job.keepFailedMs),
     expires: job.expires ? moment(job.expires, now) : null,
-    lane: job.lane ? laneFor(step, job.lane.name, job.lane.slots) : null,
-    rate: job.rate ? rateFor(step, job.rate.name, job.rate.tokens, job.rate.perMs) : null,
+    lane: job.lane ? laneFor(step, job.lane) : null,
+    rate: job.rate ? rateFor(step, job.rate) : null,
     flags: flagsOf(job),
     unique_key: job.unique?.key ?? null,
     options: optionsText(job),

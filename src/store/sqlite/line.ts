@@ -98,31 +98,6 @@ export function admit(step: Step, lane: number): void {
   }
 }
 
-/** The number of the lane, which has from now on these slots. */
-export function laneFor(step: Step, name: string, slots: number): number {
-  const { sql } = step
-  const lane = sql.laneByName.get(name) as { id: number; slots: number } | undefined
-  if (!lane) return (sql.addLane.get(name, slots) as { id: number }).id
-
-  if (lane.slots !== slots) {
-    sql.setSlots.run(slots, lane.id)
-    if (slots > lane.slots) admit(step, lane.id)
-  }
-  return lane.id
-}
-
-export function rateFor(step: Step, name: string, tokens: number, perMs: number): number {
-  const { sql } = step
-  const rate = sql.rateByName.get(name) as { id: number; tokens: number; per_ms: number } | undefined
-  if (!rate) return (sql.addRate.get(name, tokens, perMs) as { id: number }).id
-
-  if (rate.tokens !== tokens || rate.per_ms !== perMs) {
-    sql.setRate.run(tokens, perMs, rate.id)
-    sql.closeLines.run(0, rate.id)
-  }
-  return rate.id
-}
-
 /** Stands for a time that is not known: a rate without tokens. */
 export const never: number = Number.MAX_SAFE_INTEGER
 

@@ -1,5 +1,5 @@
 /** Deleting final jobs whose retention is over, list by list, and whatever belongs to a job. */
-import { storedOptions, type FinalRow, type JobRow } from './job-row.ts'
+import { stateCode, storedOptions, type FinalRow, type JobRow } from './job-row.ts'
 import type { Step } from './step.ts'
 
 interface PruneList {
@@ -59,4 +59,5 @@ export function erase(step: Step, job: JobRow, final: Pick<FinalRow, 'state'>): 
   sql.deleteAttempts.run(seq)
   for (const tag of storedOptions(job.options).tags ?? []) sql.deleteTag.run(tag, seq)
   step.count(job.queue, final.state, -1)
+  step.countLimits(job, -1, final.state < stateCode.succeeded ? -1 : 0)
 }

@@ -18,7 +18,7 @@ import { Events } from './events.ts'
 import { fileSystemType, type FileSystemType } from './file-system.ts'
 import { find } from './find.ts'
 import { Inserter, bytesPerTransaction, jobsPerCall } from './inserter.ts'
-import { setLimit } from './limits.ts'
+import { listLimits, setLimit } from './limits.ts'
 import { insertWith } from './insert-with.ts'
 import { heldJobs } from './held-jobs.ts'
 import { inspect } from './inspect.ts'
@@ -172,13 +172,8 @@ export class SqliteStore implements Store {
       if (changed && !paused) step.wokenQueues.add(queue)
     })
 
-  limit: Store['limit'] = async (name, value) =>
-    this.#write('report', (step) => setLimit(step, name, value === 'unpinned' ? {} : value))
-
-  /** Until this engine pins limits and forgets them. */
-  listLimits: Store['listLimits'] = async () => {
-    throw new Error('This engine does not list its limits yet.')
-  }
+  limit: Store['limit'] = async (name, value) => this.#write('report', (step) => setLimit(step, name, value))
+  listLimits: Store['listLimits'] = async (query) => this.#read((reading) => listLimits(reading, query))
 
   upkeep: Store['upkeep'] = async (limits) => {
     const result = await this.#writeLightly('upkeep', (step) => upkeep(step, limits))

@@ -1,6 +1,7 @@
 /** Every statement, prepared once per connection. */
 import { arrayQueries, placeQueries } from './queries/places.ts'
 import { movingQueries } from './queries/moving.ts'
+import { limitQueries } from './queries/limits.ts'
 import { jobQueries } from './queries/jobs.ts'
 import { manyQueries } from './queries/many.ts'
 import { restQueries } from './queries/rest.ts'
@@ -17,11 +18,13 @@ export interface Query {
 export const objectQueries: typeof jobQueries &
   typeof manyQueries &
   typeof placeQueries &
+  typeof limitQueries &
   typeof restQueries &
   typeof movingQueries = {
   ...jobQueries,
   ...manyQueries,
   ...placeQueries,
+  ...limitQueries,
   ...restQueries,
   ...movingQueries,
 }

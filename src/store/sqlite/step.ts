@@ -32,6 +32,18 @@ export class TooLightError extends Error {}
 /** The part of a job's row that events and counters need. */
 export type Named = Pick<JobRow, 'seq' | 'id' | 'task' | 'queue' | 'options'>
 
+interface Uses {
+  jobs: number
+  unfinished: number
+}
+
+function addUses(counted: Map<number, Uses>, limit: number, jobs: number, unfinished: number): void {
+  const uses = counted.get(limit) ?? { jobs: 0, unfinished: 0 }
+  counted.set(limit, uses)
+  uses.jobs += jobs
+  uses.unfinished += unfinished
+}
+
 export class Step {
   readonly env: Env
   readonly sql: Statements
@@ -49,6 +61,8 @@ export class Step {
   readonly #moves = new Map<number, number>()
   readonly #stats = new Map<number, { n: number; ms: number }>()
   readonly #prunes = new Map<number, number[]>()
+  readonly #lanes = new Map<number, Uses>()
+  readonly #rates = new Map<number, Uses>()
   #seq: number | undefined
   #anySteps: boolean | undefined
   #anyDeparted: boolean | undefined
@@ -114,6 +128,12 @@ export class Step {
     this.#moves.set(key, (this.#moves.get(key) ?? 0) + n)
   }
 
+  /** Jobs have come to name a lane or rate, or name it no more; of them, so many are not final. */
+  countLimits({ lane, rate }: Pick<JobRow, 'lane' | 'rate'>, jobs: number, unfinished: number): void {
+    if (lane !== null) addUses(this.#lanes, lane, jobs, unfinished)
+    if (rate !== null) addUses(this.#rates, rate, jobs, unfinished)
+  }
+
   move(queue: number, from: JobState, to: JobState): void {
     this.count(queue, stateCode[from], -1)
     this.count(queue, stateCode[to], 1)
@@ -169,6 +189,11 @@ export class Step {
     if (this.#seq !== undefined) sql.setMeta.run(this.#seq, 'seq')
     if (this.#claim !== undefined) sql.setMeta.run(this.#claim, 'claim')
     for (const [key, n] of this.#moves) if (n !== 0) sql.count.run(Math.floor(key / 8), key % 8, n)
+    for (const [id, { jobs, unfinished }] of this.#rates) sql.countRateJobs.run(jobs, unfinished, id)
+    for (const [id, { jobs, unfinished }] of this.#lanes) {
+      sql.countLaneJobs.run(jobs, unfinished, id)
+      if (jobs < 0) sql.forgetLane.run(id)
+    }
     const at = Math.floor(this.now / minute) * minute
     for (const [key, { n, ms }] of this.#stats) sql.addStat.run(at, Math.floor(key / 8), key % 8, n, ms)
     for (const [until, seqs] of this.#prunes) sql.addPrune.run(until, seqs.join(), until)

@@ -2,6 +2,7 @@
 import type { UpkeepLimits, UpkeepResult } from '../store.ts'
 import { expire } from './claim.ts'
 import type { JobRow } from './job-row.ts'
+import { sweepRates } from './limits.ts'
 import { leavePlace, goOn, isWaiting, whereIs } from './where.ts'
 import { extendAfterSilence, loseSilent, rescue, stamp } from './lives.ts'
 import { prune } from './prune.ts'
@@ -33,6 +34,7 @@ export function upkeep(step: Step, given: Partial<UpkeepLimits> = {}): UpkeepRes
   const followed = told + spreadRest(step, limits.spread - told)
   const pruned = prune(step, limits.prune)
   forget(step)
+  const unused = sweepRates(step)
   stamp(step)
 
   const more =
@@ -40,7 +42,8 @@ export function upkeep(step: Step, given: Partial<UpkeepLimits> = {}): UpkeepRes
     rescued >= limits.rescue ||
     expired >= limits.expire ||
     followed >= limits.spread ||
-    pruned >= limits.prune
+    pruned >= limits.prune ||
+    unused
   const nextDue = nextDueMs(step)
   const done = { promoted, rescued, expired, spread: followed, pruned }
   return { more, ...done, extended, ...(nextDue !== undefined && { nextDueMs: nextDue }) }
@@ -87,7 +90,6 @@ function expireJob(step: Step, seq: number): boolean {
 
 function forget({ sql, now, env }: Step): void {
   sql.sweepKeys.run(now, sweptPerCall)
-  sql.forgetStarts.run(now, sweptPerCall)
   sql.forgetStats.run(now - statsMs)
   sql.forgetEvents.run(now - eventsMs)
   sql.forgetListeners.run(env.monotonic())

@@ -142,6 +142,7 @@ export function blockAgain(step: Step, seq: number, member: JobRow): JobRow | un
   }
   const job = sql.jobBySeq.get(seq) as JobRow
   sql.deleteFinal.run(seq)
+  step.countLimits(job, 0, 1)
   sql.reopenEdgesOf.run(seq)
   const pending = (sql.openCount.get(seq) as { n: number }).n
   sql.block.run(seq, pending, job.flags & flag.held ? 1 : 0, final.due, 0)

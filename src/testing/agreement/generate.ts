@@ -2,7 +2,7 @@
 import type { Rank } from '../../job.ts'
 import { lacking } from '../lacking.ts'
 import type { Outcome } from '../../outcome.ts'
-import type { JobChange, JobQuery, Lane, NewJob, Room } from '../../store/store.ts'
+import type { JobChange, JobQuery, Lane, LimitQuery, LimitValue, NewJob, Room } from '../../store/store.ts'
 import type { Command, Pick, Script, ScriptedReport, ScriptedSettlement } from './script.ts'
 
 const everyEngine = ['memory', 'sqlite', 'redis', 'postgres']
@@ -44,7 +44,8 @@ const kinds: readonly (readonly [number, (dice: Dice) => Command])[] = [
   [1, () => ({ do: 'inspect' })],
   [1, (dice) => ({ do: 'stats', minutes: dice.below(4) })],
   [3, (dice) => ({ do: 'pause', queue: dice.pick(queues), paused: dice.chance(0.4) })],
-  [3, (dice) => ({ do: 'limit', name: dice.pick(['l0', 'l1', 'r0', 'r1']), value: limit(dice) })],
+  [3, (dice) => ({ do: 'limit', name: dice.pick(limitNames), value: limit(dice) })],
+  [3, (dice) => (dice.may('pinnedLimits') ? { do: 'listLimits', query: limitQuery(dice) } : { do: 'counts' })],
   [
     8,
     (dice) => ({
@@ -97,6 +98,7 @@ const kinds: readonly (readonly [number, (dice: Dice) => Command])[] = [
 const queues = ['q0', 'q1'] as const
 const tasks = ['t0', 't1'] as const
 const names = ['s0', 's1'] as const
+const limitNames = ['l0', 'l1', 'r0', 'r1', 'both'] as const
 const ranks: readonly Rank[] = [0, 1, 2, 2, 2, 3]
 const error = { name: 'Error', message: 'no' }
 
@@ -116,7 +118,7 @@ function job(dice: Dice, name = dice.chance(0.95) ? dice.newJob() : id(dice)): N
     ...(dice.chance(0.25) && { unique: unique(dice) }),
     ...(dice.chance(0.25) && { lane: lane(dice) }),
     ...(!dice.jumps &&
-      dice.chance(0.2) && { rate: { name: dice.pick(['r0', 'r1']), tokens: 1 + dice.below(2), perMs: 2_000 } }),
+      dice.chance(0.2) && { rate: { name: dice.pick(['r0', 'r1', 'both']), tokens: 1 + dice.below(2), perMs: 2_000 } }),
     ...(dice.chance(0.25) && { after: { on: olderIds(dice), otherwise: dice.pick(['cancel', 'run']) } }),
     ...(dice.chance(0.06) && { held: true }),
     ...(dice.chance(0.1) && { tags: dice.some(['red', 'blue']) }),
@@ -128,7 +130,7 @@ function job(dice: Dice, name = dice.chance(0.95) ? dice.newJob() : id(dice)): N
 
 function lane(dice: Dice): Lane {
   const ordered = dice.may('keptSlots') && dice.chance(0.4)
-  return { name: dice.pick(['l0', 'l1']), slots: 1 + dice.below(2), ...(ordered && { ordered }) }
+  return { name: dice.pick(['l0', 'l1', 'both']), slots: 1 + dice.below(2), ...(ordered && { ordered }) }
 }
 
 function followUp(dice: Dice): NonNullable<NewJob['onFailed']> {
@@ -202,11 +204,21 @@ function change(dice: Dice): JobChange {
   }
 }
 
-function limit(dice: Dice): { slots?: number; tokens?: number; perMs?: number } {
+function limit(dice: Dice): LimitValue | 'unpinned' {
+  // Where they cannot be unpinned, a value set by hand is not one that holds.
+  if (dice.may('pinnedLimits') && dice.chance(0.6)) return 'unpinned'
   return {
     ...(dice.chance(0.6) && { slots: dice.below(4) }),
     ...(dice.chance(0.6) && { tokens: dice.below(4) }),
     ...(dice.chance(0.3) && { perMs: dice.pick([1_000, 4_000]) }),
+  }
+}
+
+function limitQuery(dice: Dice): LimitQuery {
+  return {
+    ...(dice.chance(0.3) && { prefix: dice.pick(['l', 'r', 'l1', 'nobody']) }),
+    ...(dice.chance(0.3) && { after: dice.pick(limitNames) }),
+    ...(dice.chance(0.3) && { limit: 1 + dice.below(3) }),
   }
 }
 

@@ -24,6 +24,7 @@ import { movingDependencies } from './moving-dependencies.ts'
 import { movingLimits } from './moving-limits.ts'
 import { movingSchedules } from './moving-schedules.ts'
 import { pausing } from './pausing.ts'
+import { pinnedLimits } from './pinned-limits.ts'
 import { priorities } from './priorities.ts'
 import { rates } from './rates.ts'
 import { removing } from './removing.ts'
@@ -60,6 +61,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   'holding the line': holdingTheLine,
   rates,
   'closing rates': closingRates,
+  'limits by name': pinnedLimits,
   expiry,
   retention,
   schedules,

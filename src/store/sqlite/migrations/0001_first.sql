@@ -153,19 +153,26 @@ create table errand_releasing (
   member integer primary key
 );
 
+-- Lanes and rates count the jobs that name them, and those of them that are not final: with the last they are forgotten.
 create table errand_lane (
-  id    integer primary key,
-  name  text not null unique,
-  slots integer not null,
-  used  integer not null default 0
+  id         integer primary key,
+  name       text not null unique,
+  slots      integer not null,
+  used       integer not null default 0,
+  pinned     integer not null default 0, -- its value was set by hand
+  jobs       integer not null default 0,
+  unfinished integer not null default 0
 );
 
 create table errand_rate (
-  id     integer primary key,
-  name   text not null unique,
-  tokens integer not null,
-  per_ms integer not null,
-  closed integer not null default 0     -- until then none starts, whatever tokens are left
+  id         integer primary key,
+  name       text not null unique,
+  tokens     integer not null,
+  per_ms     integer not null,
+  closed     integer not null default 0, -- until then none starts, whatever tokens are left
+  pinned     integer not null default 0,
+  jobs       integer not null default 0,
+  unfinished integer not null default 0
 );
 create table errand_rate_start (
   rate  integer not null,
@@ -310,4 +317,4 @@ create table errand_event (
   body text not null
 );
 
-insert into errand_meta values ('schema', 0), ('seq', 0), ('claim', 0), ('stamp', 0), ('boot', '');
+insert into errand_meta values ('schema', 0), ('seq', 0), ('claim', 0), ('stamp', 0), ('boot', ''), ('rates swept', 0);

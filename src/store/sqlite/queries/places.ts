@@ -43,10 +43,6 @@ export const placeQueries = {
   setBlockedSlot: `update errand_blocked set slot = ? where seq = ?`,
   leaveBlocked: `delete from errand_blocked where seq = ?`,
 
-  laneByName: `select id, slots, used from errand_lane where name = ?`,
-  laneById: `select slots, used from errand_lane where id = ?`,
-  addLane: `insert into errand_lane (name, slots) values (?, ?) returning id`,
-  setSlots: `update errand_lane set slots = ? where id = ?`,
   takeSlot: `update errand_lane set used = used + 1 where id = ? and used < slots`,
   handInSlot: `update errand_lane set used = used - 1 where id = ?`,
   takeSlotAgain: `update errand_lane set used = used + 1 where id = ?`,
@@ -55,15 +51,10 @@ export const placeQueries = {
   firstParked: `select rank, place, seq from errand_parked where lane = ? order by rank, place limit 1`,
   leaveParked: `delete from errand_parked where lane = ? and rank = ? and place = ?`,
 
-  rateByName: `select id, tokens, per_ms from errand_rate where name = ?`,
   rateById: `select tokens, per_ms, closed from errand_rate where id = ?`,
-  addRate: `insert into errand_rate (name, tokens, per_ms) values (?, ?, ?) returning id`,
-  setRate: `update errand_rate set tokens = ?, per_ms = ? where id = ?`,
   closeRate: `update errand_rate set closed = max(closed, ?) where id = ?`,
   addStart: `insert into errand_rate_start values (?, ?, ?, ?)`,
   dropStart: `delete from errand_rate_start where rate = ? and at = ? and seq = ? and claim = ?`,
-  forgetStarts: `delete from errand_rate_start where (rate, at, seq, claim) in (select s.rate, s.at, s.seq, s.claim from errand_rate r
-    cross join errand_rate_start s on s.rate = r.id where s.at <= ? - r.per_ms limit ?)`,
   // The start that must be forgotten before another one fits.
   decidingStart: `select at from errand_rate_start where rate = ? order by at desc limit 1 offset ?`,
   throttle: `insert into errand_throttled values (?, ?, ?, ?, ?)`,

@@ -1,0 +1,28 @@
+/** Lanes and rates by name: their values, and how long they are remembered. */
+export const limitQueries = {
+  laneByName: `select id, slots, pinned from errand_lane where name = ?`,
+  addLane: `insert into errand_lane (name, slots) values (?, ?) returning id, slots, pinned`,
+  setSlots: `update errand_lane set slots = ? where id = ?`,
+  pinLane: `update errand_lane set pinned = ? where name = ?`,
+  countLaneJobs: `update errand_lane set jobs = jobs + ?, unfinished = unfinished + ? where id = ?`,
+  forgetLane: `delete from errand_lane where id = ? and jobs = 0 and pinned = 0`,
+
+  rateByName: `select id, tokens, per_ms, pinned from errand_rate where name = ?`,
+  addRate: `insert into errand_rate (name, tokens, per_ms) values (?, ?, ?) returning id, tokens, per_ms, pinned`,
+  setRate: `update errand_rate set tokens = ?, per_ms = ? where id = ?`,
+  pinRate: `update errand_rate set pinned = ? where name = ?`,
+  countRateJobs: `update errand_rate set jobs = jobs + ?, unfinished = unfinished + ? where id = ?`,
+
+  someRates: `select id from errand_rate where id > ? order by id limit ?`,
+  forgetStarts: `delete from errand_rate_start where (rate, at, seq, claim) in (select s.rate, s.at, s.seq, s.claim from errand_rate r
+    cross join errand_rate_start s on s.rate = r.id where r.id > ? and r.id <= ? and s.at <= ? - r.per_ms limit ?)`,
+  forgetRates: `delete from errand_rate where id > ? and id <= ? and jobs = 0 and pinned = 0 and closed <= ?
+    and not exists (select 1 from errand_rate_start s where s.rate = errand_rate.id)`,
+
+  // Names of both kinds in one order. Those that nobody uses are passed over until they are forgotten.
+  lanesInUse: `select name, slots, used, pinned, (select count(*) from errand_parked p where p.lane = l.id) as waiting from errand_lane l
+    where name >= ? and name > ? and (unfinished > 0 or pinned = 1) order by name limit ?`,
+  ratesInUse: `select id, name, tokens, per_ms, closed, pinned from errand_rate r where name >= ? and name > ? and (unfinished > 0 or pinned = 1
+    or closed > ? or exists (select 1 from errand_rate_start s where s.rate = r.id and s.at > ? - r.per_ms)) order by name limit ?`,
+  startsSince: `select count(*) as n from errand_rate_start where rate = ? and at > ?`,
+} as const
