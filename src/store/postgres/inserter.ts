@@ -10,6 +10,7 @@ import type { Clock } from './clock.ts'
 import { atOf, flagsOf, inOf, isPlain, minutesOf, moreOf, namedIn, specOf } from './encode.ts'
 import type { Names } from './names.ts'
 import { raised, type Statements } from './statements.ts'
+import type { Waking } from './waking.ts'
 
 interface Call {
   readonly jobs: readonly NewJob[]
@@ -24,7 +25,10 @@ const patienceMs = 5_000
 /** Longer than the gate is held for a try, so that others come through in between. */
 const pauseMs = 400
 const bytesPerTransaction = 1 << 20
-const plainText = `select errand.insert_plain($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) as arrivals`
+const places = Array.from({ length: 15 }, (_, at) => `$${at + 1}`).join(', ')
+const plainText = `select errand.insert_plain(${places}) as arrivals`
+/** Where those who may sleep are in other processes. */
+const plainAndWakeText = `call errand.insert_plain_and_wake(${places}, null)`
 /** Transactions of plain jobs under way at once: while one waits for the disk the next is written. */
 const inFlight = 3
 
@@ -37,24 +41,17 @@ export class Inserter {
   readonly #clock: Clock
   readonly #statements: Statements
   readonly #names: Names
-  readonly #arrived: (queues: readonly number[]) => void
+  readonly #waking: Waking
   #calls: Call[] = []
   #flushing = false
   readonly #underWay = new Set<Promise<void>>()
 
-  constructor(parts: {
-    env: Env
-    clock: Clock
-    statements: Statements
-    names: Names
-    /** Called once it is committed that there is work in these queues. */
-    arrived: (queues: readonly number[]) => void
-  }) {
+  constructor(parts: { env: Env; clock: Clock; statements: Statements; names: Names; waking: Waking }) {
     this.#env = parts.env
     this.#clock = parts.clock
     this.#statements = parts.statements
     this.#names = parts.names
-    this.#arrived = parts.arrived
+    this.#waking = parts.waking
   }
 
   insert(calls: readonly (readonly NewJob[])[]): Promise<InsertOutcome[][]> {
@@ -120,12 +117,14 @@ export class Inserter {
     const jobs = calls.flatMap((call) => call.jobs)
     if (jobs.length === 0) return calls.map(() => [])
     try {
+      const here = jobs.every(({ queue }) => this.#waking.isAwaitedHere(queue))
       const { arrivals } = await this.#statements.one<{ arrivals: number[] | null }>(
-        plainText,
+        here ? plainText : plainAndWakeText,
         [this.#names.mark, this.#clock().now, ...columns(jobs, this.#names)],
-        { name: 'errand_insert_plain', ids: jobs.map(({ id }) => id) },
+        { name: here ? 'errand_insert_plain' : 'errand_insert_plain_and_wake', ids: jobs.map(({ id }) => id) },
       )
-      if (arrivals) this.#arrived(arrivals)
+      if (arrivals && here) this.#waking.wake(arrivals)
+      else if (arrivals) this.#waking.wakeHere(arrivals)
       return calls.map((call) => call.jobs.map(() => inserted))
     } catch (error) {
       if (raised(error) !== isThere) throw error
@@ -140,7 +139,7 @@ export class Inserter {
       [this.#clock().now, JSON.stringify(specs)],
       { ids: calls.flatMap(({ jobs }) => jobs.map(({ id }) => id)) },
     )
-    this.#arrived(queuesIn(answer.arrivals))
+    this.#waking.wake(queuesIn(answer.arrivals))
     return answer.outcomes
   }
 }

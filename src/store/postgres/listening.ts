@@ -49,26 +49,29 @@ export class Listening {
   }
 
   async settled(ids: readonly string[], ms: number, signal: AbortSignal): Promise<SettledJob[]> {
-    const now = await this.#look(ids)
-    if (now.length > 0 || ms <= 0 || signal.aborted) return now
-
     const until = this.#env.monotonic() + ms
     const isOver = () => signal.aborted || this.#env.monotonic() >= until
+    const now = await this.#patiently(isOver, () => this.#look(ids))
+    if (now.length > 0 || ms <= 0 || signal.aborted) return now
+
     for (let lookMs = firstLookMs; ; lookMs = laterLookMs) {
       const leftMs = until - this.#env.monotonic()
       const told = this.#news.someFinal(ids, Math.min(leftMs, lookMs), signal)
-      const settled = await this.#lookPatiently(isOver, () => this.#await(ids).then(() => this.#look(ids)))
+      const settled = await this.#patiently(isOver, async () => {
+        await this.#hearing()
+        await this.#await(ids)
+        return this.#look(ids)
+      })
       if (settled.length > 0) return settled
       await told
-      const after = await this.#lookPatiently(isOver, () => this.#look(ids))
+      const after = await this.#patiently(isOver, () => this.#look(ids))
       if (after.length > 0 || isOver()) return after
     }
   }
 
   /** Who waits has time: a server that is away may be back before that is over. */
-  async #lookPatiently(isOver: () => boolean, look: () => Promise<SettledJob[]>): Promise<SettledJob[]> {
+  async #patiently(isOver: () => boolean, look: () => Promise<SettledJob[]>): Promise<SettledJob[]> {
     try {
-      await this.#hearing()
       return await look()
     } catch (error) {
       if (!mayPass(error) || isOver()) throw error

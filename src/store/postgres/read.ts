@@ -1,12 +1,24 @@
-/** Looking: what happened to a job, what it waited for, and the counters. */
+/** Looking: jobs, what happened to one, what it waited for, and the counters. */
 import { jobStates, type JobState } from '../../job.ts'
 import type * as contract from '../store.ts'
 import type { Clock } from './clock.ts'
-import { memberOf, type MemberRow } from './decode.ts'
+import { memberOf, recordOf, type MemberRow, type RecordRow } from './decode.ts'
 import type { Statements } from './statements.ts'
 
 const membersPerPage = 500
 const outcomes = ['retry', 'wait', '', '', 'succeeded', 'failed', 'cancelled', 'expired', 'rescued'] as const
+
+export async function get(
+  statements: Statements,
+  ids: readonly string[],
+): Promise<(contract.JobRecord | 'gone' | undefined)[]> {
+  const text = `select * from errand.records(array(select no from errand.body where id = any ($1)))`
+  const rows = await statements.all<RecordRow>(text, [ids])
+  const found = new Map(rows.map((row) => [row.id, recordOf(row)]))
+  const missing = ids.filter((id) => !found.has(id))
+  const departed = missing.length > 0 ? await gone(statements, missing) : new Set<string>()
+  return ids.map((id) => found.get(id) ?? (departed.has(id) ? 'gone' : undefined))
+}
 
 export async function history(statements: Statements, id: string): Promise<contract.JobHistory | undefined> {
   const text = `select h.attempt, h.at, h.said from errand.body b left join errand.history h on h.no = b.no where b.id = $1 order by h.seq`
@@ -106,7 +118,7 @@ const noJobs = () => Object.fromEntries(jobStates.map((state) => [state, 0])) as
 const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 /** Which of these have been pruned, or moved. */
-export async function gone(statements: Statements, ids: readonly string[]): Promise<Set<string>> {
+async function gone(statements: Statements, ids: readonly string[]): Promise<Set<string>> {
   const text = `select id from errand.pruned where id = any ($1) union select id from errand.departed where id = any ($1)`
   const rows = await statements.all<{ id: string }>(text, [ids])
   return new Set(rows.map(({ id }) => id))

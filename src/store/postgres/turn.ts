@@ -9,6 +9,7 @@ import { queuesIn } from './inserter.ts'
 import { Hints, type Life, type Lives } from './lives.ts'
 import type { Names } from './names.ts'
 import { raised, type Statements } from './statements.ts'
+import type { Waking } from './waking.ts'
 
 /** Ids for the jobs that an ending may add; more than these the server makes itself. */
 const spareIds = 16
@@ -37,7 +38,7 @@ export interface TurnParts {
   readonly statements: Statements
   readonly names: Names
   readonly lives: Lives
-  readonly arrived: (queues: readonly number[]) => void
+  readonly waking: Waking
 }
 
 export class Turns {
@@ -50,7 +51,19 @@ export class Turns {
   }
 
   async take(turn: Turn): Promise<TurnResult> {
-    const { names, lives } = this.#parts
+    const { waking } = this.#parts
+    try {
+      const answer = await this.#take(turn)
+      waking.looked(turn.room, answer.gone || answer.more)
+      return answer
+    } catch (error) {
+      waking.looked(turn.room, true)
+      throw error
+    }
+  }
+
+  async #take(turn: Turn): Promise<TurnResult> {
+    const { names, lives, waking } = this.#parts
     const ends = sorted(turn)
     const { plain, others } = ends
     const followUps = turn.settled.flatMap((settlement) => settlement.followUps ?? [])
@@ -64,7 +77,7 @@ export class Turns {
     const claims = rows as unknown as ClaimedRow[]
     await this.#know(claims)
     life.special = head.special
-    if (head.arrivals) this.#parts.arrived(queuesIn(head.arrivals))
+    if (head.arrivals) waking.wake(queuesIn(head.arrivals))
     const claimed = claims.map((row) => this.#claimed(row))
     if (!head.more) this.hints.clear()
 
@@ -77,10 +90,6 @@ export class Turns {
       more: head.more,
       ...(head.nextDue !== null && { nextDueMs: head.nextDue }),
     }
-  }
-
-  claimedOf(row: ClaimedRow): ClaimedJob {
-    return claimedOf(row, this.#parts.names)
   }
 
   #know(rows: readonly ClaimedRow[]): Promise<void> | undefined {

@@ -90,8 +90,9 @@ declare
   total int := 0;
   taken int;
   line int;
+  first_place bigint;
   overdue boolean;
-  others boolean;
+  others boolean := false;
   expired int := 0;
   full_room boolean := false;
   special boolean := false;
@@ -170,9 +171,11 @@ begin
 
   if p_rooms is not null then
     overdue := exists (select from errand.ready where expires <= c.now);
-    others := errand.others_ready(array(
-      select q.no from json_array_elements(p_rooms) room (r) cross join json_array_elements_text(room.r -> 'queues') named (name)
-      join errand.queue q on q.name = named.name and not q.paused where (room.r ->> 'jobs')::int > 0), c.now);
+    if exists (select from errand.waiting where kind = 'u') or exists (select from errand.waiting where kind = 'r') then
+      others := errand.others_ready(array(
+        select q.no from json_array_elements(p_rooms) room (r) cross join json_array_elements_text(room.r -> 'queues') named (name)
+        join errand.queue q on q.name = named.name and not q.paused where (room.r ->> 'jobs')::int > 0), c.now);
+    end if;
     if (overdue or others) and not p_enter then raise exception 'A job needs more than plain claiming.' using errcode = 'ER004'; end if;
     special := special or others;
     for room in
@@ -208,12 +211,15 @@ begin
               return query select * from errand.held(w.no, got.nos);
             else
               if overdue then expired := expired + errand.expire_in_line(c, open_queues[in_order], line, most); end if;
+              -- Most lines are empty, and to begin the whole statement for each of those is most of what an idle worker would cost.
+              select r.place into first_place from errand.ready r where queue = open_queues[in_order] and rank = line
+                and r.place >= coalesce(p_hints[array_position(p_hints, open_queues[in_order]::bigint * -1) + 1 + line], 0) order by r.place limit 1;
+              continue when not found;
               return query
               with taken as (
                 delete from errand.ready r where r.ctid = any (array(
                   select ctid from errand.ready where queue = open_queues[in_order] and rank = line
-                    and place >= coalesce(p_hints[array_position(p_hints, open_queues[in_order]::bigint * -1) + 1 + line], 0)
-                  order by place limit most for update skip locked
+                    and place >= first_place order by place limit most for update skip locked
                 )) returning r.*
               ), one as materialized (
                 select coalesce(this_claim, nextval('errand.claims')) as claim from (select from taken limit 1) any_taken
@@ -237,7 +243,7 @@ begin
           end loop;
         end loop;
         -- What an expiry has enqueued may stand before where the claim was by then.
-        exit when goal <= 0 or room.bottom = 0 and expired = 0;
+        exit when goal <= 0 or most > 0 and expired = 0;
       end loop;
       full_room := full_room or goal <= 0;
     end loop;
@@ -255,14 +261,13 @@ begin
   if w.deadline - c.mono <= w.lease_ms * 2 / 3 then
     update errand.worker u set deadline = c.mono + w.lease_ms where u.no = w.no;
   end if;
-  if p_park and not w.parked and accepted + total = 0 then
+  if p_park and not w.parked and total = 0 then
     update errand.worker u set parked = true where u.no = w.no;
   end if;
   if accepted + expired = 0 then perform set_config('synchronous_commit', 'off', true); end if;
 
-  return query select null::bigint, null::bigint, null::bigint, null::text, null::int, null::int, null::smallint, null::text, null::int,
-    null::smallint, null::bigint, null::int, null::json,
-    json_build_object('stale', stale, 'staleNos', stale_nos, 'cancels', said_cancels,
-      'messages', said_messages, 'more', full_room or expired > 0, 'nextDue', errand.next_due(c.now), 'special', special,
-      'arrivals', current_setting('errand_call.arrivals', true));
+  extra := json_build_object('stale', stale, 'staleNos', stale_nos, 'cancels', said_cancels,
+    'messages', said_messages, 'more', full_room or expired > 0, 'nextDue', errand.next_due(c.now), 'special', special,
+    'arrivals', current_setting('errand_call.arrivals', true));
+  return next;
 end $$;
