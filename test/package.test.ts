@@ -135,6 +135,21 @@ test('it carries the sources that its maps point to, and no tests', () => {
   )
 })
 
+test('its pages are in it, and lead to nothing that is not', () => {
+  const folder = join(project, 'node_modules', 'errand')
+  const pages = globSync(['*.md', 'docs/**/*.md'], { cwd: folder })
+
+  const astray = pages.flatMap((page) =>
+    [...readFileSync(join(folder, page), 'utf8').matchAll(/\]\(([^)#\s]+)/g)]
+      .map(([, target]) => target!)
+      .filter((target) => !/^[a-z]+:/.test(target) && !existsSync(join(folder, dirname(page), target)))
+      .map((target) => `${page} -> ${target}`),
+  )
+
+  assert.ok(pages.includes('docs/guide/getting-started.md'))
+  assert.deepEqual(astray, [])
+})
+
 test('every file that is not TypeScript is built too', () => {
   const inSource = globSync('**/*.*', { cwd: join(root, 'src'), exclude: ['**/*.ts'] }).toSorted()
 
