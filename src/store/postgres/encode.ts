@@ -13,6 +13,7 @@ export const flag = {
   once: 512,
   held: 1024,
   cancelAsked: 4096,
+  orderedLane: 16_384,
 } as const
 
 const minuteMs = 60_000
@@ -27,6 +28,7 @@ export function isPlain({ unique, lane, rate, after, held }: NewJob): boolean {
 export function flagsOf(job: NewJob): number {
   let flags = 0
   if (job.lane) flags |= flag.lane
+  if (job.lane?.ordered) flags |= flag.orderedLane
   if (job.rate) flags |= flag.rate
   if (job.unique) flags |= flagOfScope(job.unique)
   if (job.onSucceeded) flags |= flag.onSucceeded

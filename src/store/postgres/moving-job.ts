@@ -24,6 +24,7 @@ interface Beyond {
   readonly history: [attempt: number | null, at: number | null, said: unknown][] | null
   readonly steps: Record<string, string> | null
   readonly members: [index: number, id: string, run: boolean, open: boolean][] | null
+  readonly keepsSlot: boolean | null
   readonly awaited: boolean
 }
 
@@ -62,6 +63,7 @@ export function movingJob(row: TravellingRow, names: Names): MovingJob {
     unique: uniqueOf(row),
     ...pastOf(beyond),
     members: (beyond.members ?? []).map(edgeOf),
+    keepsSlot: beyond.keepsSlot ? true : undefined,
     awaited: beyond.awaited ? true : undefined,
   })
 }
@@ -78,7 +80,7 @@ function asInserted({ task, queue, rank, input, more, beyond }: TravellingRow, n
     keepFailedMs: keep[1] * 60_000,
     once: flags & flag.once ? true : undefined,
     held: flags & flag.held ? true : undefined,
-    lane: lane ?? undefined,
+    lane: lane ? { ...lane, ...(flags & flag.orderedLane && { ordered: true as const }) } : undefined,
     rate: rate ?? undefined,
     tags: more?.tags,
     metadata: more?.metadata,
@@ -148,6 +150,7 @@ export function placingSpec(moving: MovingJob, names: Names): object {
   return {
     ...specOf(newJobOf(moving), names),
     ticket: moving.ticket,
+    ...(moving.keepsSlot && { keepsSlot: true }),
     ...stateSpec(moving),
     ...(unique?.holds && { holds: [whole(unique.holds.until) ?? null] }),
     ...(said.length > 0 && { history: said }),

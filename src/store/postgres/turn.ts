@@ -150,7 +150,7 @@ export class Turns {
     const fence = { id: claim.id, no: numberIn(claim), claim: claim.claim }
     if (!('outcome' in end)) return { ...fence, kind: 'back', delay: Math.round(end.delayMs ?? 0) }
 
-    const { outcome, ranMs, followUps } = end
+    const { outcome, ranMs, followUps, keepsSlot, closesRateMs } = end
     return {
       ...fence,
       kind: outcome.kind,
@@ -159,6 +159,8 @@ export class Turns {
       ...('error' in outcome && outcome.error && { error: JSON.stringify(outcome.error) }),
       ...('delayMs' in outcome && { delay: Math.round(outcome.delayMs) }),
       ...('on' in outcome && { on: outcome.on }),
+      ...(keepsSlot && { keepsSlot }),
+      ...(closesRateMs !== undefined && { closesRate: Math.round(closesRateMs) }),
       ...(followUps && followUps.length > 0 && { follow: followUps.map((job) => specOf(job, this.#parts.names)) }),
     }
   }
@@ -195,8 +197,10 @@ function sorted({ settled, givenBack }: Turn): Sorted {
   return { plain, others: [...others, ...givenBack], before: [...before, ...givenBack.map(() => plain.length)] }
 }
 
-function isPlain({ claim, outcome, followUps }: Settlement): boolean {
-  return outcome.kind === 'succeeded' && !followUps?.length && numberIn(claim) !== undefined
+function isPlain({ claim, outcome, followUps, closesRateMs }: Settlement): boolean {
+  return (
+    outcome.kind === 'succeeded' && !followUps?.length && closesRateMs === undefined && numberIn(claim) !== undefined
+  )
 }
 
 /** In the order in which they were said. */

@@ -50,7 +50,9 @@ create table errand.rate (
   no     int generated always as identity primary key,
   name   text not null unique,
   tokens bigint not null,
-  per_ms bigint not null
+  per_ms bigint not null,
+  -- Until then none starts, whatever tokens are left.
+  closed_until bigint not null default 0
 );
 create table errand.start (
   rate  int not null,
@@ -139,7 +141,9 @@ create table errand.waiting (
   rate     int
 );
 create index waiting_by_due on errand.waiting (due, no) where kind = 's';
-create index waiting_by_lane on errand.waiting (lane, rank, place) where kind = 'p';
+-- An ordered lane does not look at ranks.
+create index waiting_by_lane on errand.waiting (lane, (case when flags & 16384 = 0 then rank else -1 end), place) where kind = 'p';
+create index waiting_with_slot on errand.waiting (no) where flags & 65536 <> 0;
 create index waiting_by_rate on errand.waiting (queue, rank, rate, place) where kind = 'r';
 create index waiting_for_rate on errand.waiting (rate) where kind in ('r', 'u') and rate is not null;
 create index suspects on errand.waiting (queue, rank, place) where kind = 'u';
@@ -277,7 +281,8 @@ create table errand.leaving (
   crashes  smallint,
   expires  bigint,
   due      bigint,
-  pending  int
+  pending  int,
+  keeps_slot boolean
 );
 create index leaving_in_order on errand.leaving (seq) where not aside;
 create index leaving_aside on errand.leaving (seq) where aside;

@@ -4,7 +4,8 @@
 -- States: 0 scheduled, 1 blocked, 2 ready, 3 running, 4 succeeded, 5 failed, 6 cancelled, 7 expired.
 -- Flags: 1 has a lane, 2 a rate, 4 a key until its first claim, 8 a key until its end, 16 a key for a time,
 -- 32 others wait for it, 64 it waits for others, 128 and 256 a job follows its success or failure, 512 must not run
--- twice, 1024 was inserted held, 2048 has a course, 4096 its cancel was asked for, 8192 has steps.
+-- twice, 1024 was inserted held, 2048 has a course, 4096 its cancel was asked for, 8192 has steps, 16384 its lane is ordered,
+-- 65536 is scheduled or blocked and has kept its slot.
 
 -- One job on its way from one place to another. `state` is where it comes from.
 create type errand.job as (
@@ -204,6 +205,11 @@ end $$;
 
 create function errand.put(j errand.job, p_kind "char") returns void language plpgsql as $$
 begin
+  j.flags := j.flags & ~65536;
+  if j.flags & 1 <> 0 and p_kind in ('s', 'b') then
+    perform from errand.body b join errand.slot s on s.lane = b.lane and s.job = b.no where b.no = j.no;
+    if found then j.flags := j.flags | 65536; end if;
+  end if;
   insert into errand.waiting (no, kind, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires,
     due, pending, lane, rate)
   select j.no, p_kind, j.queue, j.rank, j.place, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires,
@@ -268,7 +274,8 @@ begin
   with next as materialized (
     select l.no as lane, w.no, w.plain from errand.lane l cross join lateral (
       select x.no, x.crashes < 2 and x.flags & 2 = 0 as plain from errand.waiting x
-      where x.lane = l.no and x.kind = 'p' order by x.rank, x.place limit greatest(l.slots - l.taken, 0)
+      where x.lane = l.no and x.kind = 'p'
+      order by case when x.flags & 16384 = 0 then x.rank else -1 end, x.place limit greatest(l.slots - l.taken, 0)
     ) w where l.no = any (p_lanes)
   ), held as (
     insert into errand.slot (lane, job) select lane, no from next
@@ -296,6 +303,13 @@ begin
   delete from errand.slot where lane = in_lane and job = j.no;
   if found then update errand.lane set taken = taken - 1 where no = in_lane; end if;
   return in_lane;
+end $$;
+
+-- Also of a job that waits: until it starts, nobody else comes into its place.
+create function errand.take_slot(p_no bigint) returns void language plpgsql as $$
+begin
+  insert into errand.slot (lane, job) select b.lane, b.no from errand.body b where b.no = p_no and b.lane is not null on conflict do nothing;
+  if found then update errand.lane l set taken = l.taken + 1 from errand.body b where b.no = p_no and l.no = b.lane; end if;
 end $$;
 
 create function errand.free_slot(j errand.job) returns void language plpgsql as $$
@@ -332,7 +346,8 @@ end $$;
 -- Whether a job may start as far as its rate goes.
 create function errand.may_start(p_rate int, p_now bigint) returns boolean language plpgsql as $$
 begin
-  return p_rate is null or errand.tokens(p_rate, p_now) > 0;
+  if p_rate is null then return true; end if;
+  return exists (select from errand.rate where no = p_rate and closed_until <= p_now) and errand.tokens(p_rate, p_now) > 0;
 end $$;
 
 -- A job given back unstarted returns its token.

@@ -41,9 +41,9 @@ begin
   for r in select * from errand.rate x where exists (select from errand.waiting w where w.kind in ('r', 'u') and w.rate = x.no) loop
     missing := 1 - errand.tokens(r.no, p_now);
     if missing <= 0 then
-      token_in := 0;
+      token_in := greatest(0, r.closed_until - p_now);
     else
-      token_in := (select s.at + r.per_ms - p_now from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms
+      token_in := (select greatest(s.at + r.per_ms, r.closed_until) - p_now from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms
         order by s.at, s.seq offset missing - 1 limit 1);
     end if;
     soonest := least(soonest, token_in);

@@ -23,6 +23,7 @@ declare
   job_no bigint := errand.number_here(p_id);
   j errand.job;
   new_state int;
+  in_lane int;
 begin
   loop
     new_state := errand.state_of(job_no);
@@ -44,6 +45,7 @@ begin
     j.rank := p_rank;
     update errand.body set rank = p_rank where no = job_no;
   end if;
+  if p_due > c.now then in_lane := errand.hand_in(j); end if;
   if p_due is null or j.state = 1 then
     if p_due is not null then j.due := case when p_due > c.now then p_due end; end if;
     if j.kind = 'l' then
@@ -55,11 +57,11 @@ begin
   elsif p_due > c.now then
     new_state := 0;
     perform errand.postpone(j, p_due);
-    perform errand.free_slot(j);
   else
     new_state := 2;
     perform errand.line_up(j);
   end if;
+  if in_lane is not null then perform errand.admit(array[in_lane]); end if;
   perform errand.tell(c, j, 'changed', new_state, j.attempts, null);
   return 'changed';
 end $$;

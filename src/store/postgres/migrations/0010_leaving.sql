@@ -1,8 +1,8 @@
 -- Leaving for another store, behind the gate. A taken job keeps its body and gives up its place, so that nothing finds it;
 -- dropped, it leaves its number behind for the edges of those that wait for it.
 
--- What may leave is looked through in parts: 0 the lines, 1 those of rates, 2 suspects, 3 parked ones, 4 scheduled, 5 blocked, 6 final
--- ones. At most so many of a part that come after `p_after`; `at` is where each stands.
+-- What may leave is looked through in parts: 0 what waits and has kept its slot, 1 the lines, 2 those of rates, 3 suspects, 4 parked ones,
+-- 5 scheduled, 6 blocked, 7 final ones. At most so many of a part that come after `p_after`; `at` is where each stands.
 create function errand.leaving_next(p_part int, p_after bigint[], p_most int) returns table (no bigint, at bigint[]) language plpgsql
 set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column
@@ -12,17 +12,20 @@ declare
   d bigint := coalesce(p_after[3], -1);
 begin
   case p_part
-    when 0 then return query select r.no, array[queue, rank, place] from errand.ready r
+    when 0 then return query select w.no, array[w.no] from errand.waiting w
+      where w.flags & 65536 <> 0 and w.no > a order by w.no limit p_most;
+    when 1 then return query select r.no, array[queue, rank, place] from errand.ready r
       where (queue, rank, place) > (a, b, d) order by queue, rank, place limit p_most;
-    when 1 then return query select w.no, array[queue, rank, rate, place] from errand.waiting w
+    when 2 then return query select w.no, array[queue, rank, rate, place] from errand.waiting w
       where kind = 'r' and (queue, rank, rate, place) > (a, b, d, coalesce(p_after[4], -1)) order by queue, rank, rate, place limit p_most;
-    when 2 then return query select w.no, array[queue, rank, place] from errand.waiting w
+    when 3 then return query select w.no, array[queue, rank, place] from errand.waiting w
       where kind = 'u' and (queue, rank, place) > (a, b, d) order by queue, rank, place limit p_most;
-    when 3 then return query select w.no, array[lane, rank, place] from errand.waiting w
-      where kind = 'p' and (lane, rank, place) > (a, b, d) order by lane, rank, place limit p_most;
-    when 4 then return query select w.no, array[due, w.no] from errand.waiting w
+    when 4 then return query select w.no, array[lane, case when flags & 16384 = 0 then rank else -1 end, place]
+      from errand.waiting w where kind = 'p' and (lane, case when flags & 16384 = 0 then rank else -1 end, place) > (a, coalesce(p_after[2], -2), d)
+      order by lane, case when flags & 16384 = 0 then rank else -1 end, place limit p_most;
+    when 5 then return query select w.no, array[due, w.no] from errand.waiting w
       where kind = 's' and (due, w.no) > (coalesce(p_after[1], -9223372036854775808), b) order by due, w.no limit p_most;
-    when 5 then return query select case when kind = 'b' then w.no end, array[w.no] from errand.waiting w
+    when 6 then return query select case when kind = 'b' then w.no end, array[w.no] from errand.waiting w
       where w.no > a order by w.no limit p_most;
     else return query select f.no, array[f.no] from errand.done f where f.no > a order by f.no limit p_most;
   end case;
@@ -60,9 +63,10 @@ begin
   j := errand.take(p_no);
   -- A plain turn has claimed it this very moment.
   if j.no is null then return false; end if;
-  insert into errand.leaving (no, ticket, kind, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires, due, pending)
+  insert into errand.leaving (no, ticket, kind, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires, due, pending,
+    keeps_slot)
   values (j.no, p_ticket, j.kind, j.queue, j.rank, j.place, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes,
-    j.expires, j.due, j.pending);
+    j.expires, j.due, j.pending, j.flags & 65536 <> 0);
   perform errand.free_slot(j);
   return true;
 end $$;
@@ -136,7 +140,7 @@ begin
   again := coalesce(p_again, false);
   after := p_after;
   select '{}'::bigint[] as nos, p_jobs as jobs, p_bytes as bytes into room;
-  while part <= 6 and looked < 500 and room.jobs > 0 and room.bytes > 0 loop
+  while part <= 7 and looked < 500 and room.jobs > 0 and room.bytes > 0 loop
     here := 0;
     for candidate in select * from errand.leaving_next(part, after, 100) loop
       here := here + 1;
@@ -155,8 +159,8 @@ begin
     end if;
     if here = 0 then
       after := null;
-      if part = 3 and again then
-        part := 0;
+      if part = 4 and again then
+        part := 1;
         again := false;
       else
         part := part + 1;
@@ -164,7 +168,7 @@ begin
     end if;
   end loop;
   nos := room.nos;
-  if part > 6 then part := null; end if;
+  if part > 7 then part := null; end if;
 end $$;
 
 -- Jobs that were taken and not dropped, the first taken first.
@@ -183,6 +187,7 @@ set jit = off set enable_hashjoin = off set enable_mergejoin = off as $$
     'keep', json_build_array(b.keep_succeeded, b.keep_failed),
     'flags', b.flags,
     'lane', (select json_build_object('name', name, 'slots', slots) from errand.lane where no = b.lane),
+    'keepsSlot', l.keeps_slot,
     'rate', (select json_build_object('name', name, 'tokens', tokens, 'perMs', per_ms) from errand.rate where no = b.rate),
     'holds', (select json_build_array(until) from errand.uniq u
       where u.task = b.task and u.key = b.uniq and u.no = b.no and (until is null or until > (errand.begin(p_now, null)).now)),
@@ -256,6 +261,7 @@ begin
   end if;
   j := row(l.no, errand.state_at(l.kind), l.queue, l.rank, l.place, l.task, l.flags, l.keep_succeeded, l.keep_failed, l.attempts,
     l.crashes, l.expires, l.due, l.pending, l.kind);
+  if l.keeps_slot then perform errand.take_slot(p_no); end if;
   if l.kind in ('s', 'b') then
     perform errand.put(j, l.kind);
     -- What has ended here while it was away was not told to it.

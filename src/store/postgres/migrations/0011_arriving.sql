@@ -63,6 +63,7 @@ begin
   if not found then return null; end if;
   delete from errand.pruned where id = b.id;
 
+  if (s ->> 'keepsSlot')::boolean then perform errand.take_slot(b.no); end if;
   -- A key that somebody holds here is lost on the way, never the job.
   if s -> 'holds' is not null then
     insert into errand.uniq (task, key, no, id, until) values (b.task, b.uniq, b.no, b.id, (s -> 'holds' ->> 0)::bigint)

@@ -94,6 +94,8 @@ declare
   outcome text := e ->> 'kind';
   problem text := e ->> 'error';
   delay bigint := coalesce((e ->> 'delay')::bigint, 0);
+  keeps_slot boolean := coalesce((e ->> 'keepsSlot')::boolean, false);
+  in_lane int;
 begin
   if j.no is null then return false; end if;
   if outcome = 'back' then
@@ -105,9 +107,13 @@ begin
   insert into errand.run (at, task, outcome, n, ran_ms)
   values (c.now - c.now % 60000, j.task, array_position(array['retry', 'wait', null, null, 'succeeded', 'failed', 'cancelled'], outcome) - 1, 1,
     (e ->> 'ran')::bigint);
+  if e ->> 'closesRate' is not null and j.flags & 2 <> 0 then
+    update errand.rate r set closed_until = greatest(r.closed_until, c.now + (e ->> 'closesRate')::bigint)
+    from errand.body b where b.no = j.no and r.no = b.rate;
+  end if;
   j.expires := null;
   if outcome = 'wait' then
-    perform errand.wait_more(c, j, e -> 'on');
+    perform errand.wait_more(c, j, e -> 'on', keeps_slot);
     return true;
   end if;
 
@@ -118,11 +124,11 @@ begin
   if outcome = 'retry' then
     perform errand.note(j.no, j.started, problem);
     j.flags := j.flags | 2048;
+    if not keeps_slot then in_lane := errand.hand_in(j); end if;
     if delay > 0 then
       perform errand.postpone(j, c.now + delay);
-      perform errand.free_slot(j);
+      if in_lane is not null then perform errand.admit(array[in_lane]); end if;
     else
-      perform errand.hand_in(j);
       perform errand.line_up(j);
     end if;
     perform errand.tell(c, j, 'retrying', case when delay > 0 then 0 else 2 end, j.attempts, ',"error":' || problem);
@@ -136,6 +142,8 @@ end $$;
 
 -- Untouched: as if it had not been claimed, except that its claim is used up.
 create function errand.take_back(c errand.context, j errand.job, p_delay bigint) returns void language plpgsql as $$
+declare
+  in_lane int;
 begin
   perform errand.forget_start(j);
   j.started := null;
@@ -145,8 +153,10 @@ begin
     return;
   end if;
   if p_delay > 0 then
+    -- In a lane that keeps its order nobody goes past it.
+    if j.flags & 16384 = 0 then in_lane := errand.hand_in(j); end if;
     perform errand.postpone(j, c.now + p_delay);
-    perform errand.free_slot(j);
+    if in_lane is not null then perform errand.admit(array[in_lane]); end if;
   else
     perform errand.line_up_again(j);
   end if;
@@ -154,22 +164,23 @@ begin
 end $$;
 
 -- A running job waits for others, whatever becomes of them. Unknown ones are ignored, and itself.
-create function errand.wait_more(c errand.context, j errand.job, p_on json) returns void language plpgsql as $$
+create function errand.wait_more(c errand.context, j errand.job, p_on json, p_keeps_slot boolean) returns void language plpgsql as $$
 declare
   ids text[] := array(select json_array_elements_text(p_on));
+  in_lane int;
 begin
   perform errand.open_again(j.no, ids);
   perform errand.join_up(j.no, ids, true);
   if exists (select from errand.edge where waiter = j.no) then j.flags := j.flags | 64; end if;
   perform errand.note(j.no, j.started, null);
   j.flags := j.flags | 2048;
+  if not p_keeps_slot then in_lane := errand.hand_in(j); end if;
   perform from errand.edge where waiter = j.no and open;
   if found then
     perform errand.block(j);
-    perform errand.free_slot(j);
+    if in_lane is not null then perform errand.admit(array[in_lane]); end if;
     perform errand.tell(c, j, 'blocked', 1, j.attempts, null);
   else
-    perform errand.hand_in(j);
     perform errand.line_up(j);
     perform errand.tell(c, j, 'ready', 2, j.attempts, null);
   end if;

@@ -36,7 +36,7 @@ begin
     select no, place into plain from errand.ready where queue = p_queue and rank = p_rank order by place limit 1 for update skip locked;
     select first.no, first.place into rated from errand.rate r cross join lateral (
       select no, place from errand.waiting w where w.kind = 'r' and w.queue = p_queue and w.rank = p_rank and w.rate = r.no order by place limit 1
-    ) first where errand.tokens(r.no, c.now) > 0 order by first.place limit 1;
+    ) first where errand.may_start(r.no, c.now) order by first.place limit 1;
     exit when plain.no is null and rated.no is null;
     j := errand.take(case when plain.no is null or rated.place < plain.place then rated.no else plain.no end);
     if j.expires <= c.now then
@@ -93,6 +93,6 @@ begin
   if found then return true; end if;
   perform from errand.waiting where kind = 'r' and queue = any (p_queues) limit 1;
   if not found then return false; end if;
-  return exists (select from errand.rate r where errand.tokens(r.no, p_now) > 0
+  return exists (select from errand.rate r where errand.may_start(r.no, p_now)
     and exists (select from errand.waiting w where w.kind = 'r' and w.queue = any (p_queues) and w.rate = r.no));
 end $$;
