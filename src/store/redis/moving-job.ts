@@ -23,6 +23,7 @@ export type HandedOut = readonly [
   rate: string,
   holds: string,
   awaited: number,
+  keepsSlot: number,
 ]
 
 /** All that a record may have, under the short names that the scripts use. */
@@ -30,6 +31,7 @@ interface AllFeatures extends Features {
   readonly on?: number
   readonly hd?: number
   readonly l?: string
+  readonly lo?: number
   readonly r?: string
   readonly u?: { readonly k: string; readonly s: string }
   readonly s?: Template
@@ -55,7 +57,7 @@ export async function readKinds(kinds: Kinds, handedOut: readonly HandedOut[]): 
 }
 
 export function movingJob(kinds: Kinds, handedOut: HandedOut): MovingJob {
-  const [id, ticket, raw, attempts, log, steps, edges, , , holds, awaited] = handedOut
+  const [id, ticket, raw, attempts, log, steps, edges, , , holds, awaited, keepsSlot] = handedOut
   const { features, result } = parse(kinds, raw)
   const f = features as AllFeatures
   const state = stateOf(letterOf(raw)) as Exclude<JobState, 'running'>
@@ -82,6 +84,7 @@ export function movingJob(kinds: Kinds, handedOut: HandedOut): MovingJob {
     log: log.map((text) => JSON.parse(text) as LogLine),
     ...(steps.length > 0 && { steps: stepsFrom(steps) }),
     members: edges.map(edgeFrom),
+    ...(keepsSlot === 1 && { keepsSlot: true }),
     ...(awaited === 1 && { awaited: true }),
   }
 }
@@ -99,7 +102,7 @@ function asInserted(kinds: Kinds, [, , raw, , , , , slots, rate]: HandedOut): Mo
     ...(version !== undefined && { version }),
     ...(f.on && { once: true }),
     ...(f.hd && { held: true }),
-    ...(f.l !== undefined && { lane: { name: f.l, slots: Number(slots) } }),
+    ...(f.l !== undefined && { lane: { name: f.l, slots: Number(slots), ...(f.lo && { ordered: true }) } }),
     ...(f.r !== undefined && { rate: { name: f.r, tokens: tokens!, perMs: perMs! } }),
     ...(f.s && { onSucceeded: followUpFrom(kinds, f.s) }),
     ...(f.x && { onFailed: followUpFrom(kinds, f.x) }),
@@ -184,14 +187,14 @@ function featuresFor(moving: MovingJob, kinds: Kinds): AllFeatures {
     ...(unique && { u: { k: unique.key, s: unique.scope === 'time' ? '0' : unique.scope[0]! } }),
     ...(job.once && { on: 1 }),
     ...(job.held && { h: 1, hd: 1 }),
-    ...(job.lane && { l: job.lane.name }),
+    ...(job.lane && { l: job.lane.name, ...(job.lane.ordered && { lo: 1 }) }),
     ...(job.rate && { r: job.rate.name }),
     ...(s && { s }),
     ...(x && { x }),
   }
 }
 
-function besideFor({ job, unique, history, log, steps, members }: MovingJob, kinds: Kinds): object {
+function besideFor({ job, unique, history, log, steps, members, keepsSlot }: MovingJob, kinds: Kinds): object {
   const { lane, rate, onSucceeded, onFailed } = job
   return {
     kinds: [onSucceeded, onFailed].flatMap((followUp) => (followUp ? kinds.digestOf(followUp) : [])),
@@ -200,6 +203,7 @@ function besideFor({ job, unique, history, log, steps, members }: MovingJob, kin
     ...(log.length > 0 && { lg: log.map((each) => JSON.stringify(each)) }),
     ...(steps && Object.keys(steps).length > 0 && { sp: Object.entries(steps).flat() }),
     ...(lane && { slots: lane.slots }),
+    ...(lane && keepsSlot && { slot: 1 }),
     ...(rate && { rate: `${rate.tokens} ${rate.perMs}` }),
     ...(unique?.holds && { holds: unique.holds.until === undefined ? '-' : String(unique.holds.until) }),
   }

@@ -24,11 +24,7 @@ export type TurnAnswer = readonly [
 export function turnArguments({ settled, givenBack, room }: Turn, kinds: Kinds): Argument[] {
   const rooms = room.map(({ queues, jobs, bottomUp }) => [queues, jobs, bottomUp])
   const back = givenBack.map(({ claim, delayMs = 0 }) => [claim.id, String(claim.claim), delayMs])
-  const args: Argument[] = [
-    JSON.stringify(rooms),
-    back.length > 0 ? JSON.stringify(back) : '',
-    followUps(settled, kinds),
-  ]
+  const args: Argument[] = [JSON.stringify(rooms), back.length > 0 ? JSON.stringify(back) : '', wishes(settled, kinds)]
   const ids = settled.map(({ claim }) => claim.id)
   args.push(settled.length, JSON.stringify(alike(settled)), ...packIds(ids), join(settled.map(payload)))
   return args
@@ -56,10 +52,17 @@ function payload({ outcome }: Settlement): string {
   return outcome.error ? JSON.stringify(outcome.error) : ''
 }
 
-function followUps(settled: readonly Settlement[], kinds: Kinds): string {
-  const byIndex = settled.flatMap(({ followUps }, index) =>
-    followUps && followUps.length > 0 ? [[index, followUps.map((job) => wantedOf(job, kinds))] as const] : [],
-  )
+/** What settlements ask for beside, by their index: follow-ups, that the slot is kept, and that the rate is closed. */
+function wishes(settled: readonly Settlement[], kinds: Kinds): string {
+  const byIndex = settled.flatMap(({ followUps, keepsSlot, closesRateMs }, index) => {
+    if (!followUps?.length && !keepsSlot && closesRateMs === undefined) return []
+    const wished = {
+      ...(followUps?.length && { f: followUps.map((job) => wantedOf(job, kinds)) }),
+      ...(keepsSlot && { k: 1 }),
+      ...(closesRateMs !== undefined && { c: closesRateMs }),
+    }
+    return [[index, wished] as const]
+  })
   return byIndex.length > 0 ? JSON.stringify(Object.fromEntries(byIndex)) : ''
 }
 

@@ -5,6 +5,7 @@ local function changeDue(job, at)
   local later = at > now
   if job.state == 'b' then
     job.f.du = later and text(at) or nil
+    if later then E.freeSlot(job) end
     return
   end
   E.withdraw(job)

@@ -2,25 +2,29 @@
 local function rateOf(name)
   local raw = call('HGET', K .. 'rates', name)
   if not raw then return nil end
-  local space = find(raw, ' ', 1, true)
-  return tonumber(sub(raw, 1, space - 1)), tonumber(sub(raw, space + 1))
+  local tokens, perMs, closed = string.match(raw, '^(%S+) (%S+) ?(%S*)')
+  return tonumber(tokens), tonumber(perMs), tonumber(closed) or 0
 end
 
-local function freeTokens(name)
-  local tokens, perMs = rateOf(name)
-  if not tokens then return math.huge end
+local function unused(name, tokens, perMs)
   return tokens - call('ZCOUNT', K .. 'starts:' .. name, '(' .. text(now - perMs), '+inf')
 end
 
--- Milliseconds until this rate has a token; nil if it never will.
+local function freeTokens(name)
+  local tokens, perMs, closed = rateOf(name)
+  if not tokens then return math.huge end
+  return closed > now and 0 or unused(name, tokens, perMs)
+end
+
+-- Milliseconds until a job of this rate may start; nil if none ever may.
 local function untilToken(name)
-  local tokens, perMs = rateOf(name)
+  local tokens, perMs, closed = rateOf(name)
   if not tokens then return nil end
-  local missing = 1 - freeTokens(name)
-  if missing <= 0 then return 0 end
+  local opens, missing = math.max(0, closed - now), 1 - unused(name, tokens, perMs)
+  if missing <= 0 then return opens end
   local since = '(' .. text(now - perMs)
   local start = call('ZRANGEBYSCORE', K .. 'starts:' .. name, since, '+inf', 'WITHSCORES', 'LIMIT', missing - 1, 1)
-  return start[2] and tonumber(start[2]) + perMs - now
+  return start[2] and math.max(opens, tonumber(start[2]) + perMs - now)
 end
 
 -- Milliseconds until a scheduled job or a token that a ready job waits for falls due; '' if nothing is known.

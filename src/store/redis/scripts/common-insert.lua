@@ -64,7 +64,7 @@ local function newJob(wanted)
   job.seq, job.queue, job.task, job.keep = job.place, kind.queue, kind.task, kind
   f.on, f.s, f.x, f.h, f.hd = features.on, features.s, features.x, features.h, features.h
   f.u = features.u and { k = features.u.k, s = features.u.s }
-  f.l, f.r = features.l and features.l.n, features.r and features.r.n
+  f.l, f.lo, f.r = features.l and features.l.n, features.l and features.l.o, features.r and features.r.n
   f.du, f.ex = features.due and text(moment(features.due)), features.ex and text(moment(features.ex))
   return job
 end

@@ -51,17 +51,19 @@ function E.handOut(page, job)
   page.list[#page.list + 1] = {
     job.id, f.lv.t, record, attempts, log, steps, edges,
     f.l and call('HGET', K .. 'lanes', f.l) or '', f.r and call('HGET', K .. 'rates', f.r) or '',
-    holds(job), E.neededByOthers(job) and 1 or 0,
+    holds(job), E.neededByOthers(job) and 1 or 0, f.lv.k or 0,
   }
 end
 
 local function mark(page, job)
+  local kept = E.hasKeptSlot(job)
   E.withdraw(job)
   E.suspendExpiry(job)
   if E.isFinal(job) then E.dropRetention(job) end
-  job.f.lv = { t = page.ticket }
+  job.f.lv = { t = page.ticket, k = kept and 1 or nil }
   E.touch(job)
   page.marks[#page.marks + 1] = job.id
+  page.freed = page.freed or job.f.l ~= nil
   E.freeSlot(job)
   E.handOut(page, job)
 end

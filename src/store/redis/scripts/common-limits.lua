@@ -1,6 +1,19 @@
 -- Rates and unique keys of jobs.
 E.rate, E.freeTokens = rateOf, freeTokens
-function E.setRate(name, tokens, perMs) call('HSET', K .. 'rates', name, text(tokens) .. ' ' .. text(perMs)) end
+local function writeRate(name, tokens, perMs, closed)
+  call('HSET', K .. 'rates', name, text(tokens) .. ' ' .. text(perMs) .. (closed > now and ' ' .. text(closed) or ''))
+end
+
+function E.setRate(name, tokens, perMs)
+  local _, _, closed = rateOf(name)
+  writeRate(name, tokens, perMs, closed or 0)
+end
+
+-- No job of it starts before then, whatever tokens are left.
+function E.closeRate(name, till)
+  local tokens, perMs, closed = rateOf(name)
+  if tokens and till > closed then writeRate(name, tokens, perMs, till) end
+end
 
 function E.recordStart(job, claim)
   if job.f.r then call('ZADD', K .. 'starts:' .. job.f.r, nowText, claim .. ':' .. job.id) end

@@ -63,7 +63,10 @@ local function unstand(job)
   E.odd(job.queue)
 end
 
-local function park(job) call('ZADD', K .. 'lane:' .. job.f.l, score(job), job.id) end
+-- An ordered lane lets its jobs out as they came.
+local function park(job)
+  call('ZADD', K .. 'lane:' .. job.f.l, job.f.lo and text(tonumber(job.place) - 1e15) or score(job), job.id)
+end
 
 local mostAdmitted = 200
 
@@ -133,6 +136,19 @@ function E.freeSlot(job)
   E.handInSlot(job)
   E.admit(job.f.l)
 end
+
+-- Lets it wait before it runs again. Unless it keeps its slot, it goes through its lane when it is due.
+function E.putOff(job, delayMs, keepsSlot)
+  E.schedule(job, now + delayMs)
+  if not keepsSlot then E.freeSlot(job) end
+end
+
+-- Of a job that waits for its time or for others.
+function E.hasKeptSlot(job)
+  return job.f.l and (job.state == 'd' or job.state == 'b') and call('SISMEMBER', K .. 'out:' .. job.f.l, job.id) == 1
+end
+
+function E.takeSlot(job) call('SADD', K .. 'out:' .. job.f.l, job.id) end
 
 function E.setLane(lane, slots)
   call('HSET', K .. 'lanes', lane, slots)

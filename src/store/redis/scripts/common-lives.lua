@@ -55,12 +55,8 @@ function E.takeBack(job, delayMs)
   E.watchExpiry(job)
   job.f.st = nil
   if job.f.cr then return E.finish(job, 'c') end
-  if delayMs > 0 then
-    E.schedule(job, now + delayMs)
-    E.freeSlot(job)
-  else
-    E.lineUpAgain(job)
-  end
+  -- In a lane that keeps its order nobody goes past it.
+  if delayMs > 0 then E.putOff(job, delayMs, job.f.lo) else E.lineUpAgain(job) end
   E.tell('given back', job)
 end
 

@@ -4,37 +4,33 @@ local function addAttempt(job, err)
   job.f.at = 1
 end
 
--- Through its lane anew, at the end of the line.
-local function lineUpAfresh(job)
-  E.handInSlot(job)
+-- At the end of the line, and through its lane anew unless it keeps its slot.
+local function lineUpAfresh(job, keepsSlot)
+  if not keepsSlot then E.handInSlot(job) end
   E.lineUp(job)
 end
 
-local function again(job, delayMs, err)
+local function again(job, delayMs, err, keepsSlot)
   job.f.e = err
-  if delayMs > 0 then
-    E.schedule(job, now + delayMs)
-    E.freeSlot(job)
-  else
-    lineUpAfresh(job)
-  end
+  if delayMs > 0 then E.putOff(job, delayMs, keepsSlot) else lineUpAfresh(job, keepsSlot) end
   E.tell('retrying', job, 'error', err)
 end
 
-local function block(job, on)
+local function block(job, on, keepsSlot)
   E.waitMore(job, on)
   job.f.du = nil
   if not job.f.pn then
-    lineUpAfresh(job)
+    lineUpAfresh(job, keepsSlot)
     return E.tell('ready', job)
   end
   E.setState(job, 'b')
-  E.freeSlot(job)
+  if not keepsSlot then E.freeSlot(job) end
   E.tell('blocked', job)
 end
 
--- `payload` of a retry: delay, a line end, and the error.
-function E.settle(job, outcome, ranMs, payload, followUps)
+-- `payload` of a retry: delay, a line end, and the error. `wishes`: follow-ups (f), that it keeps its slot (k), and for how
+-- long it closes its rate (c).
+function E.settle(job, outcome, ranMs, payload, wishes)
   local delay
   if outcome == 'r' then
     local line = find(payload, '\n', 1, true)
@@ -45,13 +41,14 @@ function E.settle(job, outcome, ranMs, payload, followUps)
     outcome = 'c'
   end
   E.tally(job.task, outcome, ranMs)
+  if wishes.c and job.f.r then E.closeRate(job.f.r, now + wishes.c) end
   E.letGo(job)
   E.dropExpiry(job)
-  if outcome == 'w' then return block(job, cjson.decode(payload)) end
+  if outcome == 'w' then return block(job, cjson.decode(payload), wishes.k) end
 
   job.f.a = (job.f.a or 0) + 1
   if outcome == 'r' or outcome == 'f' then addAttempt(job, payload) end
-  if outcome == 'r' then return again(job, delay, payload) end
-  if outcome == 's' then return E.finishWith(job, 's', { result = payload }, followUps) end
+  if outcome == 'r' then return again(job, delay, payload, wishes.k) end
+  if outcome == 's' then return E.finishWith(job, 's', { result = payload }, wishes.f) end
   E.finishWith(job, outcome, { error = payload ~= '' and payload or nil })
 end

@@ -62,6 +62,7 @@ local function addPast(job, beside)
   end
   -- What is known here keeps its value.
   if beside.slots then call('HSETNX', K .. 'lanes', job.f.l, beside.slots) end
+  if beside.slot then E.takeSlot(job) end
   if beside.rate then call('HSETNX', K .. 'rates', job.f.r, beside.rate) end
   -- A key that somebody holds here is lost on the way, never the job.
   if beside.holds and not E.keyHolder(job) then E.holdKey(job, beside.holds) end

@@ -1,11 +1,11 @@
 -- Takes jobs that leave for another store. ARGV: now, monotonic, jobs, bytes, ticket, cursor (JSON of phase, key,
--- passed) or ''.
+-- passed, and whether a lane has let others out since the lines were begun) or ''.
 --
 -- The store is looked through in phases, each key by key in the order of their names. `passed` counts what stays:
 -- what is taken is out of its line at once.
 local page = E.newPage(tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5])
 local phase, key, passed = 0, '', 0
-if ARGV[6] ~= '' then phase, key, passed = unpack(cjson.decode(ARGV[6])) end
+if ARGV[6] ~= '' then phase, key, passed, page.freed = unpack(cjson.decode(ARGV[6])) end
 
 -- What a sorted set has: the id stands behind `from` characters. Answers how many it looked at, and how many stay.
 local function lookThroughSet(set, from, passed, number)
@@ -143,9 +143,29 @@ local function ratedLines()
   return keys
 end
 
+-- Those that wait and have kept a slot of this lane.
+local function lookThroughSlots(lane, passed, number)
+  local key = K .. 'out:' .. lane
+  local all = call('SMEMBERS', key)
+  table.sort(all)
+  local ids = { unpack(all, passed + 1, math.min(passed + number, #all)) }
+  E.loadAll(ids)
+  for _, id in ipairs(ids) do
+    if E.isWeary(page) then break end
+    local job = E.load(id)
+    page.looked = page.looked + 0.1
+    if job and E.hasKeptSlot(job) then E.takeAfterMembers(page, job) end
+    if call('SISMEMBER', key, id) == 1 then passed = passed + 1 end
+  end
+  return #ids, passed
+end
+
 local one = function() return { '' } end
+local lines, lanes = 2, 4
 local phases = {
   [0] = { one, lookThroughAside },
+  -- Where they arrive they must hold their lane before others come into it.
+  { function() return call('HKEYS', K .. 'lanes') end, lookThroughSlots },
   { linesOfQueues, function(name, passed, number)
     local queue, step = sub(name, 1, -3), tonumber(sub(name, -1))
     if step == 0 then return lookThroughSet(K .. 'suspects:' .. queue, 1, passed, number) end
@@ -164,7 +184,7 @@ local phases = {
 local function lookThrough(name, look)
   local portion, looked = 20, nil
   repeat
-    if E.isWeary(page) then return cjson.encode({ phase, name, passed }) end
+    if E.isWeary(page) then return cjson.encode({ phase, name, passed, page.freed or false }) end
     looked, passed = look(name, passed, portion)
     portion = math.min(portion * 2, 160)
   until looked == 0
@@ -182,7 +202,10 @@ local function lookThroughAll()
         if cursor then return cursor end
       end
     end
-    phase, key, passed = phase + 1, '', 0
+    -- Those that were let out may stand where has been looked already.
+    local anew = phase == lanes and page.freed
+    phase, key, passed = anew and lines or phase + 1, '', 0
+    if phase == lines then page.freed = false end
   end
   return ''
 end

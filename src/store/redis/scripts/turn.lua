@@ -1,5 +1,5 @@
 -- ARGV: now, monotonic, incarnation, its epoch or '', a spare id, rooms (JSON), given back (JSON or ''),
--- follow-ups by index of their settlement (JSON or ''), number of settlements, runs of them that share claim,
+-- what settlements ask for beside, by index (JSON or ''), number of settlements, runs of them that share claim,
 -- outcome and time run (JSON), form of their ids, and packed: their ids, their payloads.
 --
 -- Plain jobs that succeed and plain jobs that are claimed need no more than this file; the engine of the
@@ -58,19 +58,19 @@ local function settlePlain(id, claim, kind, times, ranMs, result)
   if listened then tellPlainly('succeeded', id, call('HGET', K .. 'jobs', id), 's', 1) end
 end
 
-local function settleCarefully(id, claim, said, payload, wanted)
+local function settleCarefully(id, claim, said, payload, wishes)
   flushPlain()
   local job = not over[id] and E.fenced(me, id, claim)
   if not job then return false end
-  for _, each in ipairs(wanted or {}) do each.features = each.features or {} end
-  E.settle(job, sub(said, 1, 1), tonumber(sub(said, 2)), payload, wanted)
+  for _, each in ipairs(wishes.f or {}) do each.features = each.features or {} end
+  E.settle(job, sub(said, 1, 1), tonumber(sub(said, 2)), payload, wishes)
   return true
 end
 
 if total > 0 then
-  local followUps = ARGV[8] ~= '' and cjson.decode(ARGV[8]) or nil
-  for _, list in pairs(followUps or {}) do
-    for _, wanted in ipairs(list) do
+  local wishes, none = ARGV[8] ~= '' and cjson.decode(ARGV[8]) or nil, {}
+  for _, each in pairs(wishes or {}) do
+    for _, wanted in ipairs(each.f or {}) do
       if not knowsKinds(wanted) then return { 'kinds' } end
     end
   end
@@ -84,7 +84,7 @@ if total > 0 then
     local known = claimOf(claim)
     run.known = known and known.life == me and known or nil
     for at = index + 1, index + run[3] do
-      local plain = run.known and byte(said) == 115 and not (followUps and followUps[text(at - 1)])
+      local plain = run.known and byte(said) == 115 and not (wishes and wishes[text(at - 1)])
       plainKinds[at] = plain and kindUnder(claim, run.known, runs[at])
       if run.known and not plainKinds[at] then careful[#careful + 1] = ids[at] end
     end
@@ -104,7 +104,7 @@ if total > 0 then
         stale[#stale + 1] = at - 1
       elseif kind and not (E and E.jobs[id]) then
         settlePlain(id, claim, kind, times, ranMs, payloads[at])
-      elseif not settleCarefully(id, claim, said, payloads[at], followUps and followUps[text(at - 1)]) then
+      elseif not settleCarefully(id, claim, said, payloads[at], wishes and wishes[text(at - 1)] or none) then
         stale[#stale + 1] = at - 1
       end
     end
