@@ -1,4 +1,5 @@
 /** What one child process is told to do, and how it and the process that started it talk. */
+import type { FlowShape } from './flow-shape.ts'
 import type { SideName } from './sides/names.ts'
 
 export const stageNames = [
@@ -23,8 +24,22 @@ export const stageNames = [
   'server-enqueue',
   'server-run',
   'server-bytes',
+  'send-flows',
+  'run-flows',
+  'hold-flows',
+  'server-hold-flows',
+  'grow-flows',
+  'hold-schedules',
+  'tick-cost',
+  'tick-lateness',
+  'tick-growth',
+  'fill-keys',
+  'drain-keys',
+  'tenant-wait',
 ] as const
 export type StageName = (typeof stageNames)[number]
+
+export type LimitKind = 'none' | 'concurrency' | 'rate'
 
 export interface Assignment {
   stage: StageName
@@ -37,6 +52,13 @@ export interface Assignment {
   delayMs?: number
   /** Over how many processes the work goes, where a stage starts several. */
   workers?: number
+  /** What the jobs are made into. */
+  flow?: FlowShape
+  /** Over how many keys the jobs go, and what each of them may take. */
+  keys?: number
+  limits?: LimitKind
+  /** How many jobs of another tenant wait beside those of the small one. */
+  flood?: number
 }
 
 /** A child's side of the talk. */

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Contender, type Figure, fullSizes, quickSizes } from './figures/figure.ts'
+import { type Contender, type Figure, fullSizes, quickSizes, type Sizes } from './figures/figure.ts'
 import { figures } from './figures/figures.ts'
 import { describeMachine } from './machine.ts'
 import { measure, presentIn, type Run } from './measure.ts'
@@ -52,16 +52,17 @@ async function main(): Promise<void> {
   if (options.list) return console.log(all.map(listed).join('\n'))
   if (wanted.length === 0) throw new Error(`No figure begins with "${words.join('" or "')}". See --list.`)
 
-  await measureAll(wanted, sizes.backlog)
+  await measureAll(wanted, sizes)
 }
 
-async function measureAll(wanted: readonly Figure[], backlogJobs: number): Promise<void> {
+async function measureAll(wanted: readonly Figure[], sizes: Sizes): Promise<void> {
   const pairs = readPairs()
   const [durability] = readNames('durability', options.durability, durabilities)
   const folder = makeFolder()
   const { contenders, python } = contendersOf(wanted)
   const stores = await openStoresOf(contenders, { folder, durability: durability! })
-  const run: Run = { pairs, sides: new Set(contenders.map(({ side }) => side)), stores, backlogJobs, progress }
+  const sides = new Set(contenders.map(({ side }) => side))
+  const run: Run = { pairs, sides, stores, backlogJobs: sizes.backlog, schedules: sizes.schedules, progress }
 
   const machine = await describeMachine({ contenders, stores, folder, python })
   const head = `${machineText(machine)}\nmedians of ${pairs} turns a side\n`

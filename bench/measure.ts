@@ -10,6 +10,7 @@ export interface Run {
   sides: ReadonlySet<SideName>
   stores: Partial<Record<EngineName, Stores>>
   backlogJobs: number
+  schedules: number
   progress(text: string): void
 }
 
@@ -55,6 +56,8 @@ async function runSteps(side: SideName, steps: readonly Step[], store: string, l
 
 /** What a store of Errand's holds before a turn. */
 function filledWith(backlog: Exclude<Backlog, 'none'>, run: Run): Template {
+  if (backlog === 'schedules') return holding(run)
+
   const jobs = backlog === '100k-waiting' ? 100_000 : run.backlogJobs
   const delay = backlog === 'delayed' ? { delayMs: 86_400_000 } : {}
 
@@ -66,6 +69,19 @@ function filledWith(backlog: Exclude<Backlog, 'none'>, run: Run): Template {
 
       await runChild({ ...job, ...delay, stage: 'fill' })
       if (backlog === 'finished') await runChild({ ...job, stage: 'drain' })
+    },
+  }
+}
+
+function holding(run: Run): Template {
+  const { schedules } = run
+
+  return {
+    name: 'backlog-schedules',
+    async fill(store) {
+      run.progress(`filling a store: ${schedules.toLocaleString('en')} schedules`)
+
+      await runChild({ stage: 'hold-schedules', side: 'errand', store, jobs: schedules, loaded: false })
     },
   }
 }

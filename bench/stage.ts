@@ -24,6 +24,18 @@ const stages: Record<StageName, () => Promise<Stage>> = {
   'server-enqueue': async () => (await import('./stages/redis-server.ts')).serverEnqueue,
   'server-run': async () => (await import('./stages/redis-server.ts')).serverRun,
   'server-bytes': async () => (await import('./stages/redis-server.ts')).serverBytes,
+  'send-flows': async () => (await import('./stages/flows.ts')).sendFlows,
+  'run-flows': async () => (await import('./stages/flows.ts')).runFlows,
+  'hold-flows': async () => (await import('./stages/flows-hold.ts')).holdFlows,
+  'server-hold-flows': async () => (await import('./stages/flows-hold.ts')).serverHoldFlows,
+  'grow-flows': async () => (await import('./stages/flows-hold.ts')).growFlows,
+  'hold-schedules': async () => (await import('./stages/schedules.ts')).holdSchedules,
+  'tick-cost': async () => (await import('./stages/schedules.ts')).tickCost,
+  'tick-lateness': async () => (await import('./stages/schedules.ts')).tickLateness,
+  'tick-growth': async () => (await import('./stages/schedules.ts')).tickGrowth,
+  'fill-keys': async () => (await import('./stages/keys.ts')).fillKeys,
+  'drain-keys': async () => (await import('./stages/keys.ts')).drainKeys,
+  'tenant-wait': async () => (await import('./stages/tenant.ts')).tenantWait,
 }
 
 const parent: Parent = {

@@ -1,15 +1,11 @@
 /** What a figure is: who is measured beside whom, by which steps, and what was promised. */
-import type { StageName } from '../assignment.ts'
+import type { Assignment } from '../assignment.ts'
 import { type EngineName, homes, type PeerName, type SideName } from '../sides/names.ts'
 
 /** What a store holds before a turn, besides what the turn is about. */
-export type Backlog = 'none' | '100k-waiting' | 'waiting' | 'finished' | 'delayed'
+export type Backlog = 'none' | '100k-waiting' | 'waiting' | 'finished' | 'delayed' | 'schedules'
 
-export interface Step {
-  stage: StageName
-  jobs: number
-  workers?: number
-}
+export type Step = Omit<Assignment, 'side' | 'store' | 'loaded' | 'delayMs'>
 
 /** One side of a comparison. Its steps run in processes of their own, on one store; the last one's answer counts. */
 export interface Contender {
@@ -37,7 +33,7 @@ export interface Figure {
   name: string
   /** A sentence for the table. */
   says: string
-  unit: 'jobs/s' | 'ms' | 'us/job' | 'bytes/job' | 'MiB' | '% of a core'
+  unit: 'jobs/s' | 'steps/s' | 'ms' | 'us/job' | 'us/tick' | 'bytes/job' | 'MiB' | '% of a core'
   loaded: boolean
   ours: Contender
   /** A promise about our own figure. */
@@ -59,6 +55,16 @@ export interface Sizes {
   /** For peers that would take minutes with as many as the others. */
   slowDrain: number
   slowEnqueue: number
+  chain: number
+  chains: number
+  chord: number
+  graphs: number
+  /** Steps a worker runs while its memory is watched. */
+  flowMemory: number
+  schedules: number
+  ticks: number
+  keys: number
+  tenant: number
 }
 
 export const fullSizes: Sizes = {
@@ -73,6 +79,15 @@ export const fullSizes: Sizes = {
   backlog: 1_000_000,
   slowDrain: 5000,
   slowEnqueue: 10_000,
+  chain: 1000,
+  chains: 10_000,
+  chord: 10_000,
+  graphs: 1000,
+  flowMemory: 90_000,
+  schedules: 100_000,
+  ticks: 2000,
+  keys: 10_000,
+  tenant: 500,
 }
 
 export const quickSizes: Sizes = {
@@ -87,6 +102,13 @@ export const quickSizes: Sizes = {
   memory: 50_000,
   slowDrain: 1000,
   slowEnqueue: 3000,
+  chain: 300,
+  chains: 3000,
+  graphs: 300,
+  flowMemory: 45_000,
+  schedules: 100_000,
+  ticks: 1000,
+  tenant: 200,
 }
 
 export function errandOn(engine: EngineName, steps: readonly Step[], backlog: Backlog = 'none'): Contender {

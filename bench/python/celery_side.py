@@ -10,17 +10,34 @@ import work
 warnings.simplefilter("ignore", SecurityWarning)
 
 
+def new_app(url, **more):
+    app = Celery("bench", broker=url)
+    settings = dict(
+        worker_prefetch_multiplier=64,
+        worker_disable_rate_limits=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_send_task_events=False,
+    )
+    app.conf.update(**settings, **more)
+    return app
+
+
+def run_worker(app):
+    worker = app.Worker(
+        pool="solo",
+        loglevel="ERROR",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+
+
 class Side:
     def __init__(self, url):
-        self.app = Celery("bench", broker=url)
-        self.app.conf.update(
-            task_ignore_result=True,
-            worker_prefetch_multiplier=64,
-            worker_disable_rate_limits=True,
-            worker_hijack_root_logger=False,
-            worker_redirect_stdouts=False,
-            worker_send_task_events=False,
-        )
+        self.app = new_app(url, task_ignore_result=True)
         self.send = self.app.task(work.send, name="send")
 
     def enqueue(self, given):
@@ -36,15 +53,7 @@ class Side:
         """Runs this many jobs, or what there is until the process ends."""
         if jobs is not None:
             self.stop_after(jobs)
-        worker = self.app.Worker(
-            pool="solo",
-            loglevel="ERROR",
-            quiet=True,
-            without_gossip=True,
-            without_mingle=True,
-            without_heartbeat=True,
-        )
-        worker.start()
+        run_worker(self.app)
 
     def stop_after(self, jobs):
         def counted(given):

@@ -89,6 +89,18 @@ def end_at_next_word():
     os._exit(0)
 
 
+def flows(assignment):
+    from celery_flows import Flows, steps_of
+
+    steps, shape = assignment["jobs"], assignment["flow"]
+    count = steps // steps_of(shape)
+    side = Flows(assignment["store"])
+    if assignment["stage"] == "send-flows":
+        side.send(shape, count)
+        return 0
+    return rate(steps, lambda: side.run(steps, count))
+
+
 stages = {
     "fill": enqueue_many,
     "enqueue-many": enqueue_many,
@@ -106,12 +118,18 @@ def load(name, url):
     return Side(url)
 
 
+def answer_to(assignment):
+    if "flow" in assignment:
+        return flows(assignment)
+    side = load(assignment["side"], assignment["store"])
+    return stages[assignment["stage"]](side, assignment["jobs"])
+
+
 def main():
     threading.Thread(target=listen, daemon=True).start()
     assignment = words.get()
     try:
-        side = load(assignment["side"], assignment["store"])
-        say(answer=stages[assignment["stage"]](side, assignment["jobs"]))
+        say(answer=answer_to(assignment))
     except BaseException:
         say(failure=traceback.format_exc())
     talk.flush()

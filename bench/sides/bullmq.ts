@@ -62,6 +62,6 @@ function bullmqWorker(store: string, handler: Handler, loaded: boolean): Worker 
   }
 }
 
-function connect(url: string): Redis {
+export function connect(url: string): Redis {
   return new Redis(url, { maxRetriesPerRequest: null, enableAutoPipelining: false })
 }

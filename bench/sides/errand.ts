@@ -14,8 +14,7 @@ export const errandSide: Side = {
   },
 
   async open({ store, loaded }: ClientOptions): Promise<Client> {
-    const onServer = store.includes('://')
-    const errand = new Errand({ store: onServer ? store : `sqlite:${path.join(store, 'errand.db')}` })
+    const errand = openErrand(store)
     const retry = { attempts: 2, backoff: 'fixed', first: 0, jitter: 0 } as const
     let handler: Handler = () => {
       throw new Error('A job was started before there was a worker')
@@ -28,22 +27,35 @@ export const errandSide: Side = {
     await errand.open()
 
     return {
-      bulk: { jobs: 1000, inFlight: onServer ? 3 : 1 },
+      bulk: { jobs: 1000, inFlight: isOnServer(store) ? 3 : 1 },
       enqueue: (input) => send.enqueue(input),
       enqueueMany: async (inputs, delayMs) => {
         await send.enqueueMany(inputs, delayMs === undefined ? {} : { delay: delayMs })
       },
       worker: (newHandler) => {
         handler = newHandler
-        const worker = errand.worker({ queues: ['default'], concurrency: 100 })
-        worker.finished.catch(giveUp)
 
-        return worker
+        return runningWorker(errand)
       },
       succeeded: async () => (await errand.queues()).find(({ name }) => name === 'default')?.states.succeeded ?? 0,
       close: () => errand.close(),
     }
   },
+}
+
+export function openErrand(store: string): Errand {
+  return new Errand({ store: isOnServer(store) ? store : `sqlite:${path.join(store, 'errand.db')}` })
+}
+
+function isOnServer(store: string): boolean {
+  return store.includes('://')
+}
+
+export function runningWorker(errand: Errand, concurrency = 100) {
+  const worker = errand.worker({ queues: ['default'], concurrency })
+  worker.finished.catch(giveUp)
+
+  return worker
 }
 
 /** A worker that could not go on would leave its stage waiting for jobs that nobody runs. */

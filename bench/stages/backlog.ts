@@ -50,17 +50,26 @@ export async function memory({ side, store, jobs, loaded }: Assignment): Promise
   const tally = new Tally()
   const worker = client.worker(counting(tally, loaded))
   const done = tally.more(jobs)
+  const grown = await growth(async () => {
+    await worker.start()
+    await done
+  })
+  await worker.stop()
+  await client.close()
+
+  return grown
+}
+
+/** MiB from what the process has now to its largest meanwhile. */
+export async function growth(doing: () => Promise<void>): Promise<number> {
   const before = process.memoryUsage.rss()
   let peak = before
   const look = setInterval(() => {
     peak = Math.max(peak, process.memoryUsage.rss())
   }, 5)
 
-  await worker.start()
-  await done
+  await doing()
   clearInterval(look)
-  await worker.stop()
-  await client.close()
 
   return (Math.max(peak, process.memoryUsage.rss()) - before) / 2 ** 20
 }

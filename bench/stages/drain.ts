@@ -39,7 +39,7 @@ export function counting(tally: Tally, loaded: boolean): Handler {
 }
 
 /** What was counted in this process must also be what the store says, as soon as its counters are up to date. */
-export async function assertSucceeded(client: Client, jobs: number): Promise<void> {
+export async function assertSucceeded(client: Pick<Client, 'succeeded'>, jobs: number): Promise<void> {
   const giveUpAt = monotonicMs() + 5000
   let succeeded = await client.succeeded()
 
