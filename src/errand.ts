@@ -16,14 +16,16 @@ import { Queue, type QueueInfo } from './client/queue.ts'
 import { StoredJob } from './client/stored-job.ts'
 import { watchJobs, type JobNews } from './client/watch.ts'
 import { jsonCodec } from './codec.ts'
-import { systemEnv, type Env } from './env.ts'
+import { systemEnv } from './env.ts'
+import { errandDefaults, errandOptionNames, type ErrandOptions } from './errand-options.ts'
 import { InvalidOptionError, StoreOpenError } from './errors.ts'
 import { Bus } from './events/bus.ts'
 import type { EventName, Listener } from './events/events.ts'
 import { checkOptions, checkQueue } from './options.ts'
 import { Runtime } from './runtime.ts'
-import { checkStore, openStore, placeOf, type StoreOpener } from './store/open.ts'
+import { checkStore, missingAt, openStore, placeOf, type StoreOpener } from './store/open.ts'
 import type { EventFilter, Inspection, StatRow, Store, WorkerRecord } from './store/store.ts'
+import type { AnyBatchOptions, BatchHandler, BatchOptions } from './task/batch.ts'
 import type { Middleware } from './task/middleware.ts'
 import type { AnyTaskOptions, TaskDefinition } from './task/definition.ts'
 import { DefinedTask } from './client/defined-task.ts'
@@ -31,7 +33,7 @@ import { Beat } from './schedule/beat.ts'
 import { DeclaredSchedules } from './schedule/declared.ts'
 import type { ScheduleRule } from './schedule/rule.ts'
 import { Schedules } from './schedule/schedules.ts'
-import { queueLimits, type QueueOptions } from './task/limits.ts'
+import { queueLimits } from './task/limits.ts'
 import { Registry } from './task/registry.ts'
 import type { Step } from './task/step.ts'
 import type { InputOf, OutputOf, StandardSchema } from './task/schema.ts'
@@ -43,36 +45,6 @@ import { WorkflowHandle, type Workflow } from './workflow/handle.ts'
 import { findWorkflows, type WorkflowsPage } from './workflow/list.ts'
 import { workerDefaults, type WorkerOptions } from './worker/options.ts'
 import { Worker } from './worker/worker.ts'
-
-export interface ErrandOptions {
-  /**
-   * Where jobs are kept: `memory:`, `sqlite:` and the path of a file, `redis://` and a host, `postgres://` with a
-   * host and a database, what `redisStore` or `postgresStore` gives, or a store of your own.
-   * @default the environment's ERRAND_STORE, else 'sqlite:errand.db'
-   */
-  store?: string | StoreOpener | Store
-  /** The queue of tasks that neither name one nor fit a route. @default 'default' */
-  queue?: string
-  /** Queues by task name, `*` standing for anything; the first that fits counts: `{ 'email.*': 'email' }`. */
-  routes?: Readonly<Record<string, string>>
-  /** Limits of whole queues, for all their jobs together: `{ email: { limit: { concurrency: 3, rate: '10/s' } } }`. */
-  queues?: Readonly<Record<string, QueueOptions>>
-  /** The most bytes of one input, result or metadata, encoded. @default 1_048_576 */
-  payloadBytes?: number
-  /** Clocks, timers and chance, for tests. */
-  env?: Env
-}
-
-export const errandDefaults = { store: 'sqlite:errand.db', queue: 'default', payloadBytes: 1_048_576 } as const
-
-const optionNames = [
-  'store',
-  'queue',
-  'routes',
-  'queues',
-  'payloadBytes',
-  'env',
-] as const satisfies readonly (keyof ErrandOptions)[]
 
 /**
  * One app. Making it opens nothing, starts nothing and keeps no process alive; the store opens at first use.
@@ -94,7 +66,7 @@ export class Errand<Context extends object = {}> {
 
   /** @throws UnknownOptionError, InvalidOptionError */
   constructor(options: ErrandOptions = {}) {
-    checkOptions(options, optionNames, 'the options of Errand')
+    checkOptions(options, errandOptionNames, 'the options of Errand')
     const env = options.env ?? systemEnv()
     const payloadBytes = options.payloadBytes ?? errandDefaults.payloadBytes
     this.#store = checkStore(options.store ?? process.env['ERRAND_STORE'] ?? errandDefaults.store)
@@ -145,7 +117,7 @@ export class Errand<Context extends object = {}> {
   ): Task<InputOf<S>, Stored<OutputOf<O>>>
   task<I = void, R = unknown>(
     name: string,
-    options: TaskOptions<NoInfer<I>> & { input?: undefined; output?: undefined },
+    options: TaskOptions<I> & { input?: undefined; output?: undefined },
     handler: Handler<I, R, Context>,
     ...check: Plain<I>
   ): Task<I, Stored<R>>
@@ -156,6 +128,35 @@ export class Errand<Context extends object = {}> {
       throw new InvalidOptionError(`the handler of task "${name}"`, handler, 'a function')
 
     return this.#defined(this.#runtime.registry.add(name, options, handler as Handler<any, any, any>))
+  }
+
+  /**
+   * Defines a task whose jobs are handled many at a time: they gather in the store until `size` of them are there or the
+   * first has waited for `wait`. Each is enqueued, retried, cancelled and read by itself; the handler answers for each.
+   *
+   * @throws DuplicateTaskError, InvalidOptionError, UnknownOptionError
+   */
+  batchTask<S extends StandardSchema<any, any>, R>(
+    name: string,
+    options: BatchOptions<OutputOf<S>> & { input: S; output?: undefined },
+    handler: BatchHandler<OutputOf<S>, R, Context>,
+  ): Task<InputOf<S>, Stored<R>>
+  batchTask<S extends StandardSchema<any, any>, O extends StandardSchema<any, any>>(
+    name: string,
+    options: BatchOptions<OutputOf<S>> & { input: S; output: O },
+    handler: BatchHandler<OutputOf<S>, InputOf<O>, Context>,
+  ): Task<InputOf<S>, Stored<OutputOf<O>>>
+  batchTask<I, R>(
+    name: string,
+    options: BatchOptions<I> & { input?: undefined; output?: undefined },
+    handler: BatchHandler<I, R, Context>,
+    ...check: Plain<I>
+  ): Task<I, Stored<R>>
+  batchTask(name: string, options: AnyBatchOptions, handler: unknown): Task<any, any> {
+    if (typeof handler !== 'function')
+      throw new InvalidOptionError(`the handler of batch task "${name}"`, handler, 'a function')
+
+    return this.#defined(this.#runtime.registry.addBatch(name, options, handler as BatchHandler<any, unknown, any>))
   }
 
   /** A task whose handler is given elsewhere with `handle`, so that who only enqueues need not load what only workers use. */
@@ -317,6 +318,11 @@ export class Errand<Context extends object = {}> {
   /** Opens the store now instead of at first use. @throws the store's errors */
   async open(): Promise<Store> {
     return this.#runtime.store ?? this.#runtime.open()
+  }
+
+  /** What is missing where its store is not there yet, in a sentence; asked without making it. @throws the store's errors */
+  async missing(): Promise<string | undefined> {
+    return this.#storeUsed ? undefined : missingAt(this.#store)
   }
 
   /** Where jobs are kept, for people: the store's URL without its password, or the engine's name. */

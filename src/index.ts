@@ -1,8 +1,9 @@
 /** The front door: everything that may be relied on, by name. */
 
 // The app.
-export { Errand, errandDefaults } from './errand.ts'
-export type { ErrandOptions } from './errand.ts'
+export { Errand } from './errand.ts'
+export { errandDefaults } from './errand-options.ts'
+export type { ErrandOptions } from './errand-options.ts'
 
 // What people write.
 export { shape } from './task/schema.ts'
@@ -10,6 +11,7 @@ export { currentJob } from './task/context.ts'
 export { taskDefaults } from './task/definition.ts'
 export { retryDefaults } from './retry.ts'
 export type { StandardSchema } from './task/schema.ts'
+export type { Answer, BatchContext, BatchHandler, BatchItem, BatchJob, BatchOptions } from './task/batch.ts'
 export type { LimitOptions, QueueOptions, TaskOrder } from './task/limits.ts'
 export type { RateValue } from './task/rate.ts'
 export type { AnyTask, Declared, Handler, Task, TaskOptions } from './task/task.ts'
@@ -65,6 +67,7 @@ export type { Env } from './env.ts'
 export { Cancelled, Fatal, RetryAfter } from './errors.ts'
 export {
   AlreadySucceededError,
+  BatchAnswerError,
   ClaimLostError,
   DuplicateScheduleError,
   DuplicateStepError,

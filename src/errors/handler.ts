@@ -13,12 +13,16 @@ export class WouldDeadlockError extends ErrandError {
   }
 }
 
-/** `currentJob()` was called outside any handler. */
+/** `currentJob()` was called outside any handler, or in one that runs for many jobs. */
 export class NoJobError extends ErrandError {
   readonly code = 'NO_JOB'
 
-  constructor() {
-    super('There is no current job: `currentJob()` works inside a handler and in what it calls.')
+  constructor(batchOf?: number) {
+    super(
+      batchOf === undefined
+        ? 'There is no current job: `currentJob()` works inside a handler and in what it calls.'
+        : `There is no one current job: this handler runs for a batch of ${batchOf}. Use the \`job\` of the item it is about.`,
+    )
   }
 }
 
@@ -121,6 +125,18 @@ export class DuplicateStepError extends ErrandError {
     super(
       `The handler of "${task}" used the step name "${name}" twice in one run. The result of a step is found by its name when the ` +
         `job runs again, so give each its own: in a loop, with the item's key in it.`,
+    )
+  }
+}
+
+/** The kept error of an attempt whose batch was not answered as it must be: one answer for each item, in their order. */
+export class BatchAnswerError extends ErrandError {
+  readonly code = 'BATCH_ANSWER'
+
+  constructor(task: string, got: string) {
+    super(
+      `The handler of the batch task "${task}" gave ${got}. It must give one answer for each item, in their order: ` +
+        `\`{ ok: result }\` or \`{ error }\`. What it did for the items may be done already when they are tried again.`,
     )
   }
 }

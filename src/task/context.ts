@@ -83,17 +83,22 @@ export type FollowUpArgs<I> = [void] extends [I]
   ? [input?: I, options?: FollowUpOptions]
   : [input: I, options?: FollowUpOptions]
 
+/** A handler that runs for many jobs, none of which is the current one. */
+export interface RunningBatch {
+  readonly size: number
+}
+
 /** Carries the running job to whatever its handler calls. */
-export const runningJob: AsyncLocalStorage<JobContext> = new AsyncLocalStorage()
+export const runningJob: AsyncLocalStorage<JobContext | RunningBatch> = new AsyncLocalStorage()
 
 /**
  * The job whose handler called this, from anywhere below it.
  *
- * @throws NoJobError outside a handler.
+ * @throws NoJobError outside a handler, and in one of a batch, where each item has a `job` of its own.
  */
 export function currentJob(): JobContext {
   const job = runningJob.getStore()
-  if (!job) throw new NoJobError()
+  if (!job || !('id' in job)) throw new NoJobError(job?.size)
 
   return job
 }

@@ -42,7 +42,7 @@ export const taskDefaults = {
   version: 1,
 } as const
 
-const optionNames = [
+export const taskOptionNames: readonly string[] = [
   'input',
   'output',
   'queue',
@@ -62,7 +62,7 @@ const optionNames = [
   'redact',
   'version',
   'upgrade',
-] as const
+]
 
 export type AnyTaskOptions = TaskOptions<any> & {
   input?: StandardSchema | undefined
@@ -147,9 +147,7 @@ export function defineTask(
   handler: Handler<any, unknown, any> | undefined,
   queues: Queues,
 ): TaskDefinition {
-  checkName(name, 'a task name', 'email.send')
-  const where = `task "${name}"`
-  checkOptions(options, optionNames, where)
+  checkOptions(options, taskOptionNames, `task "${name}"`)
 
   return resolved(name, options, handler, queues, taskLimits(name, options.limit, options.order))
 }
@@ -162,6 +160,7 @@ export function resolved(
   queues: Queues,
   limits: TaskLimits | undefined,
 ): TaskDefinition {
+  checkName(name, 'a task name', 'email.send')
   const where = `task "${name}"`
   const { priority, delivery, keepResult, version } = { ...taskDefaults, ...options }
 

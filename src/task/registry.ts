@@ -1,9 +1,10 @@
 /** The tasks of one app, by name, and the queue each goes to. */
-import { DuplicateTaskError, HandlerError, UnknownTaskError } from '../errors.ts'
+import { DuplicateTaskError, HandlerError, InvalidOptionError, UnknownTaskError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { checkQueue } from '../options.ts'
 import { defineTask, type AnyTaskOptions, type Queues, type TaskDefinition } from './definition.ts'
-import type { QueueLimits } from './limits.ts'
+import { defineBatchTask, type AnyBatchOptions, type BatchHandler } from './batch.ts'
+import { isKeyed, type QueueLimits } from './limits.ts'
 import type { Handler } from './task.ts'
 
 /** `email.*` takes every name that begins with `email.`; a name without a star takes itself. */
@@ -50,15 +51,41 @@ export class Registry implements Queues {
   }
 
   add(name: string, options: AnyTaskOptions, handler: Handler<any, unknown, any> | undefined): TaskDefinition {
+    return this.#added(name, () => defineTask(name, options, handler, this))
+  }
+
+  addBatch(name: string, options: AnyBatchOptions, handler: BatchHandler<any, unknown, any>): TaskDefinition {
+    return this.#added(name, () => defineBatchTask(name, options, handler, this))
+  }
+
+  addBuiltIn(task: TaskDefinition): void {
+    this.#builtIn.set(task.name, task)
+  }
+
+  #added(name: string, define: () => TaskDefinition): TaskDefinition {
     if (this.#tasks.has(name) || this.#builtIn.has(name)) throw new DuplicateTaskError(name)
-    const task = defineTask(name, options, handler, this)
+    const task = define()
+    this.#refuseSharedNames(task)
     this.#tasks.set(name, task)
 
     return task
   }
 
-  addBuiltIn(task: TaskDefinition): void {
-    this.#builtIn.set(task.name, task)
+  /** `a` by the key `b:c` and `a:b` by the key `c` would be one limit. */
+  #refuseSharedNames({ name, limits }: TaskDefinition): void {
+    if (!limits) return
+    const clash = this.all().find(
+      (other) =>
+        other.limits &&
+        ((isKeyed(limits) && other.name.startsWith(`${name}:`)) ||
+          (isKeyed(other.limits) && name.startsWith(`${other.name}:`))),
+    )
+    if (!clash && !name.startsWith('queue:')) return
+    throw new InvalidOptionError(
+      'the name of a task with limits',
+      name,
+      `one that cannot be taken for ${clash ? `a key of task "${clash.name}"` : 'a queue'}: limits are named <task>:<key> and queue:<queue>`,
+    )
   }
 
   handle(name: string, handler: Handler<any, unknown, any>): void {

@@ -1,6 +1,8 @@
 /** The jobs of a worker: waiting for a slot, and running. What became of them is kept by `Results`. */
 import type { Runtime } from '../runtime.ts'
 import type { Claim, ClaimedJob } from '../store/store.ts'
+import type { TaskDefinition } from '../task/definition.ts'
+import { Batch, executeBatch } from './batch.ts'
 import { Deadlines } from './deadlines.ts'
 import { execute, timedOut, type RunEnd } from './execute.ts'
 import type { SlotGroup } from './options.ts'
@@ -188,22 +190,65 @@ export class Crew {
   }
 
   #begin(job: ClaimedJob, slots: Slots): void {
-    const { registry, env, bus } = this.#runtime
+    const { registry, env } = this.#runtime
+    const definition = registry.find(job.task)
+    if (definition?.limits?.batch || slots.hasCompanions(job)) return this.#beginGroup(job, definition, slots)
     // The store ends it cancelled when it comes back.
     if (job.cancelRequested) return this.#returnUnstarted(job)
-    const definition = registry.find(job.task)
-    if (!definition?.handler) {
-      return this.#returnUnstarted(job, 'unknown task', unknownTaskDelayMs(env.now() - job.createdAt))
-    }
-    const run = new Run(job, definition, slots, this.#runtime, this.#links.reports)
-    run.startedAt = this.#now
+    if (!definition?.handler) return this.#returnUnknown(job)
+    const run = this.#newRun(job, definition, slots)
     slots.running++
-    if (bus.hears('started'))
-      bus.emit('started', { id: job.id, task: job.task, queue: job.queue, attempt: job.attempt })
 
     env.point('worker.before-run')
     execute(run, this.#runtime, this.#handlerEnded)
     if (!run.over) this.#goesOn(run)
+  }
+
+  #newRun(job: ClaimedJob, definition: TaskDefinition, slots: Slots): Run {
+    const { bus } = this.#runtime
+    const run = new Run(job, definition, slots, this.#runtime, this.#links.reports)
+    run.startedAt = this.#now
+    if (bus.hears('started'))
+      bus.emit('started', { id: job.id, task: job.task, queue: job.queue, attempt: job.attempt })
+
+    return run
+  }
+
+  /** Jobs that were claimed together, and take one slot together where their task is still one of batches. */
+  #beginGroup(first: ClaimedJob, definition: TaskDefinition | undefined, slots: Slots): void {
+    const jobs = [first, ...slots.companions(first)]
+    const wanted = jobs.filter(({ cancelRequested }) => !cancelRequested)
+    for (const job of jobs) if (job.cancelRequested) this.#returnUnstarted(job)
+    if (wanted.length === 0) return
+    if (!definition?.handler) return wanted.forEach((job) => this.#returnUnknown(job))
+    // Enqueued when it was one of batches: each needs a slot of its own.
+    if (!definition.limits?.batch) return slots.addApart(wanted, this.#now)
+    slots.running++
+    const batch = new Batch(
+      wanted.map((job) => this.#newRun(job, definition, slots)),
+      slots,
+    )
+
+    this.#runtime.env.point('worker.before-run')
+    void executeBatch(batch, this.#runtime, (run, end) => this.#itemEnded(run, end)).then(() => this.#batchEnded(batch))
+    for (const run of batch.runs) if (!run.over) this.#goesOn(run)
+  }
+
+  #itemEnded(run: Run, end: RunEnd): void {
+    this.#runtime.env.point('worker.after-run')
+    run.over = true
+    this.#now = this.#runtime.env.monotonic()
+    if (run.closed) return
+    this.#record(run, end)
+    this.#close(run, false)
+  }
+
+  #batchEnded({ slots, zombie }: Batch): void {
+    slots.running--
+    if (zombie) slots.zombies--
+    else slots.ended++
+    if (slots.waiting > 0) this.#fill()
+    this.#links.news()
   }
 
   #goesOn(run: Run): void {
@@ -213,6 +258,10 @@ export class Crew {
     const { timeoutMs } = run.definition
     if (timeoutMs !== undefined)
       run.deadline = this.#deadlines.add(run, Math.max(0, timeoutMs - (this.#now - run.startedAt)))
+  }
+
+  #returnUnknown(job: ClaimedJob): void {
+    this.#returnUnstarted(job, 'unknown task', unknownTaskDelayMs(this.#runtime.env.now() - job.createdAt))
   }
 
   #returnUnstarted(job: ClaimedJob, why?: WhyGivenBack, delayMs?: number): void {
@@ -267,7 +316,8 @@ export class Crew {
 
   #close(run: Run, goesOn = true): void {
     run.closed = true
-    if (goesOn) run.slots.zombies++
+    if (run.batch) run.batch.closed()
+    else if (goesOn) run.slots.zombies++
     if (run.deadline) this.#deadlines.remove(run, run.deadline)
     if (run.goesOn && this.#runs.get(run.id) === run) this.#runs.delete(run.id)
   }

@@ -81,13 +81,26 @@ function parsedInput(run: Run, decoded: unknown): unknown {
   return run.definition.input ? parseInput(run.definition, input) : input
 }
 
+/** What the handler is to get. Only a promise where something has to be waited for. */
+export function readInput(run: Run, runtime: Runtime): unknown {
+  const stored = runtime.codec.decode(run.claimed.input)
+  const decoded = run.claimed.members && run.note ? resolved(runtime, run.claimed, run.note, stored) : stored
+
+  return decoded instanceof Promise ? decoded.then((late) => parsedInput(run, late)) : parsedInput(run, decoded)
+}
+
 function callHandler(run: Run, runtime: Runtime): unknown {
   const handler = run.definition.handler!
   if (runtime.middleware.length === 0) return handler(run.input, run)
 
+  return callThrough(run, runtime, async (context) => handler(run.input, context))
+}
+
+/** Calls `last` within all middleware. */
+export function callThrough(run: Run, runtime: Runtime, last: (context: Run) => Promise<unknown>): Promise<unknown> {
   return runtime.middleware.reduceRight<(context: Run) => Promise<unknown>>(
     (next, each) => (each.run ? (context) => each.run!(context, (fields) => next(withFields(context, fields))) : next),
-    async (context) => handler(run.input, context),
+    last,
   )(run)
 }
 
@@ -102,7 +115,7 @@ function withFields(context: Run, fields: object): Run {
   return Object.assign(context, fields)
 }
 
-function succeeded(run: Run, runtime: Runtime, returned: unknown): RunEnd | Promise<RunEnd> {
+export function succeeded(run: Run, runtime: Runtime, returned: unknown): RunEnd | Promise<RunEnd> {
   // The store would record no other end.
   if (run.ending === 'cancelled') return cancelled
   if (run.suspending?.suspended) return run.suspending.end()
@@ -129,7 +142,7 @@ function success(run: Run, runtime: Runtime, result: unknown, followUps: undefin
   return { kind: 'outcome', outcome: { kind: 'succeeded', result: encoded }, followUps, result, thrown: undefined }
 }
 
-function ended(run: Run, runtime: Runtime, thrown: unknown): RunEnd | Promise<RunEnd> {
+export function ended(run: Run, runtime: Runtime, thrown: unknown): RunEnd | Promise<RunEnd> {
   if (run.ending === 'cancelled') return cancelled
   if (run.suspending?.suspended && run.ending === undefined) return run.suspending.end()
   if (thrown instanceof Cancelled) {
@@ -172,10 +185,7 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
 export function execute(run: Run, runtime: Runtime, done: (run: Run, end: RunEnd) => void): void {
   let end: RunEnd | Promise<RunEnd>
   try {
-    const stored = runtime.codec.decode(run.claimed.input)
-    const decoded = run.claimed.members && run.note ? resolved(runtime, run.claimed, run.note, stored) : stored
-    const parsed =
-      decoded instanceof Promise ? decoded.then((late) => parsedInput(run, late)) : parsedInput(run, decoded)
+    const parsed = readInput(run, runtime)
     end = parsed instanceof Promise ? handleLate(run, runtime, parsed) : handle(run, runtime, parsed)
   } catch (thrown) {
     end = ended(run, runtime, thrown)
@@ -184,7 +194,8 @@ export function execute(run: Run, runtime: Runtime, done: (run: Run, end: RunEnd
   else done(run, end)
 }
 
-async function finish(
+/** Tells `done` how it ended, once that is known. Never rejects. */
+export async function finish(
   run: Run,
   runtime: Runtime,
   late: RunEnd | Promise<RunEnd>,

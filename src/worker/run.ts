@@ -3,6 +3,7 @@ import { encodeWithin } from '../client/new-job.ts'
 import {
   AlreadySucceededError,
   Cancelled,
+  HandlerError,
   InvalidOptionError,
   JobTimeoutError,
   LeaseLostError,
@@ -20,6 +21,7 @@ import type { Step } from '../task/step.ts'
 import type { Awaitable, Stored } from '../task/stored.ts'
 import type { Task } from '../task/task.ts'
 import { parted, type StepNote } from '../workflow/note.ts'
+import type { Batch } from './batch.ts'
 import { describe } from './describe.ts'
 import type { OutcomeEnd } from './execute.ts'
 import { FollowUps } from './follow-ups.ts'
@@ -51,6 +53,8 @@ export class Run implements JobContext {
   /** Its handler has returned before it ended. */
   goesOn = false
   deadline = 0
+  /** With which others its handler is called. */
+  batch: Batch | undefined
   /** How it has ended if the transaction that `succeed` was called in is committed. Only the store knows. */
   completed: OutcomeEnd | undefined
   /** What was wrong with the result given to `succeed`: running again would meet it again. */
@@ -135,11 +139,21 @@ export class Run implements JobContext {
   }
 
   run<R>(name: string, step: Step<void, R>): Promise<R> {
+    this.#refuseInBatch('run')
     return this.#suspensions.run(name, step)
   }
 
   sleep(name: string, duration: Duration): Promise<void> {
+    this.#refuseInBatch('sleep')
     return this.#suspensions.sleep(name, duration)
+  }
+
+  #refuseInBatch(method: string): void {
+    if (!this.batch) return
+    throw new HandlerError(
+      `\`job.${method}\` cannot be used in the handler of the batch task "${this.task}": the others would run again with this ` +
+        `job. Ask for what is to come with \`job.followUp\`.`,
+    )
   }
 
   get #suspensions(): Suspensions {
@@ -198,6 +212,7 @@ export class Run implements JobContext {
     if (this.ending) return
     this.ending = ending
     this.#controller?.abort(this.#reason(ending))
+    this.batch?.told()
   }
 
   /** Whether a job of this queue would need one of the slots that this run shares. */

@@ -20,6 +20,8 @@ export class Slots {
   readonly pace: Pace = new Pace()
   /** Claimed, not yet started; the earliest first. */
   #batches: Batch[] = []
+  /** Those that start together with one that waits, by its id: they need no slots of their own. */
+  readonly #companions = new Map<string, ClaimedJob[]>()
   #rotation = 0
   #bottomUpDue = 0
   #size: number
@@ -53,7 +55,11 @@ export class Slots {
   }
 
   holds(id: string): boolean {
-    return this.#batches.some(({ jobs }) => jobs.some((job) => job?.id === id))
+    const isIt = (job: ClaimedJob | undefined) => job?.id === id
+
+    return (
+      this.#batches.some(({ jobs }) => jobs.some(isIt)) || this.#companions.values().some((jobs) => jobs.some(isIt))
+    )
   }
 
   has(queue: string): boolean {
@@ -61,8 +67,42 @@ export class Slots {
   }
 
   add(jobs: readonly ClaimedJob[], claimedAt: number): void {
+    const units = jobs.some(({ leader }) => leader !== undefined) ? this.#grouped(jobs) : [...jobs]
+    this.#batches.push({ jobs: units, claimedAt, next: 0 })
+    this.waiting += units.length
+  }
+
+  /** Each by itself, whatever they were claimed as. */
+  addApart(jobs: readonly ClaimedJob[], claimedAt: number): void {
     this.#batches.push({ jobs: [...jobs], claimedAt, next: 0 })
     this.waiting += jobs.length
+  }
+
+  /** One of each group stands for it, mostly its leader. */
+  #grouped(jobs: readonly ClaimedJob[]): ClaimedJob[] {
+    const firsts = new Map<string, ClaimedJob>()
+
+    return jobs.filter((job) => {
+      const first = job.leader === undefined ? undefined : firsts.get(job.leader)
+      if (first) this.#companions.get(first.id)!.push(job)
+      else if (job.leader !== undefined) {
+        firsts.set(job.leader, job)
+        this.#companions.set(job.id, [])
+      }
+      return !first
+    })
+  }
+
+  hasCompanions({ id, leader }: ClaimedJob): boolean {
+    return leader !== undefined && this.#companions.get(id)?.length !== undefined
+  }
+
+  /** Gives those that start together with a job that was taken. */
+  companions(job: ClaimedJob): readonly ClaimedJob[] {
+    const jobs = this.#companions.get(job.id) ?? []
+    this.#companions.delete(job.id)
+
+    return jobs
   }
 
   /** The next job to start. Ask only while some wait. */
@@ -95,8 +135,9 @@ export class Slots {
   #removed(batches: readonly Batch[]): ClaimedJob[] {
     const jobs = batches.flatMap(({ jobs: all }) => all.filter((job) => job !== undefined))
     this.waiting -= jobs.length
+    if (this.#companions.size === 0) return jobs
 
-    return jobs
+    return jobs.flatMap((job) => [job, ...this.companions(job)])
   }
 
   /** Removes one that waits, by id. */
@@ -105,10 +146,25 @@ export class Slots {
       const at = jobs.findIndex((job) => job?.id === id)
       if (at < 0) continue
 
-      const [dropped] = jobs.splice(at, 1)
+      const dropped = jobs[at]!
+      const [following, ...others] = this.companions(dropped)
+      if (following) {
+        jobs[at] = following
+        this.#companions.set(following.id, others)
+        return dropped
+      }
+      jobs.splice(at, 1)
       if (next === jobs.length) this.#batches.splice(index, 1)
       this.waiting--
       return dropped
+    }
+    return this.#dropCompanion(id)
+  }
+
+  #dropCompanion(id: string): ClaimedJob | undefined {
+    for (const jobs of this.#companions.values()) {
+      const at = jobs.findIndex((job) => job.id === id)
+      if (at >= 0) return jobs.splice(at, 1)[0]
     }
     return undefined
   }

@@ -1,6 +1,9 @@
 /** What must compile of limits and order, and what must not. Only compiled, never run. */
 import { z } from 'zod'
-import { Errand } from '../../src/index.ts'
+import { Errand, shape, type BatchItem } from '../../src/index.ts'
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+function same<A, B>(_: Equal<A, B>): void {}
 
 const errand = new Errand({ store: 'memory:', queues: { email: { limit: { concurrency: 3, rate: '10/s' } } } })
 
@@ -21,6 +24,39 @@ export function right() {
     { order: ({ account }) => account, limit: { rate: '10/m', per: ({ tenant }) => tenant } },
     (_: { account: string; tenant: string }) => 1,
   )
+  // Where the handler takes its job too, the key's own parameter is the one that says the type.
+  errand.task('told', { order: ({ account }: { account: string }) => account }, ({ account }, job) => account + job.id)
+}
+
+export async function batches() {
+  const index = errand.batchTask(
+    'index',
+    { input: z.object({ index: z.string(), n: z.coerce.number() }), size: 10, wait: '1s', by: ({ index }) => index },
+    async (items, { signal }) => {
+      signal.throwIfAborted()
+      return items.map(({ input, job }) => (job.attempt > 1 ? { ok: input.n + 1 } : { error: new Error('later') }))
+    },
+  )
+  same<Awaited<ReturnType<Awaited<ReturnType<typeof index.enqueue>>['result']>>, number>(true)
+  errand.batchTask('plain', { size: 10, wait: 50 }, (items: readonly BatchItem<{ n: number }>[]) =>
+    items.map(({ input }) => ({ ok: input.n })),
+  )
+
+  // @ts-expect-error: a batch is answered item by item
+  errand.batchTask('a', { input: z.object({ n: z.number() }), size: 10, wait: '1s' }, (items) => items.map(() => 1))
+  // @ts-expect-error: a batch waits for so long
+  errand.batchTask('b', { input: z.object({ n: z.number() }), size: 10 }, () => [])
+  // @ts-expect-error: a batch is what holds its jobs back already
+  errand.batchTask('c', { input: shape<{}>(), size: 10, wait: '1s', limit: { concurrency: 1 } }, () => [])
+  errand.batchTask('d', { input: z.object({ n: z.number() }), size: 10, wait: '1s' }, (items) =>
+    items.map(({ job }) => {
+      // @ts-expect-error: a job of a batch cannot wait by itself
+      void job.sleep('a while', '1h')
+      return { ok: 1 }
+    }),
+  )
+  // @ts-expect-error: the key comes from the input
+  errand.batchTask('e', { input: shape<{ n: number }>(), size: 10, wait: 1, by: (input) => input.n }, () => [])
 }
 
 export function wrong() {

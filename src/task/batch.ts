@@ -1,0 +1,81 @@
+/** Batch tasks: jobs that are enqueued one by one and handled many at a time. */
+import { durationMs, type Duration } from '../duration.ts'
+import { InvalidOptionError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import type { Gather, Lane } from '../store/store.ts'
+import type { JobContext } from './context.ts'
+import { resolved, taskOptionNames, type AnyTaskOptions, type Queues, type TaskDefinition } from './definition.ts'
+import { checkFunction, limitName, type TaskLimits } from './limits.ts'
+import type { Awaitable } from './stored.ts'
+import type { CommonTaskOptions, Handler } from './task.ts'
+
+export interface BatchOptions<Input = unknown> extends CommonTaskOptions<Input> {
+  /** Jobs in one batch at most. */
+  size: number
+  /** A batch that is not full waits for so long for more, from its first job on. */
+  wait: Duration
+  /** Only jobs of one key come together: `(input) => input.index`. @default all of the task's jobs */
+  by?: (input: Input) => string
+  /** Longest run of a batch. Then the signals of its jobs are aborted and the attempt of each has failed. @default none */
+  timeout?: Duration
+}
+
+/** What an item's job is told and may say. One that is handled along with others cannot wait by itself. */
+export type BatchJob = Omit<JobContext, 'run' | 'sleep'>
+
+export interface BatchItem<Input, Context = {}> {
+  readonly input: Input
+  readonly job: BatchJob & Context
+}
+
+/** What became of one item: `ok` is its result, `error` fails this attempt of it alone. */
+export type Answer<Result> =
+  | { readonly ok: Result; readonly error?: undefined }
+  | { readonly error: unknown; readonly ok?: undefined }
+
+export interface BatchContext {
+  /** Aborted once the signal of every job of the batch is. */
+  readonly signal: AbortSignal
+}
+
+/** Gives an answer for each item, in their order. What it throws fails the attempt of all. */
+export type BatchHandler<Input, Result, Context = {}> = (
+  items: readonly BatchItem<Input, Context>[],
+  batch: BatchContext,
+) => Awaitable<readonly Answer<Result>[]>
+
+export type AnyBatchOptions = Omit<AnyTaskOptions, 'limit' | 'order'> & {
+  size: number
+  wait: Duration
+  by?: (input: any) => string
+}
+
+const mostItems = 1000
+const optionNames = [...taskOptionNames.filter((name) => name !== 'limit' && name !== 'order'), 'size', 'wait', 'by']
+
+/** @throws InvalidOptionError, UnknownOptionError */
+export function defineBatchTask(
+  name: string,
+  options: AnyBatchOptions,
+  handler: BatchHandler<any, unknown, any>,
+  queues: Queues,
+): TaskDefinition {
+  checkOptions(options, optionNames, `batch task "${name}"`)
+
+  return resolved(name, options, handler as unknown as Handler<any, unknown, any>, queues, batchLimits(name, options))
+}
+
+function batchLimits(task: string, { size, wait, by }: AnyBatchOptions): TaskLimits {
+  const where = `batch task "${task}"`
+  if (!Number.isInteger(size) || size < 1 || size > mostItems) {
+    throw new InvalidOptionError(`\`size\` of ${where}`, size, `a whole number from 1 to ${mostItems}`)
+  }
+  if (by !== undefined) checkFunction(by, `\`by\` of ${where}`)
+  const gather: Gather = { size, waitMs: durationMs(wait, `\`wait\` of ${where}`) }
+  const lane: Lane = { name: task, slots: 1, gather }
+
+  return {
+    batch: { size },
+    lane: by === undefined ? lane : (input) => ({ ...lane, name: limitName(task, by(input), '`by`') }),
+  }
+}
