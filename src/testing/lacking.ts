@@ -7,6 +7,6 @@ export const lacking: Readonly<Record<'keptSlots' | 'closedRates' | 'pinnedLimit
     /** `keepsSlot` and ordered lanes. */
     keptSlots: [],
     closedRates: [],
-    pinnedLimits: ['redis', 'postgres'],
-    gathering: ['redis', 'postgres'],
+    pinnedLimits: [],
+    gathering: ['sqlite', 'redis', 'postgres'],
   }

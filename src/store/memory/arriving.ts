@@ -5,6 +5,7 @@ import { addEdgeAt, blockAgain, canEnd, markWaiters, memberOf, moveOn, spread } 
 import { Entry } from './entry.ts'
 import { finish, keep, watchExpiry } from './finish.ts'
 import { keyName, liveKey } from './keys.ts'
+import { groupOf } from './groups.ts'
 import { countJob } from './limits.ts'
 import { laneOf, lineUp, rateOf, schedule, takeSlot } from './lines.ts'
 import { newJobOf } from './moving-job.ts'
@@ -46,7 +47,7 @@ function add(data: Data, moving: MovingJob): Entry {
   if (steps) entry.steps = new Map(Object.entries(steps))
 
   const { lane, rate } = entry.job
-  if (lane) laneOf(data, lane)
+  if (lane && !groupOf(data, entry.job)) laneOf(data, lane)
   if (rate) rateOf(data, rate)
   countJob(data, entry, 1)
   if (moving.keepsSlot) takeSlot(data, entry)

@@ -6,10 +6,11 @@
  * low priorities never starve.
  */
 import type { Room } from '../store.ts'
-import { setState, tally, type Data, type Incarnation, type Queue, type Standing } from './data.ts'
+import { setState, tally, type Data, type GroupState, type Incarnation, type Queue, type Standing } from './data.ts'
 import { end } from './ending.ts'
 import type { Entry } from './entry.ts'
 import { suspendExpiry } from './finish.ts'
+import { groupOf, look } from './groups.ts'
 import { freeKeyAtClaim } from './keys.ts'
 import type { Line, Spot } from './line.ts'
 import { withdraw } from './lines.ts'
@@ -20,20 +21,22 @@ export interface Claiming {
   readonly life: Incarnation
   readonly claim: number
   readonly claimed: Entry[]
+  /** What counts against the room: a group counts as its leader alone. */
+  taken: number
   expired: number
 }
 
 /** True if there may be more to claim for this room. */
 export function claimFor(claiming: Claiming, { queues, jobs, bottomUp }: Room): boolean {
-  const { claimed, data } = claiming
+  const { data } = claiming
   const open = queues.flatMap((name) => data.queues.get(name) ?? []).filter(({ paused }) => !paused)
-  const end = claimed.length + jobs
+  const end = claiming.taken + jobs
   if (jobs <= 0) return false
 
   claimSuspect(claiming, open)
   for (const queue of open) for (const standing of queue.ranks) take(claiming, standing, end - bottomUp)
   for (const queue of open) for (const standing of queue.ranks.toReversed()) take(claiming, standing, end)
-  return claimed.length === end
+  return claiming.taken === end
 }
 
 /** A job that may be what kills its workers is held one at a time, so that it convicts itself alone. */
@@ -49,15 +52,17 @@ function claimSuspect(claiming: Claiming, queues: readonly Queue[]) {
 
 /** Claims from one queue and rank until `end` jobs are claimed in all. */
 function take(claiming: Claiming, standing: Standing, end: number) {
-  if (claiming.claimed.length >= end) return
-  const lines = startable(claiming.data, standing)
+  if (claiming.taken >= end) return
+  let lines = startable(claiming.data, standing)
 
-  while (claiming.claimed.length < end) {
+  while (claiming.taken < end) {
     const entry = firstOf(lines)?.entry
     if (!entry) return
     const { line } = entry.standing!
-    if (expireInstead(claiming, entry)) continue
-    claim(claiming, entry)
+    const expired = expireInstead(claiming, entry)
+    if (!expired) claim(claiming, entry)
+    // Either may have brought others into the lines.
+    if (expired || entry.job.lane?.gather) lines = startable(claiming.data, standing)
     if (entry.job.rate && !mayStart(claiming.data, entry)) lines.delete(line)
   }
 }
@@ -99,8 +104,35 @@ export function expire(data: Data, entry: Entry): void {
   end(data, entry, { state: 'expired' })
 }
 
-function claim({ data, life, claim, claimed }: Claiming, entry: Entry) {
+function claim(claiming: Claiming, entry: Entry) {
+  const { data } = claiming
+  const group = groupOf(data, entry.job)
+  const leads = group?.leader === entry
+  claiming.taken++
+  start(claiming, entry, group && entry.id)
+  recordStart(data, entry)
+  if (group && leads) claimMembers(claiming, group, entry)
+}
+
+/** The first of those that stand in the lane; the whole group takes one token of its rate. */
+function claimMembers(claiming: Claiming, group: GroupState, leader: Entry) {
+  const { data } = claiming
+  // Still its leader, so that nobody is sent out meanwhile.
+  group.leader = leader
+  for (let left = group.size - 1; left > 0;) {
+    const member = group.parked.peek()?.entry
+    if (!member) break
+    if (expireInstead(claiming, member)) continue
+    start(claiming, member, leader.id)
+    left--
+  }
+  group.leader = undefined
+  look(data, group)
+}
+
+function start({ data, life, claim, claimed }: Claiming, entry: Entry, leader: string | undefined) {
   withdraw(data, entry)
+  entry.leader = leader
   // Given back unstarted it could still expire.
   suspendExpiry(data, entry)
   entry.claim = claim
@@ -109,7 +141,6 @@ function claim({ data, life, claim, claimed }: Claiming, entry: Entry) {
   setState(data, entry, 'running')
   life.held.set(entry.id, entry)
   freeKeyAtClaim(data, entry)
-  recordStart(data, entry)
   claimed.push(entry)
   data.news.tell('started', entry)
 }

@@ -106,6 +106,9 @@ function changeDue(data: Data, entry: Entry, due: Due) {
     withdraw(data, entry)
     schedule(data, entry, at)
     freeSlot(data, entry)
+  } else if (entry.state === 'ready') {
+    entry.place = ++data.places
+    restand(data, entry)
   } else {
     withdraw(data, entry)
     lineUp(data, entry)

@@ -16,6 +16,7 @@ export interface Data {
   ordered: Entry[]
   readonly queues: Map<string, Queue>
   readonly lanes: Map<string, LaneState>
+  readonly groups: Map<string, GroupState>
   readonly rates: Map<string, RateState>
   readonly keys: Map<string, KeyRow>
   readonly due: Line
@@ -88,6 +89,17 @@ export interface LaneState extends Remembered {
   readonly parked: Line
 }
 
+/** Jobs of one lane and queue that are handed out together. */
+export interface GroupState extends Remembered {
+  readonly name: string
+  readonly queue: string
+  size: number
+  waitMs: number
+  readonly parked: Line
+  /** Stands in the ready line for all of them, until it is claimed. */
+  leader: Entry | undefined
+}
+
 export interface RateState extends Remembered {
   tokens: number
   perMs: number
@@ -136,6 +148,7 @@ export function emptyData(env: Env): Data {
     ordered: [],
     queues: new Map(),
     lanes: new Map(),
+    groups: new Map(),
     rates: new Map(),
     keys: new Map(),
     due: new Line(),

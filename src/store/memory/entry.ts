@@ -38,6 +38,10 @@ export class Entry {
   crashes = 0
   /** The claim under which it runs or last ran. */
   claim = 0
+  /** Of a job whose lane gathers: who led the group in which it was claimed. */
+  leader: string | undefined
+  /** From when its time in a lane that gathers is counted. */
+  gatheredAt = 0
   incarnation: IncarnationId | undefined
   startedAt: number | undefined
   finishedAt: number | undefined
@@ -160,6 +164,7 @@ export function claimedOf(entry: Entry): ClaimedJob {
     input: entry.input,
     attempt: entry.attempts + 1,
     crashes: entry.crashes,
+    leader: entry.leader,
     version: entry.version,
     metadata: job.metadata,
     redact: job.redact,

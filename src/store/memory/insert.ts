@@ -133,8 +133,9 @@ function copyOf(job: NewJob): NewJob {
   return { ...job, ...(job.tags && { tags: [...job.tags] }), ...(job.redact && { redact: [...job.redact] }) }
 }
 
-function setLimits(data: Data, { lane, rate }: NewJob) {
-  if (lane) setLane(data, lane)
+function setLimits(data: Data, job: NewJob) {
+  const { lane, rate } = job
+  if (lane) setLane(data, job)
   if (rate) setRate(data, rate)
 }
 

@@ -1,14 +1,17 @@
 /** Lanes and rates by name: what value they have, who set it, and how long they are remembered. */
-import type { Lane, LimitQuery, LimitRecord, LimitValue, Rate } from '../store.ts'
+import type { Lane, LimitQuery, LimitRecord, LimitValue, NewJob, Rate } from '../store.ts'
 import type { Data, LaneState, RateState, Remembered } from './data.ts'
 import { present, type Entry } from './entry.ts'
+import { forgetGroup, groupOf, setGroup } from './groups.ts'
 import { admit, laneOf, rateOf } from './lines.ts'
 import { firstSince, freeTokens } from './rates.ts'
 
 const pageSize = { usual: 100, most: 500 }
 
 /** What an inserted job brings: the value given last holds, unless one was set by hand. */
-export function setLane(data: Data, brought: Lane): void {
+export function setLane(data: Data, job: NewJob): void {
+  const brought = job.lane!
+  if (brought.gather) return setGroup(data, job)
   const lane = laneOf(data, brought)
   if (!lane.pinned) lane.slots = brought.slots
   admit(data, brought.name)
@@ -49,7 +52,9 @@ function unpin({ lanes, rates }: Data, name: string) {
 export function countJob(data: Data, entry: Entry, change: 1 | -1): void {
   for (const limit of limitsOf(data, entry)) limit.jobs += change
   if (!entry.final) countUnfinished(data, entry, change)
-  if (entry.job.lane) forgetLane(data.lanes, entry.job.lane.name)
+  const group = groupOf(data, entry.job)
+  if (group) forgetGroup(data, group)
+  else if (entry.job.lane) forgetLane(data.lanes, entry.job.lane.name)
 }
 
 export function countUnfinished(data: Data, entry: Entry, change: number): void {
@@ -71,24 +76,27 @@ export function forgetRates({ rates, env }: Data): void {
 }
 
 export function listLimits(data: Data, { prefix = '', after, limit = pageSize.usual }: LimitQuery): LimitRecord[] {
-  const { lanes, rates } = data
-  return [...new Set([...lanes.keys(), ...rates.keys()])]
+  const { lanes, rates, groups } = data
+  const gathering = [...groups.values()].map(({ name }) => name)
+  return [...new Set([...lanes.keys(), ...rates.keys(), ...gathering])]
     .filter((name) => name.startsWith(prefix) && (after === undefined || byCodePoint(name, after) > 0))
     .toSorted(byCodePoint)
     .flatMap((name) => recordOf(data, name) ?? [])
     .slice(0, Math.min(limit, pageSize.most))
 }
 
-function recordOf({ lanes, rates, env }: Data, name: string): LimitRecord | undefined {
+function recordOf({ lanes, rates, groups, env }: Data, name: string): LimitRecord | undefined {
   const now = env.now()
   const [lane, rate] = [laneInUse(lanes.get(name)), rateInUse(rates.get(name), now)]
-  if (!lane && !rate) return undefined
+  const gathering = [...groups.values()].filter((group) => group.name === name && isInUse(group))
+  if (!lane && !rate && gathering.length === 0) return undefined
+  const standing = gathering.map(({ parked, leader }) => parked.size + (leader ? 1 : 0))
 
   return present<LimitRecord>({
     name,
     slots: lane?.slots,
     taken: lane?.out.size,
-    waiting: lane?.parked.size,
+    waiting: lane || gathering.length > 0 ? standing.reduce((sum, n) => sum + n, lane?.parked.size ?? 0) : undefined,
     tokens: rate?.tokens,
     perMs: rate?.perMs,
     free: rate && (isClosed(rate, now) ? 0 : Math.max(0, freeTokens(rate, now))),
@@ -108,10 +116,10 @@ function rateInUse(rate: RateState | undefined, now: number): RateState | undefi
 const isInUse = ({ pinned, unfinished }: Remembered) => pinned || unfinished > 0
 const isClosed = ({ closedUntil }: RateState, now: number) => closedUntil > now
 
-function limitsOf({ lanes, rates }: Data, { job }: Entry): Remembered[] {
-  return [job.lane && lanes.get(job.lane.name), job.rate && rates.get(job.rate.name)].filter(
-    (limit) => limit !== undefined,
-  )
+function limitsOf(data: Data, { job }: Entry): Remembered[] {
+  const { lanes, rates } = data
+  const lane = groupOf(data, job) ?? (job.lane && lanes.get(job.lane.name))
+  return [lane, job.rate && rates.get(job.rate.name)].filter((limit) => limit !== undefined)
 }
 
 /** As UTF-8 sorts, which is how databases do. */

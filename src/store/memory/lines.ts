@@ -7,6 +7,7 @@
  */
 import { queueOf, setState, type Data, type LaneState, type RateState } from './data.ts'
 import type { Entry } from './entry.ts'
+import { gather, groupOf, longAgo, look, parkIn } from './groups.ts'
 import { Line } from './line.ts'
 import type { Lane, Rate } from '../store.ts'
 
@@ -19,19 +20,24 @@ export function lineUp(data: Data, entry: Entry): void {
   setState(data, entry, 'ready')
 
   const { lane } = entry.job
-  if (!lane || laneOf(data, lane).out.has(entry.id)) return stand(data, entry)
+  const group = groupOf(data, entry.job)
+  if (group && !entry.suspect) return gather(data, group, entry, data.env.now())
+  if (!lane || group || laneOf(data, lane).out.has(entry.id)) return stand(data, entry)
   park(data, entry)
   admit(data, lane.name)
 }
 
-/** Puts a job that was given back or rescued where it stood; it never went back into its lane. */
+/** Puts a job that was given back or rescued where it stood; into its lane it goes back only if that gathers. */
 export function lineUpAgain(data: Data, entry: Entry): void {
   setState(data, entry, 'ready')
-  stand(data, entry)
+  const group = groupOf(data, entry.job)
+  if (group && !entry.suspect) gather(data, group, entry, longAgo)
+  else stand(data, entry)
 }
 
 /** Puts a job that had given up its place where it stood, on either side of its lane. */
 export function parkAgain(data: Data, entry: Entry): void {
+  if (entry.job.lane!.gather) return lineUpAgain(data, entry)
   park(data, entry)
   admit(data, entry.job.lane!.name)
 }
@@ -49,39 +55,51 @@ export function withdraw(data: Data, entry: Entry): void {
   entry.due = undefined
   if (!entry.standing) return
 
+  const parked = isParked(data, entry)
   const { line } = entry.standing
   line.remove(entry.standing)
   entry.standing = undefined
-  const { rate, lane } = entry.job
-  const parked = lane && laneOf(data, lane).parked === line
+  const group = groupOf(data, entry.job)
+  if (group?.leader === entry) group.leader = undefined
+  const { rate } = entry.job
   if (rate && !parked) rateOf(data, rate).standing--
+}
+
+function isParked(data: Data, { job, standing }: Entry): boolean {
+  const lane = groupOf(data, job) ?? (job.lane && laneOf(data, job.lane))
+  return lane !== undefined && lane.parked === standing?.line
 }
 
 /** Stands a ready job anew after its rank or place has changed; it stays on its side of the lane. */
 export function restand(data: Data, entry: Entry): void {
-  const { lane } = entry.job
-  const parked = lane && entry.standing?.line === laneOf(data, lane).parked
+  const group = groupOf(data, entry.job)
+  const [parked, leads] = [isParked(data, entry), group?.leader === entry]
   withdraw(data, entry)
-  if (parked) park(data, entry)
-  else stand(data, entry)
+  if (group && leads) group.leader = entry
+  if (!parked) stand(data, entry)
+  else if (group) parkIn(group, entry)
+  else park(data, entry)
 }
 
 /** Also of a job that does not stand ready, and has kept it. */
 export function hasSlot(data: Data, { id, job }: Entry): boolean {
-  return job.lane !== undefined && laneOf(data, job.lane).out.has(id)
+  return job.lane !== undefined && !job.lane.gather && laneOf(data, job.lane).out.has(id)
 }
 
 export function takeSlot(data: Data, { id, job }: Entry): void {
-  if (job.lane) laneOf(data, job.lane).out.add(id)
+  if (job.lane && !job.lane.gather) laneOf(data, job.lane).out.add(id)
 }
 
 /** Hands in a job's slot without letting the next one out; `admit` does. */
 export function handInSlot(data: Data, entry: Entry): void {
-  if (entry.job.lane) laneOf(data, entry.job.lane).out.delete(entry.id)
+  const { lane } = entry.job
+  if (lane && !lane.gather) laneOf(data, lane).out.delete(entry.id)
 }
 
-/** Hands in a job's slot and lets the next one out. */
+/** Hands in a job's slot and lets the next one out, or the next leader where jobs are gathered. */
 export function freeSlot(data: Data, entry: Entry): void {
+  const group = groupOf(data, entry.job)
+  if (group) return look(data, group)
   handInSlot(data, entry)
   if (entry.job.lane) admit(data, entry.job.lane.name)
 }
@@ -119,7 +137,7 @@ function park(data: Data, entry: Entry) {
   entry.standing = laneOf(data, lane).parked.add(entry, lane.ordered ? beforeAllRanks : entry.rank, entry.place)
 }
 
-function stand(data: Data, entry: Entry) {
+export function stand(data: Data, entry: Entry) {
   const queue = queueOf(data, entry.job.queue)
   const { rate } = entry.job
   if (rate) rateOf(data, rate).standing++

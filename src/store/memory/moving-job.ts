@@ -3,6 +3,7 @@ import type { Lane, NewJob, Rate } from '../store.ts'
 import type { MovingJob } from '../moving.ts'
 import type { Data } from './data.ts'
 import { present, type Entry } from './entry.ts'
+import { groupOf } from './groups.ts'
 import { keyName, liveKey } from './keys.ts'
 
 export function movingJob(data: Data, entry: Entry): MovingJob {
@@ -42,12 +43,16 @@ function asInserted(data: Data, { job, rank, input, version }: Entry): MovingJob
     rank,
     input,
     ...(version !== undefined && { version }),
-    ...(job.lane && { lane: laneNow(data, job.lane) }),
+    ...(job.lane && { lane: laneNow(data, job, job.lane) }),
     ...(job.rate && { rate: rateNow(data, job.rate) }),
   }
 }
 
-const laneNow = (data: Data, lane: Lane): Lane => ({ ...lane, slots: data.lanes.get(lane.name)?.slots ?? lane.slots })
+function laneNow(data: Data, job: NewJob, lane: Lane): Lane {
+  const group = groupOf(data, job)
+  if (group) return { ...lane, gather: { size: group.size, waitMs: group.waitMs } }
+  return { ...lane, slots: data.lanes.get(lane.name)?.slots ?? lane.slots }
+}
 
 function rateNow(data: Data, rate: Rate): Rate {
   const { tokens, perMs } = data.rates.get(rate.name) ?? rate

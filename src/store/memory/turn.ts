@@ -3,6 +3,7 @@ import type { Claim, Turn, TurnResult } from '../store.ts'
 import { claimFor, type Claiming } from './claim.ts'
 import type { Data, Incarnation } from './data.ts'
 import { claimedWithMembers, spread } from './dependencies.ts'
+import { ripeAt, ripen } from './groups.ts'
 import { isStale, noteArrivals, renew } from './lives.ts'
 import { untilToken } from './rates.ts'
 import { giveBack, settle } from './settle.ts'
@@ -17,7 +18,8 @@ export function turn(data: Data, { incarnation, settled, givenBack, room }: Turn
   ]
   spread(data)
   const said = handOver(life)
-  const claiming: Claiming = { data, life, claim: data.claims + 1, claimed: [], expired: 0 }
+  ripen(data)
+  const claiming: Claiming = { data, life, claim: data.claims + 1, claimed: [], taken: 0, expired: 0 }
   const more = room.map((each) => claimFor(claiming, each)).includes(true)
   const { claimed, expired } = claiming
   if (claimed.length > 0) data.claims++
@@ -38,12 +40,16 @@ export function turn(data: Data, { incarnation, settled, givenBack, room }: Turn
   }
 }
 
-/** Milliseconds until a scheduled job or a token that a ready job waits for falls due. */
+/** Milliseconds until a scheduled job, a group, or a token that a ready job waits for falls due. */
 export function nextDueMs(data: Data): number | undefined {
   const now = data.env.now()
   const due = data.due.peek()
   const moments = due ? [Math.max(0, due.first - now)] : []
 
+  for (const group of data.groups.values()) {
+    const at = ripeAt(group)
+    if (at !== undefined) moments.push(Math.max(0, at - now))
+  }
   for (const rate of data.rates.values()) {
     const ms = rate.standing > 0 ? untilToken(rate, now) : undefined
     if (ms !== undefined) moments.push(ms)

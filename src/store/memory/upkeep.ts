@@ -15,6 +15,7 @@ import type { Entry } from './entry.ts'
 import { erase } from './erase.ts'
 import { dropExpiry, finish, letGo } from './finish.ts'
 import { forgetOldKeys } from './keys.ts'
+import { ripen } from './groups.ts'
 import { forgetMoves } from './leaving.ts'
 import { forgetRates } from './limits.ts'
 import { lineUp, lineUpAgain, withdraw } from './lines.ts'
@@ -42,6 +43,7 @@ export function upkeep(data: Data, given: Partial<UpkeepLimits> = {}): UpkeepRes
   const followed = spread(data, limits.spread)
   const pruned = prune(data, limits.prune, endings)
   forget(data)
+  ripen(data)
   data.stampedAt = data.env.monotonic()
 
   const done = { promoted, rescued, expired, spread: followed, pruned }

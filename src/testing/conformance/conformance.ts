@@ -11,6 +11,7 @@ import { crowds } from './crowds.ts'
 import { dependencies } from './dependencies.ts'
 import { expiry } from './expiry.ts'
 import { finding } from './finding.ts'
+import { gathering } from './gathering.ts'
 import { givingBack } from './giving-back.ts'
 import type { StoreHarness } from './harness.ts'
 import { held } from './held.ts'
@@ -62,6 +63,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   rates,
   'closing rates': closingRates,
   'limits by name': pinnedLimits,
+  gathering,
   expiry,
   retention,
   schedules,
