@@ -38,7 +38,7 @@ export type { StopOptions, Worker, WorkerHealth } from './worker/worker.ts'
 export type { WorkerOptions } from './worker/options.ts'
 
 // Doing it again and again.
-export type { Beat } from './schedule/beat.ts'
+export type { Beat, StartOptions } from './schedule/beat.ts'
 export type { ScheduleOptions, ScheduleRule } from './schedule/rule.ts'
 export type { ScheduleInfo, Schedules } from './schedule/schedules.ts'
 export type { When } from './schedule/when.ts'

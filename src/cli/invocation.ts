@@ -45,21 +45,29 @@ export class Invocation {
    * or where there is no app, the store alone.
    */
   async jobs(): Promise<Errand<any>> {
-    if (this.#given || this.options.app !== undefined) return (await this.app()).errand
+    const { errand, alone } = await this.any()
+    const missing = alone ? await errand.missing() : undefined
+    if (missing !== undefined) throw new StoreOpenError(`${missing} ${nameYours}`)
+
+    return errand
+  }
+
+  /** Likewise, also where there is no store yet. `alone`: without an app. */
+  async any(): Promise<{ readonly errand: Errand<any>; readonly alone: boolean }> {
+    if (this.#given || this.options.app !== undefined) return { ...(await this.app()), alone: false }
     if (this.options.store !== undefined) return this.#storeAlone(this.options.store)
     const { findApp } = await import('./app/find.ts')
-    if (findApp(process.cwd())) return (await this.app()).errand
+    if (findApp(process.cwd())) return { ...(await this.app()), alone: false }
 
     return this.#storeAlone(process.env['ERRAND_STORE'] ?? usualStore)
   }
 
-  async #storeAlone(url: string): Promise<Errand<any>> {
-    await refuseMissingStore(url)
+  async #storeAlone(url: string): Promise<{ errand: Errand<any>; alone: boolean }> {
     const { Errand } = await import('../errand.ts')
     const errand = new Errand<any>({ store: url })
     this.#opened.push(errand)
 
-    return errand
+    return { errand, alone: true }
   }
 
   async close(): Promise<void> {
@@ -69,11 +77,10 @@ export class Invocation {
 
 const ownApp = (errand: Errand<any>): LoadedApp => ({ errand, files: process.argv[1] ? [process.argv[1]] : [] })
 
+export const nameYours = 'Name yours with --store or ERRAND_STORE, or the app that uses it with --app.'
+
 /** Looking must not make a store: an empty answer from a mistyped path would be believed. */
-export async function refuseMissingStore(
-  url: string,
-  advice = 'Name yours with --store or ERRAND_STORE, or the app that uses it with --app.',
-): Promise<void> {
+export async function refuseMissingStore(url: string, advice: string): Promise<void> {
   const { missingAt } = await import('../store/open.ts')
   const missing = await missingAt(url)
   if (missing !== undefined) throw new StoreOpenError(`${missing} ${advice}`)

@@ -17,6 +17,8 @@ export interface StoreOpener {
   /** Where it is, for people: without a password. */
   readonly place: string
   open(env: Env): Promise<Store>
+  /** What is missing where no store is there yet, in a sentence; asked without making one. */
+  missing?(): Promise<string | undefined>
 }
 
 /** The oldest Node that Errand runs on, as package.json says it. */
@@ -45,6 +47,10 @@ export function redisStore(options: RedisOptions): StoreOpener {
       const { RedisStore } = await import('./redis/redis.ts')
       return RedisStore.open({ ...options, env })
     },
+    async missing() {
+      const { missing } = await import('./redis/missing.ts')
+      return missing(options)
+    },
   }
 }
 
@@ -62,6 +68,10 @@ export function postgresStore(options: PostgresOptions): StoreOpener {
       const { PostgresStore } = await import('./postgres/postgres.ts')
       return new PostgresStore({ ...options, env })
     },
+    async missing() {
+      const { missing } = await import('./postgres/missing.ts')
+      return missing(options)
+    },
   }
 }
 
@@ -73,18 +83,20 @@ export function checkStore(store: string | StoreOpener | Store): string | StoreO
 }
 
 /**
- * What is missing where a URL names no store that is there, for people; asked without making one. Undefined too where a store needs
- * nothing to be made. @throws as opening it would
+ * What is missing where no store is there yet, for people; asked without making one. Undefined too where a store needs nothing to be
+ * made. @throws as opening it would
  */
-export async function missingAt(url: string): Promise<string | undefined> {
-  if (url.startsWith('sqlite:')) {
-    return existsSync(readSqliteUrl(url).path) ? undefined : `There is no store at "${url}": no such file here.`
+export async function missingAt(from: string | StoreOpener | Store): Promise<string | undefined> {
+  if (typeof from !== 'string') return 'missing' in from ? from.missing?.() : undefined
+  if (from.startsWith('sqlite:')) {
+    return existsSync(readSqliteUrl(from).path) ? undefined : `There is no store at "${from}": no such file here.`
   }
-  if (!isPostgresUrl(url)) return undefined
-  const { missing } = await import('./postgres/missing.ts')
+  if (isPostgresUrl(from)) return postgresStore({ url: from }).missing?.()
 
-  return missing({ url })
+  return isRedisUrl(from) ? redisStore({ url: from }).missing?.() : undefined
 }
+
+const isRedisUrl = (url: string) => /^rediss?:/.test(url)
 
 /** Where a store is, for people: its URL without a password, or the engine's name. */
 export function placeOf(store: string | StoreOpener | Store): string {
@@ -119,7 +131,7 @@ async function openUrl(url: string, env: Env): Promise<Store> {
     return new SqliteStore({ ...place, env })
   }
   if (isPostgresUrl(url)) return postgresStore({ url }).open(env)
-  if (engine === 'redis:' || engine === 'rediss:') return redisStore({ url }).open(env)
+  if (isRedisUrl(url)) return redisStore({ url }).open(env)
   throw new StoreOpenError(
     `"${placeOf(url)}" names no store. Expected "memory:", "sqlite:" followed by the path of a file, such as ` +
       `"sqlite:data/errand.db", "redis://" followed by a host, or "postgres://" followed by a host and a database.`,

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { versionFinding } from '../../src/cli/commands/doctor.ts'
 import { Scene } from './scene.ts'
@@ -41,6 +43,16 @@ test('a store that cannot be used is bad, and ends with 3', () => {
 
   assert.equal(code, 3)
   assert.match(stdout, /"subject":"store","verdict":"bad"/)
+})
+
+test('a store that the app names and nobody has made yet is told, and not made', () => {
+  const scene = new Scene()
+
+  const { code, stdout } = scene.errand(['doctor', '-o', 'jsonl'])
+
+  assert.equal(code, 0)
+  assert.match(stdout, /"store","verdict":"warning","detail":"There is no store at .*The first process that enqueues/)
+  assert.equal(existsSync(join(scene.folder, 'jobs.db')), false)
 })
 
 test('a job whose task no worker handles is told, since workers give it back for ever', async () => {

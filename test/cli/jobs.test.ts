@@ -45,6 +45,18 @@ test('a list shows jobs newest first, as a table, as JSON or as lines of it', ()
   assert.deepEqual(byLine, whole.jobs)
 })
 
+test('an empty list asks whether a name was mistyped', () => {
+  const list = (...flags: string[]) => worked.errand(['jobs', 'list', ...flags])
+
+  assert.match(list('--task', 'gret').stderr, /No job fits\.\n.*No task "gret" is known here\. Did you mean "greet"\?/)
+  assert.match(
+    list('--task', 'break', '-Q', 'defalt').stderr,
+    /No queue "defalt" is known here\. Did you mean "default"\?/,
+  )
+  assert.doesNotMatch(list('--task', 'email.send').stderr, /known/)
+  assert.doesNotMatch(list('--state', 'blocked').stderr, /known/)
+})
+
 test('flags choose among jobs', () => {
   const scene = worked
   const ids = (...flags: string[]) =>

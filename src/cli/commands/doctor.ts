@@ -3,7 +3,7 @@ import type { Errand } from '../../errand.ts'
 import { oldestNode } from '../../store/open.ts'
 import type { Inspection } from '../../store/store.ts'
 import { exitCodeOf, exitCodes } from '../failures.ts'
-import type { Invocation } from '../invocation.ts'
+import { nameYours, type Invocation } from '../invocation.ts'
 import type { Style } from '../output/table.ts'
 import { count, unservedQueues, unservedSentence } from '../unserved.ts'
 
@@ -42,15 +42,35 @@ export function versionFinding(subject: string, version: string, oldest: readonl
 /** `code`: where the store cannot be used, what that means to the caller of a program. */
 async function storeFindings(invocation: Invocation): Promise<{ findings: Inspection[]; code?: number }> {
   try {
-    const errand = await invocation.jobs()
+    const { errand, alone } = await invocation.any()
+    const missing = await errand.missing()
+    if (missing !== undefined && opensByMaking(errand)) return withoutStore(missing, alone)
     await errand.open()
 
-    const opened: Inspection = { subject: 'store', verdict: 'good', detail: errand.place }
+    const opened: Inspection =
+      missing === undefined
+        ? { subject: 'store', verdict: 'good', detail: errand.place }
+        : { subject: 'store', verdict: 'warning', detail: missing }
     return { findings: [opened, ...(await errand.inspect()), ...(await workFindings(errand))] }
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)
     return { findings: [{ subject: 'store', verdict: 'bad', detail }], code: exitCodeOf(error) }
   }
+}
+
+/** Redis keeps nothing of a store before its first job, so there the server can be looked at all the same. */
+const opensByMaking = ({ place }: Errand<any>) => !place.startsWith('redis')
+
+/** An app's own store is made by the first process that uses it; one that somebody named is not where they think. */
+function withoutStore(missing: string, alone: boolean): { findings: Inspection[]; code?: number } {
+  if (alone)
+    return {
+      findings: [{ subject: 'store', verdict: 'bad', detail: `${missing} ${nameYours}` }],
+      code: exitCodes.store,
+    }
+
+  const detail = `${missing} The first process that enqueues or works makes it.`
+  return { findings: [{ subject: 'store', verdict: 'warning', detail }] }
 }
 
 async function workFindings(errand: Errand<any>): Promise<Inspection[]> {

@@ -10,6 +10,7 @@ import type { ListOptions } from '../program-jobs.ts'
 import { queryOf } from '../query-flags.ts'
 import { wholeNumber } from '../queues-option.ts'
 import { stateStyle } from '../state-style.ts'
+import { warnOfUnknownNames } from '../unknown-names.ts'
 
 const longestPage = 500
 
@@ -22,7 +23,10 @@ export async function run(invocation: Invocation, _: string[], options: ListOpti
   const { jobs, cursor } = await read(errand, query, limit, options)
   if (out.form === 'json') out.json({ jobs, ...(cursor !== undefined && { cursor }) })
   else out.rows(jobs, columns)
-  if (out.forPeople && jobs.length === 0) out.say('No job fits.')
+  if (out.forPeople && jobs.length === 0) {
+    out.say('No job fits.')
+    await warnOfUnknownNames(errand, options, out)
+  }
   if (cursor !== undefined && out.form !== 'json') out.say(`There are more: add --cursor ${cursor}`, 'dim')
 
   return exitCodes.ok
