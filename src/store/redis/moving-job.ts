@@ -204,7 +204,7 @@ function besideFor({ job, unique, history, log, steps, members, keepsSlot }: Mov
     ...(steps && Object.keys(steps).length > 0 && { sp: Object.entries(steps).flat() }),
     ...(lane && { slots: lane.slots }),
     ...(lane && keepsSlot && { slot: 1 }),
-    ...(rate && { rate: `${rate.tokens} ${rate.perMs}` }),
+    ...(rate && { rate: [rate.tokens, rate.perMs] }),
     ...(unique?.holds && { holds: unique.holds.until === undefined ? '-' : String(unique.holds.until) }),
   }
 }

@@ -16,6 +16,7 @@ import { countsFrom, statsFrom } from './counts.ts'
 import { Events } from './events.ts'
 import { Inserter } from './inserter.ts'
 import { Kinds, digestIn } from './kinds.ts'
+import { listLimits } from './limits.ts'
 import { Lives } from './lives.ts'
 import { findPage } from './look.ts'
 import { movingInspection, movingStore } from './moving.ts'
@@ -219,14 +220,11 @@ export class RedisStore implements Store {
   pause: Store['pause'] = async (queue, paused) => void (await this.#caller.manage('pause', queue, paused ? 1 : 0))
 
   limit: Store['limit'] = async (name, value) => {
-    const { slots = '', tokens = '', perMs = '' } = value === 'unpinned' ? {} : value
-    await this.#caller.manage('limit', name, slots, tokens, perMs)
+    if (value === 'unpinned') await this.#caller.manage('unpin', name)
+    else await this.#caller.manage('limit', name, value.slots ?? '', value.tokens ?? '', value.perMs ?? '')
   }
 
-  /** Until this engine pins limits and forgets them. */
-  listLimits: Store['listLimits'] = async () => {
-    throw new Error('This engine does not list its limits yet.')
-  }
+  listLimits: Store['listLimits'] = (query) => listLimits(this.#caller, query)
 
   upkeep: Store['upkeep'] = (limits) =>
     this.#step('upkeep', async () =>

@@ -2,8 +2,8 @@
 local function rateOf(name)
   local raw = call('HGET', K .. 'rates', name)
   if not raw then return nil end
-  local tokens, perMs, closed = string.match(raw, '^(%S+) (%S+) ?(%S*)')
-  return tonumber(tokens), tonumber(perMs), tonumber(closed) or 0
+  local tokens, perMs, closed, mark = string.match(raw, '^(%S+) (%S+) (%S+) (!?)$')
+  return tonumber(tokens), tonumber(perMs), tonumber(closed), mark == '!'
 end
 
 local function unused(name, tokens, perMs)

@@ -77,6 +77,7 @@ function E.erase(job)
   if job.f.lg then call('DEL', K .. 'log:' .. job.seq) end
   if job.f.sp then call('DEL', K .. 'steps:' .. job.seq) end
   E.count(job.queue, job.state, -1)
+  E.countNamed(job, -1)
   E.erased[#E.erased + 1] = job.id
   if job.ending then E.running[job.id] = false end
   E.touched[job.id] = nil

@@ -86,6 +86,7 @@ local function add(wanted)
   E.jobs[job.id] = job
   E.added[#E.added + 1] = job.id
   E.count(job.queue, 'b', 1)
+  E.countNamed(job, 1)
   E.touch(job)
   if job.f.u then E.takeKey(job) end
   if features.l then E.setLane(features.l.n, features.l.s) end

@@ -1,18 +1,116 @@
--- Rates and unique keys of jobs.
-E.rate, E.freeTokens = rateOf, freeTokens
-local function writeRate(name, tokens, perMs, closed)
-  call('HSET', K .. 'rates', name, text(tokens) .. ' ' .. text(perMs) .. (closed > now and ' ' .. text(closed) or ''))
+-- Lanes and rates by name: what value they have, who set it, and how long they are remembered.
+--   lanes       name -> slots, and `!` where they were set by hand
+--   rates       name -> tokens, window, until when it is closed, and `!` likewise
+--   limits      names of both
+--   named       `l` or `r` and name -> how many jobs name it; unfinished -> how many of them are not final
+E.rate, E.freeTokens, E.nextDue = rateOf, freeTokens, nextDue
+
+local function mark(pinned) return pinned and '!' or '' end
+
+function E.laneOf(name)
+  local raw = call('HGET', K .. 'lanes', name)
+  if raw then return tonumber(string.match(raw, '^%d+')), sub(raw, -1) == '!' end
+end
+
+local function writeLane(name, slots, pinned)
+  if call('HSET', K .. 'lanes', name, text(slots) .. mark(pinned)) == 1 then call('ZADD', K .. 'limits', 0, name) end
+  E.admit(name)
+end
+
+local function writeRate(name, tokens, perMs, closed, pinned)
+  local value = text(tokens) .. ' ' .. text(perMs) .. ' ' .. text(closed or 0) .. ' ' .. mark(pinned)
+  if call('HSET', K .. 'rates', name, value) == 1 then call('ZADD', K .. 'limits', 0, name) end
+end
+
+-- What an inserted job brings: the value given last holds, unless one was set by hand.
+function E.setLane(name, slots)
+  local present, pinned = E.laneOf(name)
+  if pinned or present == slots then return end
+  writeLane(name, slots, false)
 end
 
 function E.setRate(name, tokens, perMs)
-  local _, _, closed = rateOf(name)
-  writeRate(name, tokens, perMs, closed or 0)
+  local oldTokens, oldPerMs, closed, pinned = rateOf(name)
+  if pinned or (tokens == oldTokens and perMs == oldPerMs) then return end
+  writeRate(name, tokens, perMs, closed, false)
+end
+
+-- What a job brings from another store: what is known here keeps its value.
+function E.knowLane(name, slots)
+  if not E.laneOf(name) then writeLane(name, slots, false) end
+end
+
+function E.knowRate(name, tokens, perMs)
+  if not rateOf(name) then writeRate(name, tokens, perMs, 0, false) end
+end
+
+function E.pinLane(name, slots) writeLane(name, slots, true) end
+
+-- A rate that is not known must be given whole.
+function E.pinRate(name, tokens, perMs)
+  local oldTokens, oldPerMs, closed = rateOf(name)
+  tokens, perMs = tokens or oldTokens, perMs or oldPerMs
+  if tokens and perMs then writeRate(name, tokens, perMs, closed, true) end
 end
 
 -- No job of it starts before then, whatever tokens are left.
 function E.closeRate(name, till)
-  local tokens, perMs, closed = rateOf(name)
-  if tokens and till > closed then writeRate(name, tokens, perMs, till) end
+  local tokens, perMs, closed, pinned = rateOf(name)
+  if tokens and till > closed then writeRate(name, tokens, perMs, till, pinned) end
+end
+
+local function dropName(name)
+  if call('HEXISTS', K .. 'lanes', name) == 0 and call('HEXISTS', K .. 'rates', name) == 0 then call('ZREM', K .. 'limits', name) end
+end
+
+-- A lane is forgotten with the last job that names it. A rate stays while its starts count.
+local function forgetLane(name)
+  local slots, pinned = E.laneOf(name)
+  if not slots or pinned or call('HEXISTS', K .. 'named', 'l' .. name) == 1 then return end
+  call('HDEL', K .. 'lanes', name)
+  dropName(name)
+end
+
+function E.unpin(name)
+  local slots, lanePinned = E.laneOf(name)
+  if lanePinned then writeLane(name, slots, false) end
+  local tokens, perMs, closed, ratePinned = rateOf(name)
+  if ratePinned then writeRate(name, tokens, perMs, closed, false) end
+  forgetLane(name)
+end
+
+-- What this call has changed of how many jobs name each.
+local named, unfinished = {}, {}
+local function add(counts, job, change)
+  if job.f.l then counts['l' .. job.f.l] = (counts['l' .. job.f.l] or 0) + change end
+  if job.f.r then counts['r' .. job.f.r] = (counts['r' .. job.f.r] or 0) + change end
+end
+
+-- A job has come, or goes.
+function E.countNamed(job, change)
+  add(named, job, change)
+  if not E.isFinal(job) then add(unfinished, job, change) end
+end
+
+function E.countUnfinished(job, change) add(unfinished, job, change) end
+
+local function write(key, counts)
+  local gone = {}
+  for field, change in pairs(counts) do
+    if change ~= 0 and call('HINCRBY', key, field, change) <= 0 then gone[#gone + 1] = field end
+  end
+  forget(key, gone)
+  return gone
+end
+
+function E.flushNamed()
+  write(K .. 'unfinished', unfinished)
+  local touched = named
+  write(K .. 'named', named)
+  named, unfinished = {}, {}
+  for field, change in pairs(touched) do
+    if change <= 0 and byte(field) == 108 then forgetLane(sub(field, 2)) end
+  end
 end
 
 function E.recordStart(job, claim)
@@ -24,46 +122,20 @@ function E.forgetStart(job)
   if job.f.r then call('ZREM', K .. 'starts:' .. job.f.r, job.claim .. ':' .. job.id) end
 end
 
-E.nextDue = nextDue
-
--- A key's row: until when it holds in any case, or nothing, and the job that holds it.
-local function keyOf(job) return job.task .. '\n' .. job.f.u.k end
-
-function E.keyHolder(job)
-  local raw = call('HGET', K .. 'unique', keyOf(job))
-  if not raw then return nil end
-  local line = find(raw, '\n', 1, true)
-  local till = sub(raw, 1, line - 1)
-  if till ~= '' and tonumber(till) <= now then return nil end
-  return sub(raw, line + 1)
-end
-
-function E.takeKey(job)
-  local forMs = tonumber(job.f.u.s)
-  local till = forMs and text(now + forMs) or ''
-  call('HSET', K .. 'unique', keyOf(job), till .. '\n' .. job.id)
-  if forMs then call('ZADD', K .. 'keys', till, keyOf(job)) end
-end
-
--- `till`: '-' for as long as its job wants it.
-function E.holdKey(job, till)
-  call('HSET', K .. 'unique', keyOf(job), (till == '-' and '' or till) .. '\n' .. job.id)
-  if till ~= '-' then call('ZADD', K .. 'keys', till, keyOf(job)) end
-end
-
-function E.dropKey(job) call('HDEL', K .. 'unique', keyOf(job)) end
-
-function E.freeKey(job)
-  if not job.f.u then return end
-  local raw = call('HGET', K .. 'unique', keyOf(job))
-  if raw and sub(raw, find(raw, '\n', 1, true) + 1) == job.id then E.dropKey(job) end
-end
-
-function E.freeKeyAtClaim(job)
-  if job.f.u and job.f.u.s == 'w' then E.freeKey(job) end
-end
-
--- A key that holds for a time holds on when its job has ended.
-function E.freeKeyAtEnd(job)
-  if job.f.u and (job.f.u.s == 'w' or job.f.u.s == 'a') then E.freeKey(job) end
+-- Drops starts that count no more, and rates with none that nobody names: a portion per call.
+function E.forgetRates()
+  E.flushNamed()
+  local page = call('HSCAN', K .. 'rates', call('HGET', K .. 'meta', 'r') or '0', 'COUNT', 100)
+  call('HSET', K .. 'meta', 'r', page[1])
+  for index = 1, #page[2], 2 do
+    local name = page[2][index]
+    local _, perMs, closed, pinned = rateOf(name)
+    local starts = K .. 'starts:' .. name
+    call('ZREMRANGEBYSCORE', starts, '-inf', text(now - perMs))
+    local used = pinned or closed > now or call('HEXISTS', K .. 'named', 'r' .. name) == 1 or call('EXISTS', starts) == 1
+    if not used then
+      call('HDEL', K .. 'rates', name)
+      dropName(name)
+    end
+  end
 end

@@ -72,7 +72,7 @@ local mostAdmitted = 200
 
 -- Lets jobs out of a lane while it has free slots.
 function E.admit(lane)
-  local slots = tonumber(call('HGET', K .. 'lanes', lane) or '0')
+  local slots = E.laneOf(lane) or 0
   -- Where more could go at once, their ends let the others out.
   for _ = 1, mostAdmitted do
     if call('SCARD', K .. 'out:' .. lane) >= slots then return end
@@ -149,8 +149,3 @@ function E.hasKeptSlot(job)
 end
 
 function E.takeSlot(job) call('SADD', K .. 'out:' .. job.f.l, job.id) end
-
-function E.setLane(lane, slots)
-  call('HSET', K .. 'lanes', lane, slots)
-  E.admit(lane)
-end

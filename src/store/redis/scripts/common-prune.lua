@@ -117,15 +117,6 @@ local function forgetKeys()
   end
 end
 
-local function forgetStarts()
-  local page = call('HSCAN', K .. 'rates', call('HGET', K .. 'meta', 'r') or '0', 'COUNT', 100)
-  call('HSET', K .. 'meta', 'r', page[1])
-  for index = 1, #page[2], 2 do
-    local _, perMs = E.rate(page[2][index])
-    call('ZREMRANGEBYSCORE', K .. 'starts:' .. page[2][index], '-inf', text(now - perMs))
-  end
-end
-
 -- The head of the order of insertion: what is gone is dropped, what lives long stands apart.
 local function trimOrder()
   if tonumber(call('HGET', K .. 'meta', 'w') or '0') <= 2 * call('HLEN', K .. 'jobs') + 64 then return end
@@ -137,7 +128,7 @@ end
 
 function E.forget()
   forgetKeys()
-  forgetStarts()
+  E.forgetRates()
   trimOrder()
   E.forgetMoves()
   for day = 3, 9 do call('DEL', K .. 'gone:' .. text(today - day)) end

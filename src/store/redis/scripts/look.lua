@@ -74,6 +74,35 @@ if what == 'find' then
   return { answers, older and text(positions[#positions]) or '0', lastSeq }
 end
 
+local function isNamed(field) return call('HEXISTS', K .. 'unfinished', field) == 1 end
+
+-- Name, slots, taken, waiting, tokens, perMs, free, for how long it is closed, pinned.
+local function limitShown(name)
+  local slots, lanePinned = E.laneOf(name)
+  local tokens, perMs, closed, ratePinned = E.rate(name)
+  local row, shut = { name, '', '', '', '', '', '', '', (lanePinned or ratePinned) and 1 or 0 }, closed and closed > now
+  local lane = slots and (lanePinned or isNamed('l' .. name))
+  local starts = tokens and call('ZCOUNT', K .. 'starts:' .. name, '(' .. text(now - perMs), '+inf')
+  local rate = tokens and (ratePinned or shut or starts > 0 or isNamed('r' .. name))
+  if lane then row[2], row[3], row[4] = slots, call('SCARD', K .. 'out:' .. name), call('ZCARD', K .. 'lane:' .. name) end
+  if rate then row[5], row[6], row[7], row[8] = tokens, perMs, shut and 0 or math.max(0, tokens - starts), shut and closed - now or '' end
+  return (lane or rate) and row
+end
+
+-- ARGV: behind which name or '', how they begin, how many. Answers them, and where to go on or ''.
+if what == 'limits' then
+  local rows, prefix, from = {}, ARGV[5], '-'
+  if ARGV[5] ~= '' then from = '[' .. ARGV[5] end
+  if ARGV[4] ~= '' and ARGV[4] >= ARGV[5] then from = '(' .. ARGV[4] end
+  local names = call('ZRANGEBYLEX', K .. 'limits', from, '+', 'LIMIT', 0, 200)
+  for _, name in ipairs(names) do
+    if sub(name, 1, #prefix) ~= prefix or #rows >= tonumber(ARGV[6]) then return { rows, '' } end
+    local row = limitShown(name)
+    if row then rows[#rows + 1] = row end
+  end
+  return { rows, #names == 200 and names[200] or '' }
+end
+
 if what == 'counts' then return { call('HGETALL', K .. 'counts'), call('HGETALL', K .. 'queues') } end
 
 if what == 'stats' then

@@ -14,10 +14,14 @@ end
 
 -- name, slots or '', tokens or '', perMs or ''
 if what == 'limit' then
-  local name, tokens, perMs = ARGV[4], E.rate(ARGV[4])
-  if ARGV[5] ~= '' then E.setLane(name, tonumber(ARGV[5])) end
-  local newTokens, newPerMs = tonumber(ARGV[6]) or tokens, tonumber(ARGV[7]) or perMs
-  if (ARGV[6] ~= '' or ARGV[7] ~= '') and newTokens and newPerMs then E.setRate(name, newTokens, newPerMs) end
+  local name, slots, tokens, perMs = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+  if slots then E.pinLane(name, slots) end
+  if tokens or perMs then E.pinRate(name, tokens, perMs) end
+  E.flush()
+end
+
+if what == 'unpin' then
+  E.unpin(ARGV[4])
   E.flush()
 end
 

@@ -44,6 +44,7 @@ local function newJob(wanted)
   end
   E.jobs[job.id] = job
   E.count(job.queue, 'b', 1)
+  E.countNamed(job, 1)
   E.touch(job)
   return job
 end
@@ -61,9 +62,9 @@ local function addPast(job, beside)
     job.f.sp = 1
   end
   -- What is known here keeps its value.
-  if beside.slots then call('HSETNX', K .. 'lanes', job.f.l, beside.slots) end
+  if beside.slots then E.knowLane(job.f.l, beside.slots) end
   if beside.slot then E.takeSlot(job) end
-  if beside.rate then call('HSETNX', K .. 'rates', job.f.r, beside.rate) end
+  if beside.rate then E.knowRate(job.f.r, unpack(beside.rate)) end
   -- A key that somebody holds here is lost on the way, never the job.
   if beside.holds and not E.keyHolder(job) then E.holdKey(job, beside.holds) end
 end

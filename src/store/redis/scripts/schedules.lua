@@ -1,4 +1,5 @@
--- Schedules: a rule nobody here reads, and the time it fires next. ARGV: now, monotonic, what, then JSON.
+-- Schedules: a rule nobody here reads, and the time it fires next. ARGV: now, monotonic, what, then JSON, and with `put` a name
+-- for this life of the store, if it has none yet.
 local what, given = ARGV[3], ARGV[4] and cjson.decode(ARGV[4]) or nil
 local key, answers = K .. 'schedules', {}
 
@@ -18,7 +19,7 @@ if what == 'due' then
   local rows = {}
   for index, name in ipairs(names) do rows[index] = { name, call('HGET', key, name) } end
   local after = call('ZRANGE', K .. 'ticks', #names, #names, 'WITHSCORES')[2]
-  return { rows, after and text(math.max(0, tonumber(after) - now)) or '', nowText }
+  return { rows, after and text(math.max(0, tonumber(after) - now)) or '', nowText, call('HGET', K .. 'meta', 'life') or '' }
 end
 if what == 'list' then return call('HGETALL', key) end
 
@@ -27,6 +28,8 @@ if what == 'fire' then
     if each.job and not knowsKinds(each.job) then return 'kinds' end
   end
 end
+
+if what == 'put' then call('HSETNX', K .. 'meta', 'life', ARGV[5]) end
 
 for index, each in ipairs(given or {}) do
   local schedule = read(what == 'remove' and each or each.name)
