@@ -36,6 +36,8 @@ export class Beat {
   #declareAt = 0
   #working: Promise<void> | undefined
   readonly #stopping = new AbortController()
+  /** Of the store that has been told of this app's schedules. */
+  #life: string | undefined
   /** Named once, not every second. */
   readonly #unreadable = new Set<string>()
 
@@ -110,13 +112,25 @@ export class Beat {
   /** Milliseconds until there is something to fire again. */
   async #fireDue(store: Store): Promise<number> {
     for (;;) {
-      const { now, due, nextDueMs = Infinity } = await store.schedules.due(schedulesPerLook)
+      const { now, due, nextDueMs = Infinity, life } = await store.schedules.due(schedulesPerLook)
+      if (this.#life !== undefined && life !== this.#life) {
+        await this.#declareAnew(store)
+        continue
+      }
+      this.#life = life
       const ticks = await this.#ticks(store, due, now)
       for (let from = 0; from < ticks.length; from += store.limits.jobsPerCall) {
         await store.schedules.fire(ticks.slice(from, from + store.limits.jobsPerCall))
       }
       if (ticks.length === 0 || nextDueMs > 0 || this.#state !== 'running') return Math.max(nextDueMs, 1)
     }
+  }
+
+  /** The store has lost its data, and with it what was declared. */
+  async #declareAnew(store: Store): Promise<void> {
+    this.#declareAt = 0
+    await this.#declare(store)
+    this.#life = undefined
   }
 
   /** By the store's clock: this process's own may be wrong. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Errand, redisStore } from '../../src/index.ts'
 import type { StoreEvent } from '../../src/store/store.ts'
 import { RedisStore } from '../../src/store/redis/redis.ts'
@@ -151,6 +152,25 @@ describe('a Redis server that has lost its data', { skip: !redis && 'no Redis se
     const [job] = await store.get(['after'])
     assert.equal(typeof job === 'object' && job.task, 'nightly')
   })
+
+  for (const [what, lose] of losses) {
+    test(`has declared schedules again within seconds: ${what}`, async (t) => {
+      const prefix = `emptied-${++stores}`
+      const { errand, first } = appOf(t, prefix, ['report'])
+      errand.schedule('nightly', { cron: '0 3 * * *' }, first.with('all'))
+      const beat = await errand.beat().start()
+      t.after(() => beat.stop())
+      const names = async () => (await errand.schedules.list()).map(({ name }) => name)
+      assert.deepEqual(await names(), ['nightly'])
+      // Until the beat has looked at the store that will be lost.
+      await sleep(1_500)
+
+      await lose()
+
+      while ((await names()).length === 0) await sleep(50)
+      assert.deepEqual(await names(), ['nightly'])
+    })
+  }
 
   test('tells listeners that they have missed something, and goes on telling them', async (t) => {
     const prefix = `emptied-${++stores}`

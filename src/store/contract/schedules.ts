@@ -16,6 +16,11 @@ export interface DueSchedules {
   readonly now: number
   readonly due: readonly ScheduleRecord[]
   readonly nextDueMs?: number
+  /**
+   * Which life of the store this is: another one once it has lost its data or was made anew, so that what was declared is declared
+   * again. Left out where data cannot go from under a process.
+   */
+  readonly life?: string
 }
 
 export interface ScheduleStore {

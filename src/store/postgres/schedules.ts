@@ -51,9 +51,9 @@ export function schedulesOf({ clock, statements, names, arrived }: ScheduleParts
     async due(limit) {
       const inOrder = 'order by next_at, name collate "C"'
       // One row with the time alone where there is no schedule.
-      const text = `select c.now, s.* from errand.begin($1, null) c
+      const text = `select c.now, errand.mark_of_store() as life, s.* from errand.begin($1, null) c
         left join lateral (select * from errand.schedule where ${due} ${inOrder} limit $2) s on true ${inOrder}`
-      const rows = await statements.all<ScheduleRow & { now: string }>(text, [clock().now, limit + 1])
+      const rows = await statements.all<ScheduleRow & { now: string; life: string }>(text, [clock().now, limit + 1])
       const now = Number(rows[0]!.now)
       const ahead = rows.filter(({ name }) => name !== null)
       const falling = ahead.filter((row, at) => at < limit && Number(row.next_at) <= now)
@@ -62,6 +62,7 @@ export function schedulesOf({ clock, statements, names, arrived }: ScheduleParts
         now,
         due: falling.map(scheduleOf),
         ...(next && { nextDueMs: Math.max(0, Number(next.next_at) - now) }),
+        life: rows[0]!.life,
       }
     },
     async fire(ticks) {

@@ -26,10 +26,9 @@ export function scheduleStore(caller: Caller, kinds: Kinds): ScheduleStore {
         .toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
     },
     due: async (limit) => {
-      const [rows, next, now] = await call<[[string, string][], string, string]>('due', limit, {
-        repeat: true,
-      })
-      return { now: Number(now), due: rows.map(scheduleFrom), ...(next !== '' && { nextDueMs: Number(next) }) }
+      type Answer = [rows: [string, string][], next: string, now: string, life: string]
+      const [rows, next, now, life] = await call<Answer>('due', limit, { repeat: true })
+      return { now: Number(now), due: rows.map(scheduleFrom), ...(next !== '' && { nextDueMs: Number(next) }), life }
     },
     fire,
   }

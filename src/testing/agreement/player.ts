@@ -109,7 +109,10 @@ export const calls: Players<Exclude<Member, (typeof unscripted)[number]>> = {
   'schedules.pause': ({ store }, { name, paused }) => store.schedules.pause(name, paused),
   'schedules.remove': ({ store }, { names }) => store.schedules.remove(names),
   'schedules.list': ({ store }) => store.schedules.list(),
-  'schedules.due': ({ store }, { limit }) => store.schedules.due(limit),
+  'schedules.due': async ({ store }, { limit }) => {
+    const { life: _, ...answer } = await store.schedules.due(limit)
+    return answer
+  },
   'schedules.fire': async ({ store, env, know }, { name, late, nextInMs, job }) => {
     const nextAt = (await store.schedules.list()).find((schedule) => schedule.name === name)?.nextAt ?? 0
     const answer = await store.schedules.fire([

@@ -86,7 +86,8 @@ export function schedules(harness: StoreHarness): void {
     const scene = await setScene(harness, t)
     await scene.store.schedules.put([{ name: 'never', rule: 'r', nextAt: null }])
 
-    assert.deepEqual(await scene.store.schedules.due(10), { now: scene.env.now(), due: [] })
+    const { life: _, ...answer } = await scene.store.schedules.due(10)
+    assert.deepEqual(answer, { now: scene.env.now(), due: [] })
   })
 
   test('a schedule declared again with the same rule keeps its time', async (t) => {

@@ -1,5 +1,4 @@
--- Schedules: a rule nobody here reads, and the time it fires next. ARGV: now, monotonic, what, then JSON, and with `put` a name
--- for this life of the store, if it has none yet.
+-- Schedules: a rule nobody here reads, and the time it fires next. ARGV: now, monotonic, what, then JSON.
 local what, given = ARGV[3], ARGV[4] and cjson.decode(ARGV[4]) or nil
 local key, answers = K .. 'schedules', {}
 
@@ -29,7 +28,8 @@ if what == 'fire' then
   end
 end
 
-if what == 'put' then call('HSETNX', K .. 'meta', 'life', ARGV[5]) end
+-- This life of the store has the name of when a schedule was first put; a server that was emptied begins another.
+if what == 'put' then call('HSETNX', K .. 'meta', 'life', nowText) end
 
 for index, each in ipairs(given or {}) do
   local schedule = read(what == 'remove' and each or each.name)
