@@ -8,5 +8,5 @@ export const lacking: Readonly<Record<'keptSlots' | 'closedRates' | 'pinnedLimit
     keptSlots: [],
     closedRates: [],
     pinnedLimits: [],
-    gathering: ['sqlite', 'redis', 'postgres'],
+    gathering: ['redis', 'postgres'],
   }

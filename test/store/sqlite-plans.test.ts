@@ -54,6 +54,7 @@ const firstRow = new Set([
   'readyToLeave',
   'throttledToLeave',
   'parkedToLeave',
+  'gatheredToLeave',
   'delayedToLeave',
 ])
 

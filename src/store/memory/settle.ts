@@ -48,10 +48,12 @@ export function takeBack(data: Data, entry: Entry, delayMs: number): void {
   if (entry.cancelRequestedAt !== undefined) return finish(data, entry, { state: 'cancelled' })
 
   // In a lane that keeps its order nobody goes past it.
-  if (delayMs > 0) putOff(data, entry, delayMs, entry.job.lane?.ordered ?? false)
+  if (delayMs > 0) putOff(data, entry, delayMs, keepsItsOrder(entry))
   else lineUpAgain(data, entry)
   data.news.tell('given back', entry)
 }
+
+const keepsItsOrder = ({ job: { lane } }: Entry) => lane?.ordered === true && !lane.gather
 
 /** Once a cancel was asked for, a job can only end cancelled, whatever its handler did. */
 function recordedOutcome({ cancelRequestedAt }: Entry, outcome: Outcome): Outcome {

@@ -4,6 +4,7 @@ import type { JobState } from '../../job.ts'
 import type { MovingJob, PlaceAnswer } from '../moving.ts'
 import { end } from './ending.ts'
 import { errorText, flag, flagsOf, idValue, optionsText, stateCode, type FinalRow, type JobRow } from './job-row.ts'
+import { knownGroup } from './groups.ts'
 import { knownLane, knownRate } from './limits.ts'
 import { enterLine } from './line.ts'
 import { newJobOf } from './moving-job.ts'
@@ -94,8 +95,9 @@ function addPast({ sql }: Step, moving: MovingJob, seq: number, at: number): voi
 }
 
 /** A lane that is known here keeps its value. */
-function laneOf(step: Step, { job: { lane } }: MovingJob): number | null {
+function laneOf(step: Step, { job: { lane, queue } }: MovingJob): number | null {
   if (!lane) return null
+  if (lane.gather) return -knownGroup(step, lane.name, step.names.queue(queue), lane.gather).id
   return knownLane(step, lane.name, lane.slots).id
 }
 

@@ -8,7 +8,9 @@
 import type { ClaimedJob, Room } from '../store.ts'
 import { claimedJob, flagsOf, queueOf, rankOf, raresOf, type ClaimRow } from './claimed-job.ts'
 import { end } from './ending.ts'
-import { flag, ready, running, type JobRow } from './job-row.ts'
+import { groupById, look } from './groups.ts'
+import { bytesPerTransaction, jobsPerCall } from './inserter.ts'
+import { flag, idValue, ready, running, type JobRow } from './job-row.ts'
 import { leaveLine, leaveThrottled, never, nextToken } from './line.ts'
 import { outcomes, type Step } from './step.ts'
 
@@ -17,6 +19,8 @@ const lowest = 3
 
 export class Claiming {
   readonly claimed: ClaimedJob[] = []
+  /** What counts against the room: a group counts as its leader alone. */
+  #taken = 0
   expired = 0
   readonly #step: Step
   readonly #incarnation: number
@@ -40,14 +44,13 @@ export class Claiming {
   claimFor({ queues, jobs, bottomUp }: Room): boolean {
     if (jobs <= 0) return false
     const open = openQueues(this.#step, queues, this.#paused)
-    const all = this.claimed.length + jobs
+    const all = this.#taken + jobs
 
     if (this.#suspects) this.#claimSuspect(open)
     for (const queue of open) this.#takeDownwards(queue, all - bottomUp)
     // Where the way down has found all there is, the way up finds nothing; an expiry may have brought something.
-    if (this.claimed.length >= all - bottomUp || this.expired > 0)
-      for (const queue of open) this.#takeUpwards(queue, all)
-    return this.claimed.length === all
+    if (this.#taken >= all - bottomUp || this.expired > 0) for (const queue of open) this.#takeUpwards(queue, all)
+    return this.#taken === all || this.#isFull
   }
 
   /** A job that may be what kills its workers is held one at a time, so that it convicts itself alone. */
@@ -72,7 +75,7 @@ export class Claiming {
 
   #takeDownwards(queue: number, end: number): void {
     if (this.#rated) return ranks.forEach((rank) => this.#take(queue, rank, end))
-    for (let rank = 0; this.claimed.length < end; rank++) {
+    for (let rank = 0; this.#taken < end && !this.#isFull; rank++) {
       const next = this.#step.sql.firstRank.get(queue, rank) as { rank: number } | undefined
       if (!next) return
       rank = next.rank
@@ -82,7 +85,7 @@ export class Claiming {
 
   #takeUpwards(queue: number, end: number): void {
     if (this.#rated) return ranks.toReversed().forEach((rank) => this.#take(queue, rank, end))
-    for (let rank = lowest; this.claimed.length < end; rank--) {
+    for (let rank = lowest; this.#taken < end && !this.#isFull; rank--) {
       const next = this.#step.sql.lastRank.get(queue, rank) as { rank: number } | undefined
       if (!next) return
       rank = next.rank
@@ -91,26 +94,30 @@ export class Claiming {
   }
 
   #take(queue: number, rank: number, end: number): void {
-    while (this.claimed.length < end) {
+    while (this.#taken < end && !this.#isFull) {
       const head = this.#rated ? this.#openHead(queue, rank) : undefined
       if (head === undefined) return this.#takePlain(queue, rank, end, Infinity)
 
       this.#takePlain(queue, rank, end, head.head)
-      if (this.claimed.length < end) this.#takeThrottled(queue, rank, head.head, head.rate)
+      if (this.#taken < end && !this.#isFull) this.#takeThrottled(queue, rank, head.head, head.rate)
     }
   }
 
   #takePlain(queue: number, rank: number, end: number, before: number): void {
-    while (this.claimed.length < end) {
-      const wanted = end - this.claimed.length
+    while (this.#taken < end && !this.#isFull) {
+      const wanted = end - this.#taken
       let rows = this.#step.sql.claimable.all(queue, rank, wanted) as ClaimRow[]
       if (before !== Infinity) rows = rows.filter(([, place]) => place < before)
       if (rows.length === 0) return
+      // When a group is claimed another may come into the line, even before the rest.
+      const leader = rows.findIndex((row) => flagsOf(row) & flag.gathers)
+      if (leader !== -1) rows.length = leader + 1
       // Expiring one may bring others into the line, so it is read again.
       if (this.#expireOverdue(rows)) continue
 
       this.#claimRange(queue, rank, rows)
-      if (rows.length < wanted) return
+      if (leader !== -1) this.#claimMembers(rows.at(-1)!)
+      else if (rows.length < wanted) return
     }
   }
 
@@ -125,6 +132,7 @@ export class Claiming {
     this.#step.count(queue, ready, -rows.length)
     this.#step.count(queue, running, rows.length)
     for (const row of rows) this.#handOut(row)
+    this.#taken += rows.length
   }
 
   /** The first job of an open rate line with a token that may still be started. */
@@ -146,24 +154,60 @@ export class Claiming {
 
     leaveThrottled(this.#step, { queue, rank: rankOf(row), place }, rate)
     this.#claimOne(row)
+    if (flagsOf(row) & flag.gathers) this.#claimMembers(row)
   }
 
   #claimOne(row: ClaimRow): void {
-    const [seq, place] = row
     const [, , rate] = raresOf(row)
     const { sql, now } = this.#step
-    sql.claimOne.run(seq, this.#incarnation, this.#step.claim(), place, now)
-    if (rate !== null) sql.addStart.run(rate, now, seq, this.#step.claim())
-    this.#step.move(queueOf(row), 'ready', 'running')
-    this.#handOut(row)
+    if (rate !== null) sql.addStart.run(rate, now, row[0], this.#step.claim())
+    this.#start(row)
+    this.#taken++
   }
 
-  #handOut(row: ClaimRow): void {
+  /** Out of no line, and without a token. */
+  #start(row: ClaimRow, leader?: string): void {
+    const [seq, place] = row
+    this.#step.sql.claimOne.run(seq, this.#incarnation, this.#step.claim(), place, this.#step.now)
+    this.#step.move(queueOf(row), 'ready', 'running')
+    this.#handOut(row, leader)
+  }
+
+  /** The others of its group, as far as one answer may grow; then it is looked whether the next one leads at once. */
+  #claimMembers(row: ClaimRow): void {
+    const step = this.#step
+    const lane = raresOf(row)[1]!
+    const leader = this.claimed.at(-1)!
+    const { size } = groupById(step, lane)
+    let bytes = 0
+    for (let left = size - 1; left > 0 && !this.#isFull && bytes < bytesPerTransaction;) {
+      const first = step.sql.firstGathered.get(-lane) as { rank: number; place: number } | undefined
+      if (!first) break
+      const member = step.sql.claimableGathered.get(-lane, first.rank, first.place) as ClaimRow
+      if (this.#expireOverdue([member])) continue
+
+      step.sql.leaveGathered.run(-lane, first.rank, first.place)
+      step.sql.addStanding.run(-1, -lane)
+      step.sql.addGrouped.run(member[0], idValue(leader.id))
+      this.#start(member, leader.id)
+      bytes += member[9].length
+      left--
+    }
+    step.sql.setLeader.run(null, -lane)
+    look(step, lane)
+  }
+
+  /** Groups must not make an answer larger than a turn may be. */
+  get #isFull(): boolean {
+    return this.claimed.length >= jobsPerCall && this.claimed.length > this.#taken
+  }
+
+  #handOut(row: ClaimRow, leader?: string): void {
     const step = this.#step
     // Whoever must not run twice must not be found unclaimed after a power cut.
     if (flagsOf(row) & flag.once) step.mustLast()
     if (flagsOf(row) & flag.keyWaiting) step.sql.freeKey.run(row[2], raresOf(row)[3], row[0])
-    const job = claimedJob(step, row, step.claim(), step.now)
+    const job = claimedJob(step, row, step.claim(), step.now, leader)
     this.claimed.push(job)
     if (step.events) step.tell('started', step.sql.jobBySeq.get(row[0]) as JobRow, 'running', job.attempt)
   }

@@ -85,6 +85,7 @@ export function claimedJob(
   row: ClaimRow,
   claim: number,
   since: number,
+  leader?: string,
 ): ClaimedJob {
   const [seq, , task, , , createdAt, id, , options, input] = row
   const { names, sql } = reader
@@ -107,8 +108,15 @@ export function claimedJob(
   if (reader.anySteps) addSteps(reader, job, seq)
   if (options !== null) addOptions(job, options)
   if (flagsOf(row) & flag.members) addMembers(reader, job, seq)
+  if (flagsOf(row) & flag.gathers) job.leader = leader ?? leaderOf(reader, job, seq)
   new Held(job, row, since)
   return job
+}
+
+/** Itself, unless another led it. */
+function leaderOf({ sql }: Reader, { id }: ClaimedJob, seq: number): string {
+  const row = sql.getGrouped.get(seq) as { leader: Uint8Array | string } | undefined
+  return row ? idText(row.leader) : id
 }
 
 type Writable = { -readonly [K in keyof ClaimedJob]: ClaimedJob[K] }

@@ -1,6 +1,7 @@
 /** What people ask of jobs: change, cancel, retry, remove, release. Each answers per job. */
 import type { CancelAnswer, ChangeAnswer, Due, JobChange, ReleaseAnswer, RemoveAnswer, RetryAnswer } from '../store.ts'
 import { dropExpiry, end } from './ending.ts'
+import { gatherAgain, isGroup } from './groups.ts'
 import { flag, idValue, moment, optionsWith, type FinalRow, type JobRow } from './job-row.ts'
 import { dropBlockedSlot, enterLine, leaveLine, parkedRank, stand } from './line.ts'
 import { erase } from './prune.ts'
@@ -116,6 +117,7 @@ function changeRank(step: Step, job: JobRow, { state }: Where, rank: JobRow['ran
 
 function standAgain(step: Step, job: JobRow, changed: JobRow): void {
   const { sql } = step
+  if (isGroup(job.lane) && gatherAgain(step, { ...job, lane: job.lane }, changed)) return
   if (job.lane !== null && Number(sql.leaveParked.run(job.lane, parkedRank(job), job.place).changes) > 0) {
     sql.park.run(job.lane, parkedRank(changed), changed.place, job.seq)
     return

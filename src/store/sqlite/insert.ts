@@ -111,7 +111,7 @@ function rowOf(step: Step, job: NewJob, seq: number): JobRow {
     created: now,
     keep: names.keep(job.keepSucceededMs, job.keepFailedMs),
     expires: job.expires ? moment(job.expires, now) : null,
-    lane: job.lane ? laneFor(step, job.lane) : null,
+    lane: job.lane ? laneFor(step, job.lane, names.queue(job.queue)) : null,
     rate: job.rate ? rateFor(step, job.rate) : null,
     flags: flagsOf(job),
     unique_key: job.unique?.key ?? null,

@@ -16,6 +16,7 @@ export const flag = {
   held: 256,
   tags: 512,
   ordered: 1024,
+  gathers: 2048,
 } as const
 
 export const stateCode = Object.fromEntries(jobStates.map((state, code) => [state, code])) as Record<JobState, number>
@@ -115,6 +116,7 @@ export function flagsOf(job: NewJob): number {
   if (job.held) flags |= flag.held
   if (job.tags?.length) flags |= flag.tags
   if (job.lane?.ordered) flags |= flag.ordered
+  if (job.lane?.gather) flags |= flag.gathers
   return flags
 }
 

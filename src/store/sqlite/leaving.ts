@@ -5,7 +5,8 @@
 import { MovePage } from '../move-page.ts'
 import type { MoveRoom, MoveTicket, MovingJob } from '../moving.ts'
 import { idValue, stateCode, type FinalRow, type JobRow } from './job-row.ts'
-import { dropBlockedSlot, enterLine } from './line.ts'
+import { isGroup } from './groups.ts'
+import { dropBlockedSlot, enterLine, standAgain } from './line.ts'
 import { movingJob } from './moving-job.ts'
 import { erase } from './prune.ts'
 import type { Step } from './step.ts'
@@ -71,7 +72,8 @@ export function stay(step: Step, taken: MoveTicket): boolean {
   if (was.state === stateCode.blocked && was.slot) sql.setBlockedSlot.run(1, job.seq)
   if (was.state === stateCode.ready) {
     step.flushReady()
-    enterLine(step, job)
+    if (isGroup(job.lane)) standAgain(step, job)
+    else enterLine(step, job)
   }
   const final = sql.getFinal.get(job.seq) as FinalRow | undefined
   if (final) step.pruneAt(final.until, job.seq)
@@ -85,7 +87,7 @@ interface Part {
   after(step: Step, from: number, seq: number): number
 }
 
-type LineQuery = 'readyToLeave' | 'throttledToLeave' | 'parkedToLeave' | 'delayedToLeave'
+type LineQuery = 'readyToLeave' | 'throttledToLeave' | 'parkedToLeave' | 'gatheredToLeave' | 'delayedToLeave'
 
 /** Those taken are out of the line, so only those that stay are passed over. */
 const line = (query: LineQuery): Part => ({
@@ -104,6 +106,7 @@ const parts: readonly Part[] = [
   line('readyToLeave'),
   line('throttledToLeave'),
   line('parkedToLeave'),
+  line('gatheredToLeave'),
   line('delayedToLeave'),
   bySeq('blockedToLeave'),
   bySeq('finalToLeave'),

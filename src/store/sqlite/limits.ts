@@ -1,5 +1,6 @@
 /** Lanes and rates by name: what value they have, who set it, and how long they are remembered. */
 import type { Lane, LimitQuery, LimitRecord, LimitValue, Rate } from '../store.ts'
+import { groupFor } from './groups.ts'
 import { admit } from './line.ts'
 import { present } from './read.ts'
 import type { Step } from './step.ts'
@@ -23,7 +24,8 @@ interface RateRow {
 }
 
 /** The number of the lane that an inserted job names; the value given last holds, unless one was set by hand. */
-export function laneFor(step: Step, { name, slots }: Lane): number {
+export function laneFor(step: Step, { name, slots, gather }: Lane, queue: number): number {
+  if (gather) return groupFor(step, name, queue, gather)
   const lane = knownLane(step, name, slots)
   if (!lane.pinned) setSlots(step, lane, slots)
   return lane.id
@@ -112,14 +114,21 @@ export function listLimits(
   const { sql, now } = reading
   const count = Math.min(limit, pageSize.most)
   const records = new Map<string, LimitRecord>()
-  for (const { name, ...record } of [
+  const found: readonly LimitRecord[] = [
     ...(sql.lanesInUse.all(prefix, after, count) as unknown as LaneInUse[]).map(laneRecord),
+    ...(sql.groupsInUse.all(prefix, after, count) as { name: string; waiting: number }[]).map((group) => ({
+      ...group,
+      pinned: false,
+    })),
     ...(sql.ratesInUse.all(prefix, after, now, now, count) as unknown as RateInUse[]).map((rate) =>
       rateRecord(reading, rate),
     ),
-  ]) {
+  ]
+  for (const { name, ...record } of found) {
     const known = records.get(name)
-    records.set(name, { ...known, name, ...record, pinned: record.pinned || (known?.pinned ?? false) })
+    const waiting =
+      known?.waiting !== undefined && record.waiting !== undefined ? { waiting: known.waiting + record.waiting } : {}
+    records.set(name, { ...known, name, ...record, ...waiting, pinned: record.pinned || (known?.pinned ?? false) })
   }
   return [...records.values()]
     .filter(({ name }) => name.startsWith(prefix))

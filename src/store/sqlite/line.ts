@@ -4,6 +4,7 @@
  * A lane's `used` changes only in the step that moves a job into or out of the ready lines, so the
  * jobs standing there or running are the set of slots, and no death of a process can leak one.
  */
+import { gather, isGroup, leaveGathered, longAgo, look, loseLeader } from './groups.ts'
 import { flag, type JobRow } from './job-row.ts'
 import type { Step } from './step.ts'
 import type { ClaimedPlace } from './where.ts'
@@ -19,6 +20,7 @@ export const isSuspect = (job: Pick<JobRow, 'crashes'>): boolean => job.crashes 
 /** Towards being ready: through the lane if the job has one. */
 export function enterLine(step: Step, job: Standing): void {
   if (job.lane === null) return stand(step, job)
+  if (isGroup(job.lane)) return gather(step, { ...job, lane: job.lane }, step.now)
 
   // While others are parked there is a free slot only for a moment, and then it is the first one's.
   if (!step.sql.firstParked.get(job.lane) && Number(step.sql.takeSlot.run(job.lane).changes) > 0)
@@ -50,11 +52,13 @@ function standThrottled(step: Step, { queue, rank, place, seq }: Standing, rate:
 export function leaveLine(step: Step, job: Standing): void {
   step.flushReady()
   const { sql } = step
+  if (isGroup(job.lane) && leaveGathered(step, { ...job, lane: job.lane })) return freeSlot(step, job.lane)
   if (job.lane !== null && Number(sql.leaveParked.run(job.lane, parkedRank(job), job.place).changes) > 0) return
 
   if (isSuspect(job)) sql.leaveReady.run(-job.queue, job.rank, job.place)
   else if (job.rate !== null) leaveThrottled(step, job, job.rate)
   else sql.leaveReady.run(job.queue, job.rank, job.place)
+  if (isGroup(job.lane)) loseLeader(step, { seq: job.seq, lane: job.lane })
   freeSlot(step, job.lane)
 }
 
@@ -73,9 +77,16 @@ export function leaveThrottled(
   else sql.deleteRateLine.run(queue, rank, rate)
 }
 
+/** A given-back or rescued job stands where it stood; into its lane it goes back only if that gathers. */
+export function standAgain(step: Step, job: Standing): void {
+  if (isGroup(job.lane)) gather(step, { ...job, lane: job.lane }, longAgo)
+  else stand(step, job)
+}
+
 /** A job has left the ready line and its run for good or for a while. */
 export function freeSlot(step: Step, lane: number | null): void {
   if (lane === null) return
+  if (isGroup(lane)) return void look(step, lane)
   step.sql.handInSlot.run(lane)
   admit(step, lane)
 }

@@ -8,7 +8,8 @@ import { WorkerLostError } from '../../errors.ts'
 import type { ControlMessage, NewWorker, WorkerRecord } from '../store.ts'
 import { dropExpiry, end } from './ending.ts'
 import { flag, type JobRow } from './job-row.ts'
-import { never, stand } from './line.ts'
+import { forgetLeader } from './groups.ts'
+import { never, standAgain } from './line.ts'
 import { takeBack } from './settle.ts'
 import { outcomes, type Step } from './step.ts'
 import type { Statements } from './statements.ts'
@@ -134,6 +135,7 @@ export function rescue(step: Step, limit: number): number {
 
 function rescueJob(step: Step, job: JobRow, { cancel_at: cancelAt, since }: ClaimedPlace): void {
   step.sql.leaveClaimed.run(job.seq)
+  forgetLeader(step, job)
   step.record(job.task, outcomes.indexOf('rescued'), 0)
   dropExpiry(step, job)
   const crashed = note(step, { ...job, expires: null, crashes: job.crashes + 1, started: since })
@@ -142,7 +144,7 @@ function rescueJob(step: Step, job: JobRow, { cancel_at: cancelAt, since }: Clai
   else if (job.flags & flag.once || crashed.crashes > crashesAllowed) endLost(step, crashed)
   else {
     step.flushReady()
-    stand(step, crashed)
+    standAgain(step, crashed)
     step.move(job.queue, 'running', 'ready')
     step.tell('rescued', crashed, 'ready', job.failures)
   }

@@ -1,8 +1,9 @@
 /** A job as it travels: everything this store knows of it. */
 import type { JobState, Progress } from '../../job.ts'
 import type { MovingJob } from '../moving.ts'
-import type { NewJob } from '../store.ts'
+import type { Lane, NewJob } from '../store.ts'
 import type { Reader } from './claimed-job.ts'
+import { groupById, isGroup } from './groups.ts'
 import { errorValue, flag, idText, storedOptions, type FinalRow, type JobRow } from './job-row.ts'
 import { historyOf, present } from './read.ts'
 import { whereIs } from './where.ts'
@@ -49,7 +50,7 @@ function finalFields(final: FinalRow, state: JobState): { [K in keyof MovingJob]
 }
 
 function asInserted({ sql, names }: Reader, job: JobRow): MovingJob['job'] {
-  const lane = job.lane === null ? undefined : (sql.laneNamed.get(job.lane) as { name: string; slots: number })
+  const lane = job.lane === null ? undefined : laneOf(sql, job, job.lane)
   const rate = job.rate === null ? undefined : (sql.rateNamed.get(job.rate) as RateRow)
 
   return {
@@ -61,10 +62,17 @@ function asInserted({ sql, names }: Reader, job: JobRow): MovingJob['job'] {
     keepFailedMs: names.keepMs(job.keep, false),
     ...(job.flags & flag.once && { once: true }),
     ...(job.flags & flag.held && { held: true }),
-    ...(lane && { lane: { ...lane, ...(job.flags & flag.ordered && { ordered: true }) } }),
+    ...(lane && { lane }),
     ...(rate && { rate: { name: rate.name, tokens: rate.tokens, perMs: rate.per_ms } }),
     ...storedOptions(job.options),
   }
+}
+
+function laneOf(sql: Reader['sql'], { flags }: JobRow, id: number): Lane {
+  const ordered = flags & flag.ordered ? ({ ordered: true } as const) : {}
+  if (!isGroup(id)) return { ...(sql.laneNamed.get(id) as { name: string; slots: number }), ...ordered }
+  const { name, size, wait_ms: waitMs } = groupById({ sql }, id)
+  return { name, slots: 1, ...ordered, gather: { size, waitMs } }
 }
 
 interface RateRow {

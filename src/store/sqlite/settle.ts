@@ -4,7 +4,8 @@ import type { Claim, Settlement, Turn } from '../store.ts'
 import { flagsOf, Held, isNoted, keepOf, queueOf, rankOf, raresOf, type ClaimRow } from './claimed-job.ts'
 import { dropExpiry, end } from './ending.ts'
 import { errorText, flag, idValue, type JobRow } from './job-row.ts'
-import { closeRate, enterLine, freeSlot, returnToken, stand } from './line.ts'
+import { forgetLeader, isGroup } from './groups.ts'
+import { closeRate, enterLine, freeSlot, returnToken, stand, standAgain } from './line.ts'
 import { plainStretch, settlePlainly } from './settle-plainly.ts'
 import { outcomes, type Step } from './step.ts'
 import { waitMore } from './waiting.ts'
@@ -33,6 +34,7 @@ function settleWhole(step: Step, incarnation: number, settlement: Settlement): b
   const { closesRateMs } = settlement
   if (closesRateMs !== undefined && job.rate !== null) closeRate(step, job.rate, step.now + closesRateMs)
   step.sql.leaveClaimed.run(job.seq)
+  forgetLeader(step, job)
   dropExpiry(step, job)
   apply(step, { ...job, expires: null }, place, recorded, settlement)
   return true
@@ -73,7 +75,7 @@ function apply(
   outcome: Outcome,
   settlement: Settlement,
 ): void {
-  const keepsSlot = settlement.keepsSlot === true && job.lane !== null
+  const keepsSlot = settlement.keepsSlot === true && job.lane !== null && !isGroup(job.lane)
   if (outcome.kind === 'wait') return block(step, { ...job, started: since }, outcome.on, keepsSlot)
 
   const attempts = job.failures + 1
@@ -116,7 +118,7 @@ function block(step: Step, job: JobRow, on: readonly string[], keepsSlot: boolea
 
 /** At the end of the line, and through its lane anew unless it keeps its slot: others that wait there may be before it. */
 function lineUpAfresh(step: Step, job: JobRow, keepsSlot: boolean): 'ready' {
-  if (job.lane !== null && !keepsSlot) step.sql.handInSlot.run(job.lane)
+  if (job.lane !== null && !keepsSlot && !isGroup(job.lane)) step.sql.handInSlot.run(job.lane)
   const last = atTheEnd(step, job)
   if (keepsSlot) stand(step, last)
   else enterLine(step, last)
@@ -144,6 +146,7 @@ export function giveBack(step: Step, incarnation: number, givenBack: Turn['given
 export function takeBack(step: Step, { job, place }: HeldJob, delayMs: number): void {
   const { sql } = step
   sql.leaveClaimed.run(job.seq)
+  forgetLeader(step, job)
   returnToken(step, job, place)
   if (place.cancel_at !== null)
     return end(step, job, 'running', { state: 'cancelled', startedAt: null, cancelAt: place.cancel_at })
@@ -152,9 +155,9 @@ export function takeBack(step: Step, { job, place }: HeldJob, delayMs: number): 
   if (job.expires !== null) sql.addDeadline.run(job.expires, job.seq)
   const back = job.started === null ? job : note(step, { ...job, started: null })
   step.flushReady()
-  if (delayMs <= 0) stand(step, back)
+  if (delayMs <= 0) standAgain(step, back)
   // In a lane that keeps its order nobody goes past it.
-  const keepsSlot = (job.flags & flag.ordered) !== 0
+  const keepsSlot = (job.flags & flag.ordered) !== 0 && !isGroup(job.lane)
   const state = delayMs > 0 ? putOff(step, back, delayMs, keepsSlot) : 'ready'
   step.move(job.queue, 'running', state)
   step.tell('given back', job, state, job.failures)

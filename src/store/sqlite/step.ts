@@ -191,6 +191,11 @@ export class Step {
     for (const [key, n] of this.#moves) if (n !== 0) sql.count.run(Math.floor(key / 8), key % 8, n)
     for (const [id, { jobs, unfinished }] of this.#rates) sql.countRateJobs.run(jobs, unfinished, id)
     for (const [id, { jobs, unfinished }] of this.#lanes) {
+      if (id < 0) {
+        sql.countGroupJobs.run(jobs, unfinished, -id)
+        if (jobs < 0) sql.forgetGroup.run(-id)
+        continue
+      }
       sql.countLaneJobs.run(jobs, unfinished, id)
       if (jobs < 0) sql.forgetLane.run(id)
     }

@@ -3,6 +3,7 @@ import type { Claim, ControlMessage, Turn, TurnResult } from '../store.ts'
 import { Claiming, openQueues } from './claim.ts'
 import type { Reader } from './claimed-job.ts'
 import { idText } from './job-row.ts'
+import { ripen } from './groups.ts'
 import { isStale, lifeOf, renew, type Life } from './lives.ts'
 import { never, nextToken } from './line.ts'
 import { giveBack, settle } from './settle.ts'
@@ -16,6 +17,7 @@ export function turn(step: Step, { incarnation, settled, givenBack, room }: Turn
   const stale = [...settle(step, life.n, settled), ...giveBack(step, life.n, givenBack)]
   spread(step, spreadPerStep)
   const said = handOver(step, life)
+  ripen(step)
   const claiming = new Claiming(step, life.n)
   const more = room.map((each) => claiming.claimFor(each)).includes(true)
   const { claimed, expired } = claiming
@@ -38,7 +40,7 @@ export function idleTurn(reader: Reading, asked: Turn): TurnResult | undefined {
   if (asked.settled.length > 0 || asked.givenBack.length > 0) return undefined
   const life = lifeOf(reader, asked.incarnation)
   if (!life) return { gone: true }
-  if (isStale(reader.monotonic, life) || life.called) return undefined
+  if (isStale(reader.monotonic, life) || life.called || isAnyRipe(reader)) return undefined
   if (asked.room.some(({ queues, jobs }) => jobs > 0 && hasWork(reader, queues))) return undefined
 
   const nextDue = nextDueMs(reader)
@@ -60,8 +62,15 @@ export function hasWork(reader: Pick<Reading, 'sql' | 'names' | 'now'>, queues: 
   const open = openQueues(reader, queues)
   const reopening = firstReopening(reader)
   if (reopening !== undefined && reopening <= now && open.length > 0) return true
+  if (open.length > 0 && isAnyRipe(reader)) return true
 
   return open.some((queue) => sql.hasReady.get(queue) ?? sql.hasReady.get(-queue) ?? sql.anyOpenLine.get(queue))
+}
+
+/** Whether time has made a group ripe that has no leader yet. */
+function isAnyRipe({ sql, now }: Pick<Reading, 'sql' | 'now'>): boolean {
+  const first = sql.firstRipe.get() as { ripe: number } | undefined
+  return first !== undefined && first.ripe <= now
 }
 
 /** Each cancel request and each message is told once. */
@@ -79,12 +88,12 @@ function handOver({ sql, called }: Step, life: Life): { cancels: Claim[]; messag
   }
 }
 
-/** Milliseconds until a scheduled job or a token that a ready job waits for falls due. */
+/** Milliseconds until a scheduled job, a group or a token that a ready job waits for falls due. */
 export function nextDueMs(reader: Pick<Reading, 'sql' | 'now'>): number | undefined {
-  const { due, reopening, rated } = reader.sql.nextMoments.get() as Moments
-  if (due === null && !rated) return undefined
+  const { due, reopening, ripe, rated } = reader.sql.nextMoments.get() as Moments
+  if (due === null && ripe === null && !rated) return undefined
 
-  const moments = [due ?? never, reopening ?? never, rated ? (firstOpenToken(reader) ?? never) : never]
+  const moments = [due ?? never, ripe ?? never, reopening ?? never, rated ? (firstOpenToken(reader) ?? never) : never]
   const first = Math.min(...moments)
   return first < never ? Math.max(0, first - reader.now) : undefined
 }
@@ -92,6 +101,7 @@ export function nextDueMs(reader: Pick<Reading, 'sql' | 'now'>): number | undefi
 interface Moments {
   readonly due: number | null
   readonly reopening: number | null
+  readonly ripe: number | null
   /** Whether any ready job might wait for a token. */
   readonly rated: number
 }

@@ -2,6 +2,7 @@
 import type { UpkeepLimits, UpkeepResult } from '../store.ts'
 import { expire } from './claim.ts'
 import type { JobRow } from './job-row.ts'
+import { ripen } from './groups.ts'
 import { sweepRates } from './limits.ts'
 import { leavePlace, goOn, isWaiting, whereIs } from './where.ts'
 import { extendAfterSilence, loseSilent, rescue, stamp } from './lives.ts'
@@ -35,6 +36,7 @@ export function upkeep(step: Step, given: Partial<UpkeepLimits> = {}): UpkeepRes
   const pruned = prune(step, limits.prune)
   forget(step)
   const unused = sweepRates(step)
+  ripen(step)
   stamp(step)
 
   const more =

@@ -129,8 +129,14 @@ function job(dice: Dice, name = dice.chance(0.95) ? dice.newJob() : id(dice)): N
 }
 
 function lane(dice: Dice): Lane {
+  if (dice.may('gathering') && dice.chance(0.4)) return gathering(dice)
   const ordered = dice.may('keptSlots') && dice.chance(0.4)
   return { name: dice.pick(['l0', 'l1', 'both']), slots: 1 + dice.below(2), ...(ordered && { ordered }) }
+}
+
+function gathering(dice: Dice): Lane {
+  const gather = { size: 1 + dice.below(4), waitMs: dice.pick([500, 2_000, 20_000]) }
+  return { name: dice.pick(['g0', 'l0']), slots: 1, ...(dice.chance(0.3) && { ordered: true as const }), gather }
 }
 
 function followUp(dice: Dice): NonNullable<NewJob['onFailed']> {

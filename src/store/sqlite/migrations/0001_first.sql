@@ -164,6 +164,36 @@ create table errand_lane (
   unfinished integer not null default 0
 );
 
+-- Jobs of one lane and queue that are handed out together. A job names its group by the negated number.
+create table errand_group (
+  id         integer primary key,
+  name       text not null,
+  queue      integer not null,
+  size       integer not null,
+  wait_ms    integer not null,
+  standing   integer not null default 0,  -- parked in it
+  leader     integer,                     -- stands in the ready line for all of them
+  ripe       integer,                     -- when it will be time, while no leader stands there
+  jobs       integer not null default 0,
+  unfinished integer not null default 0,
+  unique (name, queue)
+);
+create index errand_group_ripe on errand_group (ripe) where ripe is not null;
+create table errand_gathered (
+  grp   integer not null,
+  rank  integer not null,
+  place integer not null,
+  seq   integer not null,
+  since integer not null,
+  primary key (grp, rank, place)
+) without rowid;
+create index errand_gathered_since on errand_gathered (grp, since);
+-- Who led the group in which a running job was claimed, if another did.
+create table errand_grouped (
+  seq    integer primary key,
+  leader blob not null
+);
+
 create table errand_rate (
   id         integer primary key,
   name       text not null unique,

@@ -21,6 +21,7 @@ export const movingQueries = {
   readyToLeave: `select seq from errand_ready order by line, rank, place limit ? offset ?`,
   throttledToLeave: `select seq from errand_throttled order by rate, queue, rank, place limit ? offset ?`,
   parkedToLeave: `select seq from errand_parked order by lane, rank, place limit ? offset ?`,
+  gatheredToLeave: `select seq from errand_gathered order by grp, rank, place limit ? offset ?`,
   delayedToLeave: `select seq from errand_delayed order by due, seq limit ? offset ?`,
   blockedToLeave: `select seq from errand_blocked where seq > ? order by seq limit ?`,
   finalToLeave: `select seq from errand_final where seq > ? order by seq limit ?`,

@@ -72,6 +72,7 @@ export const placeQueries = {
     union select rate from (select distinct j.rate from errand_ready r cross join errand_job j on j.seq = r.seq where r.line < 0 and j.rate is not null limit 100)`,
   firstReopening: `select min(closed) as due from errand_rate_line where closed > 0`,
   nextMoments: `select (select min(due) from errand_delayed) as due, (select min(closed) from errand_rate_line where closed > 0) as reopening,
+    (select min(ripe) from errand_group where ripe is not null) as ripe,
     exists (select 1 from errand_rate_line) or exists (select 1 from errand_ready where line < 0) as rated`,
   unusual: `select exists (select 1 from errand_rate_line) as rated, exists (select 1 from errand_ready where line < 0) as suspects,
     exists (select 1 from errand_paused) as paused`,
@@ -115,6 +116,9 @@ export const arrayQueries = {
   claimableThrottled:
     `select ${claimable} from (select seq, place, exists (select 1 from errand_course c where c.seq = t.seq) as course
     from errand_throttled t where rate = ? and queue = ? and rank = ? and place = ?) r cross join errand_job j on j.seq = r.seq` as string,
+  claimableGathered:
+    `select ${claimable} from (select seq, place, exists (select 1 from errand_course c where c.seq = g.seq) as course
+    from errand_gathered g where grp = ? and rank = ? and place = ?) r cross join errand_job j on j.seq = r.seq` as string,
   claimedRow: `select ${claimable} from (select k.seq, k.place, c.seq is not null as course
     from errand_claimed k left join errand_course c on c.seq = k.seq where k.seq = ?) r cross join errand_job j on j.seq = r.seq` as string,
 } as const
