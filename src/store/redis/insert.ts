@@ -13,7 +13,6 @@ const mostGroups = 90
 export function plainArguments(jobs: readonly NewJob[], kinds: Kinds): Argument[] | undefined {
   if (jobs.length > mostPlain) return undefined
   const groups = new Groups()
-  const digests = new Set<string>()
   const ids: string[] = []
   const inputs: string[] = []
   const extras: string[] = []
@@ -21,20 +20,25 @@ export function plainArguments(jobs: readonly NewJob[], kinds: Kinds): Argument[
 
   for (const job of jobs) {
     if (!isPlain(job)) return undefined
-    const kind = kinds.digestOf(job)
     const more = extrasOf(job)
     if (more !== '') bare = false
-    if (kind !== groups.latestKind) digests.add(kind)
-    groups.add(job, kind)
+    groups.add(job, kinds.digestOf(job))
     ids.push(job.id)
     inputs.push(escape(job.input))
     extras.push(more)
   }
-  if (new Set(ids).size < jobs.length || groups.names.length > mostGroups) return undefined
+  if (groups.names.length > mostGroups || hasTwice(ids)) return undefined
 
   const bodies = bare ? inputs : inputs.map((input, index) => `${input}\n${extras[index]!}`)
-  const named = JSON.stringify([groups.names, [...digests]])
+  const named = JSON.stringify([groups.names, [...groups.kinds]])
   return [named, groups.text, ...packIds(ids), join(bodies), bare ? '\n' : '', digitsFor(jobs.length)]
+}
+
+/** Ids that Errand makes rise, and then none of them has to be remembered. */
+function hasTwice(ids: readonly string[]): boolean {
+  const rising = ids.every((id, index) => index === 0 || id > ids[index - 1]!)
+
+  return !rising && new Set(ids).size < ids.length
 }
 
 let digits = ''
@@ -48,25 +52,37 @@ function digitsFor(jobs: number): string {
 /** Jobs of a call by what their records begin with and in which line they come to stand. */
 class Groups {
   readonly names: [queue: string, rank: number, kind: string][] = []
-  /** A character per job: where its group stands among the names. */
-  text = ''
-  latestKind = ''
-  #latest: NewJob | undefined
+  readonly kinds = new Set<string>()
+  #text = ''
+  /** What the latest job shares with those just before it, and how many they are. */
+  #queue: string | undefined
+  #rank: number | undefined
+  #kind = ''
   #character = ''
+  #alike = 0
   readonly #known = new Map<string, number>()
 
-  add(job: NewJob, kind: string): void {
-    const latest = this.#latest
-    // Most jobs are like the one before.
-    if (kind !== this.latestKind || job.rank !== latest?.rank || job.queue !== latest.queue) {
-      this.#character = String.fromCharCode(33 + this.#indexOf(job, kind))
-    }
-    this.text += this.#character
-    this.#latest = job
-    this.latestKind = kind
+  /** A character per job: where its group stands among the names. */
+  get text(): string {
+    return this.#text + this.#character.repeat(this.#alike)
   }
 
-  #indexOf({ queue, rank }: NewJob, kind: string): number {
+  add({ queue, rank }: NewJob, kind: string): void {
+    // Most jobs are like the one before.
+    if (kind === this.#kind && rank === this.#rank && queue === this.#queue) {
+      this.#alike++
+      return
+    }
+    this.#text = this.text
+    this.#character = String.fromCharCode(33 + this.#indexOf(queue, rank, kind))
+    this.#alike = 1
+    this.#queue = queue
+    this.#rank = rank
+    this.#kind = kind
+    this.kinds.add(kind)
+  }
+
+  #indexOf(queue: string, rank: number, kind: string): number {
     const name = `${rank} ${kind}`
     const known = this.#known.get(name) ?? this.names.push([queue, rank, kind]) - 1
     this.#known.set(name, known)

@@ -31,7 +31,8 @@ const leastAlike = 4
  */
 export function packIds(ids: readonly string[]): [form: string, packed: string] {
   const runs: (string | number)[] = []
-  let [head, count, rests] = ['', 0, '']
+  const rests: string[] = []
+  let [head, count] = ['', 0]
   for (const id of ids) {
     if (id.length !== idLength) return endedIds(ids)
     if (!id.startsWith(head) || count === 0) {
@@ -39,14 +40,14 @@ export function packIds(ids: readonly string[]): [form: string, packed: string] 
       head = id.slice(0, headLength)
       count = 0
     }
-    rests += id.slice(headLength)
+    rests.push(id.slice(headLength))
     count++
   }
   runs.push(head, count)
-  const form = JSON.stringify(runs)
+  const [form, packed] = [JSON.stringify(runs), rests.join('')]
   // As the server counts.
-  const usual = (runs.length / 2) * leastAlike <= ids.length && isAscii(form) && isAscii(rests)
-  return usual ? [form, rests] : endedIds(ids)
+  const usual = (runs.length / 2) * leastAlike <= ids.length && isAscii(form) && isAscii(packed)
+  return usual ? [form, packed] : endedIds(ids)
 }
 
 function endedIds(ids: readonly string[]): [end: string, packed: string] {
@@ -57,14 +58,20 @@ function endedIds(ids: readonly string[]): [end: string, packed: string] {
 
 const isAscii = (text: string) => Buffer.byteLength(text) === text.length
 
+/** Cut out of a text of their own: who keeps an id must not keep all that arrived with it. */
 export function idsFrom(packed: readonly string[] | string): readonly string[] {
   if (typeof packed !== 'string') return packed
+  const bytes = Buffer.from(packed)
+  const own = bytes.length === packed.length ? bytes.toString('latin1') : undefined
   const ids: string[] = []
-  for (let from = 0; from < packed.length; from += idLength) ids.push(packed.slice(from, from + idLength))
+  for (let from = 0; from < bytes.length; from += idLength) {
+    // The server counts bytes.
+    ids.push(own?.slice(from, from + idLength) ?? bytes.toString('utf8', from, from + idLength))
+  }
   return ids
 }
 
 /** Escaped texts in one, each with NUL behind it. */
 export function join(texts: readonly string[]): string {
-  return texts.length > 0 ? texts.join('\0') + '\0' : ''
+  return [...texts, ''].join('\0')
 }

@@ -136,7 +136,10 @@ export class Connection implements RedisConnection {
     const session = await this.#dialer.open(`errand:${this.prefix}:${line}`)
     try {
       if (line === 'listen') await this.#subscriptions.begin(session)
-      else await this.#mark(session)
+      else {
+        await this.#mark(session)
+        session.takeCalls()
+      }
     } catch (error) {
       session.end(error as Error)
       throw error
