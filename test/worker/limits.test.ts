@@ -1,37 +1,7 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
-import { Errand, Fatal, RetryAfter, type ErrandOptions } from '../../src/index.ts'
+import { Errand, Fatal, RetryAfter } from '../../src/index.ts'
+import { onEach } from './each-engine.ts'
 import { until } from './worker-support.ts'
-
-const engines = { memory: () => 'memory:', sqlite: sqliteFile }
-
-/** The test on every engine that needs no server. */
-function onEach(name: string, run: (open: (options?: ErrandOptions) => Errand) => Promise<void>): void {
-  for (const [engine, place] of Object.entries(engines)) {
-    test(`${name} (${engine})`, async (t) => {
-      const apps: Errand[] = []
-      const store = place(t)
-      t.after(() => Promise.all(apps.map((app) => app.close())))
-
-      await run((options) => {
-        const app = new Errand({ store, ...options })
-        apps.push(app)
-        return app
-      })
-    })
-  }
-}
-
-function sqliteFile(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'errand-limits-'))
-  // Before the apps are closed is too early: hooks run in the order of their making.
-  t.after(() => setImmediate(() => rmSync(folder, { recursive: true, force: true })))
-
-  return `sqlite:${join(folder, 'jobs.db')}`
-}
 
 /** Lets handlers be counted while they run, and ended one by one. */
 class Running {
@@ -121,14 +91,13 @@ onEach('jobs of a key run one at a time and in the order enqueued, whatever work
   const done: string[] = []
   const [one, other] = [open(), open()]
   const sync = define(one)
-  // Two apps on a memory store are two stores.
-  if ((await one.open()).capabilities.shared) define(other)
+  define(other)
   const jobs = await sync.enqueueMany(
     [0, 1, 2, 3, 4, 5, 6, 7].flatMap((n) => ['a', 'b'].map((tenant) => ({ tenant, n }))),
   )
 
   await one.worker({ concurrency: 4 }).start()
-  if (other.tasks.length > 0) await other.worker({ concurrency: 4 }).start()
+  await other.worker({ concurrency: 4 }).start()
   await Promise.all(jobs.map((job) => job.result()))
 
   for (const tenant of ['a', 'b']) {
