@@ -4,25 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { nextCron, type CronRule } from '../../src/schedule/cron.ts'
-
-const at = (text: string) => Date.parse(text)
-
-/** Every zone that changes its clocks in the window, and the days around each change. */
-const window = { from: at('2026-01-01T00:00Z'), to: at('2028-01-01T00:00Z') }
-function everyChange(): { zone: string; change: number }[] {
-  return Intl.supportedValuesOf('timeZone').flatMap((zone) => changesOf(zone).map((change) => ({ zone, change })))
-}
-
-function changesOf(zone: string): number[] {
-  const found: number[] = []
-  let now = Temporal.Instant.fromEpochMilliseconds(window.from).toZonedDateTimeISO(zone)
-  for (;;) {
-    const next = now.getTimeZoneTransition('next')
-    if (!next || next.epochMilliseconds >= window.to) return found
-    found.push(next.epochMilliseconds)
-    now = next
-  }
-}
+import { everyChange } from './clock-changes.ts'
 
 const field = (low: number, high: number) =>
   fc.oneof(
