@@ -1,7 +1,7 @@
 /** A job as it travels: read from what the scripts hand out, and given to them as they add it. */
 import type { JobError, JobState, LogLine, Progress, Rank } from '../../job.ts'
 import type { MovingEdge, MovingJob } from '../moving.ts'
-import type { AttemptRecord, FollowUp, NewJob } from '../store.ts'
+import type { AttemptRecord, FollowUp, Lane, NewJob } from '../store.ts'
 import type { Argument } from './connection/connection.ts'
 import { digestIn, type Kinds } from './kinds.ts'
 import { letterOf, parse, resultText, stateOf, stepsFrom, versionOf, type Features } from './record.ts'
@@ -31,6 +31,7 @@ interface AllFeatures extends Features {
   readonly on?: number
   readonly hd?: number
   readonly l?: string
+  readonly g?: string
   readonly lo?: number
   readonly r?: string
   readonly u?: { readonly k: string; readonly s: string }
@@ -102,11 +103,21 @@ function asInserted(kinds: Kinds, [, , raw, , , , , slots, rate]: HandedOut): Mo
     ...(version !== undefined && { version }),
     ...(f.on && { once: true }),
     ...(f.hd && { held: true }),
-    ...(f.l !== undefined && { lane: { name: f.l, slots: Number(slots), ...(f.lo && { ordered: true }) } }),
+    ...laneFrom(f, slots),
     ...(f.r !== undefined && { rate: { name: f.r, tokens: tokens!, perMs: perMs! } }),
     ...(f.s && { onSucceeded: followUpFrom(kinds, f.s) }),
     ...(f.x && { onFailed: followUpFrom(kinds, f.x) }),
   }
+}
+
+/** `value`: its slots, or the size of its groups and how long one waits. */
+function laneFrom({ l, g, lo }: AllFeatures, value: string): { lane?: Lane } {
+  const ordered = lo && ({ ordered: true } as const)
+  if (l !== undefined) return { lane: { name: l, slots: Number(value), ...ordered } }
+  if (g === undefined) return {}
+
+  const [size, waitMs] = value.split(' ').map(Number)
+  return { lane: { name: g, slots: 1, ...ordered, gather: { size: size!, waitMs: waitMs! } } }
 }
 
 const wishes = ({ t, m, r }: Extras): Pick<NewJob, 'tags' | 'metadata' | 'redact'> => ({
@@ -187,7 +198,7 @@ function featuresFor(moving: MovingJob, kinds: Kinds): AllFeatures {
     ...(unique && { u: { k: unique.key, s: unique.scope === 'time' ? '0' : unique.scope[0]! } }),
     ...(job.once && { on: 1 }),
     ...(job.held && { h: 1, hd: 1 }),
-    ...(job.lane && { l: job.lane.name, ...(job.lane.ordered && { lo: 1 }) }),
+    ...(job.lane && { [job.lane.gather ? 'g' : 'l']: job.lane.name, ...(job.lane.ordered && { lo: 1 }) }),
     ...(job.rate && { r: job.rate.name }),
     ...(s && { s }),
     ...(x && { x }),
@@ -202,7 +213,7 @@ function besideFor({ job, unique, history, log, steps, members, keepsSlot }: Mov
     ...(history.length > 0 && { at: history.map((each) => JSON.stringify(each)) }),
     ...(log.length > 0 && { lg: log.map((each) => JSON.stringify(each)) }),
     ...(steps && Object.keys(steps).length > 0 && { sp: Object.entries(steps).flat() }),
-    ...(lane && { slots: lane.slots }),
+    ...(lane && (lane.gather ? { group: [lane.gather.size, lane.gather.waitMs] } : { slots: lane.slots })),
     ...(lane && keepsSlot && { slot: 1 }),
     ...(rate && { rate: [rate.tokens, rate.perMs] }),
     ...(unique?.holds && { holds: unique.holds.until === undefined ? '-' : String(unique.holds.until) }),

@@ -141,8 +141,16 @@ export function settledFrom(kinds: Kinds, shown: Shown): SettledJob {
   return { id, state: state as FinalState, ...(result !== undefined && { result }), ...(error && { error }) }
 }
 
-/** Members, where the next page begins ('' if they are all there), and steps as names and results in turn. */
-export type Beside = readonly [members: readonly RawMember[], rest: string | number, steps: readonly string[]]
+/**
+ * Members, where the next page begins ('' if they are all there), steps as names and results in turn, and the leader
+ * of the group with which it was claimed, or ''.
+ */
+export type Beside = readonly [
+  members: readonly RawMember[],
+  rest: string | number,
+  steps: readonly string[],
+  leader: string,
+]
 export type RawMember = readonly [index: number, id: string, state: string, result: string, error: string]
 
 export function memberFrom([index, id, state, result, error]: RawMember): Member {
@@ -170,6 +178,7 @@ export function claimFrom(kinds: Kinds, id: string, claim: number, raw: string, 
     input,
     attempt: (f.a ?? 0) + 1,
     crashes: f.c ?? 0,
+    ...(beside && beside[3] !== '' && { leader: beside[3] }),
     ...(version !== undefined && { version }),
     ...(extras.m !== undefined && { metadata: extras.m }),
     ...(extras.r && { redact: extras.r }),

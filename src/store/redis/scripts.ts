@@ -13,7 +13,7 @@ const base = ['clock', 'lists', 'wake']
 const telling = [...base, 'events']
 const counting = [...telling, 'counts', 'due']
 /** Parts of the engine: all that a job which is not plain may need. Making it costs more than a small turn, so a turn makes it late. */
-const engine = ['jobs', 'news', 'lines', 'limits', 'keys', 'ends', 'waiters', 'cascades', 'insert']
+const engine = ['jobs', 'news', 'lines', 'groups', 'limits', 'keys', 'ends', 'waiters', 'cascades', 'insert']
 const living = [...engine, 'lives']
 
 interface Parts {

@@ -69,7 +69,14 @@ export function featuresOf(job: NewJob, kinds: Kinds): object | undefined {
         c: unique.onConflict === 'replace' ? 'r' : 'k',
       },
     }),
-    ...(lane && { l: { n: lane.name, s: lane.slots, ...(lane.ordered && { o: 1 }) } }),
+    ...(lane && {
+      l: {
+        n: lane.name,
+        s: lane.slots,
+        ...(lane.ordered && { o: 1 }),
+        ...(lane.gather && { g: [lane.gather.size, lane.gather.waitMs] }),
+      },
+    }),
     ...(rate && { r: { n: rate.name, t: rate.tokens, p: rate.perMs } }),
     ...(after && after.on.length > 0 && { af: { on: after.on, o: after.otherwise[0] } }),
     ...(job.onSucceeded && { s: template(job.onSucceeded, kinds) }),

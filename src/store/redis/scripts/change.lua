@@ -8,6 +8,9 @@ local function changeDue(job, at)
     if later then E.freeSlot(job) end
     return
   end
+  if job.f.g and job.state == 'r' and not later then
+    return E.moveInGroup(job, function() E.takeLastPlace(job) end)
+  end
   E.withdraw(job)
   if later then
     E.schedule(job, at)

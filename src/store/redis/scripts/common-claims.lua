@@ -9,20 +9,25 @@ function E.takeCareful(job, turn)
     turn.expired = turn.expired + 1
     return false
   end
-  E.suspendExpiry(job)
-  E.freeKeyAtClaim(job)
   E.recordStart(job, turn.claim)
   if job.f.r then
     if call('HINCRBY', K .. 'standing', job.f.r, -1) <= 0 then call('HDEL', K .. 'standing', job.f.r) end
   end
   if E.isSuspect(job) then call('SADD', K .. 'suspected:' .. turn.life, job.id) end
+  E.startRun(job, turn, job.f.g and job.id)
+  return true
+end
+
+-- `leader`: of the group with which it is claimed.
+function E.startRun(job, turn, leader)
+  E.suspendExpiry(job)
+  E.freeKeyAtClaim(job)
   -- The record stays as it is: that the job runs stands in `running` alone.
   E.count(job.queue, 'r', -1)
   E.count(job.queue, 'u', 1)
-  job.state, job.claim, job.careful = 'u', turn.claim, true
-  E.running[job.id] = turn.claim .. '!'
+  job.state, job.claim, job.careful, job.leader = 'u', turn.claim, true, leader
+  E.running[job.id] = turn.claim .. '!' .. (leader or '')
   E.tell('started', job)
-  return true
 end
 
 -- Lets at least the first `number` ids of a list stand alone.
@@ -117,7 +122,7 @@ local function choose(turn, queue, rank, number)
   return chosen, found, span
 end
 
--- Reads them, up to the first that has expired: its end may let another one in before the rest.
+-- Reads them, up to the first that has expired or leads a group: either may let another one in before the rest.
 local function readChosen(chosen)
   local ids, raws, missing = {}, {}, {}
   for _, head in ipairs(chosen) do
@@ -132,7 +137,8 @@ local function readChosen(chosen)
     ids[index], raws[index] = head.id, head.raw
     if E.jobs[head.id] or byte(head.raw, 31) == 43 then
       E.adopt(head.id, head.raw)
-      if E.isOverdue(E.load(head.id)) then break end
+      local job = E.load(head.id)
+      if E.isOverdue(job) or job.f.g then break end
     end
   end
   return ids, raws
@@ -140,8 +146,8 @@ end
 
 function E.takeMerged(turn, queue, rank, till)
   local line, tomb = K .. 'line:' .. rank .. ':' .. queue, K .. 'tomb:' .. rank .. ':' .. queue
-  while #turn.ids < till and roomLeft(turn, till) > 0 do
-    local number, before = math.min(roomLeft(turn, till), mostCareful), turn.expired
+  while roomLeft(turn, till) > 0 do
+    local number, before, groups = math.min(roomLeft(turn, till), mostCareful), turn.expired, turn.groups
     local chosen, found, span = choose(turn, queue, rank, number)
     local ids, raws = readChosen(chosen)
     local gone, last, listed = {}, 0, {}
@@ -159,7 +165,7 @@ function E.takeMerged(turn, queue, rank, till)
     dropHead(line, tomb, last, listed)
     for key, members in pairs(gone) do call('ZREM', key, unpack(members)) end
     for index, id in ipairs(ids) do take(turn, { id }, { raws[index] }, queue) end
-    if #ids == 0 or (#ids < number and turn.expired == before) then return end
+    if #ids == 0 or (#ids < number and turn.expired == before and turn.groups == groups) then return end
   end
 end
 

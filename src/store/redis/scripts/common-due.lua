@@ -27,10 +27,12 @@ local function untilToken(name)
   return start[2] and math.max(opens, tonumber(start[2]) + perMs - now)
 end
 
--- Milliseconds until a scheduled job or a token that a ready job waits for falls due; '' if nothing is known.
+-- Milliseconds until a scheduled job, a group or a token that a ready job waits for falls due; '' if nothing is known.
 local function nextDue()
   local first = call('ZRANGE', K .. 'due', 0, 0, 'WITHSCORES')[2]
   local least = first and math.max(0, tonumber(first) - now)
+  local ripe = call('ZRANGE', K .. 'ripe', 0, 0, 'WITHSCORES')[2]
+  if ripe then least = math.max(0, math.min(tonumber(ripe) - now, least or math.huge)) end
   if call('EXISTS', K .. 'standing') == 0 then return least and text(least) or '' end
   for _, rate in ipairs(call('HRANDFIELD', K .. 'standing', 100)) do
     local ms = untilToken(rate)

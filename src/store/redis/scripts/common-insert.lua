@@ -64,7 +64,8 @@ local function newJob(wanted)
   job.seq, job.queue, job.task, job.keep = job.place, kind.queue, kind.task, kind
   f.on, f.s, f.x, f.h, f.hd = features.on, features.s, features.x, features.h, features.h
   f.u = features.u and { k = features.u.k, s = features.u.s }
-  f.l, f.lo, f.r = features.l and features.l.n, features.l and features.l.o, features.r and features.r.n
+  local lane = features.l or {}
+  f.l, f.g, f.lo, f.r = not lane.g and lane.n or nil, lane.g and lane.n, lane.o, features.r and features.r.n
   f.du, f.ex = features.due and text(moment(features.due)), features.ex and text(moment(features.ex))
   return job
 end
@@ -89,7 +90,8 @@ local function add(wanted)
   E.countNamed(job, 1)
   E.touch(job)
   if job.f.u then E.takeKey(job) end
-  if features.l then E.setLane(features.l.n, features.l.s) end
+  if job.f.l then E.setLane(features.l.n, features.l.s) end
+  if job.f.g then E.setGroup(job, unpack(features.l.g)) end
   if features.r then E.setRate(features.r.n, features.r.t, features.r.p) end
   E.watchExpiry(job)
   place(job, features.af)

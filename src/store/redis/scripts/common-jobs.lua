@@ -54,8 +54,9 @@ local function keepLoaded(id, raw, run)
   job.raw = raw
   if run and not ending then
     job.state = 'u'
-    job.careful = sub(run, -1) == '!'
+    job.careful = find(run, '^%d+!') ~= nil
     job.claim = string.match(run, '^%d+')
+    if job.careful and #run > #job.claim + 1 then job.leader = sub(run, #job.claim + 2) end
   end
   E.jobs[id] = job
 end

@@ -2,7 +2,7 @@
 --   lanes       name -> slots, and `!` where they were set by hand
 --   rates       name -> tokens, window, until when it is closed, and `!` likewise
 --   limits      names of both
---   named       `l` or `r` and name -> how many jobs name it; unfinished -> how many of them are not final
+--   named       `l`, `g` or `r` and name -> how many jobs name it; unfinished -> how many of them are not final
 E.rate, E.freeTokens, E.nextDue = rateOf, freeTokens, nextDue
 
 local function mark(pinned) return pinned and '!' or '' end
@@ -60,7 +60,8 @@ function E.closeRate(name, till)
 end
 
 local function dropName(name)
-  if call('HEXISTS', K .. 'lanes', name) == 0 and call('HEXISTS', K .. 'rates', name) == 0 then call('ZREM', K .. 'limits', name) end
+  if call('HEXISTS', K .. 'lanes', name) == 1 or call('HEXISTS', K .. 'rates', name) == 1 then return end
+  if call('EXISTS', K .. 'gathers:' .. name) == 0 then call('ZREM', K .. 'limits', name) end
 end
 
 -- A lane is forgotten with the last job that names it. A rate stays while its starts count.
@@ -68,6 +69,15 @@ local function forgetLane(name)
   local slots, pinned = E.laneOf(name)
   if not slots or pinned or call('HEXISTS', K .. 'named', 'l' .. name) == 1 then return end
   call('HDEL', K .. 'lanes', name)
+  dropName(name)
+end
+
+local function forgetGroup(group)
+  if call('HEXISTS', K .. 'named', 'g' .. group) == 1 then return end
+  local line = #group - #string.match(group, '[^\n]*$')
+  local name, queue = sub(group, 1, line - 1), sub(group, line + 1)
+  call('HDEL', K .. 'groups', group)
+  call('SREM', K .. 'gathers:' .. name, queue)
   dropName(name)
 end
 
@@ -83,6 +93,8 @@ end
 local named, unfinished = {}, {}
 local function add(counts, job, change)
   if job.f.l then counts['l' .. job.f.l] = (counts['l' .. job.f.l] or 0) + change end
+  local group = job.f.g and 'g' .. job.f.g .. '\n' .. job.queue
+  if group then counts[group] = (counts[group] or 0) + change end
   if job.f.r then counts['r' .. job.f.r] = (counts['r' .. job.f.r] or 0) + change end
 end
 
@@ -110,6 +122,7 @@ function E.flushNamed()
   named, unfinished = {}, {}
   for field, change in pairs(touched) do
     if change <= 0 and byte(field) == 108 then forgetLane(sub(field, 2)) end
+    if change <= 0 and byte(field) == 103 then forgetGroup(sub(field, 2)) end
   end
 end
 

@@ -45,7 +45,7 @@ function E.stand(job)
   E.arrive(job.queue)
 end
 
-local function unstand(job)
+function E.unstand(job)
   -- A claim has taken it out already.
   if job.out then
     job.out = nil
@@ -64,9 +64,8 @@ local function unstand(job)
 end
 
 -- An ordered lane lets its jobs out as they came.
-local function park(job)
-  call('ZADD', K .. 'lane:' .. job.f.l, job.f.lo and text(tonumber(job.place) - 1e15) or score(job), job.id)
-end
+function E.scoreInLane(job) return job.f.lo and text(tonumber(job.place) - 1e15) or score(job) end
+local function park(job) call('ZADD', K .. 'lane:' .. job.f.l, E.scoreInLane(job), job.id) end
 
 local mostAdmitted = 200
 
@@ -83,23 +82,28 @@ function E.admit(lane)
   end
 end
 
+function E.takeLastPlace(job)
+  job.f.q = job.seq
+  job.place = E.newPlace()
+end
+
 -- Makes a job ready, at the end of its line; `place` is given where it has just taken one.
 function E.lineUp(job, place)
   if not place then
-    job.f.q = job.seq
-    job.place = E.newPlace()
+    E.takeLastPlace(job)
   end
   job.f.du = nil
   E.setState(job, 'r')
+  if E.gathers(job) then return E.gather(job) end
   if not E.inLane(job) then return E.stand(job) end
   park(job)
   E.admit(job.f.l)
 end
 
--- Puts a job that was given back or rescued where it stood; it never went back into its lane.
+-- Puts a job that was given back or rescued where it stood; into its lane it goes back only if that gathers.
 function E.lineUpAgain(job)
   E.setState(job, 'r')
-  E.stand(job)
+  if E.gathers(job) then E.gatherAgain(job) else E.stand(job) end
 end
 
 function E.schedule(job, due)
@@ -112,7 +116,8 @@ end
 function E.withdraw(job)
   if job.state == 'd' then call('ZREM', K .. 'due', job.seq .. job.id) end
   if job.state ~= 'r' then return end
-  if E.inLane(job) then call('ZREM', K .. 'lane:' .. job.f.l, job.id) else unstand(job) end
+  if job.f.g then return E.leaveGroup(job) end
+  if E.inLane(job) then call('ZREM', K .. 'lane:' .. job.f.l, job.id) else E.unstand(job) end
 end
 
 -- A new rank keeps the number.
@@ -121,6 +126,7 @@ function E.changeRank(job, rank)
     job.rank = rank
     return
   end
+  if job.f.g then return E.moveInGroup(job, function() job.rank = rank end) end
   local parked = E.inLane(job)
   E.withdraw(job)
   job.rank = rank
@@ -131,7 +137,9 @@ function E.handInSlot(job)
   if job.f.l then call('SREM', K .. 'out:' .. job.f.l, job.id) end
 end
 
+-- And lets the next one out, or the next leader where jobs are gathered.
 function E.freeSlot(job)
+  if job.f.g then return E.lookAnew(job) end
   if not job.f.l then return end
   E.handInSlot(job)
   E.admit(job.f.l)

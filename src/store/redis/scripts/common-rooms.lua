@@ -1,13 +1,22 @@
 -- Claiming: which ready jobs a worker gets. A line of plain arrivals is taken from its head as it is.
 -- Jobs that are not plain cost some ten times as much: one turn claims no more than so many of them.
 local mostCareful, firstLook = 60, 50
+-- A group counts as its leader alone.
+local function taken(turn) return #turn.ids - turn.beyond end
 local function roomLeft(turn, till)
-  local room = till - #turn.ids
+  local room = till - taken(turn)
   if turn.careful == 0 then return room end
   return math.min(room, mostCareful - turn.careful)
 end
 
--- Answers how many it looked at: an expiry may let another job in before the rest.
+local function addMembers(turn, leader, at)
+  local members = E.claimMembers(leader, turn)
+  for index, member in ipairs(members) do turn.ids[at + index], turn.found[at + index] = member.id, member end
+  turn.careful, turn.beyond, turn.groups = turn.careful + #members, turn.beyond + #members, turn.groups + 1
+  return at + #members
+end
+
+-- Answers how many it looked at: an expiry or a group may let another job in before the rest.
 local function take(turn, ids, raws, queue)
   local plain, at, looked = 0, #turn.ids, 0
   for index = 1, #ids do
@@ -25,9 +34,9 @@ local function take(turn, ids, raws, queue)
       if E.takeCareful(job, turn) then
         at = at + 1
         turn.ids[at], turn.found[at] = id, job
-      elseif E.madeOdd[queue] then
-        break
+        if job.f.g then at = addMembers(turn, job, at) end
       end
+      if (job.f.g or job.state ~= 'u') and E.madeOdd[queue] then break end
     end
   end
   if plain > 0 then
@@ -42,7 +51,7 @@ local function isOdd(turn, queue) return turn.queues[queue][2] or (E and E.madeO
 local function takeLine(turn, queue, rank, till)
   local line = K .. 'line:' .. rank .. ':' .. queue
   local look = firstLook
-  while #turn.ids < till and roomLeft(turn, till) > 0 do
+  while roomLeft(turn, till) > 0 do
     local ids = popIds(line, math.min(look, roomLeft(turn, till)))
     look = till
     if #ids == 0 then return end
@@ -53,7 +62,7 @@ local function takeLine(turn, queue, rank, till)
 end
 
 local function takeFrom(turn, queue, rank, till)
-  if #turn.ids >= till or roomLeft(turn, till) <= 0 then return end
+  if roomLeft(turn, till) <= 0 then return end
   if not isOdd(turn, queue) then takeLine(turn, queue, rank, till) end
   if not isOdd(turn, queue) then return end
   engine(ARGV[5])
@@ -73,7 +82,7 @@ local function claimFor(turn, queues, jobs, bottomUp)
     if not known[1] then open[#open + 1] = queue end
     if not known[1] and isOdd(turn, queue) then odd[#odd + 1] = queue end
   end
-  local till, before = #turn.ids + jobs, turn.expired
+  local till, before, groups = taken(turn) + jobs, turn.expired, turn.groups
   if #odd > 0 then
     engine(ARGV[5])
     E.takeSuspect(turn, odd)
@@ -81,12 +90,12 @@ local function claimFor(turn, queues, jobs, bottomUp)
   for _, queue in ipairs(open) do
     for rank = 0, 3 do takeFrom(turn, queue, rank, till - bottomUp) end
   end
-  -- Where that was not enough there is nothing left, but for what an expiry has added.
-  if (bottomUp > 0 and #turn.ids >= till - bottomUp) or turn.expired > before then
+  -- Where that was not enough there is nothing left, but for what an expiry or a group has added.
+  if (bottomUp > 0 and taken(turn) >= till - bottomUp) or turn.expired > before or turn.groups > groups then
     for _, queue in ipairs(open) do
       for rank = 3, 0, -1 do takeFrom(turn, queue, rank, till) end
     end
   end
   for _, queue in ipairs(odd) do E.clearOdd(queue) end
-  return #turn.ids >= till or turn.careful >= mostCareful or turn.dropped == true
+  return taken(turn) >= till or turn.careful >= mostCareful or turn.dropped == true
 end

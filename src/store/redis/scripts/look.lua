@@ -81,12 +81,20 @@ local function limitShown(name)
   local slots, lanePinned = E.laneOf(name)
   local tokens, perMs, closed, ratePinned = E.rate(name)
   local row, shut = { name, '', '', '', '', '', '', '', (lanePinned or ratePinned) and 1 or 0 }, closed and closed > now
-  local lane = slots and (lanePinned or isNamed('l' .. name))
+  local lane, waiting, gathering = slots and (lanePinned or isNamed('l' .. name)), 0, false
+  for _, queue in ipairs(call('SMEMBERS', K .. 'gathers:' .. name)) do
+    local group = name .. '\n' .. queue
+    if isNamed('g' .. group) then
+      gathering = true
+      waiting = waiting + call('ZCARD', K .. 'group:' .. group) + call('HEXISTS', K .. 'leaders', group)
+    end
+  end
   local starts = tokens and call('ZCOUNT', K .. 'starts:' .. name, '(' .. text(now - perMs), '+inf')
   local rate = tokens and (ratePinned or shut or starts > 0 or isNamed('r' .. name))
-  if lane then row[2], row[3], row[4] = slots, call('SCARD', K .. 'out:' .. name), call('ZCARD', K .. 'lane:' .. name) end
+  if lane then row[2], row[3], waiting = slots, call('SCARD', K .. 'out:' .. name), waiting + call('ZCARD', K .. 'lane:' .. name) end
+  if lane or gathering then row[4] = waiting end
   if rate then row[5], row[6], row[7], row[8] = tokens, perMs, shut and 0 or math.max(0, tokens - starts), shut and closed - now or '' end
-  return (lane or rate) and row
+  return (lane or rate or gathering) and row
 end
 
 -- ARGV: behind which name or '', how they begin, how many. Answers them, and where to go on or ''.

@@ -63,6 +63,7 @@ local function addPast(job, beside)
   end
   -- What is known here keeps its value.
   if beside.slots then E.knowLane(job.f.l, beside.slots) end
+  if beside.group then E.knowGroup(job, unpack(beside.group)) end
   if beside.slot then E.takeSlot(job) end
   if beside.rate then E.knowRate(job.f.r, unpack(beside.rate)) end
   -- A key that somebody holds here is lost on the way, never the job.

@@ -161,7 +161,7 @@ local function lookThroughSlots(lane, passed, number)
 end
 
 local one = function() return { '' } end
-local lines, lanes = 2, 4
+local lines, groups = 2, 5
 local phases = {
   [0] = { one, lookThroughAside },
   -- Where they arrive they must hold their lane before others come into it.
@@ -174,6 +174,9 @@ local phases = {
   { ratedLines, function(name, passed, number) return lookThroughSet(K .. 'rated:' .. name, 1, passed, number) end },
   { function() return call('HKEYS', K .. 'lanes') end, function(name, passed, number)
     return lookThroughSet(K .. 'lane:' .. name, 1, passed, number)
+  end },
+  { function() return call('HKEYS', K .. 'groups') end, function(name, passed, number)
+    return lookThroughSet(K .. 'group:' .. name, 1, passed, number)
   end },
   { one, function(_, passed, number) return lookThroughSet(K .. 'due', 16, passed, number) end },
   { function() return orderFor('b') end, function(_, passed, number) return lookInOrder('b', passed, number) end },
@@ -203,7 +206,7 @@ local function lookThroughAll()
       end
     end
     -- Those that were let out may stand where has been looked already.
-    local anew = phase == lanes and page.freed
+    local anew = phase == groups and page.freed
     phase, key, passed = anew and lines or phase + 1, '', 0
     if phase == lines then page.freed = false end
   end

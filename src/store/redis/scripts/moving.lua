@@ -37,7 +37,9 @@ local function stay(job)
   job.f.lv = nil
   E.touch(job)
   if job.state == 'd' then E.schedule(job, tonumber(job.f.du)) end
-  if job.state == 'r' then E.lineUp(job, job.place) end
+  if job.state == 'r' then
+    if job.f.g then E.lineUpAgain(job) else E.lineUp(job, job.place) end
+  end
   if E.isFinal(job) then E.keep(job, text(E.keptUntil(job))) else E.watchExpiry(job) end
 end
 

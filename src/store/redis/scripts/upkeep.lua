@@ -107,6 +107,7 @@ local rescued = rescue(limits[2])
 local spread = E.spread(limits[4])
 local pruned = E.prune(limits[5])
 E.forget()
+E.ripen()
 call('HSET', K .. 'meta', 's', format('%.17g', mono))
 E.flush()
 local more = promoted >= limits[1] or rescued >= limits[2] or expired >= limits[3] or spread >= limits[4] or pruned >= limits[5] or E.moreToPrune
