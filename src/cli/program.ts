@@ -8,6 +8,7 @@ import { Command, CommanderError, Option } from 'commander'
 import type { Errand } from '../errand.ts'
 import { addHelp } from './program-help.ts'
 import { addJobs } from './program-jobs.ts'
+import { addLimits } from './program-limits.ts'
 import { addMove } from './program-move.ts'
 import { addQueues } from './program-queues.ts'
 import { addSchedules } from './program-schedules.ts'
@@ -95,6 +96,7 @@ export function makeProgram(act: Act, selfRun: boolean): Command {
   addCall(program, act)
   addJobs(program, act)
   addQueues(program, act)
+  addLimits(program, act)
   addMove(program, act)
   addSchedules(program, act)
   addWorkflows(program, act)

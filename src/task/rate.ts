@@ -42,9 +42,12 @@ function timed(value: object, where: string): ResolvedRate {
   return { tokens: starts, perMs: durationMs(per, `\`per\` of ${where}`) }
 }
 
-/** A rate as people write it. */
+/** A rate as people write it: `10/m`, and `10/90s` for a time of one's own. */
 export function rateText({ tokens, perMs }: ResolvedRate): string {
-  const unit = (Object.keys(unitMs) as Unit[]).find((each) => unitMs[each] === perMs)
+  const units = (Object.keys(unitMs) as Unit[]).toReversed()
+  const unit = units.find((each) => perMs % unitMs[each] === 0)
+  if (unit === undefined) return `${tokens}/${perMs}ms`
+  const times = perMs / unitMs[unit]
 
-  return unit ? `${tokens}/${unit}` : `${tokens}/${perMs}ms`
+  return `${tokens}/${times === 1 ? '' : times}${unit}`
 }

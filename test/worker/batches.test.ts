@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { currentJob, Fatal, RetryAfter, type BatchItem, type Errand } from '../../src/index.ts'
-import { onEach, type Open } from './each-engine.ts'
+import { onEach } from './each-engine.ts'
 import { started, until } from './worker-support.ts'
 
 interface Page {
@@ -14,7 +14,6 @@ interface Page {
 type Items = readonly BatchItem<Page>[]
 const pages = (count: number, index = 'one'): Page[] => Array.from({ length: count }, (_, n) => ({ index, n }))
 const numbers = (items: Items) => items.map(({ input }) => input.n)
-const onEachThatGathers = (name: string, run: (open: Open) => Promise<void>) => onEach(name, run, ['memory'])
 /** Longer than any test: only full batches come. */
 const long = '1h'
 
@@ -22,7 +21,7 @@ const long = '1h'
 const aborted = (signal: AbortSignal) =>
   new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
 
-onEachThatGathers('jobs are handled together once there are enough, and each has a result of its own', async (open) => {
+onEach('jobs are handled together once there are enough, and each has a result of its own', async (open) => {
   const errand = open()
   const batches: number[][] = []
   const index = errand.batchTask('index', { size: 3, wait: long }, (items: Items) => {
@@ -39,7 +38,7 @@ onEachThatGathers('jobs are handled together once there are enough, and each has
   assert.equal(await jobs[6]!.state(), 'ready')
 })
 
-onEachThatGathers('a batch that is not full goes when its first job has waited', async (open) => {
+onEach('a batch that is not full goes when its first job has waited', async (open) => {
   const errand = open()
   const batches: number[][] = []
   const index = errand.batchTask('index', { size: 100, wait: 60 }, (items: Items) => {
@@ -54,7 +53,7 @@ onEachThatGathers('a batch that is not full goes when its first job has waited',
   assert.deepEqual(batches, [[0, 1, 2]])
 })
 
-onEachThatGathers('only jobs of one key come together', async (open) => {
+onEach('only jobs of one key come together', async (open) => {
   const errand = open()
   const batches: string[] = []
   const index = errand.batchTask('index', { size: 2, wait: long, by: (page: Page) => page.index }, (items) => {
@@ -74,7 +73,7 @@ onEachThatGathers('only jobs of one key come together', async (open) => {
   assert.deepEqual(batches.toSorted(), ['a0,a1', 'b0,b1'])
 })
 
-onEachThatGathers('an item that fails is tried again by itself', async (open) => {
+onEach('an item that fails is tried again by itself', async (open) => {
   const errand = open()
   const batches: number[][] = []
   const index = errand.batchTask('index', { size: 3, wait: 40, retry: { attempts: 2, first: 1 } }, (items: Items) => {
@@ -95,7 +94,7 @@ onEachThatGathers('an item that fails is tried again by itself', async (open) =>
   assert.deepEqual([(await good!.info()).attempt, (await later!.info()).attempt], [1, 2])
 })
 
-onEachThatGathers(
+onEach(
   'what the handler throws fails the attempt of every item, and so does an answer of another length',
   async (open) => {
     const errand = open()
@@ -120,7 +119,7 @@ onEachThatGathers(
   },
 )
 
-onEachThatGathers('a batch takes one slot', async (open) => {
+onEach('a batch takes one slot', async (open) => {
   const errand = open()
   const running: number[] = []
   const ends: (() => void)[] = []
@@ -144,50 +143,44 @@ onEachThatGathers('a batch takes one slot', async (open) => {
   assert.deepEqual(running, [5, 5, 5])
 })
 
-onEachThatGathers(
-  'an item whose input does not fit fails alone, and the others are handled without it',
-  async (open) => {
-    const strict = z.object({ index: z.string(), n: z.number().max(1) })
-    const [enqueuing, working] = [open(), open()]
-    const batches: number[][] = []
-    const index = enqueuing.batchTask('index', { size: 3, wait: long }, (items: Items) => items.map(() => ({ ok: 0 })))
-    working.batchTask('index', { input: strict, size: 3, wait: long }, (items) => {
-      batches.push(numbers(items))
-      return items.map(({ input }) => ({ ok: input.n }))
-    })
+onEach('an item whose input does not fit fails alone, and the others are handled without it', async (open) => {
+  const strict = z.object({ index: z.string(), n: z.number().max(1) })
+  const [enqueuing, working] = [open(), open()]
+  const batches: number[][] = []
+  const index = enqueuing.batchTask('index', { size: 3, wait: long }, (items: Items) => items.map(() => ({ ok: 0 })))
+  working.batchTask('index', { input: strict, size: 3, wait: long }, (items) => {
+    batches.push(numbers(items))
+    return items.map(({ input }) => ({ ok: input.n }))
+  })
 
-    const [first, second, unfit] = await index.enqueueMany(pages(3))
-    await working.worker().start()
+  const [first, second, unfit] = await index.enqueueMany(pages(3))
+  await working.worker().start()
 
-    assert.deepEqual([await first!.result(), await second!.result()], [0, 1])
-    await assert.rejects(unfit!.result(), { errorCode: 'INVALID_INPUT' })
-    assert.deepEqual(batches, [[0, 1]])
-  },
-)
+  assert.deepEqual([await first!.result(), await second!.result()], [0, 1])
+  await assert.rejects(unfit!.result(), { errorCode: 'INVALID_INPUT' })
+  assert.deepEqual(batches, [[0, 1]])
+})
 
-onEachThatGathers(
-  'cancelling one item of a running batch aborts its signal and no other, and it ends cancelled',
-  async (open) => {
-    const errand = open()
-    const told: unknown[] = []
-    const index = errand.batchTask('index', { size: 3, wait: long }, async (items: Items, { signal }) => {
-      await aborted(items[1]!.job.signal).catch((reason: unknown) => told.push((reason as { code: string }).code))
-      told.push(items[0]!.job.signal.aborted, items[2]!.job.signal.aborted, signal.aborted)
-      return items.map(({ input }) => ({ ok: input.n }))
-    })
-    const [first, second, third] = await index.enqueueMany(pages(3))
-    await errand.worker().start()
-    await until(async () => (await second!.state()) === 'running')
+onEach('cancelling one item of a running batch aborts its signal and no other, and it ends cancelled', async (open) => {
+  const errand = open()
+  const told: unknown[] = []
+  const index = errand.batchTask('index', { size: 3, wait: long }, async (items: Items, { signal }) => {
+    await aborted(items[1]!.job.signal).catch((reason: unknown) => told.push((reason as { code: string }).code))
+    told.push(items[0]!.job.signal.aborted, items[2]!.job.signal.aborted, signal.aborted)
+    return items.map(({ input }) => ({ ok: input.n }))
+  })
+  const [first, second, third] = await index.enqueueMany(pages(3))
+  await errand.worker().start()
+  await until(async () => (await second!.state()) === 'running')
 
-    await second!.cancel()
+  await second!.cancel()
 
-    assert.deepEqual([await first!.result(), await third!.result()], [0, 2])
-    await assert.rejects(second!.result(), { code: 'JOB_CANCELLED' })
-    assert.deepEqual(told, ['CANCELLED', false, false, false])
-  },
-)
+  assert.deepEqual([await first!.result(), await third!.result()], [0, 2])
+  await assert.rejects(second!.result(), { code: 'JOB_CANCELLED' })
+  assert.deepEqual(told, ['CANCELLED', false, false, false])
+})
 
-onEachThatGathers('an item cancelled before it starts is not among those handled', async (open) => {
+onEach('an item cancelled before it starts is not among those handled', async (open) => {
   const errand = open()
   const batches: number[][] = []
   const index = errand.batchTask('index', { size: 3, wait: long }, (items: Items) => {
@@ -203,34 +196,31 @@ onEachThatGathers('an item cancelled before it starts is not among those handled
   assert.deepEqual(batches, [[0, 2, 3]])
 })
 
-onEachThatGathers(
-  'the timeout is the batch’s: the attempt of each item has failed, and every signal is aborted',
-  async (open) => {
-    const errand = open()
-    const reasons: string[] = []
-    const index = errand.batchTask(
-      'index',
-      { size: 2, wait: long, timeout: 40, retry: false },
-      async (items: Items, { signal }) => {
-        await aborted(signal).catch((reason: unknown) => reasons.push((reason as { code: string }).code))
-        reasons.push(...items.map(({ job }) => (job.signal.reason as { code: string }).code))
-        return items.map(() => ({ ok: null }))
-      },
-    )
+onEach('the timeout is the batch’s: the attempt of each item has failed, and every signal is aborted', async (open) => {
+  const errand = open()
+  const reasons: string[] = []
+  const index = errand.batchTask(
+    'index',
+    { size: 2, wait: long, timeout: 40, retry: false },
+    async (items: Items, { signal }) => {
+      await aborted(signal).catch((reason: unknown) => reasons.push((reason as { code: string }).code))
+      reasons.push(...items.map(({ job }) => (job.signal.reason as { code: string }).code))
+      return items.map(() => ({ ok: null }))
+    },
+  )
 
-    const jobs = await index.enqueueMany(pages(2))
-    const worker = errand.worker({ concurrency: 1 })
-    await worker.start()
+  const jobs = await index.enqueueMany(pages(2))
+  const worker = errand.worker({ concurrency: 1 })
+  await worker.start()
 
-    for (const job of jobs) await assert.rejects(job.result(), { errorCode: 'JOB_TIMEOUT' })
-    await until(() => reasons.length === 3)
-    assert.deepEqual(reasons, ['JOB_TIMEOUT', 'JOB_TIMEOUT', 'JOB_TIMEOUT'])
-    // Its slot is free again.
-    assert.deepEqual(worker.health(), { healthy: true })
-  },
-)
+  for (const job of jobs) await assert.rejects(job.result(), { errorCode: 'JOB_TIMEOUT' })
+  await until(() => reasons.length === 3)
+  assert.deepEqual(reasons, ['JOB_TIMEOUT', 'JOB_TIMEOUT', 'JOB_TIMEOUT'])
+  // Its slot is free again.
+  assert.deepEqual(worker.health(), { healthy: true })
+})
 
-onEachThatGathers('stopping lets a running batch finish, and gives one back that does not', async (open) => {
+onEach('stopping lets a running batch finish, and gives one back that does not', async (open) => {
   const errand = open()
   const ends: (() => void)[] = []
   let runs = 0
@@ -263,31 +253,27 @@ onEachThatGathers('stopping lets a running batch finish, and gives one back that
   assert.equal(runs, 3)
 })
 
-onEachThatGathers(
-  'a batch of a worker that has lost its jobs records nothing, and another worker does it anew',
-  async (open) => {
-    const errand = open()
-    const reasons: string[] = []
-    let runs = 0
-    const index = errand.batchTask('index', { size: 2, wait: long }, async (items: Items, { signal }) => {
-      if (runs++ === 0)
-        await aborted(signal).catch((reason: unknown) => reasons.push((reason as { code: string }).code))
-      return items.map(() => ({ ok: runs }))
-    })
-    const jobs = await index.enqueueMany(pages(2))
-    await errand.worker().start()
-    await until(() => runs === 1)
-    const store = await errand.open()
-    const [worker] = await errand.workers()
+onEach('a batch of a worker that has lost its jobs records nothing, and another worker does it anew', async (open) => {
+  const errand = open()
+  const reasons: string[] = []
+  let runs = 0
+  const index = errand.batchTask('index', { size: 2, wait: long }, async (items: Items, { signal }) => {
+    if (runs++ === 0) await aborted(signal).catch((reason: unknown) => reasons.push((reason as { code: string }).code))
+    return items.map(() => ({ ok: runs }))
+  })
+  const jobs = await index.enqueueMany(pages(2))
+  await errand.worker().start()
+  await until(() => runs === 1)
+  const store = await errand.open()
+  const [worker] = await errand.workers()
 
-    await store.leave(worker!.incarnation)
+  await store.leave(worker!.incarnation)
 
-    assert.deepEqual(await Promise.all(jobs.map((job) => job.result())), [2, 2])
-    assert.deepEqual(reasons, ['LEASE_LOST'])
-  },
-)
+  assert.deepEqual(await Promise.all(jobs.map((job) => job.result())), [2, 2])
+  assert.deepEqual(reasons, ['LEASE_LOST'])
+})
 
-onEachThatGathers('RetryAfter from one item delays that one alone', async (open) => {
+onEach('RetryAfter from one item delays that one alone', async (open) => {
   const errand = open()
   const index = errand.batchTask('index', { size: 2, wait: 40 }, (items: Items) =>
     items.map(({ input, job }) => (input.n === 0 && job.attempt === 1 ? { error: new RetryAfter('1h') } : { ok: 1 })),

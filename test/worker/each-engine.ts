@@ -18,15 +18,12 @@ const engines = {
   },
 } satisfies Record<string, (t: TestContext) => string | Store>
 
-type Engine = keyof typeof engines
-const all = Object.keys(engines) as Engine[]
-
-export function onEach(name: string, run: (open: Open) => Promise<void>, on: readonly Engine[] = all): void {
-  for (const engine of on) {
+export function onEach(name: string, run: (open: Open) => Promise<void>): void {
+  for (const [engine, place] of Object.entries(engines)) {
     test(`${name} (${engine})`, async (t) => {
       const apps: Errand[] = []
       t.after(() => Promise.all(apps.map((app) => app.close())))
-      const store = engines[engine](t)
+      const store = place(t)
 
       await run((options) => {
         const app = new Errand({ store, ...options })
