@@ -14,18 +14,19 @@ import { flag, idValue, ready, running, type JobRow } from './job-row.ts'
 import { leaveLine, leaveThrottled, never, nextToken } from './line.ts'
 import { outcomes, type Step } from './step.ts'
 
-const ranks = [0, 1, 2, 3]
 const lowest = 3
 
 export class Claiming {
   readonly claimed: ClaimedJob[] = []
   /** What counts against the room: a group counts as its leader alone. */
   #taken = 0
+  /** Whether something has come into the lines since the claiming began. */
+  #brought = false
   expired = 0
   readonly #step: Step
   readonly #incarnation: number
   /** Whether any rate has jobs waiting, any line suspects, any queue is paused; in most stores none is. */
-  readonly #rated: boolean
+  #rated: boolean
   readonly #suspects: boolean
   readonly #paused: boolean
 
@@ -48,8 +49,8 @@ export class Claiming {
 
     if (this.#suspects) this.#claimSuspect(open)
     for (const queue of open) this.#takeDownwards(queue, all - bottomUp)
-    // Where the way down has found all there is, the way up finds nothing; an expiry may have brought something.
-    if (this.#taken >= all - bottomUp || this.expired > 0) for (const queue of open) this.#takeUpwards(queue, all)
+    // Where the way down has found all there is, the way up finds nothing, unless something was brought meanwhile.
+    if (this.#taken >= all - bottomUp || this.#brought) for (const queue of open) this.#takeUpwards(queue, all)
     return this.#taken === all || this.#isFull
   }
 
@@ -74,51 +75,51 @@ export class Claiming {
   }
 
   #takeDownwards(queue: number, end: number): void {
-    if (this.#rated) return ranks.forEach((rank) => this.#take(queue, rank, end))
-    for (let rank = 0; this.#taken < end && !this.#isFull; rank++) {
-      const next = this.#step.sql.firstRank.get(queue, rank) as { rank: number } | undefined
+    for (let rank = 0; rank <= lowest && this.#hasRoom(end); rank++) {
+      const next = this.#rated ? { rank } : (this.#step.sql.firstRank.get(queue, rank) as { rank: number } | undefined)
       if (!next) return
       rank = next.rank
-      this.#takePlain(queue, rank, end, Infinity)
+      this.#take(queue, rank, end)
     }
   }
 
   #takeUpwards(queue: number, end: number): void {
-    if (this.#rated) return ranks.toReversed().forEach((rank) => this.#take(queue, rank, end))
-    for (let rank = lowest; this.#taken < end && !this.#isFull; rank--) {
-      const next = this.#step.sql.lastRank.get(queue, rank) as { rank: number } | undefined
+    for (let rank = lowest; rank >= 0 && this.#hasRoom(end); rank--) {
+      const next = this.#rated ? { rank } : (this.#step.sql.lastRank.get(queue, rank) as { rank: number } | undefined)
       if (!next) return
       rank = next.rank
-      this.#takePlain(queue, rank, end, Infinity)
+      this.#take(queue, rank, end)
     }
   }
 
   #take(queue: number, rank: number, end: number): void {
-    while (this.#taken < end && !this.#isFull) {
+    while (this.#hasRoom(end)) {
       const head = this.#rated ? this.#openHead(queue, rank) : undefined
-      if (head === undefined) return this.#takePlain(queue, rank, end, Infinity)
-
-      this.#takePlain(queue, rank, end, head.head)
-      if (this.#taken < end && !this.#isFull) this.#takeThrottled(queue, rank, head.head, head.rate)
+      if (this.#takePlain(queue, rank, end, head?.head ?? Infinity)) continue
+      if (head === undefined) return
+      if (this.#hasRoom(end)) this.#takeThrottled(queue, rank, head.head, head.rate)
     }
   }
 
-  #takePlain(queue: number, rank: number, end: number, before: number): void {
-    while (this.#taken < end && !this.#isFull) {
+  /** True if it has brought others into the lines, which are to be looked at anew then. */
+  #takePlain(queue: number, rank: number, end: number, before: number): boolean {
+    while (this.#hasRoom(end)) {
       const wanted = end - this.#taken
       let rows = this.#step.sql.claimable.all(queue, rank, wanted) as ClaimRow[]
       if (before !== Infinity) rows = rows.filter(([, place]) => place < before)
-      if (rows.length === 0) return
-      // When a group is claimed another may come into the line, even before the rest.
+      if (rows.length === 0) return false
       const leader = rows.findIndex((row) => flagsOf(row) & flag.gathers)
       if (leader !== -1) rows.length = leader + 1
-      // Expiring one may bring others into the line, so it is read again.
-      if (this.#expireOverdue(rows)) continue
+      if (this.#expireOverdue(rows)) return true
 
       this.#claimRange(queue, rank, rows)
-      if (leader !== -1) this.#claimMembers(rows.at(-1)!)
-      else if (rows.length < wanted) return
+      if (leader !== -1) {
+        this.#claimMembers(rows.at(-1)!)
+        return true
+      }
+      if (rows.length < wanted) return false
     }
+    return false
   }
 
   #claimRange(queue: number, rank: number, rows: readonly ClaimRow[]): void {
@@ -195,6 +196,20 @@ export class Claiming {
     }
     step.sql.setLeader.run(null, -lane)
     look(step, lane)
+    this.#lookAnew()
+  }
+
+  /** An expiry lets others out of their lane, and a group its next leader. */
+  #lookAnew(): void {
+    const { sql } = this.#step
+    this.#step.flushReady()
+    this.#brought = true
+    if (this.#rated) return
+    this.#rated = (sql.unusual.get() as { rated: number }).rated === 1
+  }
+
+  #hasRoom(end: number): boolean {
+    return this.#taken < end && !this.#isFull
   }
 
   /** Groups must not make an answer larger than a turn may be. */
@@ -221,7 +236,7 @@ export class Claiming {
       expire(this.#step, job, 'ready')
     }
     this.expired += overdue.length
-    if (overdue.length > 0) this.#step.flushReady()
+    if (overdue.length > 0) this.#lookAnew()
     return overdue.length > 0
   }
 }

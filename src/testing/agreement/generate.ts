@@ -116,7 +116,7 @@ function job(dice: Dice, name = dice.chance(0.95) ? dice.newJob() : id(dice)): N
     ...(dice.chance(0.1) && { expires: { inMs: dice.pick([1, 1_000, 5_000]) } }),
     ...(dice.chance(0.1) && { once: true }),
     ...(dice.chance(0.25) && { unique: unique(dice) }),
-    ...(dice.chance(0.25) && { lane: lane(dice) }),
+    ...(dice.chance(dice.lanes ? 0.8 : 0.25) && { lane: lane(dice) }),
     ...(!dice.jumps &&
       dice.chance(0.2) && { rate: { name: dice.pick(['r0', 'r1', 'both']), tokens: 1 + dice.below(2), perMs: 2_000 } }),
     ...(dice.chance(0.25) && { after: { on: olderIds(dice), otherwise: dice.pick(['cancel', 'run']) } }),
@@ -129,7 +129,7 @@ function job(dice: Dice, name = dice.chance(0.95) ? dice.newJob() : id(dice)): N
 }
 
 function lane(dice: Dice): Lane {
-  if (dice.may('gathering') && dice.chance(0.4)) return gathering(dice)
+  if (dice.may('gathering') && dice.chance(dice.lanes ? 0.5 : 0.2)) return gathering(dice)
   const ordered = dice.may('keptSlots') && dice.chance(0.4)
   return { name: dice.pick(['l0', 'l1', 'both']), slots: 1 + dice.below(2), ...(ordered && { ordered }) }
 }
@@ -276,6 +276,8 @@ class Dice {
   workers = 0
   /** Whether the clock goes back in this script; how long a rate then holds is the engine's affair. */
   readonly jumps: boolean
+  /** Whether this script is about lanes: few jobs go without. */
+  readonly lanes: boolean
   readonly #chance: () => number
 
   readonly #engines: readonly string[]
@@ -284,6 +286,7 @@ class Dice {
     this.#chance = chance
     this.#engines = engines
     this.jumps = this.chance(0.25)
+    this.lanes = this.chance(0.3)
   }
 
   /** Whether all that will play it have this feature. */
