@@ -2,6 +2,7 @@
 import type { Store } from '../store.ts'
 import { atOf, inOf } from './encode.ts'
 import { queuesIn } from './inserter.ts'
+import { setLimit } from './limits.ts'
 import { sparesOf, type TurnParts } from './turn.ts'
 
 type Commands = Pick<Store, 'change' | 'cancel' | 'retry' | 'remove' | 'release' | 'pause' | 'limit'>
@@ -44,11 +45,8 @@ export function commandsOf({ env, clock, statements, waking }: TurnParts, moved:
       waking.wake(rows.map(({ no }) => no))
     },
 
-    async limit(name, { slots, tokens, perMs }) {
-      const values = [name, slots, tokens, perMs].map((value) => value ?? null)
-      const text = 'select errand.set_limit($1, $2, $3, $4) as arrivals'
-      const { arrivals } = await statements.one<{ arrivals: string | null }>(text, values)
-      waking.wake(queuesIn(arrivals))
+    async limit(name, value) {
+      waking.wake(await setLimit(statements, name, value))
     },
   }
 }

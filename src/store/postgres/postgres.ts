@@ -15,6 +15,7 @@ import { find } from './find.ts'
 import { Incarnations } from './incarnations.ts'
 import { inspect } from './inspect.ts'
 import { Inserter } from './inserter.ts'
+import { listLimits } from './limits.ts'
 import { Listening } from './listening.ts'
 import { Lives } from './lives.ts'
 import { movingStore } from './moving.ts'
@@ -145,6 +146,7 @@ export class PostgresStore implements Store {
   release: Store['release'] = async (held) => this.#commands.release(held)
   pause: Store['pause'] = async (queue, paused) => this.#commands.pause(queue, paused)
   limit: Store['limit'] = async (name, limits) => this.#commands.limit(name, limits)
+  listLimits: Store['listLimits'] = async (query) => listLimits(this.#parts, query)
 
   get: Store['get'] = async (ids) => get(this.#statements, ids)
   history: Store['history'] = async (id) => history(this.#statements, id)

@@ -36,8 +36,10 @@ create table errand.task (
 );
 create table errand.lane (
   no      int generated always as identity primary key,
-  name    text not null unique,
+  name    text collate "C" not null unique,
   slots   bigint not null,
+  -- Its value was set by hand.
+  pinned  boolean not null default false,
   -- How many rows of `slot` name it.
   taken   bigint not null default 0
 ) with (fillfactor = 50);
@@ -48,7 +50,8 @@ create table errand.slot (
 );
 create table errand.rate (
   no     int generated always as identity primary key,
-  name   text not null unique,
+  name   text collate "C" not null unique,
+  pinned boolean not null default false,
   tokens bigint not null,
   per_ms bigint not null,
   -- Until then none starts, whatever tokens are left.
@@ -83,6 +86,8 @@ create table errand.body (
   -- What nobody here looks into: tags, metadata, version, redact; and the jobs to enqueue at its end.
   more    json
 );
+create index body_of_lane on errand.body (lane) where lane is not null;
+create index body_of_rate on errand.body (rate) where rate is not null;
 
 create table errand.ready (
   queue    int not null,
@@ -145,7 +150,10 @@ create index waiting_by_due on errand.waiting (due, no) where kind = 's';
 create index waiting_by_lane on errand.waiting (lane, (case when flags & 16384 = 0 then rank else -1 end), place) where kind = 'p';
 create index waiting_with_slot on errand.waiting (no) where flags & 65536 <> 0;
 create index waiting_by_rate on errand.waiting (queue, rank, rate, place) where kind = 'r';
+create index waiting_rated on errand.waiting (queue, rank, place) where kind = 'r';
 create index waiting_for_rate on errand.waiting (rate) where kind in ('r', 'u') and rate is not null;
+create index waiting_of_lane on errand.waiting (lane) where kind <> 'p' and lane is not null;
+create index waiting_of_rate on errand.waiting (rate) where rate is not null;
 create index suspects on errand.waiting (queue, rank, place) where kind = 'u';
 
 create index ready_by_expiry on errand.ready (expires, no) where expires is not null;
@@ -335,7 +343,13 @@ create table errand.stat (
 create table errand.listener (id text primary key, until timestamptz not null);
 create table errand.awaited (job text not null, listener text not null, until timestamptz not null, primary key (job, listener));
 
-create table errand.stamp (single boolean primary key default true check (single), at bigint);
+-- When upkeep was here last, and up to which lane and rate it has looked for those that are used no more.
+create table errand.stamp (
+  single boolean primary key default true check (single),
+  at   bigint,
+  lane int not null default 0,
+  rate int not null default 0
+);
 insert into errand.stamp (at) values (null);
 
 alter table errand.ready   set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_scale_factor = 0.1, autovacuum_analyze_threshold = 20000);

@@ -329,12 +329,6 @@ begin
   perform errand.admit(lanes);
 end $$;
 
-create function errand.set_lane(p_lane int, p_slots bigint) returns void language plpgsql as $$
-begin
-  update errand.lane set slots = p_slots where no = p_lane and slots <> p_slots;
-  perform errand.admit(array[p_lane]);
-end $$;
-
 -- Tokens that are free now.
 create function errand.tokens(p_rate int, p_now bigint) returns bigint language plpgsql as $$
 begin

@@ -132,12 +132,10 @@ begin
   b.more := s -> 'more';
   b.uniq := key_name;
   if of_lane is not null then
-    insert into errand.lane (name, slots) values (of_lane ->> 'name', (of_lane ->> 'slots')::bigint) on conflict (name) do nothing;
-    select no into b.lane from errand.lane where name = of_lane ->> 'name';
+    b.lane := errand.lane_for(of_lane);
   end if;
   if of_rate is not null then
-    insert into errand.rate (name, tokens, per_ms) values (of_rate ->> 'name', (of_rate ->> 'tokens')::bigint, (of_rate ->> 'perMs')::bigint)
-    on conflict (name) do update set tokens = excluded.tokens, per_ms = excluded.per_ms returning no into b.rate;
+    b.rate := errand.rate_for(of_rate);
   end if;
   if member_ids is not null then b.flags := b.flags | 64; end if;
   insert into errand.body select b.*;
@@ -149,7 +147,7 @@ begin
     -- Somebody's own transaction (0009) has taken it this very moment: looked at anew, it is known.
     if not found then raise exception 'The key was taken meanwhile.' using errcode = '40001'; end if;
   end if;
-  if b.lane is not null then perform errand.set_lane(b.lane, (of_lane ->> 'slots')::bigint); end if;
+  if b.lane is not null then perform errand.admit(array[b.lane]); end if;
 
   j := row(b.no, -1, b.queue, b.rank, null, b.task, b.flags, b.keep_succeeded, b.keep_failed, 0, 0);
   j.due := coalesce((s ->> 'dueAt')::bigint, c.now + (s ->> 'dueIn')::bigint);

@@ -38,7 +38,7 @@ begin
   select greatest(0, due - p_now) into soonest from errand.waiting where kind = 's' order by due limit 1;
   perform from errand.waiting where kind in ('r', 'u') and rate is not null limit 1;
   if not found then return soonest; end if;
-  for r in select * from errand.rate x where exists (select from errand.waiting w where w.kind in ('r', 'u') and w.rate = x.no) loop
+  for r in select x.* from errand.standing_rates() s (no) join errand.rate x on x.no = s.no loop
     missing := 1 - errand.tokens(r.no, p_now);
     if missing <= 0 then
       token_in := greatest(0, r.closed_until - p_now);
@@ -47,6 +47,7 @@ begin
         order by s.at, s.seq offset missing - 1 limit 1);
     end if;
     soonest := least(soonest, token_in);
+    exit when soonest = 0;
   end loop;
   return soonest;
 end $$;

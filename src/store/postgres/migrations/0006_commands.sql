@@ -274,24 +274,6 @@ begin
   update errand.queue set paused = p_paused, seen = seen or p_paused where name = p_queue;
 end $$;
 
--- Sets the value of a limit by name; null leaves it.
-create function errand.set_limit(p_name text, p_slots bigint, p_tokens bigint, p_per_ms bigint) returns text language plpgsql as $$
-declare
-  lane_no int;
-begin
-  perform errand.enter();
-  if p_slots is not null then
-    insert into errand.lane (name, slots) values (p_name, p_slots) on conflict (name) do nothing;
-    select no into lane_no from errand.lane where name = p_name;
-    perform errand.set_lane(lane_no, p_slots);
-  end if;
-  update errand.rate set tokens = coalesce(p_tokens, tokens), per_ms = coalesce(p_per_ms, per_ms) where name = p_name;
-  if not found and p_tokens is not null and p_per_ms is not null then
-    insert into errand.rate (name, tokens, per_ms) values (p_name, p_tokens, p_per_ms);
-  end if;
-  return current_setting('errand_call.arrivals', true);
-end $$;
-
 -- Leaves a message for one incarnation, or for all that are alive.
 create function errand.send(p_to text, p_kind text, p_body text) returns void language plpgsql as $$
 begin

@@ -127,7 +127,7 @@ end $$;
 create function errand.tidy(c errand.context) returns void language plpgsql as $$
 begin
   delete from errand.uniq where until <= c.now;
-  delete from errand.start s using errand.rate r where s.rate = r.no and s.at <= c.now - r.per_ms;
+  perform errand.forget_limits(c.now, 500);
   delete from errand.pruned where at <= c.now - 172800000;
   -- Not while a job here waits for it: that one will name it when it leaves.
   delete from errand.departed where no in (

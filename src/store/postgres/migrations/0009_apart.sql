@@ -102,16 +102,10 @@ begin
     if outcome ->> 'kind' = 'kept' then return outcome; end if;
   end if;
   if of_lane is not null then
-    insert into errand.lane (name, slots) values (of_lane ->> 'name', (of_lane ->> 'slots')::bigint) on conflict (name) do nothing;
-    update errand.lane set slots = (of_lane ->> 'slots')::bigint where name = of_lane ->> 'name' and slots <> (of_lane ->> 'slots')::bigint;
-    select no into b.lane from errand.lane where name = of_lane ->> 'name';
+    b.lane := errand.lane_for(of_lane);
   end if;
   if of_rate is not null then
-    insert into errand.rate (name, tokens, per_ms) values (of_rate ->> 'name', (of_rate ->> 'tokens')::bigint, (of_rate ->> 'perMs')::bigint)
-    on conflict (name) do nothing;
-    update errand.rate set tokens = (of_rate ->> 'tokens')::bigint, per_ms = (of_rate ->> 'perMs')::bigint
-    where name = of_rate ->> 'name' and (tokens <> (of_rate ->> 'tokens')::bigint or per_ms <> (of_rate ->> 'perMs')::bigint);
-    select no into b.rate from errand.rate where name = of_rate ->> 'name';
+    b.rate := errand.rate_for(of_rate);
   end if;
 
   insert into errand.body select b.* on conflict (id) do nothing;

@@ -51,13 +51,10 @@ begin
   b.uniq := s ->> 'key';
   -- A limit that is known here keeps its value.
   if of_lane is not null then
-    insert into errand.lane (name, slots) values (of_lane ->> 'name', (of_lane ->> 'slots')::bigint) on conflict (name) do nothing;
-    select no into b.lane from errand.lane where name = of_lane ->> 'name';
+    b.lane := errand.known_lane(of_lane);
   end if;
   if of_rate is not null then
-    insert into errand.rate (name, tokens, per_ms) values (of_rate ->> 'name', (of_rate ->> 'tokens')::bigint, (of_rate ->> 'perMs')::bigint)
-    on conflict (name) do nothing;
-    select no into b.rate from errand.rate where name = of_rate ->> 'name';
+    b.rate := errand.known_rate(of_rate);
   end if;
   insert into errand.body select b.* on conflict (id) do nothing;
   if not found then return null; end if;

@@ -1,0 +1,136 @@
+-- Lanes and rates by name: what value they have, who set it, and how long they are remembered.
+
+-- The number of a lane, made with this value where it is not known. Nobody forgets it before the transaction is over.
+create function errand.known_lane(p_lane json) returns int language plpgsql as $$
+declare
+  found_no int;
+begin
+  loop
+    select no into found_no from errand.lane where name = p_lane ->> 'name' for key share;
+    if found then return found_no; end if;
+    insert into errand.lane (name, slots) values (p_lane ->> 'name', (p_lane ->> 'slots')::bigint) on conflict (name) do nothing;
+  end loop;
+end $$;
+
+create function errand.known_rate(p_rate json) returns int language plpgsql as $$
+declare
+  found_no int;
+begin
+  loop
+    select no into found_no from errand.rate where name = p_rate ->> 'name' for key share;
+    if found then return found_no; end if;
+    insert into errand.rate (name, tokens, per_ms) values (p_rate ->> 'name', (p_rate ->> 'tokens')::bigint, (p_rate ->> 'perMs')::bigint)
+    on conflict (name) do nothing;
+  end loop;
+end $$;
+
+-- As an inserted job brings it: the value given last holds, unless one was set by hand.
+create function errand.lane_for(p_lane json) returns int language plpgsql as $$
+declare
+  lane_no int := errand.known_lane(p_lane);
+begin
+  update errand.lane set slots = (p_lane ->> 'slots')::bigint where no = lane_no and not pinned and slots <> (p_lane ->> 'slots')::bigint;
+  return lane_no;
+end $$;
+
+create function errand.rate_for(p_rate json) returns int language plpgsql as $$
+declare
+  rate_no int := errand.known_rate(p_rate);
+begin
+  update errand.rate set tokens = (p_rate ->> 'tokens')::bigint, per_ms = (p_rate ->> 'perMs')::bigint
+  where no = rate_no and not pinned and (tokens <> (p_rate ->> 'tokens')::bigint or per_ms <> (p_rate ->> 'perMs')::bigint);
+  return rate_no;
+end $$;
+
+-- By hand; null leaves a value. A rate that is not known must be given whole.
+create function errand.set_limit(p_name text, p_slots bigint, p_tokens bigint, p_per_ms bigint) returns text language plpgsql as $$
+begin
+  perform errand.enter();
+  if p_slots is not null then
+    insert into errand.lane (name, slots, pinned) values (p_name, p_slots, true)
+    on conflict (name) do update set slots = excluded.slots, pinned = true;
+    perform errand.admit(array(select no from errand.lane where name = p_name));
+  end if;
+  if p_tokens is not null or p_per_ms is not null then
+    update errand.rate set tokens = coalesce(p_tokens, tokens), per_ms = coalesce(p_per_ms, per_ms), pinned = true where name = p_name;
+    if not found and p_tokens is not null and p_per_ms is not null then
+      insert into errand.rate (name, tokens, per_ms, pinned) values (p_name, p_tokens, p_per_ms, true);
+    end if;
+  end if;
+  return current_setting('errand_call.arrivals', true);
+end $$;
+
+create function errand.unpin_limit(p_name text) returns void language plpgsql as $$
+begin
+  perform errand.enter();
+  update errand.lane set pinned = false where name = p_name;
+  update errand.rate set pinned = false where name = p_name;
+end $$;
+
+-- Whether a job that is not final names it. Those that stand ready or run hold a slot, and those that run a start.
+create function errand.lane_in_use(p_lane int) returns boolean language plpgsql as $$
+begin
+  return exists (select from errand.slot where lane = p_lane)
+    or exists (select from errand.waiting where lane = p_lane and kind = 'p')
+    or exists (select from errand.waiting where lane = p_lane and kind <> 'p')
+    or exists (select from errand.leaving l join errand.body b on b.no = l.no where l.kind is not null and b.lane = p_lane);
+end $$;
+
+create function errand.rate_in_use(p_rate int, p_since bigint) returns boolean language plpgsql as $$
+begin
+  return exists (select from errand.start where rate = p_rate and at > p_since)
+    or exists (select from errand.waiting where rate = p_rate)
+    or exists (select from errand.start s join errand.running r on r.worker = any (array(select no from errand.worker)) and r.no = s.job and r.claim = s.claim
+      where s.rate = p_rate)
+    or exists (select from errand.leaving l join errand.body b on b.no = l.no where l.kind is not null and b.rate = p_rate);
+end $$;
+
+-- Those behind `p_after` whose names begin so. What nobody uses is passed over until it is forgotten.
+create function errand.list_limits(p_now bigint, p_prefix text, p_after text, p_most int) returns table (
+  name text, slots bigint, taken bigint, waiting bigint, tokens bigint, per_ms bigint, free bigint, closed_for bigint, pinned boolean
+) language plpgsql set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+#variable_conflict use_column
+declare
+  now_ms bigint := (errand.begin(p_now, null)).now;
+begin
+  return query
+  with lanes as materialized (
+    select l.* from errand.lane l
+    where l.name > coalesce(p_after, '') and l.name >= p_prefix and starts_with(l.name, p_prefix) and (l.pinned or errand.lane_in_use(l.no))
+    order by l.name limit p_most
+  ), rates as materialized (
+    select r.* from errand.rate r
+    where r.name > coalesce(p_after, '') and r.name >= p_prefix and starts_with(r.name, p_prefix)
+      and (r.pinned or r.closed_until > now_ms or errand.rate_in_use(r.no, now_ms - r.per_ms))
+    order by r.name limit p_most
+  ), named as (
+    select l.name from lanes l union select r.name from rates r order by name limit p_most
+  )
+  select n.name, l.slots, l.taken, case when l.no is not null then (select count(*) from errand.waiting w where w.lane = l.no and w.kind = 'p') end,
+    r.tokens, r.per_ms, case when r.closed_until > now_ms then 0 else greatest(0, errand.tokens(r.no, now_ms)) end,
+    case when r.closed_until > now_ms then r.closed_until - now_ms end, coalesce(l.pinned, false) or coalesce(r.pinned, false)
+  from named n left join lanes l on l.name = n.name left join rates r on r.name = n.name order by n.name;
+end $$;
+
+-- Starts that count no more, and lanes and rates that no job names: some at a time, and all in turn.
+create function errand.forget_limits(p_now bigint, p_most int) returns void language plpgsql as $$
+declare
+  lanes int[];
+  rates int[];
+begin
+  lanes := array(select l.no from errand.lane l, errand.stamp s where l.no > s.lane order by l.no limit p_most);
+  rates := array(select r.no from errand.rate r, errand.stamp s where r.no > s.rate order by r.no limit p_most);
+  update errand.stamp set lane = case when cardinality(lanes) < p_most then 0 else lanes[p_most] end,
+    rate = case when cardinality(rates) < p_most then 0 else rates[p_most] end
+  where lane + rate + cardinality(lanes) + cardinality(rates) > 0;
+
+  delete from errand.lane where no in (
+    select l.no from errand.lane l where l.no = any (lanes) and not l.pinned and l.taken = 0
+      and not exists (select from errand.body b where b.lane = l.no) for update skip locked);
+  delete from errand.start s using errand.rate r where r.no = any (rates) and s.rate = r.no and s.at <= p_now - r.per_ms
+    and not exists (select from errand.running x where x.worker = any (array(select no from errand.worker)) and x.no = s.job and x.claim = s.claim);
+  delete from errand.rate where no in (
+    select r.no from errand.rate r where r.no = any (rates) and not r.pinned and r.closed_until <= p_now
+      and not exists (select from errand.body b where b.rate = r.no) and not exists (select from errand.start s where s.rate = r.no)
+    for update skip locked);
+end $$;
