@@ -22,7 +22,8 @@ export function leave(data: Data, id: IncarnationId): void {
   const life = data.incarnations.get(id)
   if (!life) return
 
-  for (const entry of life.held.values()) takeBack(data, entry, 0)
+  // As in a rescue: the first to come back may lead the others.
+  for (const entry of [...life.held.values()].toSorted((a, b) => a.seq - b.seq)) takeBack(data, entry, 0)
   markGone(data, life)
 }
 
