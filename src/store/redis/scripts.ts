@@ -15,6 +15,7 @@ const counting = [...telling, 'counts', 'due']
 /** Parts of the engine: all that a job which is not plain may need. Making it costs more than a small turn, so a turn makes it late. */
 const engine = ['jobs', 'news', 'lines', 'groups', 'limits', 'keys', 'ends', 'waiters', 'cascades', 'insert']
 const living = [...engine, 'lives']
+const commanding = [...engine, 'commands']
 
 interface Parts {
   readonly base: readonly string[]
@@ -59,11 +60,11 @@ const parts: Readonly<Record<ScriptName, Parts>> = {
   leave: { base: counting, engine: living },
   park: { base, engine: [] },
   report: { base: counting, engine: living },
-  change: { base: counting, engine },
-  cancel: { base: counting, engine: living },
-  retry: { base: counting, engine },
-  remove: { base: [...counting, 'gone'], engine },
-  release: { base: counting, engine },
+  change: { base: counting, engine: commanding },
+  cancel: { base: counting, engine: [...commanding, 'lives'] },
+  retry: { base: counting, engine: commanding },
+  remove: { base: [...counting, 'gone'], engine: commanding },
+  release: { base: counting, engine: commanding },
   upkeep: { base: [...counting, 'gone'], engine: [...living, 'departed', 'order', 'prune'] },
   look: { base: [...counting, 'gone'], engine: [...living, 'order'] },
   manage: { base: counting, engine: living },

@@ -1,6 +1,4 @@
 -- ARGV: now, monotonic, then ids.
-local answers = {}
-
 local function request(job)
   if job.f.cr then return end
   job.f.cr = now
@@ -13,21 +11,12 @@ local function request(job)
   E.tell('cancelling', job)
 end
 
-for index = 3, #ARGV do
-  local job = E.reach(ARGV[index])
-  local answer = 'cancelled'
-  if not job then
-    answer = 'unknown'
-  elseif E.isFinal(job) then
-    answer = 'final'
-  elseif job.state == 'u' then
+return E.answerEach(3, 1, function(job)
+  if E.isFinal(job) then return 'final' end
+  if job.state == 'u' then
     request(job)
-    answer = 'cancelling'
-  else
-    E.finish(job, 'c')
-    E.spreadMarked()
+    return 'cancelling'
   end
-  answers[#answers + 1] = answer
-end
-E.flush()
-return answers
+  E.finish(job, 'c')
+  return 'cancelled'
+end)

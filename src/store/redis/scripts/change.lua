@@ -1,5 +1,5 @@
 -- ARGV: now, monotonic, change (JSON: rank, due, input, version); then ids.
-local change, answers = cjson.decode(ARGV[3]), {}
+local change = cjson.decode(ARGV[3])
 
 local function changeDue(job, at)
   local later = at > now
@@ -20,24 +20,15 @@ local function changeDue(job, at)
   end
 end
 
-for index = 4, #ARGV do
-  local job = E.reach(ARGV[index])
-  local answer = 'changed'
-  if not job then
-    answer = 'unknown'
-  elseif not E.isWaiting(job) then
-    answer = E.isFinal(job) and 'final' or 'running'
-  else
-    if change.input then
-      job.input = change.input
-      job.f.v = change.version or -1
-    end
-    if change.rank then E.changeRank(job, change.rank) end
-    if change.due then changeDue(job, change.due.at or now + change.due.inMs) end
-    E.touch(job)
-    E.tell('changed', job)
+return E.answerEach(4, 1, function(job)
+  if not E.isWaiting(job) then return E.isFinal(job) and 'final' or 'running' end
+  if change.input then
+    job.input = change.input
+    job.f.v = change.version or -1
   end
-  answers[#answers + 1] = answer
-end
-E.flush()
-return answers
+  if change.rank then E.changeRank(job, change.rank) end
+  if change.due then changeDue(job, change.due.at or now + change.due.inMs) end
+  E.touch(job)
+  E.tell('changed', job)
+  return 'changed'
+end)

@@ -1,6 +1,4 @@
 -- ARGV: now, monotonic, then ids.
-local answers = {}
-
 local function startAnew(job)
   local f = job.f
   E.reopen(job)
@@ -13,20 +11,10 @@ local function startAnew(job)
   E.lineUp(job)
 end
 
-for index = 3, #ARGV do
-  local job = E.reach(ARGV[index])
-  local answer = 'retried'
-  if not job then
-    answer = 'unknown'
-  elseif not E.isFinal(job) then
-    answer = 'not final'
-  else
-    startAnew(job)
-    E.tell('retried', job)
-    E.markReopened(job)
-    E.spreadMarked()
-  end
-  answers[#answers + 1] = answer
-end
-E.flush()
-return answers
+return E.answerEach(3, 1, function(job)
+  if not E.isFinal(job) then return 'not final' end
+  startAnew(job)
+  E.tell('retried', job)
+  E.markReopened(job)
+  return 'retried'
+end)
