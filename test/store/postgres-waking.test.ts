@@ -1,0 +1,84 @@
+/** Who is woken when work comes, where workers of several processes sleep. */
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import pg from 'pg'
+import { PostgresStore } from '../../src/store/postgres/postgres.ts'
+import { quiet } from '../../src/store/postgres/quiet.ts'
+import { aJob, aTurn, aWorker } from '../../src/testing/conformance/builders.ts'
+import { aPostgres } from './postgres-servers.ts'
+
+const server = await aPostgres()
+const skip = !server && 'no PostgreSQL server'
+const never = new AbortController().signal
+let schemas = 0
+
+/** Stores of two processes, each with a worker that sleeps. */
+async function twoAsleep(t: TestContext) {
+  const options = { url: server!.url, schema: `waking${++schemas}` }
+  const [here, there] = [new PostgresStore(options), new PostgresStore(options)]
+  const client = new pg.Client({ connectionString: server!.url })
+  await client.connect()
+  t.after(() => Promise.all([here.close(), there.close(), client.end()]))
+
+  const [near, far] = [await aSleeper(here), await aSleeper(there)]
+  for (const { store } of [near, far]) await quiet(store)
+  const isParked = async ({ worker }: Sleeper) => {
+    const { rows } = await client.query(`select parked from ${options.schema}.worker where id = $1`, [worker])
+    return (rows as { parked: boolean }[])[0]!.parked
+  }
+  return { here, near, far, isParked }
+}
+
+type Sleeper = Awaited<ReturnType<typeof aSleeper>>
+
+async function aSleeper(store: PostgresStore) {
+  const worker = await store.join(aWorker())
+  const woken = store.wait(worker, ['default'], 600_000, never)
+
+  return { store, worker, woken }
+}
+
+const roomFor = (jobs: number) => [{ queues: ['default'], jobs, bottomUp: 0 }]
+
+test('work is left to who sleeps in the process that brings it', { skip }, async (t) => {
+  const { here, near, far, isParked } = await twoAsleep(t)
+
+  await here.insert([[aJob()]])
+  assert.equal(await near.woken, 'work')
+  const turn = await here.turn(aTurn({ incarnation: near.worker, room: roomFor(2), park: true }))
+  await quiet(here)
+
+  assert.equal(!turn.gone && turn.claimed.length, 1)
+  assert.ok(await isParked(far))
+})
+
+test('the others are told of what is left when who slept here can take no more', { skip }, async (t) => {
+  const { here, near, far } = await twoAsleep(t)
+
+  await here.insert([[aJob(), aJob()]])
+  assert.equal(await near.woken, 'work')
+  await here.turn(aTurn({ incarnation: near.worker, room: roomFor(1), park: true }))
+
+  assert.equal(await far.woken, 'work')
+})
+
+test('the others are told when a turn of who slept here fails', { skip }, async (t) => {
+  const { here, near, far } = await twoAsleep(t)
+
+  await here.insert([[aJob()]])
+  assert.equal(await near.woken, 'work')
+  const room = [{ queues: ['default'], jobs: 1e20, bottomUp: 0 }]
+  await assert.rejects(here.turn(aTurn({ incarnation: near.worker, room })))
+
+  assert.equal(await far.woken, 'work')
+})
+
+test('who sleeps in another process is told by the insert', { skip }, async (t) => {
+  const { here, near, far } = await twoAsleep(t)
+  await here.insert([[aJob()]])
+  await near.woken
+
+  await here.insert([[aJob()]])
+
+  assert.equal(await far.woken, 'work')
+})
