@@ -72,6 +72,8 @@ function poolOf({ from, connections, connectMs, commandMs, pooler }: ResolvedPos
     max: connections,
     connectionTimeoutMillis: connectMs,
     idleTimeoutMillis: 30_000,
+    // The last one is kept: a new connection costs its first call ten times what a call costs later.
+    min: 1,
     allowExitOnIdle: true,
     ...(!pooler && { statement_timeout: commandMs }),
   })
