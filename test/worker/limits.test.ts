@@ -175,23 +175,25 @@ onEach('a job cancelled while it holds its line lets the next one go', async (op
   assert.deepEqual(done, [1])
 })
 
-onEach('a rate allows so many starts in its time, and no more', async (open) => {
-  const errand = open({ queues: { slow: { limit: { rate: '3/h' } } } })
-  const started: string[] = []
-  const own = errand.task('own', { limit: { rate: '2/h', per: ({ tenant }) => tenant } }, ({ tenant }: Call) => {
-    started.push(tenant)
-  })
-  const inQueue = errand.task('in-queue', { queue: 'slow' }, () => void started.push('slow'))
-  await own.enqueueMany([...calls('a', 5), ...calls('b', 1)])
-  await inQueue.enqueueMany([undefined, undefined, undefined, undefined])
+onEach(
+  'a rate allows so many starts in its time over all workers, and all of them at once (celery#5732, #2988)',
+  async (open) => {
+    const errand = open({ queues: { slow: { limit: { rate: '3/h' } } } })
+    const started: string[] = []
+    const own = errand.task('own', { limit: { rate: '2/h', per: ({ tenant }) => tenant } }, ({ tenant }: Call) => {
+      started.push(tenant)
+    })
+    const inQueue = errand.task('in-queue', { queue: 'slow' }, () => void started.push('slow'))
+    await own.enqueueMany([...calls('a', 5), ...calls('b', 1)])
+    await inQueue.enqueueMany([undefined, undefined, undefined, undefined])
 
-  await errand
-    .worker({ burst: true })
-    .start()
-    .then((worker) => worker.finished)
+    const workers = [errand.worker({ burst: true }), errand.worker({ burst: true })]
+    await Promise.all(workers.map((worker) => worker.start()))
+    await Promise.all(workers.map((worker) => worker.finished))
 
-  assert.deepEqual(started.toSorted(), ['a', 'a', 'b', 'slow', 'slow', 'slow'])
-})
+    assert.deepEqual(started.toSorted(), ['a', 'a', 'b', 'slow', 'slow', 'slow'])
+  },
+)
 
 onEach('RetryAfter closes the rate of its key, also when no attempt is left', async (open) => {
   const errand = open()
