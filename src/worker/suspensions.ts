@@ -93,15 +93,16 @@ export class Suspensions {
 
   async sleep(name: string, duration: Duration): Promise<void> {
     this.#take(name)
-    const { env } = this.#runtime
     const ms = durationMs(duration, `the duration of "${name}"`)
     const known = this.#run.claimed.steps?.[name]
-    const until = known === undefined ? env.now() + ms : Number(known)
+    // By the store's clock: it may go on elsewhere, where it is another time.
+    const { now } = await (await this.#runtime.open()).schedules.due(1)
+    const until = known === undefined ? now + ms : Number(known)
     const sleeping = known === undefined ? this.#write(name, String(until)) : undefined
     if (sleeping) this.#beginning.push(sleeping)
     await sleeping
 
-    const leftMs = Math.ceil(until - env.now())
+    const leftMs = Math.ceil(until - now)
     if (leftMs <= 0) return
     this.#sleepMs = Math.min(this.#sleepMs ?? Infinity, leftMs)
     throw new Suspended()
