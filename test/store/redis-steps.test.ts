@@ -66,6 +66,28 @@ async function steps(program: string) {
       assert.equal(await callsOf(() => store.turn(working(worker, claimed))), 1)
     })
 
+    test('a job goes to a worker that sleeps in the process it comes from, and wakes no other', async (t) => {
+      const here = await opened(t)
+      const there = await opened(t, here.prefix)
+      const [own, other] = [await here.store.join(aWorker()), await there.store.join(aWorker())]
+      const { signal } = new AbortController()
+      const woken: string[] = []
+      const far = there.store.wait(other, ['default'], 60_000, signal).then(() => woken.push('other'))
+      t.after(() => there.store.close().then(() => far))
+      const claimed: string[] = []
+
+      for (let times = 0; times < 8; times++) {
+        const news = here.store.wait(own, ['default'], 60_000, signal)
+        await here.asleep(2)
+        // Its turn is asked for before the insert has been answered.
+        const asking = news.then(() => claim(here.store, own))
+        await here.store.insert([[aJob({ id: `j${times}` })]])
+        claimed.push(...(await asking).map(({ id }) => id))
+      }
+
+      assert.deepEqual([claimed, woken], [Array.from({ length: 8 }, (_, times) => `j${times}`), []])
+    })
+
     test('a thousand jobs enqueued one by one at once leave together', async (t) => {
       const { store, callsOf } = await opened(t)
       await store.insert([[aJob()]])

@@ -7,9 +7,10 @@
 import { UnknownOutcomeError } from '../../errors.ts'
 import type { InsertOutcome, NewJob, StoreLimits } from '../store.ts'
 import type { Caller } from './caller.ts'
-import type { CallOptions } from './connection/connection.ts'
+import type { Argument, CallOptions } from './connection/connection.ts'
 import type { Kinds } from './kinds.ts'
 import { fullArguments, outcomesFrom, plainArguments } from './insert.ts'
+import type { Post } from './post.ts'
 
 type Call = readonly NewJob[]
 
@@ -28,14 +29,16 @@ export class Inserter {
   readonly #caller: Caller
   readonly #kinds: Kinds
   readonly #limits: StoreLimits
+  readonly #post: Post
   #asked: Asked[] = []
   #underWay = 0
   #planned = false
 
-  constructor(caller: Caller, kinds: Kinds, limits: StoreLimits) {
+  constructor(caller: Caller, kinds: Kinds, { limits, post }: { limits: StoreLimits; post: Post }) {
     this.#caller = caller
     this.#kinds = kinds
     this.#limits = limits
+    this.#post = post
   }
 
   insert(calls: readonly Call[]): Promise<InsertOutcome[][]> {
@@ -86,7 +89,7 @@ export class Inserter {
     const jobs = calls.length === 1 ? calls[0]! : calls.flat()
     const options = { ids: jobs.map(({ id }) => id), line: 'insert', acknowledge: true } as const
     const plain = await this.#kinds.withDigests(() => plainArguments(jobs, this.#kinds))
-    const answer = plain && (await this.#caller.call<string>('insert-plain', plain, options))
+    const answer = plain && (await this.#insertPlainly(plain, options, jobs[0]?.queue))
     if (answer === 'inserted') return calls.map((call) => call.map(() => inserted))
     if (answer === 'kinds') return this.#insertAnew(calls)
 
@@ -99,6 +102,21 @@ export class Inserter {
       }
     }
     return answers
+  }
+
+  /**
+   * Where a worker of this process sleeps on the queue, the call goes the way of its turns, and the worker need not wait
+   * to be told: its turn follows on the heels of the call. Should it come first all the same, the answer wakes it.
+   */
+  async #insertPlainly(args: readonly Argument[], options: CallOptions, queue = ''): Promise<string> {
+    const { durability } = this.#caller.connection
+    // What waits for replicas keeps what follows on its connection waiting too.
+    const near = durability === 'replicated' ? undefined : this.#post.sleeperOn(queue)
+    if (near === undefined) return this.#caller.call('insert-plain', args, options)
+
+    const answer = this.#caller.call<string>('insert-plain', [...args, near], { ...options, line: 'turn' })
+    this.#post.wake(near)
+    return answer.finally(() => this.#post.wake(near))
   }
 
   async #insertFully(calls: readonly Call[], options: CallOptions): Promise<InsertOutcome[][]> {

@@ -10,12 +10,20 @@ import type { WaitResult } from '../store.ts'
 import { Waiters, waitToHear } from '../waiting.ts'
 import type { RedisConnection } from './connection/connection.ts'
 
+interface Sleep {
+  readonly incarnation: string
+  readonly queues: readonly string[]
+  readonly ms: number
+  readonly signal: AbortSignal
+}
+
 export class Post {
   /** Names this handle to the scripts. */
   readonly handle: string
   readonly #env: Env
   readonly #connect: () => Promise<RedisConnection>
   readonly #sleepers = new Waiters<string, (why: WaitResult) => void>()
+  readonly #asleep = new Map<string, readonly string[]>()
   readonly #finals = new Waiters<string>()
   #onEvents: (message: string) => void = () => {}
   #onLost: () => void = () => {}
@@ -60,14 +68,27 @@ export class Post {
   }
 
   /** Sleeps from now on; what `begin` answers ends it at once. */
-  sleep(
-    incarnation: string,
-    ms: number,
-    signal: AbortSignal,
-    begin: () => Promise<WaitResult | undefined>,
-  ): Promise<WaitResult> {
+  sleep({ incarnation, queues, ms, signal }: Sleep, begin: () => Promise<WaitResult | undefined>): Promise<WaitResult> {
     const patience = { ms, signal, otherwise: 'time' } as const
-    return this.#until<WaitResult>(patience, begin, (wake) => this.#sleepers.add([incarnation], wake))
+    return this.#until<WaitResult>(patience, begin, (wake) => {
+      const forget = this.#sleepers.add([incarnation], wake)
+      this.#asleep.set(incarnation, queues)
+      return () => {
+        this.#asleep.delete(incarnation)
+        forget()
+      }
+    })
+  }
+
+  /** An incarnation that sleeps here until something comes to this queue. */
+  sleeperOn(queue: string): string | undefined {
+    for (const [incarnation, queues] of this.#asleep) if (queues.includes(queue)) return incarnation
+    return undefined
+  }
+
+  /** Does nothing to one that is awake. */
+  wake(incarnation: string): void {
+    this.#sleepers.tell(incarnation, 'work')
   }
 
   /** Waits until one of these jobs is final or removed; false when none was heard of. */

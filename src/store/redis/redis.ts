@@ -73,8 +73,8 @@ export class RedisStore implements Store {
     this.#caller = new Caller(connection, clock)
     this.capabilities = { durability: connection.durability, insertWith: false, shared: true }
     this.#kinds = new Kinds(this.#caller)
-    this.#inserter = new Inserter(this.#caller, this.#kinds, this.limits)
     this.#post = new Post(env, async () => connection)
+    this.#inserter = new Inserter(this.#caller, this.#kinds, { limits: this.limits, post: this.#post })
     this.#events = new Events({
       env,
       post: this.#post,
@@ -153,7 +153,7 @@ export class RedisStore implements Store {
   wait: Store['wait'] = async (incarnation, queues, ms, signal) => {
     this.#refuseIfClosed()
     const waiting = [incarnation, this.#post.handle, this.#lives.seenBy(incarnation), JSON.stringify(queues)]
-    return this.#post.sleep(incarnation, ms, signal, async () => {
+    return this.#post.sleep({ incarnation, queues, ms, signal }, async () => {
       await this.#post.ready()
       const answer = await this.#caller.call<'control' | 'work' | 'parked'>('park', waiting, { repeat: true })
       return answer === 'parked' ? undefined : answer

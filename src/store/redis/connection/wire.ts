@@ -40,11 +40,16 @@ export class Wire {
     return new Promise((resolve, reject) => {
       this.#asked.push({ resolve, reject })
       const { texts, plain } = written([command, ...args])
-      const encoding = plain ? 'latin1' : 'utf8'
-      if (texts.length > 1) this.#stream.cork()
-      for (const text of texts) this.#stream.write(text, encoding)
-      if (texts.length > 1) this.#stream.uncork()
+      this.#gather()
+      for (const text of texts) this.#stream.write(text, plain ? 'latin1' : 'utf8')
     })
+  }
+
+  /** What is asked before the event loop has its turn leaves together: a call of the system costs more than a command. */
+  #gather(): void {
+    if (this.#stream.writableCorked > 0) return
+    this.#stream.cork()
+    process.nextTick(() => this.#stream.uncork())
   }
 
   #take(chunk: Buffer): void {

@@ -11,7 +11,12 @@ local function unpark(life)
   end
   return handle
 end
-local function wake(queue)
+-- `near` is one that comes by itself, if it sleeps on this queue.
+local function wake(queue, near)
+  if near and call('HEXISTS', K .. 'park:' .. queue, near) == 1 then
+    unpark(near)
+    return
+  end
   for _ = 1, 8 do
     local life = call('HRANDFIELD', K .. 'park:' .. queue)
     if not life then return end

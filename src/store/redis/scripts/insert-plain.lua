@@ -1,7 +1,8 @@
 -- Plain jobs that are all new: the short way. Anything else is answered 'slow', with nothing written.
 -- ARGV: now, monotonic, groups (JSON of [queue, rank, kind]) and kinds, group of each job (one byte each), form of the
 -- ids, packed ids, packed bodies (input, line end and extras), what all bodies end with, and the numbers of jobs in
--- their call, of four digits each.
+-- their call, of four digits each; then, where a worker of the caller's sleeps on the queue and will take a turn at
+-- once, its incarnation.
 local named = cjson.decode(ARGV[3])
 local groups = named[1]
 local records = {}
@@ -53,6 +54,6 @@ for spot, line in pairs(lines) do
   push(K .. 'line:' .. spot, line.ids == ids and entries or folded(line.ids))
   call('HINCRBY', K .. 'counts', 'r' .. queue, #line.ids)
   call('HSET', K .. 'queues', 'a' .. queue, number)
-  if call('EXISTS', K .. 'park:' .. queue) == 1 then wake(queue) end
+  if call('EXISTS', K .. 'park:' .. queue) == 1 then wake(queue, ARGV[10]) end
 end
 return 'inserted'
