@@ -26,7 +26,8 @@ async function twoAsleep(t: TestContext) {
     const { rows } = await client.query(`select parked from ${options.schema}.worker where id = $1`, [worker])
     return (rows as { parked: boolean }[])[0]!.parked
   }
-  return { here, near, far, isParked }
+  const say = (text: string) => client.query(text.replaceAll('errand.', `${options.schema}.`))
+  return { here, near, far, isParked, say }
 }
 
 type Sleeper = Awaited<ReturnType<typeof aSleeper>>
@@ -81,4 +82,20 @@ test('who sleeps in another process is told by the insert', { skip }, async (t) 
   await here.insert([[aJob()]])
 
   assert.equal(await far.woken, 'work')
+})
+
+test('a job is enqueued though nobody can be told of it', { skip }, async (t) => {
+  const { here, near, say } = await twoAsleep(t)
+  await here.insert([[aJob()]])
+  await near.woken
+  await say(`create or replace function errand.wake(p_queues int[]) returns void language plpgsql as $$
+    begin raise exception 'The queue of notifications is full.' using errcode = '54000'; end $$`)
+
+  const outcomes = await here.insert([[aJob({ id: 'silent' })], [aJob({ id: 'silent too' })]])
+
+  assert.deepEqual(outcomes, [[{ kind: 'exists' }], [{ kind: 'exists' }]])
+  assert.deepEqual(
+    (await here.get(['silent', 'silent too'])).map((job) => typeof job === 'object' && job.state),
+    ['ready', 'ready'],
+  )
 })

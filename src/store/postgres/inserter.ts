@@ -32,8 +32,6 @@ const plainAndWakeText = `call errand.insert_plain_and_wake(${places}, null)`
 /** Transactions of plain jobs under way at once: while one waits for the disk the next is written. */
 const inFlight = 3
 
-/** The server's own word for an id that it has already. */
-const isThere = '23505'
 const callsText = `select * from errand.insert_calls($1, $2, true)`
 
 export class Inserter {
@@ -116,8 +114,8 @@ export class Inserter {
   async #writePlain(calls: readonly Call[]): Promise<InsertOutcome[][]> {
     const jobs = calls.flatMap((call) => call.jobs)
     if (jobs.length === 0) return calls.map(() => [])
+    const here = jobs.every(({ queue }) => this.#waking.isAwaitedHere(queue))
     try {
-      const here = jobs.every(({ queue }) => this.#waking.isAwaitedHere(queue))
       const { arrivals } = await this.#statements.one<{ arrivals: number[] | null }>(
         here ? plainText : plainAndWakeText,
         [this.#names.mark, this.#clock().now, ...columns(jobs, this.#names)],
@@ -127,7 +125,7 @@ export class Inserter {
       else if (arrivals) this.#waking.wakeHere(arrivals)
       return calls.map((call) => call.jobs.map(() => inserted))
     } catch (error) {
-      if (raised(error) !== isThere) throw error
+      if (!mayBeThere(error, here)) throw error
       return this.#writeCalls(calls)
     }
   }
@@ -142,6 +140,12 @@ export class Inserter {
     this.#waking.wake(queuesIn(answer.arrivals))
     return answer.outcomes
   }
+}
+
+/** An id that is there already; or perhaps it was the waking that failed, once the jobs were committed. */
+function mayBeThere(error: unknown, here: boolean): boolean {
+  const code = raised(error)
+  return code === '23505' || (!here && code !== undefined && code !== 'ER007')
 }
 
 const inserted: InsertOutcome = { kind: 'inserted' }
