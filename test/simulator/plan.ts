@@ -57,6 +57,8 @@ export interface Features {
   readonly longRuns: boolean
   /** Some of what has ended is retried when all is over, and then time passes until it may be pruned. */
   readonly secondLives: boolean
+  /** Workflows, made and run by the runtime. */
+  readonly flows: boolean
 }
 
 /** How long a task's final jobs are kept. */
@@ -183,6 +185,7 @@ function drawFeatures(dice: Dice, small: boolean): Features {
     fanOuts: dice.chance(small ? 0.12 : 0.05),
     longRuns: dice.chance(0.15),
     secondLives: dice.chance(0.3),
+    flows: dice.chance(0.35),
   }
 }
 

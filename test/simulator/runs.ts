@@ -1,5 +1,6 @@
 /** What handlers did, told by themselves: which claims ran, where, whether they were told to end, how they ended. */
 import type { Settlement } from '../../src/store/store.ts'
+import { builtInPrefix } from '../../src/workflow/built-in.ts'
 import type { Actor } from './actor.ts'
 import { shortId, type Life, type Page } from './book.ts'
 import type { Checker } from './checker.ts'
@@ -76,12 +77,17 @@ export class Runs {
       if (note?.ended === 'interrupted' && outcome.error.name !== 'JobTimeoutError')
         this.#checker.violate('P13', `${shortId(id)} lost an attempt because ${life.actor.name} was stopped`)
     }
-    if (outcome.kind !== 'succeeded') return
+    if (outcome.kind !== 'succeeded' || this.#isOurs(id)) return
     if (note?.ended !== 'well')
       this.#checker.violate('P6', `${life.actor.name} says that ${shortId(id)} succeeded, and its handler did not`)
     const kept = outcome.result === null ? undefined : (JSON.parse(outcome.result) as { claim?: number } | null)
     if (kept?.claim !== claim)
       this.#checker.violate('P6', `${life.actor.name} recorded the result of another run of ${shortId(id)}`)
+  }
+
+  /** Its handler is the runtime's own, and tells nothing. */
+  #isOurs(id: string): boolean {
+    return this.#checker.book.pages.get(id)?.job.task.startsWith(builtInPrefix) ?? false
   }
 
   /** A job is handed out again: whoever runs it still must have been told to end, unless it is dead or frozen. */

@@ -124,7 +124,8 @@ class Hand {
   }
 
   #others(id: string): string[] {
-    const known = this.#history.knownIds().filter((other) => other < id)
+    // Within a workflow, or of a later one, it might be one that waits for this.
+    const known = this.#history.knownIds().filter((other) => rootOf(other) < rootOf(id))
     return known.length > 0 ? [this.#dice.pick(known)] : []
   }
 
@@ -152,3 +153,5 @@ class Hand {
     if (this.#incarnation !== '' && this.#dice.chance(0.5)) await trying(this.#store.leave(this.#incarnation))
   }
 }
+
+const rootOf = (id: string): string => id.split(/[.:]/, 1)[0]!

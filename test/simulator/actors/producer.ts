@@ -15,6 +15,7 @@ import type { Dice } from '../dice.ts'
 import { shortId } from '../book.ts'
 import type { History } from '../history.ts'
 import { retentions, type Plan } from '../plan.ts'
+import { enqueueFlow } from './flows.ts'
 import { appOf, behaviours, type App, type Input, type TaskName } from './tasks.ts'
 
 export function startProducer(history: History, name: string, jobs: number): void {
@@ -33,6 +34,10 @@ async function produce(history: History, actor: Actor, app: App, store: Store, j
     await actor.sleep(dice.next() * ((plan.safetyMs * 1.2) / jobs))
     if (plan.features.bursts && dice.chance(0.3)) {
       left -= await burst(history, actor, app)
+      continue
+    }
+    if (plan.features.flows && dice.chance(0.4)) {
+      left -= await enqueueFlow(history, actor, app)
       continue
     }
     const wantsMore = plan.features.lanes || plan.features.rates || plan.features.dependencies || plan.features.held

@@ -8,6 +8,7 @@ import type { Actor } from '../actor.ts'
 import { injected } from '../faulty-store.ts'
 import type { History } from '../history.ts'
 import { Died } from '../world.ts'
+import * as flows from './flows.ts'
 
 export const behaviours = [
   'quick',
@@ -35,7 +36,7 @@ export interface Input {
   readonly own?: boolean
 }
 
-export const mostAttempts = { plain: 3, once: 2, next: 2, sorry: 2, odd: 3, long: 2 } as const
+export const mostAttempts = { plain: 3, once: 2, next: 2, sorry: 2, odd: 3, long: 2, link: 3, parent: 2 } as const
 export type TaskName = keyof typeof mostAttempts
 
 /** Handlers that ignore their timeout still end after this long. */
@@ -86,6 +87,8 @@ export function appOf(
       { keep, timeout: 2 * lastingMs, retry: { ...retry, attempts: mostAttempts.long } },
       handler('long'),
     ),
+    link: errand.task('link', { ...shared, retry: { ...retry, attempts: mostAttempts.link } }, handler('link')),
+    parent: errand.task('parent', { ...shared, retry: { ...retry, attempts: mostAttempts.parent } }, handler('parent')),
     odd: old
       ? (errand.declare('odd', { ...shared, input: anything }) as unknown as Task<any, any>)
       : errand.task('odd', { ...shared, retry: { ...retry, attempts: mostAttempts.odd } }, handler('odd')),
@@ -126,14 +129,16 @@ async function run(
   const { claim } = (job as unknown as { claimed: { claim: number } }).claimed
   const { id, attempt } = job
   // Reading the signal is what makes it: a handler that never listens has none.
-  const listens = input.does !== 'quick'
+  const listens = input?.does !== 'quick'
   const isTold = () => !listens || job.signal.aborted
   const note = { id, claim, attempt, mostAttempts: most, isTold, timeoutMs }
   runs.start(actor, history.resized ? mostSlots : slots, note)
   try {
-    await act(history, actor, app, input, job)
+    if (job.task === 'parent') await flows.act(history, app, input as object, job)
+    else await act(history, actor, app, input, job)
+    if (job.task === 'link') flows.checkGiven(history, job, input)
     runs.end(actor, id, claim, 'well')
-    return { claim }
+    return { id, claim }
   } catch (error) {
     const interrupted = listens && job.signal.reason instanceof WorkerStoppingError
     runs.end(actor, id, claim, interrupted ? 'interrupted' : 'badly')
@@ -142,7 +147,7 @@ async function run(
 }
 
 async function act(history: History, actor: Actor, app: App, input: Partial<Input>, job: JobContext): Promise<void> {
-  const { does = 'quick', ms = 5, bad = 0, own = false } = input
+  const { does = 'quick', ms = 5, bad = 0, own = false } = input ?? {}
   const heeding = (longMs: number) => heed(actor, longMs, job.signal, own)
   if (job.attempt <= bad) throw new Error('not this time')
   switch (does) {
