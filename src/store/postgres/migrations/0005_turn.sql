@@ -263,7 +263,9 @@ begin
     update errand.worker u set deadline = c.mono + w.lease_ms where u.no = w.no;
   end if;
   if p_park and not w.parked and total = 0 then
-    update errand.worker u set parked = true where u.no = w.no;
+    -- Another turn of this worker may hold the row until the disk has its commit: then falling asleep sees to it.
+    update errand.worker u set parked = true from (select no from errand.worker where no = w.no for no key update skip locked) mine
+    where u.no = mine.no;
   end if;
   if accepted + expired = 0 then perform set_config('synchronous_commit', 'off', true); end if;
 
