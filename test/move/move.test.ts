@@ -46,6 +46,29 @@ test('it says what it has moved, by state, and that nothing is left', async () =
   assert.equal((await world.from.moving.status()).to, undefined)
 })
 
+test('limits that were set by hand go along, and those that were set there stay', async () => {
+  const world = new World()
+  const lane = (name: string) => ({ lane: { name, slots: 5 } })
+  await world.from.insert([[aJob(lane('lowered')), aJob(lane('both')), aJob(lane('usual'))]])
+  await world.from.limit('lowered', { slots: 1 })
+  await world.from.limit('both', { slots: 2 })
+  await world.from.limit('nobody', { tokens: 3, perMs: 1_000 })
+  await world.to.limit('both', { slots: 3 })
+
+  await world.move()
+
+  const limits = await world.to.listLimits({})
+  assert.deepEqual(
+    limits.map(({ name, slots, tokens, pinned }) => [name, slots ?? tokens, pinned]),
+    [
+      ['both', 3, true],
+      ['lowered', 1, true],
+      ['nobody', 3, true],
+      ['usual', 5, false],
+    ],
+  )
+})
+
 test('a job whose id is another job’s there stays what it was, and the rest has arrived', async () => {
   const world = new World()
   await world.from.insert([jobs(['a', 'same', 'b'])])

@@ -138,7 +138,8 @@ export function carriedWhole(
       const circle = await stuck(seed)
       for (const each of [store, stayed.store]) {
         // With room for some, as otherwise what had left its lane before would wait there for ever.
-        for (const name of ['l0', 'l1', 'r0', 'r1']) await each.limit(name, { slots: 2, tokens: 2, perMs: 2_000 })
+        for (const name of ['l0', 'l1', 'r0', 'r1', 'both'])
+          await each.limit(name, { slots: 2, tokens: 2, perMs: 2_000 })
         await each.cancel(circle)
         await quiet(each)
       }

@@ -34,6 +34,8 @@ export class News {
   readonly #arrivedAt = new Map<number, number>()
   readonly #seen = new Map<string, Seen>()
   #arrivals = 0
+  /** When the first group is ripe, as this process has last seen it. */
+  #ripe: number | undefined
   /** Whether the latest step of this process has brought work to a worker of it that was asleep. */
   hasWokenWorker = false
 
@@ -69,7 +71,7 @@ export class News {
     const seen = this.#seen.get(incarnation)
     if (this.hasHeard(incarnation, queues)) return true
     if (seen && seen.version === this.#lookout.version()) return false
-    return hasWork(this.#reading(), queues)
+    return this.#ripensSooner() || hasWork(this.#reading(), queues)
   }
 
   /** What the transaction that this is called in sees of others' commits: `sleep` wakes by whatever comes after it. */
@@ -122,16 +124,24 @@ export class News {
   /** Another process has committed something. */
   #lookAround(): void {
     const reading = this.#reading()
+    const sooner = this.#ripensSooner()
     for (const { incarnation, queues, wake } of this.#sleepers) {
       const life = reading.sql.incarnationId.get(incarnation)
       if (!life || isCalled(reading, incarnation)) wake('control')
-      else if (hasWork(reading, queues)) wake('work')
+      else if (sooner || hasWork(reading, queues)) wake('work')
     }
     const { names: awaited } = this.#awaited
     if (awaited.length === 0) return
 
     const ended = reading.sql.endedOf.all(JSON.stringify(awaited)) as { seq: number }[]
     for (const { seq } of ended) this.#awaited.tell(seq)
+  }
+
+  /** Another process has begun a group: whoever sleeps must hear when it will be time. */
+  #ripensSooner(): boolean {
+    const known = this.#ripe
+    this.#ripe = (this.#connection.sql.firstRipe.get() as { ripe: number } | undefined)?.ripe
+    return this.#ripe !== undefined && (known === undefined || this.#ripe < known)
   }
 
   #reading() {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { ManualEnv } from '../manual-env.ts'
+import { lacking } from '../lacking.ts'
 import { aJob, jobs, succeeded } from './builders.ts'
 import type { StoreHarness } from './harness.ts'
 import { Scene, setScene } from './scene.ts'
@@ -72,6 +73,18 @@ export function sharing(harness: StoreHarness): void {
     const woken = there.store.wait(worker, ['default'], 600_000, never)
 
     await here.insert(aJob())
+
+    assert.equal(await until(there, woken), 'work')
+  })
+
+  test('a group that begins through one handle wakes a worker of another, that it may hear when it is time', async (t) => {
+    if (lacking.gathering.includes(harness.name)) return
+    const [here, there] = await setTwoScenes(harness, t)
+    const worker = await there.join({ leaseMs: 600_000 })
+    await there.turn(worker, { park: true })
+    const woken = there.store.wait(worker, ['default'], 600_000, never)
+
+    await here.insert(aJob({ lane: { name: 'batch', slots: 1, gather: { size: 9, waitMs: 600_000 } } }))
 
     assert.equal(await until(there, woken), 'work')
   })
