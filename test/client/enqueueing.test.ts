@@ -293,6 +293,31 @@ test('a batch that may have gone in half-way says that it is not known', async (
   assert.deepEqual([failure.ids.length, failure.outcome], [1000, 'unknown'])
 })
 
+test('as many single enqueues as fill a call are on their way before the next is made', async (t) => {
+  const { errand, store } = started(t)
+  await errand.open()
+  const insert = store.insert.bind(store)
+  const sizes: number[] = []
+  store.insert = (calls) => {
+    sizes.push(calls.length)
+    return insert(calls)
+  }
+  const task = errand.task('task', (_: number) => {})
+
+  const making = Array.from({ length: 2_500 }, (_, n) => task.enqueue(n))
+  const atOnce = [...sizes]
+  const handles = await Promise.all(making)
+
+  assert.deepEqual(
+    [atOnce, sizes],
+    [
+      [1000, 1000],
+      [1000, 1000, 500],
+    ],
+  )
+  assert.equal(new Set(handles.map(({ id }) => id)).size, 2_500)
+})
+
 test('making an app opens nothing and keeps no process alive', async () => {
   const { Errand } = await import('../../src/index.ts')
   const errand = new Errand({ store: 'sqlite:/nowhere/at/all.db' })

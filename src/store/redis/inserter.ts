@@ -2,7 +2,8 @@
  * Gathers what is inserted at the same time into few calls of a script.
  *
  * A call that finds none under way leaves at once, with all that is asked for in the same turn of the event loop;
- * what comes meanwhile leaves together when there is room again. Nobody waits for a timer.
+ * what comes meanwhile leaves together when there is room again. What fills a call by itself leaves before its caller goes
+ * on. Nobody waits for a timer.
  */
 import { UnknownOutcomeError } from '../../errors.ts'
 import type { InsertOutcome, NewJob, StoreLimits } from '../store.ts'
@@ -23,6 +24,7 @@ interface Asked {
 }
 
 const underWayAtMost = 2
+const fullUnderWayAtMost = 4
 const fullAtOnce = 60
 
 export class Inserter {
@@ -46,6 +48,7 @@ export class Inserter {
       const jobs = calls.reduce((sum, call) => sum + call.length, 0)
       const bytes = calls.reduce((sum, call) => sum + sizeOf(call), 0)
       this.#asked.push({ calls, jobs, bytes, resolve, reject })
+      if (jobs >= this.#limits.jobsPerCall) return this.#sendAll()
       if (this.#planned || this.#underWay >= underWayAtMost) return
       this.#planned = true
       queueMicrotask(() => {
@@ -56,7 +59,12 @@ export class Inserter {
   }
 
   #sendAll() {
-    while (this.#asked.length > 0 && this.#underWay < underWayAtMost) void this.#send(this.#nextBatch())
+    while (this.#asked.length > 0 && this.#underWay < this.#mostUnderWay) void this.#send(this.#nextBatch())
+  }
+
+  /** What fills a call gains nothing by waiting, and the server should not wait for it. */
+  get #mostUnderWay(): number {
+    return this.#asked[0]!.jobs >= this.#limits.jobsPerCall ? fullUnderWayAtMost : underWayAtMost
   }
 
   /** The oldest, as many as one call may carry; one at least. */
@@ -88,7 +96,8 @@ export class Inserter {
   async #insert(calls: readonly Call[]): Promise<InsertOutcome[][]> {
     const jobs = calls.length === 1 ? calls[0]! : calls.flat()
     const options = { ids: jobs.map(({ id }) => id), line: 'insert', acknowledge: true } as const
-    const plain = await this.#kinds.withDigests(() => plainArguments(jobs, this.#kinds))
+    const known = this.#kinds.withDigests(() => plainArguments(jobs, this.#kinds))
+    const plain = known instanceof Promise ? await known : known
     const answer = plain && (await this.#insertPlainly(plain, options, jobs[0]?.queue))
     if (answer === 'inserted') return calls.map((call) => call.map(() => inserted))
     if (answer === 'kinds') return this.#insertAnew(calls)

@@ -60,11 +60,14 @@ export class Kinds {
     return this.#kinds.get(digest)
   }
 
-  /** What is made of digests, made again when the server knows all of them. */
-  async withDigests<T>(make: () => T): Promise<T> {
+  /** What is made of digests, at once where the server knows all of them; else made again when it does. */
+  withDigests<T>(make: () => T): T | Promise<T> {
     const made = make()
-    if (this.#missing.size === 0) return made
 
+    return this.#missing.size === 0 ? made : this.#told(make)
+  }
+
+  async #told<T>(make: () => T): Promise<T> {
     const texts = [...this.#missing]
     const told = texts.flatMap((text) => [digestFor(text), text])
     await this.#caller.call('manage', ['kinds', ...told], { repeat: true })

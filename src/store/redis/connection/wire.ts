@@ -21,6 +21,7 @@ export class Wire {
   readonly #replies = new Replies()
   /** The oldest first. */
   readonly #asked: Asked[] = []
+  #leaving = false
   readonly #broken: (error: Error) => void
 
   /** @param broken called when what arrives makes no sense: nothing more is answered then */
@@ -42,14 +43,23 @@ export class Wire {
       const { texts, plain } = written([command, ...args])
       this.#gather()
       for (const text of texts) this.#stream.write(text, plain ? 'latin1' : 'utf8')
+      if (this.#stream.writableLength > long) this.#stream.uncork()
     })
   }
 
-  /** What is asked before the event loop has its turn leaves together: a call of the system costs more than a command. */
+  /**
+   * What is short and asked before the event loop has its turn leaves together: a call of the system costs more than a
+   * command. What is long leaves at once, so that the server works while this process goes on.
+   */
   #gather(): void {
     if (this.#stream.writableCorked > 0) return
     this.#stream.cork()
-    process.nextTick(() => this.#stream.uncork())
+    if (this.#leaving) return
+    this.#leaving = true
+    process.nextTick(() => {
+      this.#leaving = false
+      this.#stream.uncork()
+    })
   }
 
   #take(chunk: Buffer): void {
