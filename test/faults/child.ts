@@ -41,6 +41,12 @@ export interface Input {
   readonly ms: number
 }
 
+/** What every handler gives: the claim it ran under, and its process. */
+export interface Given {
+  readonly token: number
+  readonly by: string
+}
+
 const plan = JSON.parse(process.argv[2]!) as ChildPlan
 const ledger = new LedgerWriter(plan.ledger, plan.by)
 const by = plan.by
@@ -100,7 +106,7 @@ function watched(store: Store): Store {
 }
 
 /** Runs one job with its lines around it; the log line before the end tells a claim that still writes. */
-async function run(job: JobContext, work: () => unknown): Promise<{ token: number; by: string }> {
+async function run(job: JobContext, work: () => unknown): Promise<Given> {
   const token = tokens.get(job.id)!
   ledger.write('execution', { kind: 'start', id: job.id, token, by })
   say({ kind: 'started', id: job.id })
@@ -135,6 +141,11 @@ function defineTasks(errand: Errand) {
   return {
     work: errand.task('work', ({ ms }: Input, job) => run(job, () => pass(ms))),
     flaky: errand.task('flaky', { retry }, ({ ms }: Input, job) => run(job, () => pass(ms).then(() => throwOnce(job)))),
+    /** The callback of a chord: tells how many results it was given. */
+    join: errand.task('join', async (given: Given[], job) => ({
+      ...(await run(job, () => {})),
+      members: given.filter(({ token }) => Number.isInteger(token)).length,
+    })),
     hold: errand.task('hold', (_: Input, job) => run(job, () => finishing.promise)),
     /** Kills whoever runs it. */
     poison: errand.task('poison', (_: Input, job) => run(job, () => dieHere('kill by a poison job'))),

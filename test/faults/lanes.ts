@@ -2,6 +2,7 @@
 import { outages } from './black-hole.ts'
 import { calm } from './calm.ts'
 import { clock } from './clock.ts'
+import { flows } from './flows.ts'
 import { freeze } from './freeze.ts'
 import { cut } from './cut.ts'
 import { failover } from './failover.ts'
@@ -17,6 +18,7 @@ import { storm } from './storm.ts'
 export const lanes: Readonly<Record<string, Lane>> = {
   calm,
   kill,
+  flows,
   freeze,
   stall,
   poison,

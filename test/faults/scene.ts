@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Errand, systemEnv, type JobInfo } from 'errand'
+import { builtInPrefix } from '../../src/workflow/built-in.ts'
 import type { ChildPlan } from './child.ts'
 import { engines, type Synchronous } from './engine.ts'
 import { groundFor, type Ground, type GroundServer } from './ground.ts'
@@ -161,8 +162,11 @@ export class Scene {
     )
   }
 
+  /** About all that our processes run: steps that Errand runs by itself keep no ledger. */
   async verdict(): Promise<Verdict> {
-    return judge(this.ledger, (await this.jobs()).map(inTheEnd), { recoveryMs })
+    const jobs = (await this.jobs()).filter(({ task }) => !task.startsWith(builtInPrefix))
+
+    return judge(this.ledger, jobs.map(inTheEnd), { recoveryMs })
   }
 
   /** Every job, as the public API tells it. */
