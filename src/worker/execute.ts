@@ -200,7 +200,7 @@ export async function finish(
   runtime: Runtime,
   late: RunEnd | Promise<RunEnd>,
   done: (run: Run, end: RunEnd) => void,
-) {
+): Promise<void> {
   let end: RunEnd
   try {
     end = await late

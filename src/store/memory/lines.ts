@@ -137,7 +137,7 @@ function park(data: Data, entry: Entry) {
   entry.standing = laneOf(data, lane).parked.add(entry, lane.ordered ? beforeAllRanks : entry.rank, entry.place)
 }
 
-export function stand(data: Data, entry: Entry) {
+export function stand(data: Data, entry: Entry): void {
   const queue = queueOf(data, entry.job.queue)
   const { rate } = entry.job
   if (rate) rateOf(data, rate).standing++
