@@ -6,7 +6,8 @@
 --   group:<group>  parked jobs in the order of the lane; since:<group>: the same by the time from which they wait
 --   leaders        group -> the job that stands in the line for it
 --   ripe           groups without a leader, by the time when they will have one
-local mostMembers, mostBytes, longAgo = 200, 1048576, 0
+-- One turn hands out no more, and settles them in one call later.
+local mostMembers, mostBytes, longAgo = 149, 1048576, 0
 
 local function groupOf(job) return job.f.g .. '\n' .. job.queue end
 

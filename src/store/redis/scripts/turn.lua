@@ -36,9 +36,8 @@ local function flushPlain()
   endings, kept, ranFor, left = {}, {}, {}, {}
 end
 
--- The kind of a plain job that runs under this claim.
-local function kindUnder(claim, known, run)
-  if run == claim then return known.kind end
+-- The kind of a plain job that runs under this claim, where it is not that of the claim.
+local function kindUnder(claim, run)
   if run and byte(run, #claim + 1) == 126 and sub(run, 1, #claim) == claim then return sub(run, #claim + 2) end
 end
 
@@ -85,7 +84,7 @@ if total > 0 then
     run.known = known and known.life == me and known or nil
     for at = index + 1, index + run[3] do
       local plain = run.known and byte(said) == 115 and not (wishes and wishes[text(at - 1)])
-      plainKinds[at] = plain and kindUnder(claim, run.known, runs[at])
+      plainKinds[at] = plain and (runs[at] == claim and run.known.kind or kindUnder(claim, runs[at]))
       if run.known and not plainKinds[at] then careful[#careful + 1] = ids[at] end
     end
     index = index + run[3]
