@@ -8,5 +8,5 @@ export const lacking: Readonly<Record<'keptSlots' | 'closedRates' | 'pinnedLimit
     keptSlots: [],
     closedRates: [],
     pinnedLimits: [],
-    gathering: ['postgres'],
+    gathering: [],
   }

@@ -37,6 +37,7 @@ interface Extra {
   readonly steps: Record<string, string> | null
   readonly members: MemberRow[] | null
   readonly cut: boolean | null
+  readonly leader: string | null
 }
 
 export type MemberRow = [index: number, id: string, state: number, result: string | null, error: JobError | null]
@@ -60,6 +61,7 @@ export function claimedOf(row: ClaimedRow, names: Names): ClaimedJob {
 
 function moreOfClaim({ more, extra, flags }: ClaimedRow) {
   return {
+    leader: extra?.leader ?? undefined,
     version: more?.version,
     metadata: more?.metadata,
     redact: more?.redact,

@@ -1,5 +1,5 @@
 /** Jobs as the SQL functions take them. The flags are explained in migrations/0002_places.sql. */
-import type { Due, FollowUp, NewJob, UniqueKey } from '../store.ts'
+import type { Due, FollowUp, Lane, NewJob, UniqueKey } from '../store.ts'
 import type { Numbered } from './names.ts'
 
 export const flag = {
@@ -14,6 +14,7 @@ export const flag = {
   held: 1024,
   cancelAsked: 4096,
   orderedLane: 16_384,
+  gathers: 32_768,
 } as const
 
 const minuteMs = 60_000
@@ -27,7 +28,7 @@ export function isPlain({ unique, lane, rate, after, held }: NewJob): boolean {
 
 export function flagsOf(job: NewJob): number {
   let flags = 0
-  if (job.lane) flags |= flag.lane
+  if (job.lane) flags |= job.lane.gather ? flag.gathers : flag.lane
   if (job.lane?.ordered) flags |= flag.orderedLane
   if (job.rate) flags |= flag.rate
   if (job.unique) flags |= flagOfScope(job.unique)
@@ -98,10 +99,18 @@ export function specOf(job: NewJob, names: Numbered): Record<string, unknown> {
     ...(expires && timesOf('expires', expires)),
     ...(unique && { key: unique.key, replace: unique.onConflict === 'replace' }),
     ...(typeof unique?.scope === 'object' && { keyMs: clip(unique.scope.forMs) }),
-    ...(lane && { lane: { name: lane.name, slots: clip(lane.slots) } }),
+    ...(lane && { lane: laneSpec(lane) }),
     ...(rate && { rate: { name: rate.name, tokens: clip(rate.tokens), perMs: clip(rate.perMs) } }),
     ...(after && { on: after.on, run: after.otherwise === 'run' }),
     ...(more !== null && { more: JSON.parse(more) as unknown }),
+  }
+}
+
+function laneSpec({ name, slots, gather }: Lane) {
+  return {
+    name,
+    slots: clip(slots),
+    ...(gather && { gather: { size: clip(gather.size), waitMs: clip(gather.waitMs) } }),
   }
 }
 

@@ -57,6 +57,23 @@ create table errand.rate (
   -- Until then none starts, whatever tokens are left.
   closed_until bigint not null default 0
 );
+-- Lanes that gather, each with the jobs of one queue; those name it by its number, negated.
+create table errand.gathering (
+  no      int generated always as identity primary key,
+  name    text collate "C" not null,
+  queue   int not null,
+  size    bigint not null,
+  wait_ms bigint not null,
+  -- Stands in the line for all of them, until it is claimed.
+  leader  bigint,
+  -- When time sends one out; null while one stands there, or nobody waits.
+  ripe    bigint,
+  unique (name, queue)
+) with (fillfactor = 50);
+create index gathering_by_time on errand.gathering (ripe) where ripe is not null;
+-- Running jobs that were gathered, and who led them.
+create table errand.grouped (no bigint primary key, lane int not null, leader text not null);
+create index grouped_by_lane on errand.grouped (lane);
 create table errand.start (
   rate  int not null,
   at    bigint not null,
@@ -126,7 +143,7 @@ create table errand.running (
 );
 
 -- Kinds: s scheduled, b blocked; and ready ones that no plain claim may take: p parked in their lane,
--- r those of a rate, u those that may be what kills their workers.
+-- r those of a rate or that lead a group, u those that may be what kills their workers, g gathered since `due`.
 create table errand.waiting (
   no       bigint primary key,
   kind     "char" not null,
@@ -148,6 +165,8 @@ create table errand.waiting (
 create index waiting_by_due on errand.waiting (due, no) where kind = 's';
 -- An ordered lane does not look at ranks.
 create index waiting_by_lane on errand.waiting (lane, (case when flags & 16384 = 0 then rank else -1 end), place) where kind = 'p';
+create index waiting_gathered on errand.waiting (lane, (case when flags & 16384 = 0 then rank else -1 end), place) where kind = 'g';
+create index waiting_gathered_since on errand.waiting (lane, due) where kind = 'g';
 create index waiting_with_slot on errand.waiting (no) where flags & 65536 <> 0;
 create index waiting_by_rate on errand.waiting (queue, rank, rate, place) where kind = 'r';
 create index waiting_rated on errand.waiting (queue, rank, place) where kind = 'r';
@@ -348,7 +367,8 @@ create table errand.stamp (
   single boolean primary key default true check (single),
   at   bigint,
   lane int not null default 0,
-  rate int not null default 0
+  rate int not null default 0,
+  gathering int not null default 0
 );
 insert into errand.stamp (at) values (null);
 

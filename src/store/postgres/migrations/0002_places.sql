@@ -5,7 +5,7 @@
 -- Flags: 1 has a lane, 2 a rate, 4 a key until its first claim, 8 a key until its end, 16 a key for a time,
 -- 32 others wait for it, 64 it waits for others, 128 and 256 a job follows its success or failure, 512 must not run
 -- twice, 1024 was inserted held, 2048 has a course, 4096 its cancel was asked for, 8192 has steps, 16384 its lane is ordered,
--- 65536 is scheduled or blocked and has kept its slot.
+-- 32768 its lane gathers, 65536 is scheduled or blocked and has kept its slot.
 
 -- One job on its way from one place to another. `state` is where it comes from.
 create type errand.job as (
@@ -24,6 +24,8 @@ begin
   c.mono := coalesce(p_mono, (extract(epoch from clock_timestamp()) * 1000)::bigint);
   c.heard := exists (select from errand.listener where until > clock_timestamp());
   c.awaited := exists (select from errand.awaited);
+  -- The time of tests, for those that are not given the context.
+  if p_now is not null then perform set_config('errand_call.now', p_now::text, true); end if;
   return c;
 end $$;
 
@@ -96,7 +98,8 @@ declare
 begin
   delete from errand.waiting w where w.no = p_no
   returning w.no, case w.kind when 's' then 0 when 'b' then 1 else 2 end, w.queue, w.rank, w.place, w.task, w.flags,
-    w.keep_succeeded, w.keep_failed, w.attempts, w.crashes, w.expires, w.due, w.pending, w.kind into j;
+    w.keep_succeeded, w.keep_failed, w.attempts, w.crashes, w.expires, case when w.kind <> 'g' then w.due end, w.pending, w.kind into j;
+  if j.flags & 32768 <> 0 and j.kind = 'r' then update errand.gathering set leader = null where leader = p_no; end if;
   if j.no is not null then return j; end if;
   delete from errand.ready r
   where r.queue = (select queue from errand.body where no = p_no) and r.rank = any ('{0,1,2,3}') and r.place = p_no and r.no = p_no
@@ -117,6 +120,7 @@ begin
   delete from errand.running r where r.worker = p_worker and r.no = p_no and (p_claim is null or r.claim = p_claim)
   returning r.no, 3, r.queue, r.rank, r.place, r.task, r.flags, r.keep_succeeded, r.keep_failed, r.attempts, r.crashes,
     r.expires, null, null, null, r.worker, r.claim, r.started, r.cancel_at into j;
+  if j.flags & 32768 <> 0 then delete from errand.grouped where no = p_no; end if;
   return j;
 end $$;
 
@@ -213,7 +217,7 @@ begin
   insert into errand.waiting (no, kind, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires,
     due, pending, lane, rate)
   select j.no, p_kind, j.queue, j.rank, j.place, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires,
-    j.due, j.pending, lane, rate from errand.body where no = j.no;
+    j.due, j.pending, lane, case when p_kind = 'r' then coalesce(rate, 0) else rate end from errand.body where no = j.no;
 end $$;
 
 -- Into the line of its queue and rank, or where those stand that no plain claim may take.
@@ -221,7 +225,7 @@ create function errand.stand(j errand.job) returns void language plpgsql as $$
 begin
   if j.crashes >= 2 then
     perform errand.put(j, 'u');
-  elsif j.flags & 2 <> 0 then
+  elsif j.flags & 32770 <> 0 then
     perform errand.put(j, 'r');
   else
     insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
@@ -239,6 +243,10 @@ begin
   j.due := null;
   j.pending := null;
   perform errand.move(j.queue, j.state, 2);
+  if j.flags & 32768 <> 0 and j.crashes < 2 then
+    perform errand.gather(j, errand.now_of_call());
+    return;
+  end if;
   if j.flags & 1 <> 0 then
     select b.lane into in_lane from errand.body b where b.no = j.no;
     perform from errand.slot where lane = in_lane and job = j.no;
@@ -255,7 +263,12 @@ end $$;
 create function errand.line_up_again(j errand.job) returns void language plpgsql as $$
 begin
   perform errand.move(j.queue, j.state, 2);
-  perform errand.stand(j);
+  if j.flags & 32768 <> 0 and j.crashes < 2 then
+    -- It has waited long enough.
+    perform errand.gather(j, 0);
+  else
+    perform errand.stand(j);
+  end if;
 end $$;
 
 create function errand.postpone(j errand.job, p_due bigint) returns void language plpgsql as $$
@@ -291,14 +304,15 @@ begin
   )
   select array_agg(distinct queue) into queues from (select queue from apart union all select queue from gone) out;
   perform errand.arrived(queue) from unnest(queues) queue;
+  perform errand.look(lane) from unnest(p_lanes) lane where lane < 0;
 end $$;
 
--- Hands in a job's slot without letting the next one out.
+-- Hands in a job's slot without letting the next one out; `admit` does, also the next leader of those that are gathered.
 create function errand.hand_in(j errand.job) returns int language plpgsql as $$
 declare
   in_lane int;
 begin
-  if j.flags & 1 = 0 then return null; end if;
+  if j.flags & 32769 = 0 then return null; end if;
   select b.lane into in_lane from errand.body b where b.no = j.no;
   delete from errand.slot where lane = in_lane and job = j.no;
   if found then update errand.lane set taken = taken - 1 where no = in_lane; end if;
@@ -314,7 +328,7 @@ end $$;
 
 create function errand.free_slot(j errand.job) returns void language plpgsql as $$
 begin
-  if j.flags & 1 <> 0 then perform errand.admit(array[errand.hand_in(j)]); end if;
+  if j.flags & 32769 <> 0 then perform errand.admit(array[errand.hand_in(j)]); end if;
 end $$;
 
 create function errand.free_slots(p_nos bigint[]) returns void language plpgsql as $$
@@ -332,6 +346,7 @@ end $$;
 -- Tokens that are free now.
 create function errand.tokens(p_rate int, p_now bigint) returns bigint language plpgsql as $$
 begin
+  if p_rate = 0 then return 1000000; end if;
   return (
     select r.tokens - (select count(*) from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms) from errand.rate r where r.no = p_rate
   );
@@ -340,7 +355,7 @@ end $$;
 -- Whether a job may start as far as its rate goes.
 create function errand.may_start(p_rate int, p_now bigint) returns boolean language plpgsql as $$
 begin
-  if p_rate is null then return true; end if;
+  if coalesce(p_rate, 0) = 0 then return true; end if;
   return exists (select from errand.rate where no = p_rate and closed_until <= p_now) and errand.tokens(p_rate, p_now) > 0;
 end $$;
 

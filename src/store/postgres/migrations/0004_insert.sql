@@ -132,7 +132,7 @@ begin
   b.more := s -> 'more';
   b.uniq := key_name;
   if of_lane is not null then
-    b.lane := errand.lane_for(of_lane);
+    b.lane := errand.lane_for(of_lane, b.queue);
   end if;
   if of_rate is not null then
     b.rate := errand.rate_for(of_rate);

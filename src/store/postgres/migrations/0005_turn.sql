@@ -25,7 +25,7 @@ begin
       coalesce(bool_or(nth > 1000 or bytes > 16777216), false)
     into members, cut from member;
   end if;
-  return json_build_object('steps', steps, 'members', members, 'cut', cut);
+  return json_build_object('steps', steps, 'members', members, 'cut', cut, 'leader', case when p_flags & 32768 <> 0 then (select leader from errand.grouped where no = p_no) end);
 end $$;
 
 create function errand.next_due(p_now bigint) returns bigint language plpgsql as $$
@@ -36,6 +36,7 @@ declare
   token_in bigint;
 begin
   select greatest(0, due - p_now) into soonest from errand.waiting where kind = 's' order by due limit 1;
+  soonest := least(soonest, (select greatest(0, ripe - p_now) from errand.gathering where ripe is not null order by ripe limit 1));
   perform from errand.waiting where kind in ('r', 'u') and rate is not null limit 1;
   if not found then return soonest; end if;
   for r in select x.* from errand.standing_rates() s (no) join errand.rate x on x.no = s.no loop
@@ -60,7 +61,7 @@ create function errand.held(p_worker int, p_nos bigint[]) returns table (
 #variable_conflict use_column
 begin
   return query select r.claim, r.no, r.place, b.id, r.task, r.queue, r.rank, b.input, r.attempts, r.crashes, b.created, r.flags, b.more,
-    case when r.flags & (64 | 8192) <> 0 then errand.extra(r.no, r.flags) end
+    case when r.flags & (64 | 8192 | 32768) <> 0 then errand.extra(r.no, r.flags) end
   from unnest(p_nos) with ordinality n (no, nth)
   cross join lateral (select * from errand.running x where x.worker = p_worker and x.no = n.no limit 1) r
   cross join lateral (select * from errand.body x where x.no = n.no limit 1) b order by n.nth;
@@ -170,6 +171,11 @@ begin
     select json_agg(body::json order by seq) into said_messages from told;
   end if;
 
+  if exists (select from errand.gathering where ripe <= c.now) then
+    if not p_enter then raise exception 'A group is ripe.' using errcode = 'ER004'; end if;
+    special := true;
+    perform errand.ripen(c.now);
+  end if;
   if p_rooms is not null then
     overdue := exists (select from errand.ready where expires <= c.now);
     if exists (select from errand.waiting where kind = 'u') or exists (select from errand.waiting where kind = 'r') then
@@ -208,7 +214,7 @@ begin
               select * into got from errand.claim_mixed(c, w.no, open_queues[in_order], line, most, this_claim);
               this_claim := got.claim;
               expired := expired + got.expired;
-              taken := cardinality(got.nos);
+              taken := got.taken;
               return query select * from errand.held(w.no, got.nos);
             else
               if overdue then expired := expired + errand.expire_in_line(c, open_queues[in_order], line, most); end if;

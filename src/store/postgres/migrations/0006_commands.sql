@@ -17,6 +17,18 @@ begin
   return query select given, current_setting('errand_call.arrivals', true);
 end $$;
 
+-- A waiting job back in its place: as it was gathered, as its group's leader, or as it is.
+create function errand.stand_again(j errand.job, p_since bigint, p_led int) returns void language plpgsql as $$
+begin
+  if j.kind = 'l' then
+    perform errand.stand(j);
+    return;
+  end if;
+  if j.kind = 'g' then j.due := p_since; end if;
+  perform errand.put(j, j.kind);
+  if p_led is not null then update errand.gathering set leader = j.no where no = p_led; end if;
+end $$;
+
 create function errand.change_one(c errand.context, p_id text, p_rank smallint, p_due bigint, p_input text, p_version int) returns text
 language plpgsql as $$
 declare
@@ -24,11 +36,15 @@ declare
   j errand.job;
   new_state int;
   in_lane int;
+  since bigint;
+  led int;
 begin
   loop
     new_state := errand.state_of(job_no);
     if new_state is null then return 'unknown'; end if;
     if new_state >= 3 then return case when new_state = 3 then 'running' else 'final' end; end if;
+    select w.due into since from errand.waiting w where w.no = job_no and w.kind = 'g';
+    select g.no into led from errand.gathering g where g.leader = job_no;
     j := errand.take(job_no);
     exit when j.no is not null;
   end loop;
@@ -52,8 +68,13 @@ begin
       insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
       values (j.queue, j.rank, j.place, j.no, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires);
     else
-      perform errand.put(j, j.kind);
+      perform errand.stand_again(j, since, led);
     end if;
+  elsif p_due <= c.now and j.kind in ('g', 'r', 'u', 'l') then
+    -- Where it stood, on its side of the lane, but at the end.
+    j.place := nextval('errand.counter');
+    perform errand.stand_again(j, since, led);
+    if j.kind <> 'g' then perform errand.arrived(j.queue); end if;
   elsif p_due > c.now then
     new_state := 0;
     perform errand.postpone(j, p_due);

@@ -139,6 +139,9 @@ begin
   delete from errand.awaited where until < clock_timestamp();
   perform errand.admit(array(
     select l.no from errand.lane l where l.taken < l.slots and exists (select from errand.waiting w where w.kind = 'p' and w.lane = l.no)));
+  perform errand.look(-g.no) from errand.gathering g
+  where g.leader is null and g.ripe is null and exists (select from errand.waiting w where w.kind = 'g' and w.lane = -g.no);
+  perform errand.ripen(c.now);
 
   with gone as (delete from errand.move returning *)
   insert into errand.tally (queue, state, n)

@@ -102,7 +102,7 @@ begin
     if outcome ->> 'kind' = 'kept' then return outcome; end if;
   end if;
   if of_lane is not null then
-    b.lane := errand.lane_for(of_lane);
+    b.lane := errand.lane_for(of_lane, b.queue);
   end if;
   if of_rate is not null then
     b.rate := errand.rate_for(of_rate);
@@ -139,7 +139,8 @@ begin
       j.place := nextval('errand.counter');
       j.due := null;
       perform errand.move(j.queue, -1, 2);
-      perform errand.put(j, 'p');
+      if b.lane < 0 then j.due := c.now; end if;
+      perform errand.put(j, (case when b.lane < 0 then 'g' else 'p' end)::"char");
     end if;
     perform errand.tell(c, j, 'enqueued', 2, 0, null);
   end if;

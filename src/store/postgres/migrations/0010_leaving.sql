@@ -21,7 +21,7 @@ begin
     when 3 then return query select w.no, array[queue, rank, place] from errand.waiting w
       where kind = 'u' and (queue, rank, place) > (a, b, d) order by queue, rank, place limit p_most;
     when 4 then return query select w.no, array[lane, case when flags & 16384 = 0 then rank else -1 end, place]
-      from errand.waiting w where kind = 'p' and (lane, case when flags & 16384 = 0 then rank else -1 end, place) > (a, coalesce(p_after[2], -2), d)
+      from errand.waiting w where kind in ('p', 'g') and (lane, case when flags & 16384 = 0 then rank else -1 end, place) > (coalesce(p_after[1], -2147483648), coalesce(p_after[2], -2), d)
       order by lane, case when flags & 16384 = 0 then rank else -1 end, place limit p_most;
     when 5 then return query select w.no, array[due, w.no] from errand.waiting w
       where kind = 's' and (due, w.no) > (coalesce(p_after[1], -9223372036854775808), b) order by due, w.no limit p_most;
@@ -186,7 +186,8 @@ set jit = off set enable_hashjoin = off set enable_mergejoin = off as $$
   select n.no, l.ticket, json_build_object(
     'keep', json_build_array(b.keep_succeeded, b.keep_failed),
     'flags', b.flags,
-    'lane', (select json_build_object('name', name, 'slots', slots) from errand.lane where no = b.lane),
+    'lane', coalesce((select json_build_object('name', name, 'slots', slots) from errand.lane where no = b.lane),
+      (select json_build_object('name', name, 'slots', 1, 'gather', json_build_object('size', size, 'waitMs', wait_ms)) from errand.gathering where no = -b.lane)),
     'keepsSlot', l.keeps_slot,
     'rate', (select json_build_object('name', name, 'tokens', tokens, 'perMs', per_ms) from errand.rate where no = b.rate),
     'holds', (select json_build_array(until) from errand.uniq u
@@ -268,6 +269,8 @@ begin
     insert into errand.cascade (member, reopened, succeeded, waiter)
     select e.member, false, d.state = 4, e.waiter from errand.edge e join errand.done d on d.no = e.member
     where e.waiter = p_no and e.open order by e.index;
+  elsif j.flags & 32768 <> 0 and j.crashes < 2 then
+    perform errand.gather(j, 0);
   elsif j.flags & 1 <> 0 then
     perform errand.put(j, 'p');
     perform errand.admit(array[b.lane]) from errand.body b where b.no = p_no;

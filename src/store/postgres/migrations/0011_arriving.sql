@@ -51,7 +51,7 @@ begin
   b.uniq := s ->> 'key';
   -- A limit that is known here keeps its value.
   if of_lane is not null then
-    b.lane := errand.known_lane(of_lane);
+    b.lane := errand.known_lane(of_lane, b.queue);
   end if;
   if of_rate is not null then
     b.rate := errand.known_rate(of_rate);

@@ -51,6 +51,8 @@ create function errand.settle_set(
   c errand.context, p_worker int, p_nos bigint[], p_claims bigint[], p_results text[], p_ran bigint[], p_from int, p_to int,
   out settled bigint[], out all_flags int
 ) language plpgsql as $$
+declare
+  lanes int[];
 begin
   if p_to is null or p_from > p_to then return; end if;
   with said as materialized (
@@ -79,6 +81,10 @@ begin
     delete from errand.uniq u using errand.body b where b.no = any (settled) and u.task = b.task and u.key = b.uniq and u.no = b.no;
   end if;
   if all_flags & 1 <> 0 then perform errand.free_slots(settled); end if;
+  if all_flags & 32768 <> 0 then
+    with gone as (delete from errand.grouped where no = any (settled) returning lane) select array_agg(distinct lane) into lanes from gone;
+    perform errand.look(lane) from unnest(lanes) lane;
+  end if;
   if all_flags & 64 <> 0 then perform errand.unpin_members(c, settled); end if;
   if c.heard then
     perform errand.tell_of(c, d.no, 'succeeded', 4, d.attempts)
@@ -154,7 +160,7 @@ begin
   end if;
   if p_delay > 0 then
     -- In a lane that keeps its order nobody goes past it.
-    if j.flags & 16384 = 0 then in_lane := errand.hand_in(j); end if;
+    if j.flags & 49152 <> 16384 then in_lane := errand.hand_in(j); end if;
     perform errand.postpone(j, c.now + p_delay);
     if in_lane is not null then perform errand.admit(array[in_lane]); end if;
   else

@@ -1,14 +1,18 @@
 -- What a turn claims or expires besides the plain ones.
 
 -- One job, taken out of its place, becomes a worker's. Its key and its event are up to the turn.
-create function errand.start(c errand.context, p_worker int, p_claim bigint, j errand.job) returns void language plpgsql as $$
+create function errand.start(c errand.context, p_worker int, p_claim bigint, j errand.job, p_leader text default null) returns void language plpgsql as $$
 declare
   of_rate int;
 begin
   insert into errand.running (worker, no, claim, started, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
   values (p_worker, j.no, p_claim, c.now, j.queue, j.rank, j.place, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires);
   perform errand.move(j.queue, 2, 3);
-  if j.flags & 2 <> 0 then
+  if j.flags & 32768 <> 0 then
+    insert into errand.grouped (no, lane, leader) select no, lane, coalesce(p_leader, id) from errand.body where no = j.no;
+  end if;
+  -- A group takes one token.
+  if j.flags & 2 <> 0 and p_leader is null then
     select rate into of_rate from errand.body where no = j.no;
     insert into errand.start (rate, at, job, claim) values (of_rate, c.now, j.no, p_claim);
   end if;
@@ -64,20 +68,23 @@ end $$;
 -- Claims up to so many from one queue and rank, the plain ones and those of rates with a token, by place; behind the gate.
 -- Returns them, and how many had expired.
 create function errand.claim_mixed(
-  c errand.context, p_worker int, p_queue int, p_rank int, p_most int, inout claim bigint, out nos bigint[], out expired int
+  c errand.context, p_worker int, p_queue int, p_rank int, p_most int, inout claim bigint, out nos bigint[], out expired int, out taken int
 ) language plpgsql as $$
 #variable_conflict use_column
 declare
   j errand.job;
   plain record;
   rated record;
+  others record;
+  led int;
   at int := 1;
   expired_before int := 0;
 begin
   nos := '{}';
   expired := 0;
+  taken := 0;
   rated := errand.startable(c.now, p_queue, p_rank, p_most);
-  while cardinality(nos) < p_most loop
+  while taken < p_most loop
     select no, place into plain from errand.ready where queue = p_queue and rank = p_rank order by place limit 1 for update skip locked;
     if plain.no is null and rated.nos[at] is null then
       -- What had expired has left its tokens.
@@ -88,21 +95,66 @@ begin
       continue;
     end if;
     if plain.no is null or rated.places[at] < plain.place then
+      select g.no into led from errand.gathering g where g.leader = rated.nos[at];
       j := errand.take(rated.nos[at]);
       at := at + 1;
       continue when j.no is null;
     else
+      led := null;
       j := errand.take(plain.no);
     end if;
     if j.expires <= c.now then
       perform errand.expire(c, j);
       expired := expired + 1;
+      if led is not null then
+        rated := errand.startable(c.now, p_queue, p_rank, p_most - taken);
+        at := 1;
+      end if;
     else
       claim := coalesce(claim, nextval('errand.claims'));
       perform errand.start(c, p_worker, claim, j);
       nos := nos || j.no;
+      taken := taken + 1;
+      if led is not null then
+        others := errand.claim_members(c, p_worker, claim, led, j);
+        nos := nos || others.nos;
+        expired := expired + others.expired;
+        -- The next leader may stand in the lines already.
+        rated := errand.startable(c.now, p_queue, p_rank, p_most - taken);
+        at := 1;
+      end if;
     end if;
   end loop;
+end $$;
+
+-- The others of a group, those that stand in its lane in their order.
+create function errand.claim_members(c errand.context, p_worker int, p_claim bigint, p_group int, leader errand.job, out nos bigint[], out expired int)
+language plpgsql as $$
+declare
+  leader_id text := (select id from errand.body where no = leader.no);
+  wanted bigint;
+  next_no bigint;
+  j errand.job;
+begin
+  nos := '{}';
+  expired := 0;
+  -- Still its leader, so that nobody is sent out meanwhile.
+  update errand.gathering set leader = claim_members.leader.no where no = p_group returning least(size, 1000) - 1 into wanted;
+  while cardinality(nos) < wanted loop
+    select w.no into next_no from errand.waiting w where w.kind = 'g' and w.lane = -p_group
+    order by case when w.flags & 16384 = 0 then w.rank else -1 end, w.place limit 1;
+    exit when not found;
+    j := errand.take(next_no);
+    if j.expires <= c.now then
+      perform errand.expire(c, j);
+      expired := expired + 1;
+    else
+      perform errand.start(c, p_worker, p_claim, j, leader_id);
+      nos := nos || j.no;
+    end if;
+  end loop;
+  update errand.gathering set leader = null where no = p_group;
+  perform errand.look(-p_group);
 end $$;
 
 -- Ends what has expired among the next so many of one queue and rank; behind the gate. Returns how many that were.

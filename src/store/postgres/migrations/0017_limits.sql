@@ -1,14 +1,22 @@
 -- Lanes and rates by name: what value they have, who set it, and how long they are remembered.
 
 -- The number of a lane, made with this value where it is not known. Nobody forgets it before the transaction is over.
-create function errand.known_lane(p_lane json) returns int language plpgsql as $$
+create function errand.known_lane(p_lane json, p_queue int) returns int language plpgsql as $$
 declare
   found_no int;
 begin
   loop
+    exit when p_lane -> 'gather' is not null;
     select no into found_no from errand.lane where name = p_lane ->> 'name' for key share;
     if found then return found_no; end if;
     insert into errand.lane (name, slots) values (p_lane ->> 'name', (p_lane ->> 'slots')::bigint) on conflict (name) do nothing;
+  end loop;
+  loop
+    select -no into found_no from errand.gathering where name = p_lane ->> 'name' and queue = p_queue for key share;
+    if found then return found_no; end if;
+    insert into errand.gathering (name, queue, size, wait_ms)
+    values (p_lane ->> 'name', p_queue, (p_lane -> 'gather' ->> 'size')::bigint, (p_lane -> 'gather' ->> 'waitMs')::bigint)
+    on conflict (name, queue) do nothing;
   end loop;
 end $$;
 
@@ -25,11 +33,13 @@ begin
 end $$;
 
 -- As an inserted job brings it: the value given last holds, unless one was set by hand.
-create function errand.lane_for(p_lane json) returns int language plpgsql as $$
+create function errand.lane_for(p_lane json, p_queue int) returns int language plpgsql as $$
 declare
-  lane_no int := errand.known_lane(p_lane);
+  lane_no int := errand.known_lane(p_lane, p_queue);
 begin
   update errand.lane set slots = (p_lane ->> 'slots')::bigint where no = lane_no and not pinned and slots <> (p_lane ->> 'slots')::bigint;
+  update errand.gathering set size = (p_lane -> 'gather' ->> 'size')::bigint, wait_ms = (p_lane -> 'gather' ->> 'waitMs')::bigint
+  where no = -lane_no and (size <> (p_lane -> 'gather' ->> 'size')::bigint or wait_ms <> (p_lane -> 'gather' ->> 'waitMs')::bigint);
   return lane_no;
 end $$;
 
@@ -85,6 +95,14 @@ begin
     or exists (select from errand.leaving l join errand.body b on b.no = l.no where l.kind is not null and b.rate = p_rate);
 end $$;
 
+create function errand.group_in_use(p_group int) returns boolean language plpgsql as $$
+begin
+  return exists (select from errand.grouped where lane = -p_group)
+    or exists (select from errand.waiting where lane = -p_group and kind = 'g')
+    or exists (select from errand.waiting where lane = -p_group and kind <> 'p')
+    or exists (select from errand.leaving l join errand.body b on b.no = l.no where l.kind is not null and b.lane = -p_group);
+end $$;
+
 -- Those behind `p_after` whose names begin so. What nobody uses is passed over until it is forgotten.
 create function errand.list_limits(p_now bigint, p_prefix text, p_after text, p_most int) returns table (
   name text, slots bigint, taken bigint, waiting bigint, tokens bigint, per_ms bigint, free bigint, closed_for bigint, pinned boolean
@@ -103,13 +121,20 @@ begin
     where r.name > coalesce(p_after, '') and r.name >= p_prefix and starts_with(r.name, p_prefix)
       and (r.pinned or r.closed_until > now_ms or errand.rate_in_use(r.no, now_ms - r.per_ms))
     order by r.name limit p_most
+  ), groups as materialized (
+    select g.name, sum((select count(*) from errand.waiting w where w.lane = -g.no and w.kind = 'g') + (g.leader is not null)::int) as standing
+    from errand.gathering g
+    where g.name > coalesce(p_after, '') and g.name >= p_prefix and starts_with(g.name, p_prefix) and errand.group_in_use(g.no)
+    group by g.name order by g.name limit p_most
   ), named as (
-    select l.name from lanes l union select r.name from rates r order by name limit p_most
+    select l.name from lanes l union select r.name from rates r union select g.name from groups g order by name limit p_most
   )
-  select n.name, l.slots, l.taken, case when l.no is not null then (select count(*) from errand.waiting w where w.lane = l.no and w.kind = 'p') end,
+  select n.name, l.slots, l.taken,
+    case when l.no is not null or g.name is not null
+      then (coalesce(g.standing, 0) + (select count(*) from errand.waiting w where w.lane = l.no and w.kind = 'p'))::bigint end,
     r.tokens, r.per_ms, case when r.closed_until > now_ms then 0 else greatest(0, errand.tokens(r.no, now_ms)) end,
     case when r.closed_until > now_ms then r.closed_until - now_ms end, coalesce(l.pinned, false) or coalesce(r.pinned, false)
-  from named n left join lanes l on l.name = n.name left join rates r on r.name = n.name order by n.name;
+  from named n left join lanes l on l.name = n.name left join rates r on r.name = n.name left join groups g on g.name = n.name order by n.name;
 end $$;
 
 -- Starts that count no more, and lanes and rates that no job names: some at a time, and all in turn.
@@ -117,12 +142,16 @@ create function errand.forget_limits(p_now bigint, p_most int) returns void lang
 declare
   lanes int[];
   rates int[];
+  groups int[];
 begin
   lanes := array(select l.no from errand.lane l, errand.stamp s where l.no > s.lane order by l.no limit p_most);
   rates := array(select r.no from errand.rate r, errand.stamp s where r.no > s.rate order by r.no limit p_most);
-  update errand.stamp set lane = case when cardinality(lanes) < p_most then 0 else lanes[p_most] end,
+  groups := array(select g.no from errand.gathering g, errand.stamp s where g.no > s.gathering order by g.no limit p_most);
+  update errand.stamp set gathering = case when cardinality(groups) < p_most then 0 else groups[p_most] end, lane = case when cardinality(lanes) < p_most then 0 else lanes[p_most] end,
     rate = case when cardinality(rates) < p_most then 0 else rates[p_most] end
-  where lane + rate + cardinality(lanes) + cardinality(rates) > 0;
+  where lane + rate + gathering + cardinality(lanes) + cardinality(rates) + cardinality(groups) > 0;
+  delete from errand.gathering where no in (
+    select g.no from errand.gathering g where g.no = any (groups) and not exists (select from errand.body b where b.lane = -g.no) for update skip locked);
 
   delete from errand.lane where no in (
     select l.no from errand.lane l where l.no = any (lanes) and not l.pinned and l.taken = 0
