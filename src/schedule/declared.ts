@@ -10,6 +10,9 @@ import { startOf } from '../workflow/start.ts'
 import { checkedRule, ruleWithJob, type ScheduleRule, type StoredRule } from './rule.ts'
 import { nextTick } from './when.ts'
 
+/** One call with all of them could take longer than a store is waited for. */
+const schedulesPerCall = 200
+
 interface Declared {
   readonly name: string
   readonly rule: Omit<StoredRule, 'job'>
@@ -49,7 +52,10 @@ export class DeclaredSchedules {
   /** The first tick is counted from the store's time: this process's own may be wrong. */
   async #tell(store: Store, declared: readonly Declared[]): Promise<void> {
     const { now } = await store.schedules.due(1)
-    await store.schedules.put(await Promise.all(declared.map((each) => this.#row(each, now))))
+    for (let from = 0; from < declared.length; from += schedulesPerCall) {
+      const slice = declared.slice(from, from + schedulesPerCall)
+      await store.schedules.put(await Promise.all(slice.map((each) => this.#row(each, now))))
+    }
   }
 
   #checked(name: string, rule: ScheduleRule, step: Step<void, unknown>, kept: boolean): Declared {
