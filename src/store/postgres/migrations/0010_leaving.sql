@@ -44,12 +44,14 @@ begin
 end $$;
 
 -- Members that have not left, and are not placed before those that this call takes.
-create function errand.staying_members(p_waiter bigint, p_ticket text) returns table (no bigint, open boolean) language sql as $$
-  select e.member, e.open from errand.edge e
+create function errand.staying_members(p_waiter bigint, p_ticket text) returns table (no bigint, open boolean) language plpgsql as $$
+#variable_conflict use_column
+begin
+  return query select e.member, e.open from errand.edge e
   where e.waiter = p_waiter and exists (select from errand.body b where b.no = e.member)
     and not exists (select from errand.leaving l where l.no = e.member and (l.aside or l.ticket = p_ticket))
-  order by e.index
-$$;
+  order by e.index;
+end $$;
 
 create function errand.mark_leaving(p_no bigint, p_ticket text) returns boolean language plpgsql as $$
 declare
@@ -106,14 +108,15 @@ begin
 end $$;
 
 -- About how many bytes a job is on its way.
-create function errand.size_of(p_no bigint) returns bigint language sql as $$
-  select 500 + length(b.input) + coalesce(length(b.more::text), 0)
+create function errand.size_of(p_no bigint) returns bigint language plpgsql as $$
+begin
+  return (select 500 + length(b.input) + coalesce(length(b.more::text), 0)
     + coalesce((select length(result) from errand.done where no = p_no), 0)
     + coalesce((select sum(length(said)) from errand.history where no = p_no), 0)
     + coalesce((select sum(length(result)) from errand.step where no = p_no), 0)
     + 50 * (select count(*) from errand.edge where waiter = p_no)
-  from errand.body b where b.no = p_no
-$$;
+  from errand.body b where b.no = p_no);
+end $$;
 
 -- At most so many jobs and about so many bytes, from part and place on. `part` and `after` are where to go on; no part when
 -- all has been looked through. `again` notes that a job was let out of a lane, perhaps into a place that was passed before.
@@ -202,9 +205,10 @@ set jit = off set enable_hashjoin = off set enable_mergejoin = off as $$
 $$;
 
 -- A job that may still be claimed here reads what it waited for.
-create function errand.needed_here(p_no bigint) returns boolean language sql as $$
-  select exists (select from errand.edge e where e.member = p_no and coalesce(errand.state_of(e.waiter) < 4, false) and not errand.is_leaving(e.waiter))
-$$;
+create function errand.needed_here(p_no bigint) returns boolean language plpgsql as $$
+begin
+  return exists (select from errand.edge e where e.member = p_no and coalesce(errand.state_of(e.waiter) < 4, false) and not errand.is_leaving(e.waiter));
+end $$;
 
 create function errand.depart(c errand.context, p_no bigint) returns void language plpgsql as $$
 declare
