@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { currentJob, Fatal, RetryAfter, type BatchItem, type Errand } from '../../src/index.ts'
-import { onEach as onAll, type Open } from './each-engine.ts'
+import { onEach } from './each-engine.ts'
 import { started, until } from './worker-support.ts'
 
 interface Page {
@@ -14,7 +14,6 @@ interface Page {
 type Items = readonly BatchItem<Page>[]
 const pages = (count: number, index = 'one'): Page[] => Array.from({ length: count }, (_, n) => ({ index, n }))
 const numbers = (items: Items) => items.map(({ input }) => input.n)
-const onEach = (name: string, run: (open: Open) => Promise<void>) => onAll(name, run, ['memory', 'sqlite', 'redis'])
 /** Longer than any test: only full batches come. */
 const long = '1h'
 

@@ -10,7 +10,7 @@ import { Errand, postgresStore, systemEnv, type ErrandOptions } from '../../src/
 import { MemoryStore } from '../../src/store/memory/memory.ts'
 import { findPostgres, findRedis, startPostgres, startRedis } from '../servers.ts'
 
-export type Open = (options?: ErrandOptions) => Errand
+type Open = (options?: ErrandOptions) => Errand
 
 const [redisProgram, postgresProgram] = [await findRedis(), await findPostgres()]
 const redis = redisProgram === undefined ? undefined : await startRedis(redisProgram)
@@ -31,9 +31,8 @@ const engines: Record<string, ((t: TestContext) => NonNullable<ErrandOptions['st
 }
 
 /** Apps of one test share a store, and are closed with it. */
-export function onEach(name: string, run: (open: Open) => Promise<void>, on = Object.keys(engines)): void {
-  for (const engine of on) {
-    const place = engines[engine]
+export function onEach(name: string, run: (open: Open) => Promise<void>): void {
+  for (const [engine, place] of Object.entries(engines)) {
     const skip = place === undefined && `no ${engine} server`
 
     test(`${name} (${engine})`, { skip }, async (t) => {
