@@ -1,18 +1,16 @@
 /** Random scripts: few names and short times, so that everything meets everything. */
 import type { Rank } from '../../job.ts'
-import { lacking } from '../lacking.ts'
 import type { Outcome } from '../../outcome.ts'
 import type { JobChange, JobQuery, Lane, LimitQuery, LimitValue, NewJob, Room } from '../../store/store.ts'
 import type { Command, Pick, Script, ScriptedReport, ScriptedSettlement } from './script.ts'
 
-const everyEngine = ['memory', 'sqlite', 'redis', 'postgres']
 const workers = 4
 /** How far back a command looks for a job or a worker to speak of. */
 const recent = { jobs: 14, workers: 4 }
 
-/** A script that depends on `chance` alone, which gives numbers from 0 up to 1. `engines` will play it. */
-export function generateScript(chance: () => number, length: number, engines: readonly string[] = everyEngine): Script {
-  const dice = new Dice(chance, engines)
+/** A script that depends on `chance` alone, which gives numbers from 0 up to 1. */
+export function generateScript(chance: () => number, length: number): Script {
+  const dice = new Dice(chance)
   const first: Command[] = [{ do: 'events' }, ...dice.list(workers, workers, () => join(dice))]
   const commands = Array.from({ length }, (_, index): Command => {
     if (index % 25 === 24) return { do: 'look' }
@@ -45,7 +43,7 @@ const kinds: readonly (readonly [number, (dice: Dice) => Command])[] = [
   [1, (dice) => ({ do: 'stats', minutes: dice.below(4) })],
   [3, (dice) => ({ do: 'pause', queue: dice.pick(queues), paused: dice.chance(0.4) })],
   [3, (dice) => ({ do: 'limit', name: dice.pick(limitNames), value: limit(dice) })],
-  [3, (dice) => (dice.may('pinnedLimits') ? { do: 'listLimits', query: limitQuery(dice) } : { do: 'counts' })],
+  [3, (dice) => ({ do: 'listLimits', query: limitQuery(dice) })],
   [
     8,
     (dice) => ({
@@ -129,8 +127,8 @@ function job(dice: Dice, name = dice.chance(0.95) ? dice.newJob() : id(dice)): N
 }
 
 function lane(dice: Dice): Lane {
-  if (dice.may('gathering') && dice.chance(dice.lanes ? 0.5 : 0.2)) return gathering(dice)
-  const ordered = dice.may('keptSlots') && dice.chance(0.4)
+  if (dice.chance(dice.lanes ? 0.5 : 0.2)) return gathering(dice)
+  const ordered = dice.chance(0.4)
   return { name: dice.pick(['l0', 'l1', 'both']), slots: 1 + dice.below(2), ...(ordered && { ordered }) }
 }
 
@@ -174,8 +172,8 @@ function settlement(dice: Dice): ScriptedSettlement {
     claim: claim(dice),
     outcome: outcome(dice),
     ranMs: dice.below(100),
-    ...(dice.may('keptSlots') && dice.chance(0.4) && { keepsSlot: true as const }),
-    ...(dice.may('closedRates') && dice.chance(0.15) && { closesRateMs: dice.pick([1, 1_000, 5_000]) }),
+    ...(dice.chance(0.4) && { keepsSlot: true as const }),
+    ...(dice.chance(0.15) && { closesRateMs: dice.pick([1, 1_000, 5_000]) }),
     ...(dice.chance(0.15) && { followUps: dice.list(1, 2, () => job(dice, extra(dice))) }),
   }
 }
@@ -211,8 +209,7 @@ function change(dice: Dice): JobChange {
 }
 
 function limit(dice: Dice): LimitValue | 'unpinned' {
-  // Where they cannot be unpinned, a value set by hand is not one that holds.
-  if (dice.may('pinnedLimits') && dice.chance(0.6)) return 'unpinned'
+  if (dice.chance(0.6)) return 'unpinned'
   return {
     ...(dice.chance(0.6) && { slots: dice.below(4) }),
     ...(dice.chance(0.6) && { tokens: dice.below(4) }),
@@ -280,18 +277,10 @@ class Dice {
   readonly lanes: boolean
   readonly #chance: () => number
 
-  readonly #engines: readonly string[]
-
-  constructor(chance: () => number, engines: readonly string[]) {
+  constructor(chance: () => number) {
     this.#chance = chance
-    this.#engines = engines
     this.jumps = this.chance(0.25)
     this.lanes = this.chance(0.3)
-  }
-
-  /** Whether all that will play it have this feature. */
-  may(feature: keyof typeof lacking): boolean {
-    return !this.#engines.some((engine) => lacking[feature].includes(engine))
   }
 
   newJob(): string {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { lacking } from '../lacking.ts'
 import { aJob, failed, jobs, retryIn, succeeded } from './builders.ts'
 import type { StoreHarness } from './harness.ts'
 import { setScene } from './scene.ts'
@@ -8,8 +7,6 @@ import { setScene } from './scene.ts'
 const rate = { name: 'rate', tokens: 10, perMs: 1_000 }
 
 export function closingRates(harness: StoreHarness): void {
-  if (lacking.closedRates.includes(harness.name)) return
-
   test('no job of a closed rate starts until it opens again, whatever tokens are left', async (t) => {
     const scene = await setScene(harness, t)
     const worker = await scene.join()

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ClaimedJob, Gather, NewJob } from '../../store/store.ts'
-import { lacking } from '../lacking.ts'
 import { aJob, aSettlement, failed, jobs, retryIn, succeeded } from './builders.ts'
 import { setCrossing } from './crossing.ts'
 import type { StoreHarness } from './harness.ts'
@@ -33,8 +32,6 @@ async function settleAll(scene: Scene, worker: string, claimed: readonly Claimed
 }
 
 export function gathering(harness: StoreHarness): void {
-  if (lacking.gathering.includes(harness.name)) return
-
   test('nobody is handed out before there are enough or the first has waited long enough', async (t) => {
     const { scene, claim } = await withJobs(harness, t, ...jobs(['a', 'b'], lane(3)))
 
@@ -275,7 +272,6 @@ export function gathering(harness: StoreHarness): void {
   })
 
   test('a lane that gathers is listed by what waits in it, while there is any', async (t) => {
-    if (lacking.pinnedLimits.includes(harness.name)) return
     const { scene, worker, claim } = await withJobs(
       harness,
       t,

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Settlement } from '../../store/store.ts'
-import { lacking } from '../lacking.ts'
 import { aJob, failed, jobs, retryIn, succeeded, waitOn } from './builders.ts'
 import { setCrossing } from './crossing.ts'
 import type { StoreHarness } from './harness.ts'
@@ -12,8 +11,6 @@ const ordered = { name: 'lane', slots: 1, ordered: true } as const
 const keeping: Partial<Settlement> = { keepsSlot: true }
 
 export function holdingTheLine(harness: StoreHarness): void {
-  if (lacking.keptSlots.includes(harness.name)) return
-
   test('a job that keeps its slot holds its lane until it is due, and then starts before the others', async (t) => {
     const scene = await setScene(harness, t)
     const worker = await scene.join()

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { lacking } from '../lacking.ts'
 import { aJob, jobs, retryIn, succeeded } from './builders.ts'
 import type { StoreHarness } from './harness.ts'
 import { setScene, type Scene } from './scene.ts'
@@ -13,8 +12,6 @@ async function names({ store }: Scene, query: Parameters<Scene['store']['listLim
 }
 
 export function pinnedLimits(harness: StoreHarness): void {
-  if (lacking.pinnedLimits.includes(harness.name)) return
-
   test('a value set by hand holds, whatever inserts bring', async (t) => {
     const scene = await setScene(harness, t)
     const worker = await scene.join()

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { ManualEnv } from '../manual-env.ts'
-import { lacking } from '../lacking.ts'
 import { aJob, jobs, succeeded } from './builders.ts'
 import type { StoreHarness } from './harness.ts'
 import { Scene, setScene } from './scene.ts'
@@ -78,7 +77,6 @@ export function sharing(harness: StoreHarness): void {
   })
 
   test('a group that begins through one handle wakes a worker of another, that it may hear when it is time', async (t) => {
-    if (lacking.gathering.includes(harness.name)) return
     const [here, there] = await setTwoScenes(harness, t)
     const worker = await there.join({ leaseMs: 600_000 })
     await there.turn(worker, { park: true })
