@@ -136,10 +136,7 @@ export class Connection implements RedisConnection {
     const session = await this.#dialer.open(`errand:${this.prefix}:${line}`)
     try {
       if (line === 'listen') await this.#subscriptions.begin(session)
-      else {
-        await this.#mark(session)
-        session.takeCalls()
-      }
+      else await this.#mark(session)
     } catch (error) {
       session.end(error as Error)
       throw error

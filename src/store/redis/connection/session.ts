@@ -8,7 +8,6 @@
  */
 import type { Env } from '../../../env.ts'
 import type { Argument, RedisClient } from './peer.ts'
-import { Wire } from './wire.ts'
 
 /** The call was not written to the connection: nothing has happened. */
 export class NotSentError extends Error {}
@@ -30,7 +29,6 @@ export class Session {
   /** Resolves with the reason when the connection has ended. Never rejects. */
   readonly ended: Promise<Error>
   readonly #client: RedisClient
-  #wire: Wire | undefined
   readonly #env: Env
   /** No set: one that changes all the time keeps what it had from young collections, and calls are large. */
   readonly #inFlight: Call[] = []
@@ -71,12 +69,6 @@ export class Session {
     }
   }
 
-  /** From now on it takes calls alone, which it needs no client for. */
-  takeCalls(): void {
-    const { stream } = this.#client
-    if (stream && !this.#over && this.#inFlight.length === 0) this.#wire = new Wire(stream, (error) => this.end(error))
-  }
-
   /** Hears what is published on the channels that this connection has subscribed to. */
   onMessage(listener: (channel: string, message: string) => void): void {
     this.#client.on('message', listener)
@@ -114,7 +106,7 @@ export class Session {
       }
       if (this.#inFlight.length === 0) this.#client.stream?.ref()
       this.#inFlight.push(call)
-      this.#ask(command, args).then(
+      this.#client.call(command, args).then(
         (answer) => {
           this.#answered++
           over()
@@ -134,13 +126,6 @@ export class Session {
         },
       )
     })
-  }
-
-  #ask(command: string, args: readonly Argument[]): Promise<unknown> {
-    if (!this.#wire) return this.#client.call(command, args)
-    return this.#wire.writable
-      ? this.#wire.ask(command, args)
-      : Promise.reject(new NotSentError('the connection has ended'))
   }
 
   /** Gives the connection up: what was sent has no answer. */
@@ -165,4 +150,4 @@ const lost = (cause: Error) => new NoAnswerError(cause.message, { cause })
 const isAnswer = (error: Error) => error.name === 'ReplyError'
 
 /** ioredis has no class for this refusal of its own. */
-const isNotSent = (error: Error) => error instanceof NotSentError || error.message.startsWith("Stream isn't writeable")
+const isNotSent = (error: Error) => error.message.startsWith("Stream isn't writeable")
