@@ -28,8 +28,9 @@ export function groupOf(data: Data, { queue, lane }: NewJob): GroupState | undef
 /** The value given last holds. */
 export function setGroup(data: Data, job: NewJob): void {
   const group = groupOf(data, job)
-  if (!group) return
-  Object.assign(group, job.lane!.gather)
+  const { size, waitMs } = job.lane?.gather ?? {}
+  if (!group || (group.size === size && group.waitMs === waitMs)) return
+  Object.assign(group, { size, waitMs })
   look(data, group)
 }
 
