@@ -111,7 +111,7 @@ describe('a connection to Redis with replicas', { skip: !redis && 'no Redis serv
     await app.errand.worker().start()
     const job = await app.note.enqueue(1)
     await app.ran(1)
-    const knows = async () => (await command(servers.replica.port, 'hlen', '{errand}:running')) === 1
+    const knows = async () => (await command(servers.replica.port, 'hexists', '{errand}:running', job.id)) === 1
     await until('the replica knows that it runs', knows)
 
     servers.link.blackHole()
