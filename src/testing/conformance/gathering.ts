@@ -57,6 +57,24 @@ export function gathering(harness: StoreHarness): void {
     assert.deepEqual(await scene.states('a', 'b', 'c', 'd'), ['running', 'running', 'running', 'ready'])
   })
 
+  test('a job that waited for another one gathers once that has ended', async (t) => {
+    const { scene, worker, claim } = await withJobs(harness, t, aJob({ id: 'first' }))
+    await scene.insert(...jobs(['a', 'b'], { ...lane(2), after: { on: ['first'], otherwise: 'run' } }))
+    await scene.insert(
+      aJob({
+        id: 'alone',
+        ...lane(3),
+        lane: { ...lane(3).lane, name: 'other' },
+        after: { on: ['first'], otherwise: 'run' },
+      }),
+    )
+
+    await scene.run(worker, succeeded)
+
+    assert.deepEqual(groups(await claim({ jobs: 10 })), [['a', 'b']])
+    assert.equal(await scene.state('alone'), 'ready')
+  })
+
   test('a group counts as one job of the room', async (t) => {
     const { claim } = await withJobs(harness, t, ...jobs(['a', 'b', 'c', 'd', 'e'], lane(2)), aJob({ id: 'plain' }))
 

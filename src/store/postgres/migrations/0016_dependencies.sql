@@ -141,7 +141,7 @@ begin
   -- What needs its line alone; all others as they would one by one.
   with gone as (
     delete from errand.waiting w using unnest(p_nos, p_counts, p_becauses, places) t (no, n, because, place)
-    where w.no = t.no and w.kind = 'b' and t.because is null and w.pending <= t.n and w.flags & 1027 = 0 and w.crashes < 2
+    where w.no = t.no and w.kind = 'b' and t.because is null and w.pending <= t.n and w.flags & 33795 = 0 and w.crashes < 2
       and (w.due is null or w.due <= c.now)
     returning w.*, t.place as new_place
   ), lined as (
