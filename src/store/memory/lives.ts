@@ -37,9 +37,13 @@ export function renew(data: Data, life: Incarnation): void {
   life.deadline = data.env.monotonic() + life.worker.leaseMs
 }
 
-/** A lease is written only after a third of it, however often its worker calls. */
+/**
+ * A lease is written only after a third of it, however often its worker calls; and where a silence of the store has given
+ * it more than its length, since its worker is heard again.
+ */
 export function isStale(data: Data, { deadline, worker }: Incarnation): boolean {
-  return deadline - data.env.monotonic() <= (worker.leaseMs * 2) / 3
+  const leftMs = deadline - data.env.monotonic()
+  return leftMs <= (worker.leaseMs * 2) / 3 || leftMs > worker.leaseMs
 }
 
 export function send(data: Data, to: IncarnationId, message: ControlMessage): void {

@@ -55,14 +55,19 @@ export function lifeOf({ sql }: { sql: Statements }, id: string): Life | undefin
   return life?.gone === 0 ? life : undefined
 }
 
-/** A lease alone is written only after a third of it. */
+/**
+ * A lease alone is written only after a third of it; and where a silence of the store has given it more than its length,
+ * since its worker is heard again.
+ */
 export function isStale(monotonic: number, { deadline, lease_ms: leaseMs }: Life): boolean {
-  return deadline - monotonic <= (leaseMs * 2) / 3
+  const leftMs = deadline - monotonic
+  return leftMs <= (leaseMs * 2) / 3 || leftMs > leaseMs
 }
 
 export function renew({ env, sql }: Step, life: Life): void {
   const now = env.monotonic()
-  if (life.deadline - now <= life.lease_ms - freshMs) sql.renew.run(now + life.lease_ms, life.n)
+  const leftMs = life.deadline - now
+  if (leftMs <= life.lease_ms - freshMs || leftMs > life.lease_ms) sql.renew.run(now + life.lease_ms, life.n)
 }
 
 export function leave(step: Step, id: string): void {

@@ -137,6 +137,19 @@ export function leases(harness: StoreHarness): void {
     assert.equal(await scene.state('a'), 'ready')
   })
 
+  test('once it is heard again, its own lease counts', async (t) => {
+    const scene = await setScene(harness, t)
+    const hasty = await scene.join({ leaseMs: 1_000 })
+    await scene.insert(aJob({ id: 'a' }))
+    await scene.env.advance(60_000)
+    await scene.upkeep()
+
+    await scene.claim(hasty)
+    await scene.pass(3_000)
+
+    assert.equal(await scene.state('a'), 'ready')
+  })
+
   test('after such an extension silence still counts', async (t) => {
     const scene = await setScene(harness, t)
     await scene.insert(aJob({ id: 'a' }))

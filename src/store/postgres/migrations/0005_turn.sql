@@ -265,7 +265,8 @@ begin
   end if;
 
   -- Not in every turn: each renewal leaves a dead row behind, which every later turn would walk over until it is vacuumed.
-  if w.deadline - c.mono <= w.lease_ms * 2 / 3 then
+  -- And not for longer than a lease, if a silence of the store has given it more: its worker is heard again.
+  if w.deadline - c.mono <= w.lease_ms * 2 / 3 or w.deadline - c.mono > w.lease_ms then
     update errand.worker u set deadline = c.mono + w.lease_ms where u.no = w.no;
   end if;
   if p_park and not w.parked and total = 0 then

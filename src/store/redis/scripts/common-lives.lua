@@ -15,8 +15,12 @@ function E.renew(life)
   E.writeLife(life)
 end
 
--- A lease is written only after a third of it, however often its worker calls.
-function E.isStale(life) return life.deadline - mono <= life.lease * 2 / 3 end
+-- A lease is written only after a third of it, however often its worker calls; and where a silence of the store has given
+-- it more than its length, since its worker is heard again.
+function E.isStale(life)
+  local left = life.deadline - mono
+  return left <= life.lease * 2 / 3 or left > life.lease
+end
 
 -- All that are believed alive, in the order in which they joined.
 function E.lives()
