@@ -41,7 +41,7 @@ type Members = Record<string, (...args: unknown[]) => Promise<unknown>>
 /** The errors made here, so that none of the system's own passes for one of them. */
 export const injected = new WeakSet<object>()
 
-const asksForWork = new Set(['insert', 'schedules.fire'])
+const asksForWork = new Set(['insert', 'retry', 'schedules.fire'])
 
 function tellsWishes(member: string, answer: unknown): boolean {
   if (member !== 'turn') return false

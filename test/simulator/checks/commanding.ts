@@ -34,10 +34,9 @@ export function cancelled(checker: Checker, ids: readonly string[], answers: rea
 }
 
 export function retried(checker: Checker, ids: readonly string[], answers: readonly RetryAnswer[]): void {
-  checkWaitersBlockAgain(
-    checker,
-    ids.filter((_, index) => answers[index] === 'retried'),
-  )
+  const again = ids.filter((_, index) => answers[index] === 'retried')
+  checkWaitersBlockAgain(checker, again)
+  forgetExpiryOfWaiters(checker, again)
   forEachKnown(checker, ids, answers, (page, answer) => {
     if (answer !== 'retried') return
     endedUnseen(checker, page)
@@ -93,6 +92,16 @@ function checkWaitersBlockAgain(checker: Checker, ids: readonly string[]): void 
       }
     },
   )
+}
+
+/** Between two looks they may have been cancelled because of one of these and blocked again, and then no expiry is left. */
+function forgetExpiryOfWaiters({ book }: Checker, ids: readonly string[]): void {
+  const again = new Set(ids)
+  for (const page of book.pages.values()) {
+    if (!page.waitsOn.some((id) => again.has(id))) continue
+    again.add(page.id)
+    if (!page.final) page.expiresAt = undefined
+  }
 }
 
 /** How it ended can no longer be read, so it cannot be counted. */
