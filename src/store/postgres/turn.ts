@@ -16,6 +16,9 @@ const spareIds = 16
 
 export const sparesOf = (env: Env): string => Array.from({ length: spareIds }, () => env.id()).join(',')
 
+/** A job that this many workers were lost with stands apart from its line. */
+const suspectFrom = 2
+
 const turnText = 'select * from errand.turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)'
 
 interface Head {
@@ -104,7 +107,8 @@ export class Turns {
   }
 
   #claimed(row: ClaimedRow): ClaimedJob {
-    this.hints.claimed(row.queue, row.rank, Number(row.place))
+    // A suspect is handed out before its turn: others may stand in front of it.
+    if (row.crashes < suspectFrom) this.hints.claimed(row.queue, row.rank, Number(row.place))
     return claimedOf(row, this.#parts.names)
   }
 
