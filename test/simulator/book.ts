@@ -38,6 +38,8 @@ export interface Page {
   crashes: number
   notBefore: number
   expiresAt: number | undefined
+  /** It may have none any more. */
+  expiryInDoubt: boolean
   cancel: 'no' | 'asked' | 'told'
   /** When its worker was told, or was to be. */
   toldAt: number | undefined
@@ -126,6 +128,7 @@ export class Book {
       crashes: 0,
       notBefore: momentOf(job.due, now) ?? -Infinity,
       expiresAt: momentOf(job.expires, now),
+      expiryInDoubt: false,
       cancel: 'no',
       toldAt: undefined,
       final: undefined,

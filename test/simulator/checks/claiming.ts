@@ -61,7 +61,8 @@ function checkMayStart(checker: Checker, page: Page, { attempt, crashes }: Claim
   const { world } = checker
   const id = shortId(page.id)
   if (world.latestWall < page.notBefore) checker.violate('P19', `${id} was handed out before it was due`)
-  if (page.expiresAt !== undefined && page.expiresAt < world.wall() && !page.lost && page.crashes === crashes)
+  const certain = !page.expiryInDoubt && !page.lost && page.crashes === crashes
+  if (certain && page.expiresAt !== undefined && page.expiresAt < world.wall())
     checker.violate('P12', `${id} was handed out after it should have expired`)
   if (page.job.held && !page.retriedByHand) checker.violate('P9', `${id} was handed out, though it is held`)
   if (attempt !== page.attempts + 1)

@@ -36,7 +36,7 @@ export function cancelled(checker: Checker, ids: readonly string[], answers: rea
 export function retried(checker: Checker, ids: readonly string[], answers: readonly RetryAnswer[]): void {
   const again = ids.filter((_, index) => answers[index] === 'retried')
   checkWaitersBlockAgain(checker, again)
-  forgetExpiryOfWaiters(checker, again)
+  doubtExpiryOfWaiters(checker, again)
   forEachKnown(checker, ids, answers, (page, answer) => {
     if (answer !== 'retried') return
     endedUnseen(checker, page)
@@ -95,12 +95,12 @@ function checkWaitersBlockAgain(checker: Checker, ids: readonly string[]): void 
 }
 
 /** Between two looks they may have been cancelled because of one of these and blocked again, and then no expiry is left. */
-function forgetExpiryOfWaiters({ book }: Checker, ids: readonly string[]): void {
+function doubtExpiryOfWaiters({ book }: Checker, ids: readonly string[]): void {
   const again = new Set(ids)
   for (const page of book.pages.values()) {
     if (!page.waitsOn.some((id) => again.has(id))) continue
     again.add(page.id)
-    if (!page.final) page.expiresAt = undefined
+    page.expiryInDoubt = true
   }
 }
 
