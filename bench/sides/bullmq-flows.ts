@@ -1,7 +1,7 @@
 import { type FlowJob, FlowProducer, Worker as BullmqWorker } from 'bullmq'
 import { type FlowHandler, type FlowResult, type FlowShape, graphParts, stepsOf } from '../flow-shape.ts'
 import { anInput } from '../work.ts'
-import { connect } from './bullmq.ts'
+import { connect, driven } from './bullmq.ts'
 import type { FlowClient } from './flow-side.ts'
 import type { Worker } from './side.ts'
 
@@ -52,16 +52,5 @@ function flowWorker(store: string, handler: FlowHandler): Worker {
     async (job) => handler(job.name === 'first' ? [] : Object.values(await job.getChildrenValues<FlowResult>())),
     { connection, concurrency: 150, autorun: false },
   )
-  worker.on('error', (error) => console.error(error))
-
-  return {
-    start: async () => {
-      await worker.waitUntilReady()
-      void worker.run()
-    },
-    stop: async () => {
-      await worker.close()
-      connection.disconnect()
-    },
-  }
+  return driven(worker, connection)
 }

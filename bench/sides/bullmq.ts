@@ -48,6 +48,11 @@ function bullmqWorker(store: string, handler: Handler, loaded: boolean): Worker 
       completed += 1
     })
   }
+  return driven(worker, connection)
+}
+
+/** A worker of BullMQ's that was made without `autorun`, as the stages drive it. */
+export function driven(worker: BullmqWorker, connection: Redis): Worker {
   worker.on('error', (error) => console.error(error))
 
   return {
