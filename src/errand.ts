@@ -159,7 +159,10 @@ export class Errand<Context extends object = {}> {
     return this.#defined(this.#runtime.registry.addBatch(name, options, handler as BatchHandler<any, unknown, any>))
   }
 
-  /** A task whose handler is given elsewhere with `handle`, so that who only enqueues need not load what only workers use. */
+  /**
+   * A task whose handler is given elsewhere with `handle`, so that who only enqueues need not load what only workers use.
+   * What it returns is told by an `output` schema or by `.returns<R>()`.
+   */
   declare<S extends StandardSchema<any, any>, O extends StandardSchema<any, any>>(
     name: string,
     options: TaskOptions<OutputOf<S>> & { input: S; output: O },
@@ -168,7 +171,12 @@ export class Errand<Context extends object = {}> {
     name: string,
     options: TaskOptions<OutputOf<S>> & { input: S; output?: undefined },
   ): Declared<InputOf<S>, OutputOf<S>, null, void>
-  declare(name: string, options: AnyTaskOptions): Declared<any, any, any, any> {
+  declare<I = void>(
+    name: string,
+    options?: TaskOptions<I> & { input?: undefined; output?: undefined },
+    ...check: Plain<I>
+  ): Declared<I, I, null, void>
+  declare(name: string, options: AnyTaskOptions = {}): Declared<any, any, any, any> {
     const task = this.#defined(this.#runtime.registry.add(name, options, undefined))
 
     return Object.assign(task, { returns: () => task }) as unknown as Declared<any, any, any, any>

@@ -60,6 +60,21 @@ test('a declared task has one handler', async (t) => {
   assert.throws(() => errand.handle(half, () => 1), { code: 'HANDLER' })
 })
 
+test('a declaration needs neither a schema nor options', async (t) => {
+  const { errand, another, work } = started(t)
+  const elsewhere = another().declare<string>('shout')
+  const ran: string[] = []
+  errand.handle(errand.declare<string>('shout').returns<string>(), (text) => text.toUpperCase())
+  errand.handle(errand.declare('sweep'), () => void ran.push('swept'))
+
+  const job = await elsewhere.enqueue('hey')
+  await errand.enqueue('sweep')
+  await work()
+
+  assert.equal(await job.result(), 'HEY')
+  assert.deepEqual(ran, ['swept'])
+})
+
 test('queues come from the job, else the task, else the first route that fits, else the default', async (t) => {
   const { Errand } = await import('../../src/index.ts')
   const errand = new Errand({

@@ -72,6 +72,20 @@ export async function declaring() {
   errand.handle(declared, ({ n }) => ({ half: String(n) }))
   // @ts-expect-error: the wrong result, without a schema
   errand.handle(returning, () => 3)
+
+  const bare = errand.declare('bare')
+  errand.handle(bare, () => {})
+  await bare.enqueue()
+  const typed = errand.declare<{ n: number }>('typed', { queue: 'numbers' }).returns<number>()
+  errand.handle(typed, ({ n }) => n + 1)
+  same<Awaited<ReturnType<Awaited<ReturnType<typeof typed.enqueue>>['result']>>, number>(true)
+
+  // @ts-expect-error: its declaration says nothing of an input
+  await bare.enqueue({ n: 1 })
+  // @ts-expect-error: the input is not as declared
+  await typed.enqueue({ m: 1 })
+  // @ts-expect-error: a Date does not come back from JSON as a Date
+  errand.declare<{ when: Date }>('dated')
 }
 
 export function context() {
