@@ -29,5 +29,7 @@ export function logEvents(errand: Errand, log: Logger): void {
   errand.on('worker gone', ({ worker, running }) =>
     log.error({ worker, running }, 'was silent for too long and begins anew'),
   )
+  errand.on('store away', ({ error, during }) => log.error({ ...plain(error), during }, 'the store does not answer'))
+  errand.on('store back', ({ awayMs }) => log.info({ awayMs }, 'the store answers again'))
   errand.on('error', ({ error, during }) => log.error({ err: error, during }, 'trouble'))
 }

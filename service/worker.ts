@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deriveKeys } from './auth/keys.ts'
-import { removeOldResults, removeUnfinished } from './data/old-files.ts'
+import { removeUnfinished } from './data/old-files.ts'
 import { dataFolders, handleDataTasks } from './data/tasks.ts'
 import { openDatabase } from './database/database.ts'
 import { smtpSender } from './email/smtp.ts'
@@ -18,7 +18,6 @@ import { logEvents, workerLog } from './worker-log.ts'
 const graceMs = 5_000
 /** Whoever is told to stop has ended by then, whatever is in the way. */
 const longestStopMs = 9_000
-const cleanUpMs = 10 * 60 * 1000
 
 async function run(settings: WorkerSettings): Promise<void> {
   const log = workerLog(settings.logLevel)
@@ -44,7 +43,6 @@ async function run(settings: WorkerSettings): Promise<void> {
     lease: settings.workerLeaseSeconds * 1_000,
   })
   await worker.start()
-  setInterval(() => void removeOldResults(folders).catch(() => {}), cleanUpMs).unref()
   const pidFile = join(settings.dataDir, 'worker.pid')
   writeFileSync(pidFile, `${process.pid}\n`)
   process.send?.('ready')

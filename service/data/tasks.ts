@@ -7,6 +7,7 @@ import { DataProcessingError } from './errors.ts'
 import { processData, processingTypes, type ProcessedData } from './process.ts'
 import { sampleSource, uploadSource } from './sources.ts'
 import type { Filters } from './filters.ts'
+import { removeOldResults } from './old-files.ts'
 import type { UploadKind } from './upload-kind.ts'
 import { outputFormats } from './write-result.ts'
 
@@ -24,16 +25,18 @@ export const dataInput = z.strictObject({
 export type DataResult = Omit<ProcessedData, 'data'> & { data: string | null; download: string }
 
 export function declareDataTasks(errand: Errand) {
-  return {
-    processData: errand
-      .declare('data.process', {
-        input: dataInput,
-        retry: { attempts: 3, first: '2s', max: '1m' },
-        timeout: '2h',
-        keep: { succeeded: '7d', failed: '14d' },
-      })
-      .returns<DataResult>(),
-  }
+  const processData = errand
+    .declare('data.process', {
+      input: dataInput,
+      retry: { attempts: 3, first: '2s', max: '1m' },
+      timeout: '2h',
+      keep: { succeeded: '7d', failed: '14d' },
+    })
+    .returns<DataResult>()
+  const removeOldResults = errand.declare('data.remove-old-results', { keep: { succeeded: '1h' } })
+  errand.schedule('data.remove-old-results', { every: '1h', overlap: 'skip' }, removeOldResults.with())
+
+  return { processData, removeOldResults }
 }
 
 export interface DataFolders {
@@ -66,6 +69,7 @@ export function handleDataTasks(jobs: Jobs, folders: DataFolders): void {
 
     return { ...result, data: data ?? null, download: `/tasks/${job.id}/result` }
   })
+  jobs.errand.handle(jobs.removeOldResults, () => removeOldResults(folders))
 }
 
 async function opened(folders: DataFolders, id: string, kind: UploadKind) {

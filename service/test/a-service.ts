@@ -13,9 +13,9 @@ import { rateLimits, type RateLimits } from '../http/limits.ts'
 import { workerSlots } from '../jobs.ts'
 import { openService, type Service } from '../service.ts'
 import { readSettings } from '../settings.ts'
+import { initOf, type Request, signedIn } from './requests.ts'
 
 export const secretKey = '5e8c1a94f0b7d26335c9ea71082bd46f9907c3581be2a6fd4490d87e136b52ca'
-export const password = 'correct horse battery'
 
 export interface TestOptions {
   readonly now?: () => number
@@ -37,12 +37,7 @@ export interface TestService extends Service {
   readonly logged: () => string
   readonly mailbox: Mailbox | undefined
   readonly startWorker: () => Promise<void>
-  /** Sends a request, with a JSON body if there is one. */
-  request(
-    method: string,
-    path: string,
-    options?: { token?: string; json?: unknown; headers?: Record<string, string> },
-  ): Promise<Response>
+  readonly request: Request
   /** Registers an account and signs in. */
   signIn(email?: string): Promise<string>
 }
@@ -93,16 +88,8 @@ export async function aService(t: TestContext, options: TestOptions = {}): Promi
     await mailbox?.stop()
   })
 
-  const request: TestService['request'] = async (method, path, { token, json, headers } = {}) =>
-    service.app.request(`http://127.0.0.1${path}`, {
-      method,
-      headers: {
-        ...(json !== undefined && { 'Content-Type': 'application/json' }),
-        ...(token && { Authorization: `Bearer ${token}` }),
-        ...headers,
-      },
-      ...(json !== undefined && { body: JSON.stringify(json) }),
-    })
+  const request: Request = async (method, path, requestOptions) =>
+    service.app.request(`http://127.0.0.1${path}`, initOf(method, requestOptions))
 
   return {
     ...service,
@@ -111,12 +98,7 @@ export async function aService(t: TestContext, options: TestOptions = {}): Promi
     startWorker,
     request,
     logged: () => lines.join(''),
-    signIn: async (email = 'ann@example.com') => {
-      await request('POST', '/register', { json: { email, password } })
-      const response = await request('POST', '/token', { json: { username: email, password } })
-
-      return ((await response.json()) as { access_token: string }).access_token
-    },
+    signIn: (email) => signedIn(request, email),
   }
 }
 

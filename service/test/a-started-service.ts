@@ -2,7 +2,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { password } from './a-service.ts'
+import { initOf, type Request, signedIn } from './requests.ts'
 
 const startFile = fileURLToPath(new URL('../start.cjs', import.meta.url))
 
@@ -19,11 +19,7 @@ export interface StartedService {
   readonly children: () => number[]
   /** Sends a signal and waits for the end; gives the exit code, or the signal. */
   readonly end: (signal: NodeJS.Signals) => Promise<number | string>
-  request(
-    method: string,
-    path: string,
-    options?: { token?: string; json?: unknown; headers?: Record<string, string> },
-  ): Promise<Response>
+  readonly request: Request
   signIn(email?: string): Promise<string>
 }
 
@@ -62,16 +58,7 @@ export async function aStartedService(
     }),
   ])
 
-  const request: StartedService['request'] = (method, path, { token, json, headers } = {}) =>
-    fetch(`${url}${path}`, {
-      method,
-      headers: {
-        ...(json !== undefined && { 'Content-Type': 'application/json' }),
-        ...(token && { Authorization: `Bearer ${token}` }),
-        ...headers,
-      },
-      ...(json !== undefined && { body: JSON.stringify(json) }),
-    })
+  const request: Request = (method, path, options) => fetch(`${url}${path}`, initOf(method, options))
 
   return {
     process: child,
@@ -83,13 +70,7 @@ export async function aStartedService(
       child.kill(signal)
       return exited
     },
-    signIn: async (email = 'ann@example.com') => {
-      await request('POST', '/register', { json: { email, password } })
-      const answer = (await (await request('POST', '/token', { json: { username: email, password } })).json()) as {
-        access_token: string
-      }
-      return answer.access_token
-    },
+    signIn: (email) => signedIn(request, email),
   }
 }
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { resetMs } from '../auth/resets.ts'
-import { aService, eventually, password, type TestService } from './a-service.ts'
+import { aService, eventually, type TestService } from './a-service.ts'
+import { password } from './requests.ts'
 
 const ann = 'ann@example.com'
 const answerOf = async (response: Response) => ({

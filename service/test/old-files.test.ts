@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { removeOldResults, removeUnfinished, resultMs } from '../data/old-files.ts'
 import { dataFolders } from '../data/tasks.ts'
-import { temporaryFolder } from './a-service.ts'
+import { aService, temporaryFolder } from './a-service.ts'
 
 test('results go when their time is over, and half-written ones before a worker starts', async (t) => {
   const folders = dataFolders(temporaryFolder(t))
@@ -23,4 +23,17 @@ test('results go when their time is over, and half-written ones before a worker 
   await removeOldResults(folders, now)
 
   assert.deepEqual(readdirSync(folders.results), ['new.json'])
+})
+
+test('a schedule has old results removed', async (t) => {
+  const { dataDir, errand } = await aService(t)
+  const { results } = dataFolders(dataDir)
+  const old = new Date(Date.now() - resultMs - 60_000)
+  writeFileSync(join(results, 'old.json'), 'x')
+  utimesSync(join(results, 'old.json'), old, old)
+
+  const job = await errand.schedules.run('data.remove-old-results')
+  await job.result({ timeout: '10s' })
+
+  assert.deepEqual(readdirSync(results), [])
 })

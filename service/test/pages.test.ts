@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test, type TestContext } from 'node:test'
 import { chromium, type Browser, type Page } from 'playwright-core'
-import { password } from './a-service.ts'
 import { aStartedService, type StartedService } from './a-started-service.ts'
+import { password } from './requests.ts'
 
 const places = [
   process.env['CHROMIUM_PATH'],

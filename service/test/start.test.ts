@@ -4,8 +4,9 @@ import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { password, temporaryFolder } from './a-service.ts'
+import { temporaryFolder } from './a-service.ts'
 import { aStartedService, isRunning, launched, type StartedService } from './a-started-service.ts'
+import { password } from './requests.ts'
 
 test('started, it says where it answers and what to try next, and keeps its secret to itself; settings come from .env too', async (t) => {
   const dataDir = temporaryFolder(t)
