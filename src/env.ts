@@ -142,3 +142,13 @@ export function sleep(env: Env, ms: number, signal?: AbortSignal): Promise<void>
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 }
+
+/** What the promise gives, or the signal's reason as soon as it is aborted: what was asked may go on unheard. */
+export function orAborted<T>(signal: AbortSignal, asked: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    asked.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

@@ -1,13 +1,16 @@
 /** What the parts of one app share. Nothing is opened before `open` is first called. */
 import { Awaiting } from './client/awaiting.ts'
 import type { Codec } from './codec.ts'
-import type { Env } from './env.ts'
+import { sleep, type Env } from './env.ts'
 import { StoreClosedError } from './errors.ts'
 import type { Bus } from './events/bus.ts'
 import { Outage } from './events/outage.ts'
 import type { Store } from './store/store.ts'
 import type { Middleware } from './task/middleware.ts'
 import type { Registry } from './task/registry.ts'
+
+/** What `close` waits for a store that is being opened. */
+const longestOpeningMs = 250
 
 export class Runtime {
   readonly env: Env
@@ -56,11 +59,19 @@ export class Runtime {
     }
   }
 
+  /** A server that is away keeps nobody who wants to end: what is being opened then is closed behind our back. */
   async close(): Promise<void> {
     if (this.closing.signal.aborted) return
     this.closing.abort(new StoreClosedError())
-    const opened = await this.#opening?.catch(() => undefined)
+    const { store } = this
     this.store = undefined
-    await opened?.close()
+    const closed = this.#opening?.then(
+      (opened) => opened.close(),
+      () => {},
+    )
+    if (store || !closed) return closed
+    const waited = new AbortController()
+    await Promise.race([closed, sleep(this.env, longestOpeningMs, waited.signal).catch(() => {})])
+    waited.abort()
   }
 }

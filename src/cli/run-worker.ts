@@ -130,10 +130,10 @@ class UnservedLook {
     this.#timer = setTimeout(() => void this.#again(), firstLookMs).unref()
   }
 
-  /** A worker that ends early has not looked yet. */
+  /** A worker that ends early has not looked yet; one that never began has a store that may not answer. */
   async end(): Promise<void> {
     clearTimeout(this.#timer)
-    if (!this.#looked) await this.#look()
+    if (this.#timer && !this.#looked) await this.#look()
   }
 
   async #again(): Promise<void> {

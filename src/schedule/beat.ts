@@ -5,7 +5,7 @@
  * them fires it. Each looks when the next falls due, and at least every second, since another process may have
  * made a schedule meanwhile.
  */
-import type { Timer } from '../env.ts'
+import { orAborted, type Timer } from '../env.ts'
 import { checkOptions } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
 import type { NewJob, ScheduleRecord, Store, Tick } from '../store/store.ts'
@@ -51,10 +51,10 @@ export class Beat {
     checkOptions(options, ['patient'], 'the options of `start`')
     if (this.#state !== 'new') return this
     this.#state = 'running'
+    const { signal } = this.#stopping
     const declare = async () => this.#declare(await this.#runtime.open())
     try {
-      if (options.patient) await this.#runtime.outage.persist('the beat', this.#stopping.signal, declare)
-      else await declare()
+      await orAborted(signal, options.patient ? this.#runtime.outage.persist('the beat', signal, declare) : declare())
     } catch (error) {
       if (error === stopped) return this
       if (this.#state === 'running') this.#state = 'new'

@@ -1,6 +1,6 @@
 /** A worker as its app hands it out: started, stopped, asked how it is. What it does is the `Loop`'s. */
 import { durationMs, type Duration } from '../duration.ts'
-import { keepAlive } from '../env.ts'
+import { keepAlive, orAborted } from '../env.ts'
 import { HandlerError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
@@ -121,9 +121,14 @@ export class Worker {
   }
 
   async #begin(patient: boolean): Promise<void> {
+    const { signal } = this.#stopping
     const ask = <T>(call: () => Promise<T>) =>
-      patient ? this.#runtime.outage.persist('starting a worker', this.#stopping.signal, call) : call()
-    const store = await ask(() => this.#runtime.open())
+      patient ? this.#runtime.outage.persist('starting a worker', signal, call) : call()
+    // Whoever stops does not wait for a server that may never answer.
+    const store = await orAborted(
+      signal,
+      ask(() => this.#runtime.open()),
+    )
     await this.options.onStart?.()
     try {
       await ask(async () => this.#beat?.start())

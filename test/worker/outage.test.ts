@@ -1,5 +1,7 @@
 /** A store that is away for a while: what is said of it, and what is not lost. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { Errand, StoreAwayError, type Events, type Store } from '../../src/index.ts'
 import { systemEnv } from '../../src/env.ts'
@@ -83,3 +85,28 @@ test('what a handler says while the store is away is written when it is back, th
   finish.resolve()
   await job.result()
 })
+
+for (const scheme of ['redis', 'postgres']) {
+  test(`a worker and a beat that wait for a ${scheme} server that says nothing can be stopped, and the app closed`, async (t) => {
+    const silent = createServer()
+    t.after(() => silent.close())
+    const sockets: Socket[] = []
+    silent.on('connection', (socket) => sockets.push(socket.on('error', () => {})))
+    silent.listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const errand = new Errand({ store: `${scheme}://127.0.0.1:${port}/?connectTimeout=1h&waitForServer=1h` })
+    errand.task('a', () => {})
+    const [worker, beat] = [errand.worker({ beat: false }), errand.beat()]
+
+    const connected = once(silent, 'connection')
+    const starts = [worker.start({ patient: true }), beat.start({ patient: true })]
+    await connected
+    await Promise.all([worker.stop(), beat.stop()])
+    await Promise.all(starts)
+    await errand.close()
+
+    assert.equal(worker.health().reason, 'The worker is stopped.')
+    for (const socket of sockets) socket.destroy()
+  })
+}

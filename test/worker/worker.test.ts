@@ -272,12 +272,14 @@ test('what a turn brings after the worker was told to stop is given back and not
 
 test('a worker stopped while it starts has ended when stop says so', async (t) => {
   const { errand, another } = started(t)
-  const opened = Promise.withResolvers<void>()
+  const [begun, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const order: string[] = []
   errand.task('task', () => {})
-  const worker = errand.worker({ onStart: () => opened.promise, onStop: () => void order.push('closed') })
+  const onStart = () => (begun.resolve(), opened.promise)
+  const worker = errand.worker({ onStart, onStop: () => void order.push('closed') })
 
   const starting = worker.start()
+  await begun.promise
   const stopping = worker.stop().then(() => order.push('stopped'))
   opened.resolve()
   await Promise.all([starting, stopping])
