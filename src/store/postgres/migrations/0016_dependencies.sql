@@ -1,5 +1,7 @@
 -- Who waits for whom. An edge is open until its member is final; a waiter with no open edge goes on. An end is noted in one row,
 -- however many wait for it, and its edges are followed in sets of bounded size, as if it were one after the other.
+--
+-- Where `exists` stands within an expression, `offset 0` keeps the planner from reading a whole table to answer it for a few rows.
 
 create function errand.missing_member(p_ids text[]) returns text language plpgsql as $$
 begin
@@ -33,7 +35,7 @@ begin
     where not exists (select from errand.edge e where e.waiter = p_waiter and e.member = m.no);
   end if;
   insert into errand.edge (waiter, index, member, id, run, open)
-  select p_waiter, coalesce(next_index, 0) + m.nth - 1, m.no, m.id, p_run, not exists (select from errand.done d where d.no = m.no)
+  select p_waiter, coalesce(next_index, 0) + m.nth - 1, m.no, m.id, p_run, not exists (select from errand.done d where d.no = m.no offset 0)
   from unnest(nos, ids) with ordinality m (no, id, nth);
 end $$;
 
@@ -42,7 +44,7 @@ create function errand.open_again(p_waiter bigint, p_ids text[]) returns void la
 begin
   update errand.edge e set open = true, run = true
   where e.waiter = p_waiter and e.id = any (p_ids) and not e.open and not exists (select from errand.done d where d.no = e.member)
-    and (exists (select from errand.body b where b.no = e.member) or exists (select from errand.departed d where d.no = e.member));
+    and (exists (select from errand.body b where b.no = e.member offset 0) or exists (select from errand.departed d where d.no = e.member offset 0));
 end $$;
 
 -- Puts a job among the blocked, waiting for its open edges.
@@ -108,8 +110,9 @@ begin
   ), closed as (
     update errand.edge e set open = false from next n
     where e.waiter = n.waiter and e.index = n.index and e.open
-      and case when exists (select from errand.done d where d.no = n.member) then true
-        else not exists (select from errand.body b where b.no = n.member) and not exists (select from errand.departed p where p.no = n.member) end
+      and case when exists (select from errand.done d where d.no = n.member offset 0) then true
+        else not exists (select from errand.body b where b.no = n.member offset 0)
+          and not exists (select from errand.departed p where p.no = n.member offset 0) end
       and not exists (select from errand.leaving l where l.no = n.waiter)
     returning n.nth, e.waiter, e.id, n.succeeded or e.run as well
   ), concerned as (
@@ -235,8 +238,8 @@ begin
   select due into j.due from errand.course where no = p_waiter;
   j := errand.reopen(p_waiter, j.due);
   update errand.edge e set open = not e.open
-  where e.waiter = p_waiter and e.open = (exists (select from errand.done d where d.no = e.member)
-    or not exists (select from errand.body b where b.no = e.member) and not exists (select from errand.departed d where d.no = e.member));
+  where e.waiter = p_waiter and e.open = (exists (select from errand.done d where d.no = e.member offset 0)
+    or not exists (select from errand.body b where b.no = e.member offset 0) and not exists (select from errand.departed d where d.no = e.member offset 0));
   perform errand.block(j);
   perform errand.tell(c, j, 'blocked', 1, j.attempts, null);
   perform errand.mark_reopened(p_waiter);
