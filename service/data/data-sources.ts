@@ -4,7 +4,7 @@ import type { Selectable } from 'kysely'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
 import { Problem } from '../http/problem.ts'
-import { uploadPath, type DataFolders } from './tasks.ts'
+import { uploadPath, type DataFolders } from './folders.ts'
 import type { ReceivedFile } from './receive-upload.ts'
 import type { UploadKind } from './upload-kind.ts'
 

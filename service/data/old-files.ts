@@ -1,7 +1,7 @@
 /** Removes what nobody will ask for: results past their time, and what a worker that was killed left half-written. */
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DataFolders } from './tasks.ts'
+import type { DataFolders } from './folders.ts'
 
 /** How long a result can be downloaded. */
 export const resultMs = 7 * 24 * 60 * 60 * 1000

@@ -11,7 +11,7 @@ import type { Follower } from '../tasks/follower.ts'
 import type { TaskRecords } from '../tasks/records.ts'
 import type { SourceRow, Sources } from './data-sources.ts'
 import { readableOf, receiveUpload } from './receive-upload.ts'
-import { resultPath, uploadPath, type DataFolders } from './tasks.ts'
+import { resultPath, uploadPath, type DataFolders } from './folders.ts'
 import type { OutputFormat } from './write-result.ts'
 
 export interface DataParts {

@@ -1,9 +1,8 @@
 /** The task that processes data: from a sample or an uploaded file to a result file, with progress. */
-import { join } from 'node:path'
 import { Fatal, type Errand } from 'errand'
 import { z } from 'zod'
-import type { Jobs } from '../jobs.ts'
 import { DataProcessingError } from './errors.ts'
+import { resultPath, uploadPath, type DataFolders } from './folders.ts'
 import { processData, processingTypes, type ProcessedData } from './process.ts'
 import { sampleSource, uploadSource } from './sources.ts'
 import type { Filters } from './filters.ts'
@@ -39,20 +38,9 @@ export function declareDataTasks(errand: Errand) {
   return { processData, removeOldResults }
 }
 
-export interface DataFolders {
-  readonly uploads: string
-  readonly results: string
-}
+type DataTasks = ReturnType<typeof declareDataTasks>
 
-export function dataFolders(dataDir: string): DataFolders {
-  return { uploads: join(dataDir, 'uploads'), results: join(dataDir, 'results') }
-}
-
-export const uploadPath = ({ uploads }: DataFolders, id: string, kind: UploadKind) => join(uploads, `${id}.${kind}`)
-export const resultPath = ({ results }: DataFolders, taskId: string, format: string) =>
-  join(results, `${taskId}.${format}`)
-
-export function handleDataTasks(jobs: Jobs, folders: DataFolders): void {
+export function handleDataTasks(jobs: { readonly errand: Errand } & DataTasks, folders: DataFolders): void {
   jobs.errand.handle(jobs.processData, async ({ source, processing_type, output_format, filters }, job) => {
     const records = source.from === 'sample' ? sampleSource(source.name) : await opened(folders, source.id, source.kind)
 

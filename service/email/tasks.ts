@@ -3,7 +3,6 @@ import { Fatal, type Errand, type JobContext, type RetryOptions } from 'errand'
 import { z } from 'zod'
 import type { Database } from '../database/database.ts'
 import { prepareReset } from '../auth/resets.ts'
-import type { Jobs } from '../jobs.ts'
 import { addressField, bodyField, priorities, subjectField, type EmailPriority, type Message } from './message.ts'
 import { SentLog } from './sent-log.ts'
 import { SmtpError, type SendMail } from './smtp.ts'
@@ -63,7 +62,9 @@ export interface EmailParts {
   readonly now?: () => number
 }
 
-export function handleEmailTasks(jobs: Jobs, parts: EmailParts): void {
+type EmailTasks = ReturnType<typeof declareEmailTasks>
+
+export function handleEmailTasks(jobs: { readonly errand: Errand } & EmailTasks, parts: EmailParts): void {
   const { errand } = jobs
   const { database, baseUrl, resetKey: key, now = Date.now } = parts
   const deliver = delivery(parts)

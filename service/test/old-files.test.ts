@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { removeOldResults, removeUnfinished, resultMs } from '../data/old-files.ts'
-import { dataFolders } from '../data/tasks.ts'
+import { dataFolders } from '../data/folders.ts'
 import { aService, temporaryFolder } from './a-service.ts'
 
 test('results go when their time is over, and half-written ones before a worker starts', async (t) => {
