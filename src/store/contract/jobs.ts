@@ -57,8 +57,8 @@ export interface FollowUpInput {
 export interface UniqueKey {
   readonly key: string
   readonly scope: 'waiting' | 'active' | { readonly forMs: number }
-  /** `replace` cancels the holder if it has not started; otherwise it keeps it. */
-  readonly onConflict: 'keep' | 'replace'
+  /** `replace` cancels the holder if it has not started; otherwise it keeps it. `refuse` refuses the whole call. */
+  readonly onConflict: 'keep' | 'replace' | 'refuse'
 }
 
 /** At most `slots` jobs of one name are out of the lane (ready, or running) at once. */
@@ -101,9 +101,14 @@ export interface Dependencies {
  * `exists`: this id was there before, with the same task and input. `kept`: another job holds the unique
  * key, nothing was added. `replaced`: added, and the other job cancelled. `refused`: the whole call was
  * refused because of this job (`conflict`: the id was there with another task or input; `unknown`: it
- * waits for a job that is not there); its companions answer `refused` with `companion`.
+ * waits for a job that is not there; `taken`: another one holds the unique key, and it asks to be refused then); its
+ * companions answer `refused` with `companion`.
  */
 export type InsertOutcome =
   | { readonly kind: 'inserted' | 'exists' }
   | { readonly kind: 'kept' | 'replaced'; readonly other: string }
-  | { readonly kind: 'refused'; readonly reason: 'conflict' | 'unknown' | 'companion'; readonly other?: string }
+  | {
+      readonly kind: 'refused'
+      readonly reason: 'conflict' | 'unknown' | 'taken' | 'companion'
+      readonly other?: string
+    }

@@ -57,7 +57,7 @@ function planJob(data: Data, plan: Plan, job: NewJob): InsertOutcome {
 
   const outcome = planKey(data, plan, job)
   if (outcome.kind === 'replaced') plan.replaced.add(outcome.other)
-  if (outcome.kind !== 'kept') expect(data, plan, job)
+  if (outcome.kind === 'inserted' || outcome.kind === 'replaced') expect(data, plan, job)
   return outcome
 }
 
@@ -65,6 +65,7 @@ function planKey(data: Data, plan: Plan, job: NewJob): InsertOutcome {
   const name = keyName(job)
   const holder = name === undefined ? undefined : plan.keys.has(name) ? plan.keys.get(name) : holderOf(data, name)
   if (!holder) return { kind: 'inserted' }
+  if (job.unique!.onConflict === 'refuse') return { kind: 'refused', reason: 'taken', other: holder.id }
 
   const replaced = job.unique!.onConflict === 'replace' && holder.replaceable
   return { kind: replaced ? 'replaced' : 'kept', other: holder.id }

@@ -97,7 +97,7 @@ export function specOf(job: NewJob, names: Numbered): Record<string, unknown> {
     keepFailed: minutesOf(job.keepFailedMs),
     ...(due && timesOf('due', due)),
     ...(expires && timesOf('expires', expires)),
-    ...(unique && { key: unique.key, replace: unique.onConflict === 'replace' }),
+    ...(unique && { key: unique.key, onConflict: unique.onConflict }),
     ...(typeof unique?.scope === 'object' && { keyMs: clip(unique.scope.forMs) }),
     ...(lane && { lane: laneSpec(lane) }),
     ...(rate && { rate: { name: rate.name, tokens: clip(rate.tokens), perMs: clip(rate.perMs) } }),

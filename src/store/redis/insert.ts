@@ -117,6 +117,6 @@ function outcomeFrom(said: string, other: string): InsertOutcome {
     case 'companion':
       return { kind: 'refused', reason: said }
     default:
-      return { kind: 'refused', reason: said as 'conflict' | 'unknown', other }
+      return { kind: 'refused', reason: said as 'conflict' | 'unknown' | 'taken', other }
   }
 }

@@ -53,6 +53,8 @@ export function isPlain(job: NewJob): boolean {
   )
 }
 
+const onConflictCodes = { keep: 'k', replace: 'r', refuse: 'f' } as const
+
 /** What the scripts do look at. */
 export function featuresOf(job: NewJob, kinds: Kinds): object | undefined {
   if (isPlain(job)) return undefined
@@ -66,7 +68,7 @@ export function featuresOf(job: NewJob, kinds: Kinds): object | undefined {
       u: {
         k: unique.key,
         s: typeof unique.scope === 'object' ? String(unique.scope.forMs) : unique.scope[0],
-        c: unique.onConflict === 'replace' ? 'r' : 'k',
+        c: onConflictCodes[unique.onConflict],
       },
     }),
     ...(lane && {

@@ -33,13 +33,14 @@ export class Plan {
 
     const outcome = this.#keyOutcome(job)
     if (outcome.kind === 'replaced') this.#replaced.add(outcome.other)
-    if (outcome.kind !== 'kept') this.#expect(job)
+    if (outcome.kind === 'inserted' || outcome.kind === 'replaced') this.#expect(job)
     return outcome
   }
 
   #keyOutcome(job: NewJob): InsertOutcome {
     const holder = this.#holder(job)
     if (!holder) return { kind: 'inserted' }
+    if (job.unique!.onConflict === 'refuse') return { kind: 'refused', reason: 'taken', other: holder.id }
 
     const replaced = job.unique!.onConflict === 'replace' && holder.replaceable
     return { kind: replaced ? 'replaced' : 'kept', other: holder.id }

@@ -145,7 +145,7 @@ function unique(dice: Dice): NonNullable<NewJob['unique']> {
   return {
     key: dice.pick(['k0', 'k1']),
     scope: dice.pick(['waiting', 'active', { forMs: dice.pick([500, 5_000]) }]),
-    onConflict: dice.pick(['keep', 'replace']),
+    onConflict: dice.pick(['keep', 'replace', 'refuse']),
   }
 }
 

@@ -73,6 +73,22 @@ export function callersTransactions(harness: StoreHarness): void {
     )
   })
 
+  test('a call that is refused for a key that is taken leaves nothing of itself in a transaction', async (t) => {
+    const scene = await setScene(harness, t)
+    const unique = { key: 'k', scope: 'active', onConflict: 'refuse' } as const
+    await scene.insert(aJob({ id: 'a', unique }))
+
+    const caller = await begun(harness, scene)
+    const [outcomes] = await scene.store.insertWith!(caller.tx, [[aJob({ id: 'first' }), aJob({ id: 'last', unique })]])
+    await caller.commit()
+
+    assert.deepEqual(outcomes, [
+      { kind: 'refused', reason: 'companion' },
+      { kind: 'refused', reason: 'taken', other: 'a' },
+    ])
+    assert.deepEqual(await scene.store.get(['first', 'last']), [undefined, undefined])
+  })
+
   test('a call that is refused leaves the rest of the transaction as it was', async (t) => {
     const scene = await setScene(harness, t)
     await scene.insert(aJob({ id: 'a', input: '1' }))

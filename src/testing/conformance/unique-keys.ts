@@ -199,6 +199,28 @@ export function uniqueKeys(harness: StoreHarness): void {
     assert.deepEqual(await scene.states('a', 'b', 'c', 'd'), ['cancelled', 'ready', 'cancelled', 'ready'])
   })
 
+  test('a call is refused whole where one of its jobs asks for that and its key is taken', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.insert(keyed('a'))
+    const after = { on: ['first'], otherwise: 'cancel' } as const
+
+    const outcomes = await scene.insert(aJob({ id: 'first' }), keyed('last', { onConflict: 'refuse' }, { after }))
+
+    assert.deepEqual(outcomes, [
+      { kind: 'refused', reason: 'companion' },
+      { kind: 'refused', reason: 'taken', other: 'a' },
+    ])
+    assert.deepEqual(await scene.store.get(['first', 'last']), [undefined, undefined])
+  })
+
+  test('a job that would be refused for its key takes one that is free, and is there when it comes again', async (t) => {
+    const scene = await setScene(harness, t)
+
+    assert.deepEqual(await scene.insert(keyed('a', { onConflict: 'refuse' })), inserted)
+    assert.deepEqual(await scene.insert(keyed('a', { onConflict: 'refuse' })), [{ kind: 'exists' }])
+    assert.deepEqual(await scene.insert(keyed('b')), kept('a'))
+  })
+
   test('a retry by hand does not take the key again', async (t) => {
     const scene = await setScene(harness, t)
     await scene.insert(keyed('a'))

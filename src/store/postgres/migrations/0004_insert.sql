@@ -116,7 +116,8 @@ begin
   if key_name is not null then
     select * into holder from errand.uniq where task = b.task and key = key_name and (until is null or until > c.now);
     if found then
-      if (s ->> 'replace')::boolean then j := errand.take(holder.no); end if;
+      if s ->> 'onConflict' = 'refuse' then return json_build_object('kind', 'refused', 'reason', 'taken', 'other', holder.id); end if;
+      if s ->> 'onConflict' = 'replace' then j := errand.take(holder.no); end if;
       if j.no is null then return json_build_object('kind', 'kept', 'other', holder.id); end if;
       outcome := json_build_object('kind', 'replaced', 'other', holder.id);
       perform errand.finish(c, j, 6, null, null, b.id);

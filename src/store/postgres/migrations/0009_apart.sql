@@ -37,7 +37,7 @@ begin
 end $$;
 
 -- The key is this job's, or kept by another. Waits for whoever else is taking it.
-create function errand.take_key_apart(c errand.context, b errand.body, p_until bigint, p_replace boolean) returns json language plpgsql as $$
+create function errand.take_key_apart(c errand.context, b errand.body, p_until bigint, p_on_conflict text) returns json language plpgsql as $$
 declare
   outcome json := '{"kind":"inserted"}';
   holder errand.uniq;
@@ -51,7 +51,8 @@ begin
     select * into holder from errand.uniq where task = b.task and key = b.uniq;
     continue when not found;
     if coalesce(holder.until > c.now, true) then
-      if not coalesce(p_replace, false) then return json_build_object('kind', 'kept', 'other', holder.id); end if;
+      if p_on_conflict = 'refuse' then return json_build_object('kind', 'refused', 'reason', 'taken', 'other', holder.id); end if;
+      if p_on_conflict is distinct from 'replace' then return json_build_object('kind', 'kept', 'other', holder.id); end if;
       perform errand.enter();
       perform set_config('lock_timeout', callers, true);
       j := errand.take(holder.no);
@@ -98,8 +99,8 @@ begin
   b.more := s -> 'more';
   b.uniq := s ->> 'key';
   if b.uniq is not null then
-    outcome := errand.take_key_apart(c, b, c.now + (s ->> 'keyMs')::bigint, (s ->> 'replace')::boolean);
-    if outcome ->> 'kind' = 'kept' then return outcome; end if;
+    outcome := errand.take_key_apart(c, b, c.now + (s ->> 'keyMs')::bigint, s ->> 'onConflict');
+    if outcome ->> 'kind' in ('kept', 'refused') then return outcome; end if;
   end if;
   if of_lane is not null then
     b.lane := errand.lane_for(of_lane, b.queue);

@@ -14,6 +14,7 @@ local function planKey(plan, wanted)
     holder = id and { id = id, replaceable = job and E.isWaiting(job) and not job.f.lv }
   end
   if not holder then return 'inserted' end
+  if unique.c == 'f' then return 'taken', holder.id end
   return unique.c == 'r' and holder.replaceable and 'replaced' or 'kept', holder.id
 end
 
@@ -50,9 +51,11 @@ local function planJob(plan, wanted)
   end
   local outcome, other = planKey(plan, wanted)
   if outcome == 'replaced' then plan.replaced[other] = true end
-  if outcome ~= 'kept' then expect(plan, wanted) end
+  if outcome == 'inserted' or outcome == 'replaced' then expect(plan, wanted) end
   return outcome, other
 end
+
+local refusals = { conflict = true, unknown = true, taken = true }
 
 local function newJob(wanted)
   local features, f = wanted.features, {}
@@ -115,13 +118,13 @@ function E.insertCall(jobs)
   E.loadAll(ids)
   for index, wanted in ipairs(jobs) do
     local outcome, other = planJob(plan, wanted)
-    if outcome == 'conflict' or outcome == 'unknown' then
-      local refusals = {}
+    if refusals[outcome] then
+      local refused = {}
       for at = 1, #jobs do
-        refusals[2 * at - 1] = at == index and outcome or 'companion'
-        refusals[2 * at] = at == index and other or ''
+        refused[2 * at - 1] = at == index and outcome or 'companion'
+        refused[2 * at] = at == index and other or ''
       end
-      return refusals
+      return refused
     end
     outcomes[2 * index - 1], outcomes[2 * index] = outcome, other or ''
   end
