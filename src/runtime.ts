@@ -1,5 +1,6 @@
 /** What the parts of one app share. Nothing is opened before `open` is first called. */
 import { Awaiting } from './client/awaiting.ts'
+import { Gathering } from './client/gathering.ts'
 import type { Codec } from './codec.ts'
 import { sleep, type Env } from './env.ts'
 import { StoreClosedError } from './errors.ts'
@@ -19,6 +20,7 @@ export class Runtime {
   readonly registry: Registry
   readonly payloadBytes: number
   readonly awaiting: Awaiting
+  readonly gathering: Gathering
   readonly outage: Outage
   readonly middleware: Middleware<any>[] = []
   /** Aborted when the app is closed. */
@@ -38,6 +40,7 @@ export class Runtime {
   }) {
     this.env = parts.env
     this.awaiting = new Awaiting(parts.env)
+    this.gathering = new Gathering(this)
     this.codec = parts.codec
     this.bus = parts.bus
     this.outage = new Outage(parts.env, parts.bus)

@@ -14,7 +14,6 @@ import { parseInput } from '../task/validate.ts'
 import { throughMiddleware } from './drafts.ts'
 import type { EnqueueOptions } from './enqueue-options.ts'
 import type { JobHandle } from './handle.ts'
-import { Gathering } from './gathering.ts'
 import { insertSafely, slices } from './inserting.ts'
 import { StoredJob } from './stored-job.ts'
 import { newJob } from './new-job.ts'
@@ -25,11 +24,9 @@ const jobsPerLook = 64
 
 export class Client {
   readonly #runtime: Runtime
-  readonly #gathering: Gathering
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime
-    this.#gathering = new Gathering(runtime)
   }
 
   enqueue(task: TaskDefinition, input: unknown, options?: EnqueueOptions): Promise<JobHandle<any>> {
@@ -44,13 +41,13 @@ export class Client {
   }
 
   #enqueueOne(job: NewJob): Promise<JobHandle<any>> {
-    if (this.#runtime.middleware.length === 0) return this.#gathering.add(job, this.#handle)
+    if (this.#runtime.middleware.length === 0) return this.#runtime.gathering.add(job, this.#handle)
 
-    return throughMiddleware(this.#runtime, [job], ([drafted]) => this.#gathering.add(drafted!, this.#handle))
+    return throughMiddleware(this.#runtime, [job], ([drafted]) => this.#runtime.gathering.add(drafted!, this.#handle))
   }
 
   async #enqueueWith(tx: unknown, task: TaskDefinition, input: unknown, options: EnqueueOptions) {
-    const [handle] = await this.#insertWith(tx, [this.#jobAtOnce(task, input, options)])
+    const [handle] = await this.insertWith(tx, [this.#jobAtOnce(task, input, options)], this.#handles)
 
     return handle!
   }
@@ -67,9 +64,10 @@ export class Client {
     }
     if (options?.tx === undefined) return this.#insertInSlices(await this.#jobs(task, inputs, options))
 
-    return this.#insertWith(
+    return this.insertWith(
       options.tx,
       inputs.map((input) => this.#jobAtOnce(task, input, options)),
+      this.#handles,
     )
   }
 
@@ -135,11 +133,16 @@ export class Client {
   }
 
   /** Inserts before it returns its promise: the caller's transaction must not be held open across a wait. */
-  #insertWith(transaction: unknown, jobs: readonly NewJob[]): Promise<JobHandle<any>[]> {
+  insertWith<T>(
+    transaction: unknown,
+    jobs: readonly NewJob[],
+    take: (jobs: readonly NewJob[], outcomes: readonly InsertOutcome[]) => T,
+  ): Promise<T> {
     let late = false
     const inserted = throughMiddleware(this.#runtime, jobs, (drafted) => {
       if (late) throw tooLate('a middleware waits before it calls `next`')
-      return this.#sendWith(transaction, drafted)
+      const outcomes = this.#sendWith(transaction, drafted)
+      return outcomes instanceof Promise ? outcomes.then(([one]) => take(drafted, one!)) : take(drafted, outcomes[0]!)
     })
     late = true
 
@@ -153,7 +156,7 @@ export class Client {
     return this.#handles(jobs, outcomes!)
   }
 
-  #sendWith(transaction: unknown, jobs: readonly NewJob[]): JobHandle<any>[] | Promise<JobHandle<any>[]> {
+  #sendWith(transaction: unknown, jobs: readonly NewJob[]): InsertOutcome[][] | Promise<InsertOutcome[][]> {
     const store = this.#runtime.store
     if (!store)
       throw new StoreOpenError(
@@ -163,22 +166,19 @@ export class Client {
       throw new TransactionError(
         `The ${store.engine} store cannot enqueue inside a transaction of yours. Leave \`tx\` out.`,
       )
-    const inserted = store.insertWith(transaction, [jobs])
 
-    return inserted instanceof Promise
-      ? inserted.then(([outcomes]) => this.#handles(jobs, outcomes!))
-      : this.#handles(jobs, inserted[0]!)
+    return store.insertWith(transaction, [jobs])
   }
 
-  #handles(jobs: readonly NewJob[], outcomes: readonly InsertOutcome[]): JobHandle<any>[] {
-    if (outcomes.some(({ kind }) => kind === 'refused')) throw refusal(jobs, outcomes)
+  readonly #handles = (jobs: readonly NewJob[], outcomes: readonly InsertOutcome[]): JobHandle<any>[] => {
+    if (outcomes.some(({ kind }) => kind === 'refused')) throw refusal(outcomes)
 
     return jobs.map((job, index) => this.#handle(outcomes[index]!, job))
   }
 
   /** Bound once: it is handed on for every job. */
   readonly #handle = (outcome: InsertOutcome, job: NewJob): JobHandle<any> => {
-    if (outcome.kind === 'refused') throw refusal([job], [outcome])
+    if (outcome.kind === 'refused') throw refusal([outcome])
     if (outcome.kind === 'kept') return new StoredJob(this.#runtime, outcome.other, job.task, true)
     const { bus } = this.#runtime
     if (outcome.kind !== 'exists' && bus.hears('enqueued'))
@@ -189,15 +189,20 @@ export class Client {
 }
 
 /** What a refused call says to whoever made it. */
-export function refusal(jobs: readonly NewJob[], outcomes: readonly InsertOutcome[]): Error {
-  const index = outcomes.findIndex((outcome) => outcome.kind === 'refused' && outcome.reason !== 'companion')
-  const cause = outcomes[index]
-  if (cause?.kind === 'refused' && cause.reason === 'unknown') return new UnknownDependencyError(cause.other ?? '')
+export function refusal(outcomes: readonly InsertOutcome[]): Error {
+  const cause = culprit(outcomes)
 
-  return new IdConflictError(jobs[index]?.id ?? '')
+  return cause?.reason === 'unknown'
+    ? new UnknownDependencyError(cause.other ?? '')
+    : new IdConflictError(cause?.other ?? '')
 }
 
-const tooLate = (why: string) =>
+/** The outcome that a whole call was refused because of. */
+export function culprit(outcomes: readonly InsertOutcome[]): Extract<InsertOutcome, { kind: 'refused' }> | undefined {
+  return outcomes.find((outcome) => outcome.kind === 'refused' && outcome.reason !== 'companion') as never
+}
+
+export const tooLate = (why: string): TransactionError =>
   new TransactionError(
     `Cannot enqueue inside your transaction: ${why}, and it could be over by then. Nothing was enqueued. Leave \`tx\` out, or do that work before.`,
   )

@@ -15,7 +15,9 @@ export interface EnqueueOptions {
   priority?: Priority
   /** @default the task's */
   queue?: string
-  /** One job per key and task at a time. A text is short for `{ key }`. @default the task's */
+  /**
+   * One job per key and task at a time; of a flow, one workflow per key. A text is short for `{ key }`. @default the task's
+   */
   unique?: string | UniqueOptions
   /**
    * The job's id, if you have one: sending the same id twice is one job. @default a new UUIDv7

@@ -10,6 +10,7 @@ import { insertApart, type Call, type Fate } from './inserting.ts'
 
 interface Batch {
   readonly calls: Call[]
+  jobs: number
   readonly answer: Promise<readonly Fate[]>
   readonly send: () => void
 }
@@ -24,15 +25,25 @@ export class Gathering {
 
   /** Adds a job and gives what `take` makes of the answer to it. */
   add<T>(job: NewJob, take: (outcome: InsertOutcome, job: NewJob) => T): Promise<T> {
-    const { calls, answer, send } = (this.#batch ??= this.#begin())
-    const index = calls.push([job]) - 1
-    // What fills a call gains nothing by waiting, and the store works while the rest is being asked for.
-    if (calls.length === this.#runtime.store?.limits.jobsPerCall) send()
+    return this.#join([job], (outcomes) => take(outcomes[0]!, job))
+  }
 
-    return answer.then((fates) => {
+  /** Adds jobs that go in together or not at all. */
+  addCall(jobs: Call): Promise<InsertOutcome[]> {
+    return this.#join(jobs, (outcomes) => outcomes)
+  }
+
+  #join<T>(call: Call, take: (outcomes: InsertOutcome[]) => T): Promise<T> {
+    const batch = (this.#batch ??= this.#begin())
+    const index = batch.calls.push(call) - 1
+    batch.jobs += call.length
+    // What fills a call gains nothing by waiting, and the store works while the rest is being asked for.
+    if (batch.jobs >= (this.#runtime.store?.limits.jobsPerCall ?? Infinity)) batch.send()
+
+    return batch.answer.then((fates) => {
       const fate = fates[index]!
       if ('error' in fate) throw fate.error
-      return take(fate[0]!, job)
+      return take(fate)
     })
   }
 
@@ -44,7 +55,7 @@ export class Gathering {
       this.#batch = undefined
       resolve(this.#insert(calls))
     }
-    const batch = { calls, answer, send }
+    const batch = { calls, jobs: 0, answer, send }
     queueMicrotask(send)
 
     return batch

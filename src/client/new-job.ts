@@ -122,7 +122,8 @@ export function encodeMetadata(maker: JobMaker, metadata: unknown, where: string
   return encodeWithin(maker, metadata, `the metadata of ${where}`)
 }
 
-function checkId(id: string): string {
+/** @throws InvalidOptionError */
+export function checkId(id: string): string {
   if (typeof id !== 'string' || id === '' || id.length > 200)
     throw new InvalidOptionError('`id`', id, 'a text of 1 to 200 characters')
 

@@ -35,8 +35,8 @@ const stepsPerPage = 500
 export class WorkflowHandle extends StoredJob implements Workflow<any> {
   readonly #runtime: Runtime
 
-  constructor(runtime: Runtime, id: string) {
-    super(runtime, id, undefined, false)
+  constructor(runtime: Runtime, id: string, deduplicated = false) {
+    super(runtime, id, undefined, deduplicated)
     this.#runtime = runtime
   }
 

@@ -50,6 +50,19 @@ export async function jobsOf(runtime: Runtime, plan: Plan, making: Making): Prom
   return drafted.map(({ job }) => job)
 }
 
+/** The same for who cannot wait: `late` is told of a task whose schema would. */
+export function jobsAtOnce(runtime: Runtime, plan: Plan, making: Making, late: (task: string) => never): NewJob[] {
+  const drafted: Drafted[] = []
+  for (const step of plan.steps) {
+    const draft = draftOf(runtime, plan, step, making, drafted)
+    if (draft instanceof Promise) {
+      draft.catch(() => {})
+      late((step.work as { task: string }).task)
+    } else drafted.push(draft)
+  }
+  return drafted.map(({ job }) => job)
+}
+
 function draftOf(
   runtime: Runtime,
   plan: Plan,

@@ -379,7 +379,7 @@ for (const place of await places()) {
     test('what is odd in a flow is refused, and nothing is enqueued', async (t) => {
       const { errand, double } = await scene(t, place)
 
-      await assert.rejects(errand.enqueue(chain(double.with(1), double), { unique: 'k' }), { code: 'INVALID_OPTION' })
+      await assert.rejects(errand.enqueue(chain(double.with(1), double), { queue: 'k' }), { code: 'INVALID_OPTION' })
       assert.throws(() => chain(double.with(1), 7 as never), { code: 'INVALID_OPTION' })
       await assert.rejects(errand.enqueue(chain(double.with(Number.NaN), double)), { code: 'NOT_STORABLE' })
       await assert.rejects(double.enqueue(1, { metadata: { $workflow: {} } }), { code: 'INVALID_OPTION' })

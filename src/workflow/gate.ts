@@ -1,0 +1,104 @@
+/**
+ * What a flow needs that is not a single insert: one larger than a call of the store stands behind a gate until all of it
+ * is there, and one that has nothing to run is held until it is given its value. Whoever dies in between leaves a job
+ * that expires; whoever sends the same flow again, before that or later, finishes it.
+ */
+import { insertSafely, type Call } from '../client/inserting.ts'
+import type { InsertOutcome, NewJob, Store } from '../store/store.ts'
+import { builtIns } from './built-in.ts'
+import { workflowTag } from './note.ts'
+
+/** A flow that was not wholly enqueued for so long never will be: what is there of it is cancelled. */
+const gateMs = 3_600_000
+
+/** A job that has ended as soon as it is there, with its input as its result. */
+export async function insertEnded(store: Store, job: NewJob): Promise<InsertOutcome[]> {
+  const outcomes = await insert(store, [{ ...job, held: true, expires: { inMs: gateMs } }])
+  if (outcomes[0]!.kind !== 'refused') await release(store, job.id, job.input)
+
+  return outcomes
+}
+
+/** In the order of the jobs; of a flow that is refused, those that were looked at. */
+export async function insertGated(
+  store: Store,
+  id: string,
+  jobs: readonly NewJob[],
+  calls: readonly Call[],
+): Promise<InsertOutcome[]> {
+  const own = new Set(jobs.map((job) => job.id))
+  const gate = gateOf(id, jobs[0]!)
+  const opening = [gate, ...startOf(id, gate, jobs, own)]
+  const opened = opening.map((job) => job.id)
+  const begun = await insert(store, opening)
+  if (begun.some(isRefused)) return begun
+
+  const outcomes: InsertOutcome[] = []
+  for (const call of calls) {
+    const answers = await insert(
+      store,
+      call.map((job) => behind(opened, job, own)),
+    )
+    for (const answer of answers) outcomes.push(answer)
+    if (!answers.some(isRefused)) continue
+    // What is there of it must not wait for its hour.
+    if (begun[0]!.kind === 'inserted') await store.cancel([gate.id])
+    return outcomes
+  }
+  await release(store, gate.id, 'null')
+
+  return outcomes
+}
+
+/** One that has expired since is held again first, and with it all that was cancelled because of it. */
+async function release(store: Store, id: string, result: string): Promise<void> {
+  const [answer] = await store.release([{ id, result }])
+  if (answer === 'released') return
+  const [job] = await store.get([id])
+  if (!job || job === 'gone' || job.state !== 'expired') return
+  await store.retry([id])
+  // Only who waits for it again when it ends goes on with it.
+  while ((await store.upkeep()).more);
+  await store.release([{ id, result }])
+}
+
+const isRefused = ({ kind }: InsertOutcome) => kind === 'refused'
+
+async function insert(store: Store, jobs: Call): Promise<InsertOutcome[]> {
+  return (await insertSafely(store, [jobs]))[0]!
+}
+
+const gateOf = (id: string, { queue, rank, keepFailedMs, keepSucceededMs }: NewJob): NewJob => ({
+  id: `${id}.gate`,
+  task: builtIns.gate,
+  queue,
+  rank,
+  input: 'null',
+  held: true,
+  expires: { inMs: gateMs },
+  keepSucceededMs,
+  keepFailedMs,
+  tags: [`gate:${workflowTag(id)}`],
+})
+
+/**
+ * Where first steps run whatever becomes of the jobs before the flow, a step between waits for those: the gate itself must open
+ * well, so nobody who waits for it may run otherwise.
+ */
+function startOf(id: string, gate: NewJob, jobs: readonly NewJob[], own: ReadonlySet<string>): NewJob[] {
+  const before = jobs.find((job) => isFirst(job, own))?.after
+  if (before?.otherwise !== 'run') return []
+  const { held: _, expires: __, ...rest } = gate
+
+  return [{ ...rest, id: `${id}.start`, task: builtIns.collect, after: before }]
+}
+
+const isFirst = ({ after }: NewJob, own: ReadonlySet<string>) => !after?.on.some((id) => own.has(id))
+
+/** Steps that wait for no other of the flow wait for the gate; the others wait for those. */
+function behind(opening: readonly string[], job: NewJob, own: ReadonlySet<string>): NewJob {
+  if (!isFirst(job, own)) return job
+  const before = job.after && job.after.otherwise === 'cancel' ? job.after.on : []
+
+  return { ...job, after: { on: [...before, ...opening], otherwise: 'cancel' } }
+}
