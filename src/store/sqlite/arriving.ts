@@ -10,7 +10,8 @@ import { enterLine } from './line.ts'
 import { newJobOf } from './moving-job.ts'
 import { minute, type Step } from './step.ts'
 import { leavePlace, whereIs } from './where.ts'
-import { blockAgain, spread, spreadPerStep, unblock } from './waiting.ts'
+import { spread, spreadPerStep } from './telling.ts'
+import { blockAgain, unblock } from './waiting.ts'
 
 type Id = Uint8Array | string
 
@@ -116,13 +117,15 @@ function takeKeyAlong({ sql, names, now }: Step, { job, unique }: MovingJob, seq
 }
 
 /** Answers the member that forbids it to run, if one does. */
-function connect({ sql }: Step, { seq }: JobRow, { members }: MovingJob): Id | undefined {
+function connect(step: Step, { seq }: JobRow, { members }: MovingJob): Id | undefined {
+  const { sql } = step
+  const n = members.length > 0 ? step.nextSeq() : 0
   let [ended, missing]: (Id | undefined)[] = []
   for (const { id, index, otherwise, open } of members) {
     const member = sql.seqOfMember.get(idValue(id)) as { seq: number } | undefined
     const final = member && (sql.getFinal.get(member.seq) as FinalRow | undefined)
     const forbids = open && otherwise === 'cancel'
-    if (member) sql.addEdge.run(seq, index, member.seq, otherwise === 'run' ? 1 : 0, open && !final ? 1 : 0)
+    if (member) sql.addEdge.run(seq, index, member.seq, n, otherwise === 'run' ? 1 : 0, open && !final ? 1 : 0)
     else if (forbids) missing ??= idValue(id)
     if (final && forbids && final.state !== stateCode.succeeded) ended ??= idValue(id)
   }

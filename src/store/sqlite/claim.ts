@@ -6,7 +6,8 @@
  * range: read, moved and deleted by three statements however many they are.
  */
 import type { ClaimedJob, Room } from '../store.ts'
-import { claimedJob, flagsOf, queueOf, rankOf, raresOf, type ClaimRow } from './claimed-job.ts'
+import { claimedJob, flagsOf, queueOf, rankOf, raresOf, type ClaimRow, type Known } from './claimed-job.ts'
+import { membersTogether } from './claimed-members.ts'
 import { end } from './ending.ts'
 import { groupById, look } from './groups.ts'
 import { bytesPerTransaction, jobsPerCall } from './inserter.ts'
@@ -132,7 +133,8 @@ export class Claiming {
     }
     this.#step.count(queue, ready, -rows.length)
     this.#step.count(queue, running, rows.length)
-    for (const row of rows) this.#handOut(row)
+    const members = membersTogether(this.#step, rows)
+    for (const row of rows) this.#handOut(row, { members: members?.get(row[0]) })
     this.#taken += rows.length
   }
 
@@ -171,7 +173,7 @@ export class Claiming {
     const [seq, place] = row
     this.#step.sql.claimOne.run(seq, this.#incarnation, this.#step.claim(), place, this.#step.now)
     this.#step.move(queueOf(row), 'ready', 'running')
-    this.#handOut(row, leader)
+    this.#handOut(row, { leader })
   }
 
   /** The others of its group, as far as one answer may grow; then it is looked whether the next one leads at once. */
@@ -217,12 +219,12 @@ export class Claiming {
     return this.claimed.length >= jobsPerCall && this.claimed.length > this.#taken
   }
 
-  #handOut(row: ClaimRow, leader?: string): void {
+  #handOut(row: ClaimRow, known: Known): void {
     const step = this.#step
     // Whoever must not run twice must not be found unclaimed after a power cut.
     if (flagsOf(row) & flag.once) step.mustLast()
     if (flagsOf(row) & flag.keyWaiting) step.sql.freeKey.run(row[2], raresOf(row)[3], row[0])
-    const job = claimedJob(step, row, step.claim(), step.now, leader)
+    const job = claimedJob(step, row, step.claim(), step.now, known)
     this.claimed.push(job)
     if (step.events) step.tell('started', step.sql.jobBySeq.get(row[0]) as JobRow, 'running', job.attempt)
   }

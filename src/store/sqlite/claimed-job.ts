@@ -1,7 +1,8 @@
 /** A claimed job as it is handed to a worker, with what the engine must know again when it is settled. */
-import type { JobError, Rank } from '../../job.ts'
+import type { Rank } from '../../job.ts'
 import type { Claim, ClaimedJob, Member } from '../store.ts'
-import { errorValue, flag, idText, finalState, storedOptions, type FinalRow, type JobRow } from './job-row.ts'
+import { membersOf } from './claimed-members.ts'
+import { flag, idFromHex, idText, storedOptions, type JobRow } from './job-row.ts'
 import type { Names } from './names.ts'
 import type { Statements } from './statements.ts'
 
@@ -71,26 +72,23 @@ export class Held extends Same {
   }
 }
 
-function idOf(hex: string): string {
-  if (hex.charCodeAt(0) === 58) return hex.slice(1)
-  const text = hex.toLowerCase()
-  return `${text.slice(0, 8)}-${text.slice(8, 12)}-${text.slice(12, 16)}-${text.slice(16, 20)}-${text.slice(20)}`
+/** What was found out for several jobs together. */
+export interface Known {
+  readonly leader?: string | undefined
+  readonly members?: Member[] | undefined
 }
-
-const inlineBytes = 16 * 1024 * 1024
-const membersPerPage = 500
 
 export function claimedJob(
   reader: Reader & { readonly anySteps: boolean },
   row: ClaimRow,
   claim: number,
   since: number,
-  leader?: string,
+  { leader, members }: Known = {},
 ): ClaimedJob {
   const [seq, , task, , , createdAt, id, , options, input] = row
   const { names, sql } = reader
   const job: { -readonly [K in keyof ClaimedJob]: ClaimedJob[K] } = {
-    id: idOf(id),
+    id: idFromHex(id),
     claim,
     task: names.name(task),
     queue: names.name(queueOf(row)),
@@ -107,7 +105,8 @@ export function claimedJob(
   }
   if (reader.anySteps) addSteps(reader, job, seq)
   if (options !== null) addOptions(job, options)
-  if (flagsOf(row) & flag.members) addMembers(reader, job, seq)
+  if (members) job.members = members
+  else if (flagsOf(row) & flag.members) Object.assign(job, membersOf(reader, seq))
   if (flagsOf(row) & flag.gathers) job.leader = leader ?? leaderOf(reader, job, seq)
   new Held(job, row, since)
   return job
@@ -131,48 +130,4 @@ function addOptions(job: Writable, options: string): void {
 function addSteps({ sql }: Reader, job: Writable, seq: number): void {
   const steps = sql.steps.all(seq) as { name: string; result: string }[]
   if (steps.length > 0) job.steps = Object.fromEntries(steps.map(({ name, result }) => [name, result]))
-}
-
-function addMembers(reader: Reader, job: Writable, seq: number): void {
-  const members: Member[] = []
-  let bytes = 0
-  for (let from: number | undefined = 0; from !== undefined;) {
-    const page = membersPage(reader, seq, from)
-    for (const member of page.members) {
-      bytes += (member.result?.length ?? 0) + 100
-      if (bytes > inlineBytes) {
-        job.moreMembers = true
-        break
-      }
-      members.push(member)
-    }
-    from = job.moreMembers ? undefined : page.next
-  }
-  job.members = members
-}
-
-/** What a job waited for and has ended, from this position on. */
-export function membersPage({ sql }: Reader, waiter: number, from: number): { members: Member[]; next?: number } {
-  const rows = sql.endedMembers.all(waiter, from, membersPerPage) as (FinalRow & {
-    position: number
-    id: Uint8Array | string
-  })[]
-  const members = rows.map((row) => ({ index: row.position, ...ended(row) }))
-  return rows.length < membersPerPage ? { members } : { members, next: rows.at(-1)!.position + 1 }
-}
-
-/** A final job as those see it who waited for it. */
-export function ended(row: Pick<FinalRow, 'state' | 'result' | 'error'> & { id: Uint8Array | string }): {
-  id: string
-  state: ReturnType<typeof finalState>
-  result?: string | null
-  error?: JobError
-} {
-  const state = finalState(row.state)
-  return {
-    id: idText(row.id),
-    state,
-    ...(state === 'succeeded' && { result: row.result }),
-    ...(row.error !== null && { error: errorValue(row.error) }),
-  }
 }

@@ -6,7 +6,8 @@ import { flag, idValue, moment, optionsWith, type FinalRow, type JobRow } from '
 import { dropBlockedSlot, enterLine, leaveLine, parkedRank, stand } from './line.ts'
 import { erase } from './prune.ts'
 import type { Step } from './step.ts'
-import { blockWaitersAgain, spread, spreadPerStep } from './waiting.ts'
+import { spread, spreadPerStep } from './telling.ts'
+import { blockWaitersAgain } from './waiting.ts'
 import { isWaiting, leavePlace, note, whereIs, type Where } from './where.ts'
 
 export function change(step: Step, id: string, wanted: JobChange): ChangeAnswer {

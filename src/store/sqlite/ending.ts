@@ -54,7 +54,7 @@ export function end(step: Step, job: JobRow, from: JobState, ending: Ending): vo
   step.countLimits(job, 0, -1)
   if (job.flags & (flag.keyWaiting | flag.keyActive)) sql.freeKey.run(job.task, job.unique_key, job.seq)
   if (from === 'running') freeSlot(step, job.lane)
-  if (job.flags & flag.members) unpinMembers(step, job)
+  if (job.flags & flag.members && sql.anyPinned.get()) unpinMembers(step, job.seq)
   if (state === 'succeeded' && step.anySteps) sql.deleteSteps.run(job.seq)
 
   step.tell(state, job, state, attempts, error && { error })
@@ -72,11 +72,9 @@ export function dropExpiry({ sql }: Step, { seq, expires }: JobRow): void {
 }
 
 /** Members that were kept only for this job are looked at again. */
-function unpinMembers(step: Step, job: JobRow): void {
+export function unpinMembers(step: Step, waiter: number): void {
   const { sql, now } = step
-  if (!sql.anyPinned.get()) return
-
-  for (const { seq } of sql.pinnedMembers.all(job.seq) as { seq: number }[]) {
+  for (const { seq } of sql.pinnedMembers.all(waiter) as { seq: number }[]) {
     sql.unpin.run(seq)
     step.pruneAt(now, seq)
   }

@@ -3,7 +3,7 @@ import type { Env } from '../../env.ts'
 import type { InsertOutcome, NewJob } from '../store.ts'
 import { inTransactionOf } from './callers-transaction.ts'
 import { insertCall } from './insert.ts'
-import { spread, spreadPerStep } from './waiting.ts'
+import { spread, spreadPerStep } from './telling.ts'
 
 export function insertWith(
   env: Env,

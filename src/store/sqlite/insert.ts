@@ -13,7 +13,8 @@ import { laneFor, rateFor } from './limits.ts'
 import { enterLine } from './line.ts'
 import { Plan } from './plan.ts'
 import type { Step } from './step.ts'
-import { cancellingMember, spread, spreadPerStep, waitFor } from './waiting.ts'
+import { spread, spreadPerStep } from './telling.ts'
+import { cancellingMember, waitFor } from './waiting.ts'
 import { leavePlace, whereIs } from './where.ts'
 
 const inserted: InsertOutcome = { kind: 'inserted' }

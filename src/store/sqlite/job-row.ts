@@ -105,6 +105,13 @@ export function idText(value: Uint8Array | string): string {
   )
 }
 
+/** Of `hexId` in queries/places.ts. */
+export function idFromHex(hex: string): string {
+  if (hex.charCodeAt(0) === 58) return hex.slice(1)
+  const text = hex.toLowerCase()
+  return `${text.slice(0, 8)}-${text.slice(8, 12)}-${text.slice(12, 16)}-${text.slice(16, 20)}-${text.slice(20)}`
+}
+
 export function flagsOf(job: NewJob): number {
   let flags = 0
   if (job.once) flags |= flag.once

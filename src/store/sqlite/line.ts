@@ -12,10 +12,14 @@ import type { ClaimedPlace } from './where.ts'
 /** What standing in a line needs to know of a job. */
 export type Standing = Pick<
   JobRow,
-  'seq' | 'queue' | 'rank' | 'lane' | 'rate' | 'flags' | 'noted' | 'place' | 'crashes'
+  'seq' | 'queue' | 'rank' | 'lane' | 'rate' | 'flags' | 'place' | 'failures' | 'crashes' | 'started' | 'error'
 >
 
 export const isSuspect = (job: Pick<JobRow, 'crashes'>): boolean => job.crashes >= 2
+
+/** More than its place has changed since it was added. */
+const hasPast = ({ failures, crashes, started, error }: Standing): boolean =>
+  failures + crashes > 0 || started !== null || error !== null
 
 /** Towards being ready: through the lane if the job has one. */
 export function enterLine(step: Step, job: Standing): void {
@@ -37,7 +41,7 @@ export const parkedRank = ({ flags, rank }: Pick<JobRow, 'flags' | 'rank'>): num
 export function stand(step: Step, job: Standing): void {
   if (isSuspect(job)) step.sql.stand.run(-job.queue, job.rank, job.place, job.seq, 1)
   else if (job.rate !== null) standThrottled(step, job, job.rate)
-  else step.sql.stand.run(job.queue, job.rank, job.place, job.seq, job.noted)
+  else step.sql.stand.run(job.queue, job.rank, job.place, job.seq, hasPast(job) ? 1 : 0)
 
   step.wokenQueues.add(job.queue)
 }

@@ -1,7 +1,8 @@
 /** Looking, without touching. */
 import { jobStates, type JobState, type LogLine, type Progress } from '../../job.ts'
 import type { AttemptRecord, JobHistory, JobRecord, Member, QueueCounts, SettledJob, StatRow } from '../store.ts'
-import { ended, membersPage, type Reader } from './claimed-job.ts'
+import type { Reader } from './claimed-job.ts'
+import { ended, membersPage } from './claimed-members.ts'
 import { errorValue, idText, idValue, storedOptions, type FinalRow, type JobRow } from './job-row.ts'
 import { outcomes } from './step.ts'
 import { isWaiting, whereIs } from './where.ts'

@@ -6,13 +6,14 @@
  */
 import type { Settlement } from '../store.ts'
 import { flagsOf, Held, isNoted, keepOf, queueOf, type ClaimRow } from './claimed-job.ts'
+import { unpinMembers } from './ending.ts'
 import { flag, running, stateCode } from './job-row.ts'
 import { finalsPerStatement } from './queries/many.ts'
 import type { Value } from './statements.ts'
 import type { Step } from './step.ts'
 
 /** What makes the end of a job more than a row in `final`. */
-const more = flag.keyWaiting | flag.keyActive | flag.onSucceeded | flag.members
+const more = flag.keyWaiting | flag.keyActive | flag.onSucceeded
 /** Fewer are quicker deleted one by one. */
 const shortestRange = 3
 
@@ -86,7 +87,11 @@ function record(step: Step, ends: readonly PlainEnd[]): void {
   const { row, settlement } = ends[0]!
   const until = step.keepUntil(keepOf(row), true)
   addFinals(step, ends, [Held.since(settlement.claim), step.now, until])
-  for (const end of ends) keepBooks(step, end, until)
+  const anyPinned = step.sql.anyPinned.get() !== undefined
+  for (const end of ends) {
+    keepBooks(step, end, until)
+    if (anyPinned && flagsOf(end.row) & flag.members) unpinMembers(step, end.row[0])
+  }
 }
 
 function addFinals({ sql }: Step, ends: readonly PlainEnd[], times: readonly [number, number, number]): void {

@@ -5,7 +5,7 @@ import { inTransactionOf } from './callers-transaction.ts'
 import { lifeOf } from './lives.ts'
 import { report } from './reports.ts'
 import { heldJob, settle } from './settle.ts'
-import { spread, spreadPerStep } from './waiting.ts'
+import { spread, spreadPerStep } from './telling.ts'
 
 export interface CallersSettlement {
   readonly incarnation: IncarnationId

@@ -34,7 +34,7 @@ import type { Step } from './step.ts'
 import { tidy } from './tidy.ts'
 import { idleTurn, turn, type Reading } from './turn.ts'
 import { upkeep } from './upkeep.ts'
-import { spread, spreadPerStep } from './waiting.ts'
+import { spread, spreadPerStep } from './telling.ts'
 import { Writer, type StepName } from './writer.ts'
 
 type Store = contract.Store

@@ -57,6 +57,8 @@ export class Step {
   readonly ended: number[] = []
   /** Members whose waiters are to be told before the step ends. */
   readonly telling: number[] = []
+  /** Members have ended whose waiters are for later steps to be told. */
+  leftReleasing = false
   readonly events: JobEvent[] | undefined
   readonly #moves = new Map<number, number>()
   readonly #stats = new Map<number, { n: number; ms: number }>()

@@ -8,14 +8,15 @@ import { isStale, lifeOf, renew, type Life } from './lives.ts'
 import { never, nextToken } from './line.ts'
 import { giveBack, settle } from './settle.ts'
 import type { Step } from './step.ts'
-import { spread, spreadPerStep } from './waiting.ts'
+import { spread, spreadPerStep, spreadRest } from './telling.ts'
 
 export function turn(step: Step, { incarnation, settled, givenBack, room }: Turn): TurnResult {
   const life = lifeOf(step, incarnation)
   if (!life) return { gone: true }
 
   const stale = [...settle(step, life.n, settled), ...giveBack(step, life.n, givenBack)]
-  spread(step, spreadPerStep)
+  const told = spread(step, spreadPerStep)
+  spreadRest(step, spreadPerStep - told)
   const said = handOver(step, life)
   ripen(step)
   const claiming = new Claiming(step, life.n)
@@ -30,7 +31,7 @@ export function turn(step: Step, { incarnation, settled, givenBack, room }: Turn
     stale,
     ...said,
     claimed,
-    more: more || expired > 0,
+    more: more || expired > 0 || step.leftReleasing,
     ...(nextDue !== undefined && { nextDueMs: nextDue }),
   }
 }

@@ -9,7 +9,7 @@ import { extendAfterSilence, loseSilent, rescue, stamp } from './lives.ts'
 import { prune } from './prune.ts'
 import type { Step } from './step.ts'
 import { nextDueMs } from './turn.ts'
-import { spread, spreadRest } from './waiting.ts'
+import { spread, spreadRest } from './telling.ts'
 
 export const upkeepDefaults: UpkeepLimits = { promote: 200, rescue: 200, expire: 200, spread: 500, prune: 500 }
 
@@ -44,6 +44,7 @@ export function upkeep(step: Step, given: Partial<UpkeepLimits> = {}): UpkeepRes
     rescued >= limits.rescue ||
     expired >= limits.expire ||
     followed >= limits.spread ||
+    step.leftReleasing ||
     pruned >= limits.prune ||
     unused
   const nextDue = nextDueMs(step)

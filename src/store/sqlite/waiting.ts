@@ -1,26 +1,18 @@
-/**
- * What waits for what: edges from a waiter to its members, and telling waiters that a member has ended.
- *
- * Telling is bounded: what does not fit in a step is left in `releasing` for the next ones. An edge is
- * closed when it has been counted, so nothing is counted twice however often a step begins anew.
- */
-import { end } from './ending.ts'
+/** What waits for what: edges from a waiter to its members. */
 import { flag, idValue, stateCode, type FinalRow, type JobRow } from './job-row.ts'
 import type { Step } from './step.ts'
-import { goOn, leavePlace, note, whereIs } from './where.ts'
-
-/** How many waiters a step tells by itself; the rest is upkeep's. */
-export const spreadPerStep = 500
+import { goOn, note } from './where.ts'
 
 /** Writes the edges of a new waiter. Members that have ended count as told. */
 export function waitFor(step: Step, waiter: JobRow, on: readonly string[], runs: boolean): void {
   const { sql } = step
   const last = sql.lastPosition.get(waiter.seq) as { position: number | null }
   let position = (last.position ?? -1) + 1
+  const n = step.nextSeq()
 
   for (const id of new Set(on)) {
     const member = sql.seqOfMember.get(idValue(id)) as { seq: number }
-    sql.addEdge.run(waiter.seq, position++, member.seq, runs ? 1 : 0, isFinal(step, member.seq) ? 0 : 1)
+    sql.addEdge.run(waiter.seq, position++, member.seq, n, runs ? 1 : 0, isFinal(step, member.seq) ? 0 : 1)
   }
 }
 
@@ -42,71 +34,6 @@ export function waitMore(step: Step, waiter: JobRow, on: readonly string[]): num
 /** The first member whose end forbids this job to run. */
 export function cancellingMember({ sql }: Step, { seq }: Pick<JobRow, 'seq'>): Uint8Array | string | undefined {
   return (sql.cancellingMember.get(seq) as { id: Uint8Array | string } | undefined)?.id
-}
-
-/** Tells the waiters of all that ended in this step, and of what ends by that, up to a limit. */
-export function spread(step: Step, limit: number): number {
-  const { telling, sql } = step
-  if (telling.length === 0) return 0
-  if (!sql.anyEdge.get()) telling.length = 0
-
-  let told = 0
-  while (telling.length > 0) {
-    for (const member of withWaiters(step)) {
-      if (told < limit) told += tellWaiters(step, member, limit - told)
-      else sql.addReleasing.run(member)
-    }
-  }
-  return told
-}
-
-/** Goes on where an earlier step left off. */
-export function spreadRest(step: Step, limit: number): number {
-  let told = 0
-  while (told < limit) {
-    const next = step.sql.firstReleasing.get() as { member: number } | undefined
-    if (!next) break
-
-    step.sql.deleteReleasing.run(next.member)
-    if (isFinal(step, next.member)) told += tellWaiters(step, next.member, limit - told)
-    told += spread(step, limit - told)
-  }
-  return told
-}
-
-function withWaiters({ telling, sql }: Step): number[] {
-  const found = sql.membersWithWaiters.all(JSON.stringify(telling.splice(0))) as { member: number }[]
-  return found.map(({ member }) => member)
-}
-
-/** Closes the edges to a member that has ended, at most so many, in the order they were made. */
-export function tellWaiters(step: Step, member: number, limit: number): number {
-  const { sql } = step
-  const edges = sql.openEdges.all(member, limit) as { n: number; waiter: number; runs: number }[]
-  const final = sql.getFinal.get(member) as FinalRow | undefined
-  const well = final?.state === stateCode.succeeded
-
-  for (const { n, waiter, runs } of edges) {
-    sql.closeEdge.run(n)
-    tellWaiter(step, waiter, member, well || runs === 1)
-  }
-  if (edges.length === limit) sql.addReleasing.run(member)
-  return edges.length
-}
-
-function tellWaiter(step: Step, seq: number, member: number, goesOn: boolean): void {
-  const { sql } = step
-  const job = sql.jobBySeq.get(seq) as JobRow
-  const where = whereIs(step, job)
-  if (where.state !== 'blocked') return
-
-  const pending = where.pending - 1
-  if (!goesOn) {
-    leavePlace(step, job, where)
-    const { id: because } = sql.idOfSeq.get(member) as { id: Uint8Array | string }
-    end(step, job, 'blocked', { state: 'cancelled', because, due: where.due })
-  } else if (pending > 0 || where.held) sql.setPending.run(pending, seq)
-  else unblock(step, job, where.due, where.slot === 1)
 }
 
 /** To its time, its lane or its line. */

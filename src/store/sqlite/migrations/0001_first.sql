@@ -52,7 +52,8 @@ create table errand_course (
   error    text
 );
 
--- Claimable jobs. Suspects stand in the line with their queue's number negated.
+-- Claimable jobs. Suspects stand in the line with their queue's number negated. `course`: whether more has happened to
+-- the job than that it has another place.
 create table errand_ready (
   line   integer not null,
   rank   integer not null,
@@ -136,16 +137,17 @@ create table errand_final (
 );
 create index errand_final_bad on errand_final (state, seq) where state > 4;
 
--- A waiter and what it waits for. Closed edges are counted already. `runs`: however the member ends.
+-- A waiter and what it waits for. Closed edges are counted already. `runs`: however the member ends. `n` is the order
+-- in which they came, of the same counter as places.
 create table errand_edge (
-  n         integer primary key,
   waiter    integer not null,
   position  integer not null,
   member    integer not null,
+  n         integer not null,
   runs      integer not null,
   open      integer not null,
-  unique (waiter, position)
-);
+  primary key (waiter, position)
+) without rowid;
 create index errand_edge_member on errand_edge (member, n);
 
 -- Final jobs whose waiters have not all been told.

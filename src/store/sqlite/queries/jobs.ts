@@ -21,6 +21,8 @@ export const jobQueries = {
   putCourse: `insert into errand_course (seq, place, failures, crashes, started, error) values (?, ?, ?, ?, ?, ?)
     on conflict (seq) do update set place = excluded.place, failures = excluded.failures, crashes = excluded.crashes,
     started = excluded.started, error = excluded.error`,
+  // With the place of the first; the others follow.
+  placeTogether: `insert into errand_course (seq, place, failures, crashes) select s.value, ? + s.key, 0, 0 from json_each(?) s`,
   getCourse: `select place, failures, crashes, started, error from errand_course where seq = ?`,
   deleteCourse: `delete from errand_course where seq = ?`,
 

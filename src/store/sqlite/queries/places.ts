@@ -2,13 +2,16 @@
 
 // Each column costs as much as a step of the search, so small numbers share one, and what few jobs have has another.
 // Ids as text: making a buffer for each costs more than all else here.
+const hexId = `iif(typeof(j.id) = 'blob', hex(j.id), ':' || j.id)`
 const claimable = `r.seq, r.place, j.task, (j.queue << 2) | j.rank, (j.keep << 13) | (r.course << 12) | j.flags, j.created,
-  iif(typeof(j.id) = 'blob', hex(j.id), ':' || j.id), iif(coalesce(j.expires, j.lane, j.rate, j.unique_key) is null, null,
+  ${hexId}, iif(coalesce(j.expires, j.lane, j.rate, j.unique_key) is null, null,
   json_array(j.expires, j.lane, j.rate, j.unique_key)), j.options, j.input`
 
 export const placeQueries = {
   standInRange: `insert into errand_ready select queue, rank, seq, seq, 0 from errand_job where seq between ? and ?`,
   standAmong: `insert into errand_ready select j.queue, j.rank, j.seq, j.seq, 0 from json_each(?) s cross join errand_job j on j.seq = s.value`,
+  // With the place of the first; the others follow.
+  standTogether: `insert into errand_ready select j.queue, j.rank, ? + s.key, s.value, 0 from json_each(?) s cross join errand_job j on j.seq = s.value`,
   stand: `insert into errand_ready values (?, ?, ?, ?, ?)`,
   leaveReady: `delete from errand_ready where line = ? and rank = ? and place = ?`,
   hasReady: `select 1 from errand_ready where line = ? limit 1`,
@@ -42,6 +45,7 @@ export const placeQueries = {
   setBlockedDue: `update errand_blocked set due = ? where seq = ?`,
   setBlockedSlot: `update errand_blocked set slot = ? where seq = ?`,
   leaveBlocked: `delete from errand_blocked where seq = ?`,
+  leaveBlockedTogether: `delete from errand_blocked where seq in (select value from json_each(?))`,
 
   takeSlot: `update errand_lane set used = used + 1 where id = ? and used < slots`,
   handInSlot: `update errand_lane set used = used - 1 where id = ?`,
@@ -78,16 +82,14 @@ export const placeQueries = {
     exists (select 1 from errand_paused) as paused`,
   anyOpenLine: `select rank from errand_rate_line where queue = ? and closed = 0 limit 1`,
 
-  addEdge: `insert into errand_edge (waiter, position, member, runs, open) values (?, ?, ?, ?, ?)`,
-  endedMembers: `select e.position, j.id, f.state, f.result, f.error from errand_edge e cross join errand_final f on f.seq = e.member
-    cross join errand_job j on j.seq = e.member where e.waiter = ? and e.position >= ? order by e.position limit ?`,
+  addEdge: `insert into errand_edge (waiter, position, member, n, runs, open) values (?, ?, ?, ?, ?, ?)`,
   edgeBetween: `select position, open from errand_edge where waiter = ? and member = ?`,
   reopenEdge: `update errand_edge set open = 1, runs = 1 where waiter = ? and position = ?`,
   lastPosition: `select max(position) as position from errand_edge where waiter = ?`,
   anyEdge: `select 1 from errand_edge limit 1`,
-  openEdges: `select n, waiter, runs from errand_edge where member = ? and open = 1 order by n limit ?`,
   waitersOf: `select waiter from errand_edge where member = ? order by n`,
-  closeEdge: `update errand_edge set open = 0 where n = ?`,
+  closeEdge: `update errand_edge set open = 0 where waiter = ? and position = ?`,
+  closeEdgesTo: `update errand_edge set open = 0 where member in (select value from json_each(?)) and open = 1`,
   closeEdgesOf: `update errand_edge set open = 0 where waiter = ?`,
   deleteEdges: `delete from errand_edge where waiter = ?`,
   // Of a member that was moved nobody here knows whether it has ended.
@@ -98,17 +100,31 @@ export const placeQueries = {
   // The first member whose end forbids the waiter to run.
   cancellingMember: `select j.id from errand_edge e cross join errand_final f on f.seq = e.member cross join errand_job j on j.seq = e.member
     where e.waiter = ? and e.runs = 0 and f.state <> 4 order by e.position limit 1`,
-  membersWithWaiters: `select s.value as member from json_each(?) s where exists (select 1 from errand_edge e where e.member = s.value and e.open = 1)`,
   // A member is needed while one of its waiters is not final.
   neededBy: `select e.waiter from errand_edge e where e.member = ? and not exists (select 1 from errand_final f where f.seq = e.waiter) limit 1`,
   pinnedMembers: `select p.seq from errand_edge e cross join errand_pinned p on p.seq = e.member where e.waiter = ?`,
-  addReleasing: `insert into errand_releasing values (?) on conflict do nothing`,
+  addReleasing: `insert into errand_releasing select s.value from json_each(?) s
+    where exists (select 1 from errand_edge e where e.member = s.value and e.open = 1) on conflict do nothing`,
   firstReleasing: `select member from errand_releasing order by member limit 1`,
   deleteReleasing: `delete from errand_releasing where member = ?`,
 } as const
 
 /** Read as arrays: claims are made from these rows by the hundred. */
 export const arrayQueries = {
+  // In the order of the members that are given, and of each in the order of the edges.
+  openEdges: `select s.key, e.waiter, e.position, e.runs, f.state from json_each(?) s cross join errand_edge e indexed by errand_edge_member
+    left join errand_final f on f.seq = e.member where e.member = s.value and e.open = 1 limit ?`,
+  // Whether it is plain: nothing keeps it from its line, and nothing has happened to it.
+  blockedWaiters: `select b.seq, b.pending, b.held, coalesce(b.due, j.lane, j.rate, c.seq) is null and b.slot = 0, j.queue
+    from json_each(?) s cross join errand_blocked b on b.seq = s.value cross join errand_job j on j.seq = b.seq
+    left join errand_course c on c.seq = b.seq`,
+  endedMembers:
+    `select e.waiter, e.position, ${hexId}, f.state, f.result, f.error from errand_edge e cross join errand_final f on f.seq = e.member
+    cross join errand_job j on j.seq = e.member where e.waiter = ? and e.position >= ? order by e.position limit ?` as string,
+  // Of each waiter in the order of its members.
+  membersTogether: `select e.waiter, e.position, ${hexId}, f.state, f.result, f.error
+    from json_each(?) s cross join errand_edge e on e.waiter = s.value cross join errand_final f on f.seq = e.member
+    cross join errand_job j on j.seq = e.member limit ?` as string,
   claimable:
     `select ${claimable} from errand_ready r cross join errand_job j on j.seq = r.seq where r.line = ? and r.rank = ? order by r.place limit ?` as string,
   claimableSuspects:

@@ -1,0 +1,160 @@
+/**
+ * Telling waiters that members have ended: all that ended in a step in a few statements, in the order of the ends.
+ *
+ * It is bounded: what does not fit in a step is left in `releasing` for the next ones. An edge is closed when it has
+ * been counted, so nothing is counted twice however often a step begins anew.
+ */
+import { end } from './ending.ts'
+import { stateCode, type JobRow } from './job-row.ts'
+import type { Step } from './step.ts'
+import { unblock } from './waiting.ts'
+import { leavePlace, whereIs } from './where.ts'
+
+/** How much of telling a step does by itself; the rest is for later ones. */
+export const spreadPerStep = 1_000
+/** What it counts for that a waiter is told, or cancelled, which is more work. */
+const weight = { told: 1, cancelled: 2 }
+
+type EdgeRow = readonly [at: number, waiter: number, position: number, runs: number, state: number | null]
+type WaiterRow = [seq: number, pending: number, held: number, plain: number, queue: number]
+
+/** Tells the waiters of all that ended in this step, and of what ends by that, up to a limit. */
+export function spread(step: Step, limit: number): number {
+  const { telling, sql } = step
+  if (telling.length === 0) return 0
+  if (!sql.anyEdge.get()) telling.length = 0
+
+  let told = 0
+  while (telling.length > 0) told += tell(step, telling.splice(0), limit - told)
+  return told
+}
+
+/** Goes on where an earlier step left off. */
+export function spreadRest(step: Step, limit: number): number {
+  let told = 0
+  while (told < limit && !step.leftReleasing) {
+    const next = step.sql.firstReleasing.get() as { member: number } | undefined
+    if (!next) break
+
+    step.sql.deleteReleasing.run(next.member)
+    if (step.sql.getFinal.get(next.member)) told += tell(step, [next.member], limit - told)
+    told += spread(step, limit - told)
+  }
+  return told
+}
+
+/** Answers how much of the limit it has used. */
+function tell(step: Step, members: readonly number[], limit: number): number {
+  const { sql } = step
+  const edges = limit > 0 ? (sql.openEdges.all(JSON.stringify(members), limit) as EdgeRow[]) : []
+  if (edges.length === 0) {
+    if (limit <= 0) release(step, members)
+    return 0
+  }
+  const round = new Round(step, members, edges)
+  const told = round.run(limit)
+  const isCut = round.next < edges.length || edges.length === limit
+  closeEdges(step, members, edges.slice(0, round.next), isCut)
+  if (isCut) release(step, members.slice(edges[round.next - 1]![0]))
+  return told
+}
+
+function release(step: Step, members: readonly number[]): void {
+  step.leftReleasing = true
+  step.sql.addReleasing.run(JSON.stringify(members))
+}
+
+function closeEdges({ sql }: Step, members: readonly number[], told: readonly EdgeRow[], isCut: boolean): void {
+  if (isCut) for (const [, waiter, position] of told) sql.closeEdge.run(waiter, position)
+  else sql.closeEdgesTo.run(JSON.stringify([...new Set(told.map(([at]) => at))].map((at) => members[at])))
+}
+
+/** Those that go on at once, with places that follow one another. */
+interface Stretch {
+  readonly place: number
+  readonly seqs: number[]
+}
+
+class Round {
+  /** The first edge that has not been told. */
+  next = 0
+  readonly #step: Step
+  readonly #members: readonly number[]
+  readonly #edges: readonly EdgeRow[]
+  readonly #waiters: Map<number, WaiterRow>
+  readonly #told = new Set<WaiterRow>()
+  readonly #plain: Stretch[] = []
+
+  constructor(step: Step, members: readonly number[], edges: readonly EdgeRow[]) {
+    this.#step = step
+    this.#members = members
+    this.#edges = edges
+    const seqs = JSON.stringify([...new Set(edges.map(([, waiter]) => waiter))])
+    this.#waiters = new Map((step.sql.blockedWaiters.all(seqs) as WaiterRow[]).map((row) => [row[0], row]))
+  }
+
+  run(limit: number): number {
+    let told = 0
+    for (; this.next < this.#edges.length; this.next++) {
+      const edge = this.#edges[this.next]!
+      const forbids = edge[4] !== stateCode.succeeded && edge[3] === 0
+      const counts = forbids ? weight.cancelled : weight.told
+      if (told > 0 && told + counts > limit) break
+      told += counts
+      const waiter = this.#waiters.get(edge[1])
+      if (waiter) this.#tellWaiter(waiter, edge, forbids)
+    }
+    this.#write()
+    return told
+  }
+
+  #tellWaiter(waiter: WaiterRow, [at, seq]: EdgeRow, forbids: boolean): void {
+    const pending = --waiter[1]
+    if (!forbids && (pending > 0 || waiter[2])) {
+      this.#told.add(waiter)
+      return
+    }
+    this.#waiters.delete(seq)
+    this.#told.delete(waiter)
+    if (forbids) this.#cancel(seq, this.#members[at]!)
+    else if (waiter[3]) this.#unblockPlainly(waiter)
+    else this.#unblock(seq)
+  }
+
+  #cancel(seq: number, member: number): void {
+    const step = this.#step
+    const job = step.sql.jobBySeq.get(seq) as JobRow
+    const where = whereIs(step, job)
+    leavePlace(step, job, where)
+    const { id: because } = step.sql.idOfSeq.get(member) as { id: Uint8Array | string }
+    end(step, job, 'blocked', { state: 'cancelled', because, due: where.state === 'blocked' ? where.due : null })
+  }
+
+  #unblock(seq: number): void {
+    const { sql } = this.#step
+    const { due, slot } = sql.getBlocked.get(seq) as { due: number | null; slot: number }
+    unblock(this.#step, sql.jobBySeq.get(seq) as JobRow, due, slot === 1)
+  }
+
+  #unblockPlainly([seq, , , , queue]: WaiterRow): void {
+    const step = this.#step
+    const place = step.nextSeq()
+    const stretch = this.#plain.at(-1)
+    if (stretch && stretch.place + stretch.seqs.length === place) stretch.seqs.push(seq)
+    else this.#plain.push({ place, seqs: [seq] })
+    step.move(queue, 'blocked', 'ready')
+    step.wokenQueues.add(queue)
+    if (step.events) step.tell('ready', step.sql.jobBySeq.get(seq) as JobRow, 'ready', 0)
+  }
+
+  #write(): void {
+    const { sql } = this.#step
+    for (const [seq, pending] of this.#told) sql.setPending.run(pending, seq)
+    for (const { place, seqs } of this.#plain) {
+      const together = JSON.stringify(seqs)
+      sql.leaveBlockedTogether.run(together)
+      sql.placeTogether.run(place, together)
+      sql.standTogether.run(place, together)
+    }
+  }
+}
