@@ -25,7 +25,7 @@ import { checkOptions, checkQueue } from './options.ts'
 import { Runtime } from './runtime.ts'
 import { checkStore, missingAt, openStore, placeOf, type StoreOpener } from './store/open.ts'
 import type { EventFilter, Inspection, StatRow, Store, WorkerRecord } from './store/store.ts'
-import type { AnyBatchOptions, BatchHandler, BatchOptions } from './task/batch.ts'
+import type { AnyBatchOptions, BatchHandler, BatchOptions, DeclaredBatch } from './task/batch.ts'
 import type { Middleware } from './task/middleware.ts'
 import type { AnyTaskOptions, TaskDefinition } from './task/definition.ts'
 import { DefinedTask } from './client/defined-task.ts'
@@ -38,7 +38,7 @@ import { Registry } from './task/registry.ts'
 import type { Step } from './task/step.ts'
 import type { InputOf, OutputOf, StandardSchema } from './task/schema.ts'
 import type { Plain, Stored } from './task/stored.ts'
-import type { Declared, Handler, Task, TaskOptions } from './task/task.ts'
+import type { AnyTask, Declared, Handler, Task, TaskOptions } from './task/task.ts'
 import { builtInTasks } from './workflow/built-in.ts'
 import { enqueueFlow } from './workflow/enqueue.ts'
 import { WorkflowHandle, type Workflow } from './workflow/handle.ts'
@@ -177,9 +177,25 @@ export class Errand<Context extends object = {}> {
     ...check: Plain<I>
   ): Declared<I, I, null, void>
   declare(name: string, options: AnyTaskOptions = {}): Declared<any, any, any, any> {
-    const task = this.#defined(this.#runtime.registry.add(name, options, undefined))
+    return this.#declaration(this.#runtime.registry.add(name, options, undefined))
+  }
 
-    return Object.assign(task, { returns: () => task }) as unknown as Declared<any, any, any, any>
+  /** A batch task whose handler is given elsewhere with `handle`; otherwise as `declare`. */
+  declareBatch<S extends StandardSchema<any, any>, O extends StandardSchema<any, any>>(
+    name: string,
+    options: BatchOptions<OutputOf<S>> & { input: S; output: O },
+  ): DeclaredBatch<InputOf<S>, OutputOf<S>, Stored<OutputOf<O>>, InputOf<O>>
+  declareBatch<S extends StandardSchema<any, any>>(
+    name: string,
+    options: BatchOptions<OutputOf<S>> & { input: S; output?: undefined },
+  ): DeclaredBatch<InputOf<S>, OutputOf<S>, null, void>
+  declareBatch<I>(
+    name: string,
+    options: BatchOptions<I> & { input?: undefined; output?: undefined },
+    ...check: Plain<I>
+  ): DeclaredBatch<I, I, null, void>
+  declareBatch(name: string, options: AnyBatchOptions): DeclaredBatch<any, any, any, any> {
+    return this.#declaration(this.#runtime.registry.addBatch(name, options, undefined))
   }
 
   /**
@@ -187,7 +203,9 @@ export class Errand<Context extends object = {}> {
    *
    * @throws HandlerError if it has one, UnknownTaskError if another app declared it
    */
-  handle<I, O, R, H>(task: Declared<I, O, R, H>, handler: Handler<O, H, Context>): void {
+  handle<I, O, R, H>(task: Declared<I, O, R, H>, handler: Handler<O, H, Context>): void
+  handle<I, O, R, H>(task: DeclaredBatch<I, O, R, H>, handler: BatchHandler<O, H, Context>): void
+  handle(task: AnyTask, handler: Handler<any, any, any> | BatchHandler<any, any, any>): void {
     this.#runtime.registry.handle(task.name, handler)
   }
 
@@ -363,6 +381,12 @@ export class Errand<Context extends object = {}> {
     const { runForApp } = await import('./cli/main.ts')
 
     return runForApp(this, args)
+  }
+
+  #declaration(definition: TaskDefinition): any {
+    const task = this.#defined(definition)
+
+    return Object.assign(task, { returns: () => task })
   }
 
   #defined(definition: TaskDefinition): DefinedTask {

@@ -11,7 +11,15 @@ export { currentJob } from './task/context.ts'
 export { taskDefaults } from './task/definition.ts'
 export { retryDefaults } from './retry.ts'
 export type { StandardSchema } from './task/schema.ts'
-export type { Answer, BatchContext, BatchHandler, BatchItem, BatchJob, BatchOptions } from './task/batch.ts'
+export type {
+  Answer,
+  BatchContext,
+  BatchHandler,
+  BatchItem,
+  BatchJob,
+  BatchOptions,
+  DeclaredBatch,
+} from './task/batch.ts'
 export type { LimitOptions, QueueOptions, TaskOrder } from './task/limits.ts'
 export type { RateValue } from './task/rate.ts'
 export type { AnyTask, Declared, Handler, Task, TaskOptions } from './task/task.ts'

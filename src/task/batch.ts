@@ -7,7 +7,7 @@ import type { JobContext } from './context.ts'
 import { resolved, taskOptionNames, type AnyTaskOptions, type Queues, type TaskDefinition } from './definition.ts'
 import { checkFunction, limitName, type TaskLimits } from './limits.ts'
 import type { Awaitable } from './stored.ts'
-import type { CommonTaskOptions, Handler } from './task.ts'
+import type { CommonTaskOptions, Handler, Task } from './task.ts'
 
 export interface BatchOptions<Input = unknown> extends CommonTaskOptions<Input> {
   /** Jobs in one batch at most. */
@@ -44,6 +44,16 @@ export type BatchHandler<Input, Result, Context = {}> = (
   batch: BatchContext,
 ) => Awaitable<readonly Answer<Result>[]>
 
+/** A batch task whose handler is given elsewhere, with `errand.handle`. */
+export interface DeclaredBatch<Input, Output, Result, Handled> extends Task<Input, Result> {
+  /** For the types only. */
+  readonly '~handler'?: (item: Output) => Handled
+  /** For the types only: it takes another kind of handler than `Declared`. */
+  readonly '~handles'?: 'many'
+  /** Says what the answers of the handler will be, without a schema. */
+  returns<R>(): DeclaredBatch<Input, Output, R, R>
+}
+
 export type AnyBatchOptions = Omit<AnyTaskOptions, 'limit' | 'order'> & {
   size: number
   wait: Duration
@@ -57,12 +67,18 @@ const optionNames = [...taskOptionNames.filter((name) => name !== 'limit' && nam
 export function defineBatchTask(
   name: string,
   options: AnyBatchOptions,
-  handler: BatchHandler<any, unknown, any>,
+  handler: BatchHandler<any, unknown, any> | undefined,
   queues: Queues,
 ): TaskDefinition {
   checkOptions(options, optionNames, `batch task "${name}"`)
 
-  return resolved(name, options, handler as unknown as Handler<any, unknown, any>, queues, batchLimits(name, options))
+  return resolved(
+    name,
+    options,
+    handler as unknown as Handler<any, unknown, any> | undefined,
+    queues,
+    batchLimits(name, options),
+  )
 }
 
 function batchLimits(task: string, { size, wait, by }: AnyBatchOptions): TaskLimits {

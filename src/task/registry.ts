@@ -54,7 +54,11 @@ export class Registry implements Queues {
     return this.#added(name, () => defineTask(name, options, handler, this))
   }
 
-  addBatch(name: string, options: AnyBatchOptions, handler: BatchHandler<any, unknown, any>): TaskDefinition {
+  addBatch(
+    name: string,
+    options: AnyBatchOptions,
+    handler: BatchHandler<any, unknown, any> | undefined,
+  ): TaskDefinition {
     return this.#added(name, () => defineBatchTask(name, options, handler, this))
   }
 
@@ -88,11 +92,11 @@ export class Registry implements Queues {
     )
   }
 
-  handle(name: string, handler: Handler<any, unknown, any>): void {
+  handle(name: string, handler: Handler<any, unknown, any> | BatchHandler<any, unknown, any>): void {
     const task = this.get(name)
     if (task.handler)
       throw new HandlerError(`Task "${name}" has a handler already. Give each declared task one handler.`)
-    task.handler = handler
+    task.handler = handler as Handler<any, unknown, any>
   }
 
   find(name: string): TaskDefinition | undefined {

@@ -113,6 +113,8 @@ export type AnyTask = Task<any, any>
 export interface Declared<Input, Output, Result, Handled> extends Task<Input, Result> {
   /** For the types only. */
   readonly '~handler'?: (input: Output) => Handled
+  /** For the types only. */
+  readonly '~handles'?: 'one'
   /** Says what the handler will return, without a schema. */
   returns<R>(): Declared<Input, Output, R, R>
 }

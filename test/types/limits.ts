@@ -42,6 +42,25 @@ export async function batches() {
     items.map(({ input }) => ({ ok: input.n })),
   )
 
+  const declared = errand.declareBatch('declared', {
+    input: z.object({ n: z.coerce.number() }),
+    output: z.object({ half: z.number() }),
+    size: 10,
+    wait: '1s',
+    by: ({ n }) => String(n),
+  })
+  errand.handle(declared, (items) => items.map(({ input }) => ({ ok: { half: input.n / 2 } })))
+  const bare = errand.declareBatch<{ n: number }>('bare', { size: 10, wait: '1s' }).returns<string>()
+  errand.handle(bare, (items) => items.map(({ input }) => ({ ok: String(input.n) })))
+  same<Awaited<ReturnType<Awaited<ReturnType<typeof declared.enqueue>>['result']>>, { half: number }>(true)
+  same<Awaited<ReturnType<Awaited<ReturnType<typeof bare.enqueue>>['result']>>, string>(true)
+  // @ts-expect-error: the wrong result
+  errand.handle(declared, (items) => items.map(() => ({ ok: 'half' })))
+  // @ts-expect-error: a batch has a handler of many items
+  errand.handle(declared, ({ n }: { n: number }) => ({ half: n }))
+  // @ts-expect-error: how many come together is part of the declaration, since it is stored with each job
+  errand.declareBatch('sizeless', { input: z.object({ n: z.number() }) })
+
   // @ts-expect-error: a batch is answered item by item
   errand.batchTask('a', { input: z.object({ n: z.number() }), size: 10, wait: '1s' }, (items) => items.map(() => 1))
   // @ts-expect-error: a batch waits for so long

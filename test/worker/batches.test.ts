@@ -53,6 +53,23 @@ onEach('a batch that is not full goes when its first job has waited', async (ope
   assert.deepEqual(batches, [[0, 1, 2]])
 })
 
+onEach('a declared batch task is enqueued by one app and handled by another, whose worker knows how', async (open) => {
+  const [api, bystander, app] = [open(), open(), open()]
+  const options = { input: z.object({ index: z.string(), n: z.number() }), size: 3, wait: long }
+  const bystanding = bystander.declareBatch('index', options)
+  bystander.task('other', () => {})
+  const handled = app.declareBatch('index', options).returns<number>()
+  app.handle(handled, (items) => items.map(({ input }) => ({ ok: input.n * 2 })))
+
+  await bystander.worker().start()
+  const jobs = await api.declareBatch('index', options).returns<number>().enqueueMany(pages(3))
+  await app.worker().start()
+
+  assert.deepEqual(await Promise.all(jobs.map((job) => job.result({ timeout: '30s' }))), [0, 2, 4])
+  assert.throws(() => app.handle(handled, () => []), { code: 'HANDLER' })
+  assert.equal(bystanding.name, 'index')
+})
+
 onEach('only jobs of one key come together', async (open) => {
   const errand = open()
   const batches: string[] = []
