@@ -11,7 +11,20 @@ import { test } from 'node:test'
 const root = join(import.meta.dirname, '..')
 
 /** Plain values and functions, one file each. */
-const ground = ['codec', 'duration', 'env', 'errors', 'id', 'job', 'nearest', 'options', 'outcome', 'redact', 'retry']
+const ground = [
+  'codec',
+  'compare',
+  'duration',
+  'env',
+  'errors',
+  'id',
+  'job',
+  'nearest',
+  'options',
+  'outcome',
+  'redact',
+  'retry',
+]
 
 /** What people write, and the rules that need neither store nor clock. */
 const written = [...ground, 'task', 'schedule/cron', 'workflow/graph']

@@ -7,6 +7,7 @@
 import { sleep, type Env } from '../env.ts'
 import { MoveConflictError, MoveRefusedError } from '../errors.ts'
 import type { JobState } from '../job.ts'
+import { allSchedules } from '../schedule/all.ts'
 import type { MovingJob, MovingStore } from '../store/moving.ts'
 import type { Store } from '../store/store.ts'
 import { agree, type Side } from './agree.ts'
@@ -77,7 +78,7 @@ export async function callOff(options: MoveOptions): Promise<MoveReport> {
 
 /** What a move would find. Nothing is changed in either store. */
 export async function countMove({ store }: Side): Promise<{ left: Left; schedules: number }> {
-  return { left: await leftIn(store), schedules: (await store.schedules.list()).length }
+  return { left: await leftIn(store), schedules: (await allSchedules(store.schedules)).length }
 }
 
 class Mover {

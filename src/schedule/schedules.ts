@@ -8,6 +8,7 @@ import { redacted } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ScheduleRecord, Store } from '../store/store.ts'
 import type { Step } from '../task/step.ts'
+import { allSchedules } from './all.ts'
 import type { DeclaredSchedules } from './declared.ts'
 import { readRule, type ScheduleRule, type StoredRule } from './rule.ts'
 import { jobOf } from './tick.ts'
@@ -60,7 +61,7 @@ export class Schedules {
   /** All of them, by name. */
   async list(): Promise<ScheduleInfo[]> {
     const store = await this.#runtime.open()
-    const records = await store.schedules.list()
+    const records = await allSchedules(store.schedules)
     const lasts = await lastJobs(store, records)
 
     return records.map((record) => this.#info(record, lasts))
@@ -124,7 +125,9 @@ export class Schedules {
   /** Removes those that code declared and no process has declared for a day. Gives their names. */
   async prune({ dryRun = false }: { dryRun?: boolean } = {}): Promise<string[]> {
     const store = await this.#runtime.open()
-    const orphans = (await store.schedules.list()).filter((record) => this.#isOrphan(record)).map(({ name }) => name)
+    const orphans = (await allSchedules(store.schedules))
+      .filter((record) => this.#isOrphan(record))
+      .map(({ name }) => name)
     if (!dryRun && orphans.length > 0) await store.schedules.remove(orphans)
 
     return orphans
@@ -136,14 +139,14 @@ export class Schedules {
   }
 
   async #record(store: Store, name: string): Promise<ScheduleRecord> {
-    const record = (await store.schedules.list()).find((each) => each.name === name)
+    const [record] = await store.schedules.get([name])
     if (!record) throw await this.#notFound(store, name)
 
     return record
   }
 
   async #notFound(store: Store, name: string): Promise<ScheduleNotFoundError> {
-    const names = (await store.schedules.list()).map((each) => each.name)
+    const names = (await allSchedules(store.schedules)).map((each) => each.name)
 
     return new ScheduleNotFoundError(name, nearest(name, names))
   }

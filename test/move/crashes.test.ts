@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { UnknownOutcomeError } from '../../src/errors.ts'
 import { move, type MoveReport } from '../../src/move/move.ts'
 import { MemoryStore } from '../../src/store/memory/memory.ts'
+import { allSchedules } from '../../src/schedule/all.ts'
 import type { MovingStore } from '../../src/store/moving.ts'
 import type { Store } from '../../src/store/store.ts'
 import { aJob, aSettlement, aTurn, aWorker, failed, jobs, succeeded } from '../../src/testing/conformance/builders.ts'
@@ -151,8 +152,8 @@ async function livesOn(world: World, fault: string): Promise<void> {
   const kept = [...once, 'held'].filter((id) => id !== 'a' && id !== 'c')
   const ended = Object.fromEntries(kept.map((id) => [id, 'succeeded']))
   assert.deepEqual(states, { ...ended, bad: 'failed', spoilt: 'cancelled' }, fault)
-  const [tick, ...others] = await world.to.schedules.list()
-  assert.deepEqual([tick?.name, others, await world.from.schedules.list()], ['tick', [], []], fault)
+  const [tick, ...others] = await allSchedules(world.to.schedules)
+  assert.deepEqual([tick?.name, others, await allSchedules(world.from.schedules)], ['tick', [], []], fault)
 }
 
 for (const fault of ['dies before', 'dies after', 'hears nothing of'] as const) {

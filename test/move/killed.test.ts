@@ -11,6 +11,7 @@ import { after, test } from 'node:test'
 import pg from 'pg'
 import type { MoveReport } from '../../src/move/move.ts'
 import { systemEnv } from '../../src/env.ts'
+import { allSchedules } from '../../src/schedule/all.ts'
 import type { JobRecord, NewJob, Store } from '../../src/store/store.ts'
 import { judge, type JobInTheEnd } from '../faults/checker.ts'
 import { engines } from '../faults/engine.ts'
@@ -125,7 +126,7 @@ class Stage {
   }
 
   async #fire(schedules: Store['schedules']): Promise<number[]> {
-    const due = (await schedules.list()).filter(({ nextAt }) => nextAt !== null && nextAt <= Date.now())
+    const due = (await allSchedules(schedules)).filter(({ nextAt }) => nextAt !== null && nextAt <= Date.now())
     const fired: number[] = []
     for (const { name, nextAt: at } of due) {
       const id = `${name}-${at}`

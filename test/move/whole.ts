@@ -4,6 +4,7 @@ import { after, test } from 'node:test'
 import type { Env } from '../../src/env.ts'
 import { move } from '../../src/move/move.ts'
 import { MemoryStore } from '../../src/store/memory/memory.ts'
+import { allSchedules } from '../../src/schedule/all.ts'
 import type { JobRecord, Store } from '../../src/store/store.ts'
 import { seededScript } from '../../src/testing/agreement/agreement.ts'
 import { Player } from '../../src/testing/agreement/player.ts'
@@ -61,7 +62,7 @@ async function everything(store: Store, circle: readonly string[]) {
     // One of a circle goes first, and then does not know the other any more.
     members: await Promise.all(ids.filter((id) => !circle.includes(id)).map((id) => store.members(id))),
     counts: counts.filter(({ states, paused }) => paused || Object.values(states).some((count) => count > 0)),
-    schedules: await store.schedules.list(),
+    schedules: await allSchedules(store.schedules),
   }
 }
 

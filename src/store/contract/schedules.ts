@@ -23,6 +23,12 @@ export interface DueSchedules {
   readonly life?: string
 }
 
+export interface SchedulePage {
+  readonly schedules: readonly ScheduleRecord[]
+  /** Where the next page begins; left out on the last. */
+  readonly cursor?: string
+}
+
 export interface ScheduleStore {
   /** Adds or updates by name. `nextAt` of one that is there with the same rule is left alone. */
   put(
@@ -30,7 +36,10 @@ export interface ScheduleStore {
   ): Promise<void>
   pause(name: string, paused: boolean): Promise<boolean>
   remove(names: readonly string[]): Promise<number>
-  list(): Promise<ScheduleRecord[]>
+  /** By name, in the order asked; undefined for one that is not there. */
+  get(names: readonly string[]): Promise<(ScheduleRecord | undefined)[]>
+  /** All of them, page by page, in no order. One that is there all the while comes at least once. */
+  list(cursor?: string): Promise<SchedulePage>
   /**
    * Those whose time has come and that are not paused, earliest first, the time it is by the store's clock, and how long
    * until the next falls due. Costs as much as it gives.

@@ -19,7 +19,7 @@ import { hasArrivals, join, leave, send, workers } from './lives.ts'
 import { movingInspection, movingStore } from './moving.ts'
 import { counts, find, get, history, settledNow, stats } from './read.ts'
 import { report } from './reports.ts'
-import { dueSchedules, fire, listSchedules, pauseSchedule, putSchedule } from './schedules.ts'
+import { dueSchedules, fire, getSchedules, listSchedules, pauseSchedule, putSchedule } from './schedules.ts'
 import { turn } from './turn.ts'
 import { upkeep } from './upkeep.ts'
 
@@ -120,7 +120,8 @@ export class MemoryStore implements Store {
     put: async (schedules) => void this.#each(schedules, putSchedule),
     pause: async (name, paused) => pauseSchedule(this.#open, name, paused),
     remove: async (names) => this.#each(names, (data, name) => data.schedules.delete(name)).filter(Boolean).length,
-    list: async () => listSchedules(this.#open),
+    get: async (names) => getSchedules(this.#open, names),
+    list: async () => ({ schedules: listSchedules(this.#open) }),
     due: async (limit) => dueSchedules(this.#open, limit),
     fire: async (ticks) => this.#step('insert', (data) => ticks.map((tick) => fire(data, tick))),
   }

@@ -1,4 +1,5 @@
 /** Looking, without touching. */
+import { compareText } from '../../compare.ts'
 import type { JobHistory, JobQuery, JobRecord, QueueCounts, SettledJob, StatRow } from '../store.ts'
 import { cursorAt, seqAt } from '../cursor.ts'
 import { matches, pageLimit } from '../matching.ts'
@@ -55,10 +56,6 @@ export function stats(data: Data, { fromAt, toAt }: { fromAt: number; toAt: numb
     .filter(({ at }) => fromAt <= at && at < toAt)
     .map((row) => ({ ...row }))
     .toSorted((a, b) => a.at - b.at || compareText(a.task, b.task) || compareText(a.outcome, b.outcome))
-}
-
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }
 
 /** Index of the newest job inserted before `seq`. */

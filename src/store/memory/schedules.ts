@@ -1,9 +1,9 @@
 /** Schedules as the memory engine keeps them: a rule nobody here reads, and the time it fires next. */
+import { compareText } from '../../compare.ts'
 import type { DueSchedules, ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
 import type { Data } from './data.ts'
 import { present } from './entry.ts'
 import { insertCall } from './insert.ts'
-import { compareText } from './read.ts'
 
 type Declared = Parameters<ScheduleStore['put']>[0][number]
 
@@ -23,17 +23,24 @@ export function pauseSchedule(data: Data, name: string, paused: boolean): boolea
   return schedule !== undefined
 }
 
+export function getSchedules(data: Data, names: readonly string[]): (ScheduleRecord | undefined)[] {
+  return names.map((name) => {
+    const schedule = data.schedules.get(name)
+    return schedule && present<ScheduleRecord>({ ...schedule, lastJob: schedule.lastJob })
+  })
+}
+
 export function listSchedules(data: Data): ScheduleRecord[] {
-  return [...data.schedules.values()]
-    .map((schedule) => present<ScheduleRecord>({ ...schedule, lastJob: schedule.lastJob }))
-    .toSorted((a, b) => compareText(a.name, b.name))
+  return [...data.schedules.values()].map((schedule) =>
+    present<ScheduleRecord>({ ...schedule, lastJob: schedule.lastJob }),
+  )
 }
 
 export function dueSchedules(data: Data, limit: number): DueSchedules {
   const now = data.env.now()
   const waiting = listSchedules(data)
     .filter(({ nextAt, paused }) => nextAt !== null && !paused)
-    .toSorted((a, b) => a.nextAt! - b.nextAt!)
+    .toSorted((a, b) => a.nextAt! - b.nextAt! || compareText(a.name, b.name))
   const due = waiting.filter(({ nextAt }) => nextAt! <= now).slice(0, limit)
   const next = waiting[due.length]
 

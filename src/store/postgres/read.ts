@@ -1,4 +1,5 @@
 /** Looking: jobs, what happened to one, what it waited for, and the counters. */
+import { compareText } from '../../compare.ts'
 import { jobStates, type JobState } from '../../job.ts'
 import type * as contract from '../store.ts'
 import type { Clock } from './clock.ts'
@@ -114,8 +115,6 @@ export async function workers(statements: Statements, clock: Clock): Promise<con
 }
 
 const noJobs = () => Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>
-
-const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 /** Which of these have been pruned, or moved. */
 async function gone(statements: Statements, ids: readonly string[]): Promise<Set<string>> {

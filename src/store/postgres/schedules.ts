@@ -7,6 +7,8 @@ import { queuesIn } from './inserter.ts'
 import type { Names } from './names.ts'
 import type { Statements } from './statements.ts'
 
+const schedulesPerPage = 500
+
 export interface ScheduleRow {
   readonly name: string
   readonly rule: string
@@ -44,9 +46,17 @@ export function schedulesOf({ clock, statements, names, arrived }: ScheduleParts
     async remove(all) {
       return (await statements.all('delete from errand.schedule where name = any ($1) returning name', [all])).length
     },
-    async list() {
-      const rows = await statements.all<ScheduleRow>('select * from errand.schedule order by name collate "C"')
-      return rows.map(scheduleOf)
+    async get(all) {
+      const text = 'select * from errand.schedule where name = any ($1)'
+      const rows = await statements.all<ScheduleRow>(text, [all])
+      const found = new Map(rows.map((row) => [row.name, scheduleOf(row)]))
+      return all.map((name) => found.get(name))
+    },
+    async list(cursor = '') {
+      const text = 'select * from errand.schedule where name > $1 order by name limit $2'
+      const rows = await statements.all<ScheduleRow>(text, [cursor, schedulesPerPage])
+      const schedules = rows.map(scheduleOf)
+      return rows.length < schedulesPerPage ? { schedules } : { schedules, cursor: rows.at(-1)!.name }
     },
     async due(limit) {
       const inOrder = 'order by next_at, name collate "C"'

@@ -1,4 +1,5 @@
 /** Counters as they are kept, and as they are told. */
+import { compareText } from '../../compare.ts'
 import { jobStates, type JobState } from '../../job.ts'
 import type { QueueCounts, StatRow } from '../store.ts'
 import { stateOf } from './record.ts'
@@ -42,8 +43,4 @@ export function statsFrom(minutes: readonly (readonly [string, readonly string[]
     })
     return rows.toSorted((a, b) => compareText(a.task, b.task) || compareText(a.outcome, b.outcome))
   })
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -19,11 +19,14 @@ export function scheduleStore(caller: Caller, kinds: Kinds): ScheduleStore {
     put: async (schedules) => void (await call('put', schedules)),
     pause: async (name, paused) => (await call<number[]>('pause', [{ name, paused }]))[0] === 1,
     remove: async (names) => (await call<number[]>('remove', names)).filter((removed) => removed === 1).length,
-    list: async () => {
-      const flat = await call<string[]>('list', undefined, { repeat: true })
-      return pairs(flat)
-        .map(scheduleFrom)
-        .toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+    get: async (names) => {
+      if (names.length === 0) return []
+      const texts = await call<(string | null)[]>('get', names, { repeat: true })
+      return texts.map((text, at) => (text === null ? undefined : scheduleFrom([names[at]!, text])))
+    },
+    list: async (cursor = '0') => {
+      const [next, flat] = await call<[string, string[]]>('list', cursor, { repeat: true })
+      return { schedules: pairs(flat).map(scheduleFrom), ...(next !== '0' && { cursor: next }) }
     },
     due: async (limit) => {
       type Answer = [rows: [string, string][], next: string, now: string, life: string]

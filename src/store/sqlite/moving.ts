@@ -3,7 +3,7 @@ import type { MoveStatus, MoveTarget, MovingStore } from '../moving.ts'
 import type { ScheduleRecord } from '../store.ts'
 import { place } from './arriving.ts'
 import { drop, leaving, stay, take } from './leaving.ts'
-import { listSchedules } from './schedules.ts'
+import { everySchedule } from './schedules.ts'
 import type { Step } from './step.ts'
 
 type Write = <T>(name: 'insert' | 'report', body: (step: Step) => T) => Promise<T>
@@ -69,7 +69,7 @@ function end(step: Step): boolean {
 
 function takeSchedules(step: Step): ScheduleRecord[] {
   const { sql } = step
-  for (const schedule of listSchedules(step)) {
+  for (const schedule of everySchedule(step)) {
     sql.leaveSchedule.run(schedule.name, JSON.stringify(schedule))
     sql.deleteSchedule.run(schedule.name)
   }

@@ -1,4 +1,5 @@
 /** Looking, without touching. */
+import { compareText } from '../../compare.ts'
 import { jobStates, type JobState, type LogLine, type Progress } from '../../job.ts'
 import type { AttemptRecord, JobHistory, JobRecord, Member, QueueCounts, SettledJob, StatRow } from '../store.ts'
 import type { Reader } from './claimed-job.ts'
@@ -131,8 +132,4 @@ export function stats(
       ranMs,
     }))
     .toSorted((a, b) => a.at - b.at || compareText(a.task, b.task) || compareText(a.outcome, b.outcome))
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -1,8 +1,10 @@
 /** Schedules: a rule nobody here reads, and the time it fires next. */
-import type { DueSchedules, ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
+import type { DueSchedules, SchedulePage, ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
 import { insertCall } from './insert.ts'
 import type { Step } from './step.ts'
 import type { Statements } from './statements.ts'
+
+const schedulesPerPage = 500
 
 interface ScheduleRow {
   readonly name: string
@@ -19,8 +21,21 @@ export function putSchedules({ sql, now }: Step, schedules: Parameters<ScheduleS
   }
 }
 
-export function listSchedules({ sql }: { sql: Statements }): ScheduleRecord[] {
-  return (sql.schedules.all() as ScheduleRow[]).map(recordOf)
+export function getSchedules({ sql }: { sql: Statements }, names: readonly string[]): (ScheduleRecord | undefined)[] {
+  return names.map((name) => {
+    const row = sql.getSchedule.get(name) as ScheduleRow | undefined
+    return row && recordOf(row)
+  })
+}
+
+export function everySchedule({ sql }: { sql: Statements }): ScheduleRecord[] {
+  return (sql.schedulesAfter.all('', -1) as ScheduleRow[]).map(recordOf)
+}
+
+/** By name, from the one after the cursor on. */
+export function listSchedules({ sql }: { sql: Statements }, after = ''): SchedulePage {
+  const schedules = (sql.schedulesAfter.all(after, schedulesPerPage) as ScheduleRow[]).map(recordOf)
+  return schedules.length < schedulesPerPage ? { schedules } : { schedules, cursor: schedules.at(-1)!.name }
 }
 
 export function dueSchedules({ sql, now }: { sql: Statements; now: number }, limit: number): DueSchedules {

@@ -28,7 +28,7 @@ import { News } from './news.ts'
 import { movingStore } from './moving.ts'
 import { counts, get, history, members, settledNow, stats } from './read.ts'
 import { report } from './reports.ts'
-import { dueSchedules, fire, listSchedules, putSchedules } from './schedules.ts'
+import { dueSchedules, fire, getSchedules, listSchedules, putSchedules } from './schedules.ts'
 import { settleWith } from './settle-with.ts'
 import type { Step } from './step.ts'
 import { tidy } from './tidy.ts'
@@ -191,7 +191,8 @@ export class SqliteStore implements Store {
         'report',
         ({ sql }) => names.filter((name) => Number(sql.deleteSchedule.run(name).changes) > 0).length,
       ),
-    list: async () => this.#read(listSchedules),
+    get: async (names) => this.#read((reading) => getSchedules(reading, names)),
+    list: async (cursor) => this.#read((reading) => listSchedules(reading, cursor)),
     due: async (limit) => this.#read((reading) => dueSchedules(reading, limit)),
     fire: async (ticks) =>
       this.#write('insert', (step) =>

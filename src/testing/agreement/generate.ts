@@ -60,6 +60,7 @@ const kinds: readonly (readonly [number, (dice: Dice) => Command])[] = [
   ],
   [1, (dice) => ({ do: 'schedules.pause', name: dice.pick(names), paused: dice.chance(0.3) })],
   [1, (dice) => ({ do: 'schedules.remove', names: dice.some(names) })],
+  [1, (dice) => ({ do: 'schedules.get', names: dice.some(names) })],
   [1, () => ({ do: 'schedules.list' })],
   [1, (dice) => ({ do: 'schedules.due', limit: 1 + dice.below(3) })],
   [

@@ -11,6 +11,7 @@ import type {
   UpkeepResult,
   WorkerRecord,
 } from '../../store/store.ts'
+import { allSchedules } from '../../schedule/all.ts'
 import type { ManualEnv } from '../manual-env.ts'
 import { Leases } from './leases.ts'
 import type { Call, Command, Happening, Member, Pick } from './script.ts'
@@ -108,13 +109,15 @@ export const calls: Players<Exclude<Member, (typeof unscripted)[number]>> = {
   'schedules.put': ({ store }, { schedules }) => store.schedules.put(schedules),
   'schedules.pause': ({ store }, { name, paused }) => store.schedules.pause(name, paused),
   'schedules.remove': ({ store }, { names }) => store.schedules.remove(names),
-  'schedules.list': ({ store }) => store.schedules.list(),
+  'schedules.get': ({ store }, { names }) => store.schedules.get(names),
+  'schedules.list': ({ store }) => allSchedules(store.schedules),
   'schedules.due': async ({ store }, { limit }) => {
     const { life: _, ...answer } = await store.schedules.due(limit)
     return answer
   },
   'schedules.fire': async ({ store, env, know }, { name, late, nextInMs, job }) => {
-    const nextAt = (await store.schedules.list()).find((schedule) => schedule.name === name)?.nextAt ?? 0
+    const [schedule] = await store.schedules.get([name])
+    const nextAt = schedule?.nextAt ?? 0
     const answer = await store.schedules.fire([
       {
         name,
@@ -189,7 +192,7 @@ export class Player {
       members: await Promise.all(ids.map((id) => store.members(id))),
       counts: await store.counts(),
       workers: await this.workers(),
-      schedules: await store.schedules.list(),
+      schedules: await allSchedules(store.schedules),
       stats: await store.stats({ fromAt: 0, toAt: Infinity }),
       events: await this.#told(),
     }

@@ -67,7 +67,7 @@ export type Call =
   | { do: 'upkeep'; limits: Partial<UpkeepLimits> }
   | { do: 'schedules.put'; schedules: Parameters<ScheduleStore['put']>[0] }
   | { do: 'schedules.pause'; name: string; paused: boolean }
-  | { do: 'schedules.remove'; names: readonly string[] }
+  | { do: 'schedules.remove' | 'schedules.get'; names: readonly string[] }
   /** Fires at the schedule's own time, or beside it. */
   | { do: 'schedules.fire'; name: string; late?: boolean; nextInMs: number | null; job?: NewJob }
   | { do: 'send'; worker: number | 'all'; message: ControlMessage }

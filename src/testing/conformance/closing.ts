@@ -22,6 +22,7 @@ export function closing(harness: StoreHarness): void {
       upkeep: () => store.upkeep(),
       settled: () => store.settled(['a'], 1_000, never),
       schedules: () => store.schedules.list(),
+      'schedules by name': () => store.schedules.get(['a']),
     }
     for (const [name, call] of Object.entries(refused)) await assert.rejects(call, StoreClosedError, name)
   })

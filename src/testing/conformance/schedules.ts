@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { allSchedules } from '../../schedule/all.ts'
 import { aJob } from './builders.ts'
 import type { StoreHarness } from './harness.ts'
 import { setScene } from './scene.ts'
@@ -17,10 +18,28 @@ export function schedules(harness: StoreHarness): void {
     ])
 
     const declaredAt = scene.env.now()
-    assert.deepEqual(await scene.store.schedules.list(), [
+    assert.deepEqual(await allSchedules(scene.store.schedules), [
       { name: 'a', rule: '{}', nextAt: null, paused: false, declaredAt },
       { name: 'b', rule: '{"cron":"* * * * *"}', nextAt: at, paused: false, declaredAt },
     ])
+  })
+
+  test('more schedules than a page holds are all listed, and some are given by name', async (t) => {
+    const { store } = await setScene(harness, t)
+    const names = Array.from({ length: 1_200 }, (_, n) => `s${String(n).padStart(4, '0')}`)
+    for (let from = 0; from < names.length; from += 200) {
+      await store.schedules.put(names.slice(from, from + 200).map((name) => ({ name, rule: 'r', nextAt: at })))
+    }
+
+    const listed = await allSchedules(store.schedules)
+    const [last, none, first] = await store.schedules.get(['s1199', 's1200', 's0000'])
+
+    assert.deepEqual(
+      listed.map(({ name }) => name),
+      names,
+    )
+    assert.deepEqual([last?.name, none, first?.name], ['s1199', undefined, 's0000'])
+    assert.deepEqual(await store.schedules.get([]), [])
   })
 
   test('a tick adds its job and moves the schedule on, in one step', async (t) => {
@@ -31,7 +50,7 @@ export function schedules(harness: StoreHarness): void {
 
     assert.deepEqual(answers, ['fired'])
     assert.equal(await scene.state('tick'), 'ready')
-    const [schedule] = await scene.store.schedules.list()
+    const [schedule] = await allSchedules(scene.store.schedules)
     assert.deepEqual([schedule?.nextAt, schedule?.lastJob], [next, 'tick'])
   })
 
@@ -53,7 +72,7 @@ export function schedules(harness: StoreHarness): void {
     const answers = await scene.store.schedules.fire([{ name: 's', at, nextAt: null }])
 
     assert.deepEqual(answers, ['fired'])
-    assert.deepEqual((await scene.store.schedules.list())[0]?.nextAt, null)
+    assert.deepEqual((await allSchedules(scene.store.schedules))[0]?.nextAt, null)
     assert.deepEqual(await scene.find(), [])
   })
 
@@ -97,7 +116,7 @@ export function schedules(harness: StoreHarness): void {
 
     await scene.store.schedules.put([{ name: 's', rule: 'r', nextAt: next }])
 
-    const [schedule] = await scene.store.schedules.list()
+    const [schedule] = await allSchedules(scene.store.schedules)
     assert.deepEqual([schedule?.nextAt, schedule?.declaredAt], [at, scene.env.now()])
   })
 
@@ -107,7 +126,7 @@ export function schedules(harness: StoreHarness): void {
 
     await scene.store.schedules.put([{ name: 's', rule: 'other', nextAt: next }])
 
-    const [schedule] = await scene.store.schedules.list()
+    const [schedule] = await allSchedules(scene.store.schedules)
     assert.deepEqual([schedule?.rule, schedule?.nextAt], ['other', next])
   })
 
@@ -118,7 +137,7 @@ export function schedules(harness: StoreHarness): void {
 
     assert.equal(await scene.store.schedules.pause('s', true), true)
     assert.deepEqual(await scene.store.schedules.fire([tick]), ['stale'])
-    assert.equal((await scene.store.schedules.list())[0]?.paused, true)
+    assert.equal((await allSchedules(scene.store.schedules))[0]?.paused, true)
     await scene.store.schedules.pause('s', false)
 
     assert.deepEqual(await scene.store.schedules.fire([tick]), ['fired'])
@@ -130,7 +149,7 @@ export function schedules(harness: StoreHarness): void {
 
     assert.equal(await scene.store.schedules.remove(['s', 'nobody']), 1)
 
-    assert.deepEqual(await scene.store.schedules.list(), [])
+    assert.deepEqual(await allSchedules(scene.store.schedules), [])
     assert.deepEqual(await scene.store.schedules.fire([{ name: 's', at, nextAt: next, job: aJob() }]), ['stale'])
     assert.equal(await scene.store.schedules.pause('s', true), false)
   })
@@ -147,6 +166,6 @@ export function schedules(harness: StoreHarness): void {
 
     assert.deepEqual(answers, ['fired'])
     assert.deepEqual(await scene.store.get(['tick']), [undefined])
-    assert.deepEqual((await scene.store.schedules.list())[0]?.lastJob, 'holder')
+    assert.deepEqual((await allSchedules(scene.store.schedules))[0]?.lastJob, 'holder')
   })
 }

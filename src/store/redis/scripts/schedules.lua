@@ -20,7 +20,8 @@ if what == 'due' then
   local after = call('ZRANGE', K .. 'ticks', #names, #names, 'WITHSCORES')[2]
   return { rows, after and text(math.max(0, tonumber(after) - now)) or '', nowText, call('HGET', K .. 'meta', 'life') or '' }
 end
-if what == 'list' then return call('HGETALL', key) end
+if what == 'get' then return call('HMGET', key, unpack(given)) end
+if what == 'list' then return call('HSCAN', key, given, 'COUNT', 500) end
 
 if what == 'fire' then
   for _, each in ipairs(given) do

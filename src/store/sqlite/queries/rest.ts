@@ -57,7 +57,8 @@ export const restQueries = {
     on conflict (name) do update set next = iif(rule = excluded.rule, next, excluded.next), rule = excluded.rule, declared = excluded.declared`,
   pauseSchedule: `update errand_schedule set paused = ? where name = ?`,
   deleteSchedule: `delete from errand_schedule where name = ?`,
-  schedules: `select name, rule, next, paused, last_job, declared from errand_schedule order by name`,
+  schedulesAfter: `select name, rule, next, paused, last_job, declared from errand_schedule
+    where name > ? order by name limit ?`,
   nextSchedules: `select name, rule, next, paused, last_job, declared from errand_schedule
     where paused = 0 and next is not null order by next, name limit ?`,
   advanceSchedule: `update errand_schedule set next = ? where name = ? and next = ? and paused = 0`,
