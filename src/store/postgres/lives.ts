@@ -11,6 +11,8 @@ export interface Life {
   epoch: number | undefined
   /** The last turn had to go behind the gate, so the next one asks for it at once. */
   special: boolean
+  /** The last turn has noted it as asleep: if it is not so any more, somebody has woken it since. */
+  parked: boolean
   /** A connection that is silent for so long is given up: in time for a turn over another one before the lease is over. */
   silenceMs: number | undefined
 }
@@ -23,7 +25,7 @@ export class Lives {
   readonly #known = new Map<IncarnationId, Life>()
 
   get(id: IncarnationId): Life {
-    const known = this.#known.get(id) ?? { no: undefined, epoch: undefined, special: false, silenceMs: undefined }
+    const known = this.#known.get(id) ?? { no: undefined, epoch: undefined, special: false, parked: false, silenceMs: undefined }
     this.#known.set(id, known)
     return known
   }

@@ -80,6 +80,7 @@ export class Turns {
     const claims = rows as unknown as ClaimedRow[]
     await this.#know(claims)
     life.special = head.special
+    life.parked = turn.park === true && claims.length === 0
     if (head.arrivals) waking.wake(queuesIn(head.arrivals))
     const claimed = claims.map((row) => this.#claimed(row))
     if (!head.more) this.hints.clear()

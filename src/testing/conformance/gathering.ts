@@ -121,12 +121,21 @@ export function gathering(harness: StoreHarness): void {
 
   test('the first job of a group wakes who sleeps, that he may hear when it will be time', async (t) => {
     const { scene, worker } = await withJobs(harness, t)
-    await scene.turn(worker)
+    await scene.turn(worker, { park: true })
     const woken = scene.store.wait(worker, ['default'], 60_000, new AbortController().signal)
 
     await scene.insert(aJob(lane(3)))
 
     assert.equal(await woken, 'work')
+  })
+
+  test('a group that begins between the last turn and falling asleep wakes too', async (t) => {
+    const { scene, worker } = await withJobs(harness, t)
+    await scene.turn(worker, { park: true })
+
+    await scene.insert(aJob(lane(3)))
+
+    assert.equal(await scene.store.wait(worker, ['default'], 60_000, new AbortController().signal), 'work')
   })
 
   test('each job of a group is a job of its own', async (t) => {
