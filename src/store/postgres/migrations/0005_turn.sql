@@ -5,28 +5,21 @@
 -- that finds out late that it needs the gate raises ER004 and is sent again; nothing of it has happened then.
 -- A turn never waits long for a row, for whoever holds the gate may be waiting for one of its own: `lock_timeout`.
 
--- What a claimed job has beyond its body: steps of earlier attempts, and what it waited for as far as that may come along.
-create function errand.extra(p_no bigint, p_flags int) returns json language plpgsql as $$
-declare
-  steps json;
-  members json;
-  cut boolean;
-begin
-  if p_flags & 8192 <> 0 then
-    select json_object_agg(name, result order by seq) into steps from errand.step where no = p_no;
-  end if;
-  if p_flags & 64 <> 0 then
-    -- So many come along that the claim stays short.
-    with member as (
-      select e.index, e.id, d.state, d.result, d.error, row_number() over in_order as nth, sum(coalesce(length(d.result), 0) + 100) over in_order as bytes
-      from errand.edge e join errand.done d on d.no = e.member where e.waiter = p_no window in_order as (order by e.index) order by e.index limit 1001
-    )
-    select coalesce(json_agg(json_build_array(index, id, state, result, error::json) order by index) filter (where nth <= 1000 and bytes <= 16777216), '[]'),
-      coalesce(bool_or(nth > 1000 or bytes > 16777216), false)
-    into members, cut from member;
-  end if;
-  return json_build_object('steps', steps, 'members', members, 'cut', cut, 'leader', case when p_flags & 32768 <> 0 then (select leader from errand.grouped where no = p_no) end);
-end $$;
+-- What a claimed job has beyond its body: steps of earlier attempts, and what it waited for as far as that may come along, so many
+-- that the claim stays short. A function that is put into the statement which asks it, so that it costs no call.
+create function errand.extra(p_no bigint, p_flags int) returns table (extra json) language sql stable rows 1 as $$
+  select json_build_object(
+    'steps', case when p_flags & 8192 <> 0 then (select json_object_agg(name, result order by seq) from errand.step where no = p_no) end,
+    'members', case when p_flags & 64 <> 0 then coalesce(
+      json_agg(json_build_array(index, id, state, result, error::json) order by index) filter (where nth <= 1000 and bytes <= 16777216), '[]') end,
+    'cut', bool_or(nth > 1000 or bytes > 16777216),
+    'leader', case when p_flags & 32768 <> 0 then (select leader from errand.grouped where no = p_no) end)
+  from (
+    select e.index, e.id, d.state, d.result, d.error, row_number() over in_order as nth, sum(coalesce(length(d.result), 0) + 100) over in_order as bytes
+    from errand.edge e cross join lateral (select * from errand.done x where x.no = e.member limit 1) d
+    where e.waiter = p_no and p_flags & 64 <> 0 window in_order as (order by e.index) order by e.index limit 1001
+  ) member
+$$;
 
 create function errand.next_due(p_now bigint) returns bigint language plpgsql as $$
 declare
@@ -61,7 +54,7 @@ create function errand.held(p_worker int, p_nos bigint[]) returns table (
 #variable_conflict use_column
 begin
   return query select r.claim, r.no, r.place, b.id, r.task, r.queue, r.rank, b.input, r.attempts, r.crashes, b.created, r.flags, b.more,
-    case when r.flags & (64 | 8192 | 32768) <> 0 then errand.extra(r.no, r.flags) end
+    case when r.flags & (64 | 8192 | 32768) <> 0 then (select x.extra from errand.extra(r.no, r.flags) x) end
   from unnest(p_nos) with ordinality n (no, nth)
   cross join lateral (select * from errand.running x where x.worker = p_worker and x.no = n.no limit 1) r
   cross join lateral (select * from errand.body x where x.no = n.no limit 1) b order by n.nth;
@@ -95,9 +88,11 @@ declare
   first_place bigint;
   overdue boolean;
   others boolean := false;
+  mixed boolean;
   expired int := 0;
   full_room boolean := false;
   special boolean := false;
+  awaited bigint[];
   room record;
   open_queues int[];
   most int;
@@ -105,7 +100,7 @@ declare
   got record;
   hint_at int := 0;
 begin
-  if p_enter then perform set_config('lock_timeout', '10s', true); end if;
+  if p_enter then perform set_config('lock_timeout', '10s', true), set_config('errand_call.spares', p_spares, true); end if;
   -- Turns of one worker go beside each other, and may renew its lease; a rescue and a resync keep them out.
   select * into w from errand.worker where worker.id = p_worker and gone is null for key share;
   if not found then
@@ -114,15 +109,16 @@ begin
     return;
   end if;
   if w.epoch <> p_epoch then raise exception 'A call from before the last resync.' using errcode = 'ER003'; end if;
-  if p_enter then
-    perform errand.enter();
-    perform set_config('errand_call.spares', p_spares, true);
-  end if;
+  if p_enter then perform errand.enter(); end if;
   c := errand.begin(p_now, p_mono);
 
   if p_enter then
-    select * into accepted, stale, stale_nos, special from errand.settle_all(c, w.no, p_nos, p_claims, p_results, p_ran, p_rest);
-    perform errand.spread(c, 500);
+    select * into accepted, stale, stale_nos, special, awaited from errand.settle_all(c, w.no, p_nos, p_claims, p_results, p_ran, p_rest);
+    if awaited is null then
+      perform errand.spread(c, 500);
+    else
+      perform errand.spread_successes(c, awaited, 1000);
+    end if;
   elsif p_nos is not null then
     -- Looked up one by one and then taken by their place in the table: left to itself the planner may walk over all that
     -- this worker holds, dead rows too, once for each job.
@@ -210,7 +206,9 @@ begin
           for step in 0 .. 3 loop
             exit lines when most <= 0;
             line := case pass when 1 then step else 3 - step end;
-            if special and exists (select from errand.waiting x where x.kind = 'r' and x.queue = open_queues[in_order]) then
+            mixed := false;
+            if others or expired > 0 then mixed := exists (select from errand.waiting x where x.kind = 'r' and x.queue = open_queues[in_order]); end if;
+            if mixed then
               select * into got from errand.claim_mixed(c, w.no, open_queues[in_order], line, most, this_claim);
               this_claim := got.claim;
               expired := expired + got.expired;
@@ -239,7 +237,7 @@ begin
                 insert into errand.move (queue, was, now, n) select t.queue, 2, 3, count(*) from taken t group by t.queue
               )
               select one.claim, t.no, t.place, b.id, t.task, t.queue, t.rank, b.input, t.attempts, t.crashes, b.created, t.flags, b.more,
-                case when t.flags & (64 | 8192) <> 0 then errand.extra(t.no, t.flags) end
+                case when t.flags & (64 | 8192) <> 0 then (select x.extra from errand.extra(t.no, t.flags) x) end
               from taken t cross join one cross join lateral (select * from errand.body b where b.no = t.no limit 1) b order by t.place;
               get diagnostics taken = row_count;
               if taken > 0 then this_claim := coalesce(this_claim, currval('errand.claims')); end if;

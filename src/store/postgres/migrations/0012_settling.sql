@@ -1,9 +1,10 @@
 -- What a turn records behind the gate: successes in sets, all else one job at a time.
 
 -- In the order in which it was said, since one may wait for another. `before` counts the successes said before one of the rest.
+-- `awaited` are those at the end whose waiters are still to be told.
 create function errand.settle_all(
   c errand.context, p_worker int, p_nos bigint[], p_claims bigint[], p_results text[], p_ran bigint[], p_rest json,
-  out accepted int, out stale int[], out stale_nos bigint[], out special boolean
+  out accepted int, out stale int[], out stale_nos bigint[], out special boolean, out awaited bigint[]
 ) language plpgsql as $$
 declare
   each record;
@@ -29,6 +30,7 @@ begin
     order by said, at
   loop
     ends := errand.settle_set(c, p_worker, p_nos, p_claims, p_results, p_ran, upto + 1, each.nth);
+    perform errand.mark_successes(ends.awaited);
     settled := settled || ends.settled;
     upto := each.nth;
     special := true;
@@ -41,6 +43,7 @@ begin
   end loop;
   ends := errand.settle_set(c, p_worker, p_nos, p_claims, p_results, p_ran, upto + 1, cardinality(p_nos));
   settled := settled || ends.settled;
+  awaited := ends.awaited;
   special := special or coalesce(ends.all_flags & 12521 <> 0, false);
   accepted := accepted + cardinality(settled);
   if cardinality(settled) < cardinality(p_nos) then stale_nos := array(select unnest(p_nos) except select unnest(settled)); end if;
@@ -49,7 +52,7 @@ end $$;
 -- Of the successes from one to another those that are followed by no other job and were not cancelled, as far as they are held.
 create function errand.settle_set(
   c errand.context, p_worker int, p_nos bigint[], p_claims bigint[], p_results text[], p_ran bigint[], p_from int, p_to int,
-  out settled bigint[], out all_flags int
+  out settled bigint[], out all_flags int, out awaited bigint[]
 ) language plpgsql as $$
 declare
   lanes int[];
@@ -70,10 +73,8 @@ begin
     insert into errand.run (at, task, outcome, n, ran_ms) select c.now - c.now % 60000, g.task, 4, count(*), sum(g.ran) from gone g group by g.task
   ), moved as (
     insert into errand.move (queue, was, now, n) select g.queue, 3, 4, count(*) from gone g group by g.queue
-  ), waited_for as (
-    insert into errand.cascade (member, reopened, succeeded) select g.no, false, true from gone g where g.flags & 32 <> 0 order by g.nth
   )
-  select array_agg(no order by nth), bit_or(flags) into settled, all_flags from gone;
+  select array_agg(no order by nth), bit_or(flags), array_agg(no order by nth) filter (where flags & 32 <> 0) into settled, all_flags, awaited from gone;
   if settled is null then return; end if;
 
   if all_flags & 8192 <> 0 then delete from errand.step where no = any (settled); end if;
@@ -85,7 +86,7 @@ begin
     with gone as (delete from errand.grouped where no = any (settled) returning lane) select array_agg(distinct lane) into lanes from gone;
     perform errand.look(lane) from unnest(lanes) lane;
   end if;
-  if all_flags & 64 <> 0 then perform errand.unpin_members(c, settled); end if;
+  if all_flags & 64 <> 0 and exists (select from errand.done where until is null) then perform errand.unpin_members(c, settled); end if;
   if c.heard then
     perform errand.tell_of(c, d.no, 'succeeded', 4, d.attempts)
     from unnest(settled) with ordinality n (no, nth) join errand.done d on d.no = n.no order by n.nth;

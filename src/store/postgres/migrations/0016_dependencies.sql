@@ -60,6 +60,11 @@ begin
   insert into errand.cascade (member, reopened, succeeded) values (p_no, false, p_succeeded);
 end $$;
 
+create function errand.mark_successes(p_nos bigint[]) returns void language plpgsql as $$
+begin
+  insert into errand.cascade (member, reopened, succeeded) select no, false, true from unnest(p_nos) with ordinality m (no, nth) order by nth;
+end $$;
+
 -- A final job goes on: those that were cancelled because of it wait for it again.
 create function errand.mark_reopened(p_no bigint) returns void language plpgsql as $$
 begin
@@ -81,94 +86,117 @@ begin
   return followed;
 end $$;
 
--- Ends, up to a member that goes on again. Edges lead nowhere where the member was retried since, or the waiter is leaving.
+-- Ends that are noted, up to a member that goes on again. Edges lead nowhere where the member was retried since, or the waiter is leaving.
 create function errand.spread_ends(c errand.context, p_most int) returns int language plpgsql as $$
 declare
-  marks bigint[];
-  looked int;
-  last_mark bigint;
-  last_edge bigint;
-  followed int;
-  nos bigint[];
-  counts int[];
-  becauses text[];
+  marks errand.cascade[];
+  reached record;
 begin
-  with mark as materialized (
-    select k.* from (
-      select first.*, bool_or(first.reopened) over (order by first.seq) as beyond
-      from (select * from errand.cascade order by seq limit p_most) first
-    ) k where not k.beyond
-  ), next as materialized (
+  select array_agg(row(k.seq, k.member, k.reopened, k.succeeded, k.waiter, k.after)::errand.cascade order by k.seq) into marks from (
+    select first.*, bool_or(first.reopened) over (order by first.seq) as beyond
+    from (select * from errand.cascade order by seq limit p_most) first
+  ) k where not k.beyond;
+  reached := errand.follow(c, marks, p_most);
+  if reached.looked < p_most then
+    delete from errand.cascade where seq = any (select seq from unnest(marks));
+  else
+    delete from errand.cascade where seq = any (select seq from unnest(marks[: reached.marks - 1]));
+    update errand.cascade set after = reached.last_edge where seq = marks[reached.marks].seq;
+  end if;
+  return coalesce(reached.followed, 0);
+end $$;
+
+-- Those that have just succeeded, in this order: at once, where no end is noted before them. What is left is noted as well.
+create function errand.spread_successes(c errand.context, p_members bigint[], p_most int) returns void language plpgsql as $$
+declare
+  reached record;
+begin
+  perform from errand.cascade limit 1;
+  if found then
+    perform errand.mark_successes(p_members);
+    perform errand.spread(c, p_most);
+    return;
+  end if;
+  reached := errand.follow(c, array(
+    select row(9223372036854775807, no, false, true, null, 0)::errand.cascade from unnest(p_members) with ordinality m (no, nth) order by nth
+  ), p_most);
+  if reached.looked < p_most then return; end if;
+  perform errand.mark_successes(p_members[reached.marks :]);
+  update errand.cascade set after = reached.last_edge where seq = (select min(seq) from errand.cascade);
+end $$;
+
+-- Closes edges in the order of these ends, at most so many, and lets go on who has nothing left to wait for, or cancels whom an end
+-- forbids to run. `marks` and `last_edge` say how far it came.
+create function errand.follow(
+  c errand.context, p_marks errand.cascade[], p_most int, out looked int, out marks int, out last_edge bigint, out followed int
+) language plpgsql as $$
+#variable_conflict use_column
+declare
+  upto bigint[];
+  lined bigint[];
+  queues int[];
+  others bigint[];
+  places bigint[];
+  forbidden bigint[];
+  causes text[];
+begin
+  with next as materialized (
     select n.*, row_number() over (order by n.mark, n.seq) as nth from (
-      select k.seq as mark, k.member, k.succeeded, e.seq, e.waiter, e.index
-      from (select * from mark order by seq) k cross join lateral (
-        select x.seq, x.waiter, x.index from errand.edge x
+      select k.mark, k.member, k.succeeded, e.seq, e.waiter, e.at
+      from unnest(p_marks) with ordinality k (seq, member, reopened, succeeded, waiter, after, mark) cross join lateral (
+        select x.seq, x.waiter, x.ctid as at from errand.edge x
         where x.member = k.member and x.seq > k.after and x.seq < k.seq and (k.waiter is null or x.waiter = k.waiter)
         order by x.seq limit p_most
-      ) e order by k.seq, e.seq limit p_most
+      ) e order by k.mark, e.seq limit p_most
     ) n
   ), closed as (
     update errand.edge e set open = false from next n
-    where e.waiter = n.waiter and e.index = n.index and e.open
+    where e.ctid = n.at and e.open
       and case when exists (select from errand.done d where d.no = n.member offset 0) then true
         else not exists (select from errand.body b where b.no = n.member offset 0)
           and not exists (select from errand.departed p where p.no = n.member offset 0) end
-      and not exists (select from errand.leaving l where l.no = n.waiter)
+      and not exists (select from errand.leaving l where l.no = n.waiter offset 0)
     returning n.nth, e.waiter, e.id, n.succeeded or e.run as well
   ), concerned as (
-    select waiter, count(*)::int as n, coalesce(min(nth) filter (where not well), max(nth)) as at, (array_agg(id order by nth) filter (where not well))[1] as because
-    from closed group by waiter
-  )
-  select (select array_agg(seq) from mark), (select count(*) from next), (select max(mark) from next), (select seq from next order by nth desc limit 1),
-    sum(n), array_agg(waiter order by at), array_agg(n order by at), array_agg(because order by at)
-  into marks, looked, last_mark, last_edge, followed, nos, counts, becauses from concerned;
-
-  if looked < p_most then
-    delete from errand.cascade where seq = any (marks);
-  else
-    delete from errand.cascade where seq = any (marks) and seq < last_mark;
-    update errand.cascade set after = last_edge where seq = last_mark;
-  end if;
-  if nos is not null then perform errand.go_on(c, nos, counts, becauses); end if;
-  return coalesce(followed, 0);
-end $$;
-
--- Blocked jobs of which so many edges have closed: those with nothing left to wait for go on, those with a cause are cancelled.
-create function errand.go_on(c errand.context, p_nos bigint[], p_counts int[], p_becauses text[]) returns void language plpgsql as $$
-declare
-  places bigint[] := array(select nextval('errand.counter') from unnest(p_nos));
-  lined bigint[];
-  queues int[];
-  others record;
-begin
-  -- What needs its line alone; all others as they would one by one.
-  with gone as (
-    delete from errand.waiting w using unnest(p_nos, p_counts, p_becauses, places) t (no, n, because, place)
-    where w.no = t.no and w.kind = 'b' and t.because is null and w.pending <= t.n and w.flags & 33795 = 0 and w.crashes < 2
-      and (w.due is null or w.due <= c.now)
-    returning w.*, t.place as new_place
+    select w.*, nextval('errand.counter') as place from (
+      select waiter, count(*)::int as n, coalesce(min(nth) filter (where not well), max(nth)) as at, bool_and(well) as well
+      from closed group by waiter order by at
+    ) w
+  ), found as materialized (
+    -- What needs its line alone, and all others, which are led on one by one.
+    select t.*, w.row_at, t.well and w.pending <= t.n and w.flags & 33795 = 0 and w.crashes < 2 and (w.due is null or w.due <= c.now) as plain
+    from concerned t cross join lateral (
+      select x.*, x.ctid as row_at from errand.waiting x where x.no = t.waiter and x.kind = 'b' limit 1
+    ) w
+  ), gone as (
+    delete from errand.waiting w using found t where w.ctid = t.row_at and t.plain returning w.*, t.place as new_place
   ), lined as (
     insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
     select queue, rank, new_place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires from gone order by new_place
+    returning no
   ), moved as (
     insert into errand.move (queue, was, now, n) select queue, 1, 2, count(*) from gone group by queue returning queue
+  ), lowered as (
+    update errand.waiting w set pending = w.pending - t.n from found t where w.ctid = t.row_at and not t.plain
+    returning w.no, t.place, t.at, t.well, w.pending
   )
-  select (select array_agg(no) from gone), (select array_agg(queue) from moved) into lined, queues;
+  select array[n.nth, n.mark, n.seq], (select sum(n) from concerned), (select array_agg(no) from lined), (select array_agg(queue) from moved),
+    o.nos, o.places, f.waiters, f.ids
+  into upto, followed, lined, queues, others, places, forbidden, causes
+  from (select array_agg(no order by at) as nos, array_agg(place order by at) as places from lowered where not well or pending <= 0) o
+  cross join (select array_agg(waiter order by nth) as waiters, array_agg(id order by nth) as ids from closed where not well) f
+  left join lateral (select * from next order by nth desc limit 1) n on true;
+
+  looked := coalesce(upto[1], 0);
+  marks := upto[2];
+  last_edge := upto[3];
   perform errand.arrived(queue) from unnest(queues) queue;
   if c.heard then perform errand.tell_of(c, r.no, 'ready', 2, r.attempts) from errand.ready r where r.no = any (lined) and r.place <> r.no; end if;
-  if cardinality(lined) = cardinality(p_nos) then return; end if;
-
-  for others in
-    with lowered as (
-      update errand.waiting w set pending = w.pending - t.n
-      from unnest(p_nos, p_counts, p_becauses, places) with ordinality t (no, n, because, place, nth)
-      where w.no = t.no and w.kind = 'b' returning t.*
-    ) select * from lowered order by nth
-  loop
-    if others.because is not null then
-      perform errand.finish(c, errand.take(others.no), 6, null, null, others.because);
+  for nth in 1 .. coalesce(cardinality(others), 0) loop
+    if others[nth] = any (forbidden) then
+      perform errand.finish(c, errand.take(others[nth]), 6, null, null, causes[array_position(forbidden, others[nth])]);
     else
-      perform errand.move_on(c, others.no, others.place);
+      perform errand.move_on(c, others[nth], places[nth]);
     end if;
   end loop;
 end $$;
