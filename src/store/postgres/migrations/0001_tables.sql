@@ -343,6 +343,7 @@ create table errand.schedule (
   last_job text,
   declared bigint not null
 );
+create index schedule_by_time on errand.schedule (next_at, name collate "C") where next_at is not null and not paused;
 create table errand.pruned (
   id text primary key,
   at bigint not null
