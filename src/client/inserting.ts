@@ -10,13 +10,16 @@ export type Call = readonly NewJob[]
 /** What became of one call: an answer for each of its jobs, or why there is none. */
 export type Fate = InsertOutcome[] | { readonly error: unknown }
 
-/** Repeats an insert whose outcome is unknown: the same ids make that safe. */
+/** Repeats an insert whose outcome is unknown: the same ids make that safe. A repetition that is refused says nothing of the first. */
 export async function insertSafely(store: Store, calls: readonly Call[]): Promise<InsertOutcome[][]> {
+  let unsure: UnknownOutcomeError | undefined
   for (let repeat = 1; ; repeat++) {
     try {
       return await store.insert(calls)
     } catch (error) {
-      if (!(error instanceof UnknownOutcomeError) || repeat === repeats) throw error
+      if (!(error instanceof UnknownOutcomeError)) throw unsure ?? error
+      if (repeat === repeats) throw error
+      unsure = error
     }
   }
 }

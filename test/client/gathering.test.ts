@@ -99,6 +99,18 @@ test('when no answer comes, each caller is told of its own job alone', async (t)
   )
 })
 
+test('an insert whose answer was lost is not called refused when the store is away afterwards', async (t) => {
+  const { task, inserts } = app(t, async (insert, calls) => {
+    if (inserts.length > 1) throw new StoreBusyError(1)
+    await insert(calls)
+    throw new UnknownOutcomeError('an insert', [], new Error('the answer was lost'))
+  })
+
+  await assert.rejects(task.enqueue('a', { id: 'a' }), { code: 'UNKNOWN_OUTCOME', ids: ['a'] })
+
+  assert.equal(inserts.length, 2)
+})
+
 test('a store that is busy is asked once for all, and all are told', async (t) => {
   const { task, inserts } = app(t, async () => {
     throw new StoreBusyError(1)
