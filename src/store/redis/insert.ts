@@ -2,36 +2,29 @@
 import type { InsertOutcome, NewJob } from '../store.ts'
 import type { Argument } from './connection/connection.ts'
 import type { Kinds } from './kinds.ts'
-import { escape, join, packIds } from './text.ts'
+import { escape, packIds } from './text.ts'
 import { extrasOf, featuresOf, isPlain, wantedOf } from './wanted.ts'
 
 /** Jobs that one script numbers. */
 const mostPlain = 9_999
-const mostGroups = 90
+const mostLines = 90
 
 /** Undefined where something is not plain, or an id comes twice. */
 export function plainArguments(jobs: readonly NewJob[], kinds: Kinds): Argument[] | undefined {
   if (jobs.length > mostPlain) return undefined
-  const groups = new Groups()
+  const lines = new LinesOfCall()
   const ids: string[] = []
-  const inputs: string[] = []
-  const extras: string[] = []
-  let bare = true
+  let records = ''
 
-  for (const job of jobs) {
+  for (const [index, job] of jobs.entries()) {
     if (!isPlain(job)) return undefined
-    const more = extrasOf(job)
-    if (more !== '') bare = false
-    groups.add(job, kinds.digestOf(job))
+    const begin = lines.add(job, kinds.digestOf(job))
     ids.push(job.id)
-    inputs.push(escape(job.input))
-    extras.push(more)
+    records += `${digitsOf(index)}${begin}${escape(job.input)}\n${extrasOf(job)}\0`
   }
-  if (groups.names.length > mostGroups || hasTwice(ids)) return undefined
+  if (lines.names.length > mostLines || hasTwice(ids)) return undefined
 
-  const bodies = bare ? inputs : inputs.map((input, index) => `${input}\n${extras[index]!}`)
-  const named = JSON.stringify([groups.names, [...groups.kinds]])
-  return [named, groups.text, ...packIds(ids), join(bodies), bare ? '\n' : '', digitsFor(jobs.length)]
+  return [JSON.stringify([lines.names, [...lines.kinds]]), lines.text, ...packIds(ids), records]
 }
 
 /** Ids that Errand makes rise, and then none of them has to be remembered. */
@@ -41,50 +34,53 @@ function hasTwice(ids: readonly string[]): boolean {
   return !rising && new Set(ids).size < ids.length
 }
 
-let digits = ''
+const digits: string[] = []
 
-/** The last digits of the numbers that jobs get: where they stand in their call. */
-function digitsFor(jobs: number): string {
-  for (let index = digits.length / 4; index < jobs; index++) digits += String(index).padStart(4, '0')
-  return digits.slice(0, jobs * 4)
+/** The last digits of the number that a job gets: where it stands in its call. */
+function digitsOf(index: number): string {
+  return (digits[index] ??= String(index).padStart(4, '0'))
 }
 
-/** Jobs of a call by what their records begin with and in which line they come to stand. */
-class Groups {
-  readonly names: [queue: string, rank: number, kind: string][] = []
+/** Jobs of a call by the line in which they come to stand. */
+class LinesOfCall {
+  readonly names: [queue: string, rank: number][] = []
   readonly kinds = new Set<string>()
   #text = ''
   /** What the latest job shares with those just before it, and how many they are. */
   #queue: string | undefined
   #rank: number | undefined
   #kind = ''
+  #begin = ''
   #character = ''
   #alike = 0
   readonly #known = new Map<string, number>()
 
-  /** A character per job: where its group stands among the names. */
+  /** A character per job: where its line stands among the names. */
   get text(): string {
     return this.#text + this.#character.repeat(this.#alike)
   }
 
-  add({ queue, rank }: NewJob, kind: string): void {
+  /** Answers how its record begins. */
+  add({ queue, rank }: NewJob, kind: string): string {
     // Most jobs are like the one before.
     if (kind === this.#kind && rank === this.#rank && queue === this.#queue) {
       this.#alike++
-      return
+      return this.#begin
     }
     this.#text = this.text
-    this.#character = String.fromCharCode(33 + this.#indexOf(queue, rank, kind))
+    this.#character = String.fromCharCode(33 + this.#indexOf(queue, rank))
     this.#alike = 1
     this.#queue = queue
     this.#rank = rank
     this.#kind = kind
+    this.#begin = `${rank}-${kind}\n`
     this.kinds.add(kind)
+    return this.#begin
   }
 
-  #indexOf(queue: string, rank: number, kind: string): number {
-    const name = `${rank} ${kind}`
-    const known = this.#known.get(name) ?? this.names.push([queue, rank, kind]) - 1
+  #indexOf(queue: string, rank: number): number {
+    const name = `${rank} ${queue}`
+    const known = this.#known.get(name) ?? this.names.push([queue, rank]) - 1
     this.#known.set(name, known)
     return known
   }
