@@ -57,12 +57,14 @@ export function stateOf(letter: string): JobState {
   return states[letter]!
 }
 
-/** A plain job that waits or runs: all there is to know without looking further. */
+/** A plain or light job that waits or runs: all there is to know without looking further. */
 export function plainClaim(kinds: Kinds, id: string, claim: number, raw: string): ClaimedJob | undefined {
-  if (raw.charCodeAt(30) !== 45) return undefined
+  const flag = raw.charCodeAt(30)
+  if (flag === 43) return undefined
   const one = raw.indexOf('\n', 31)
   const two = raw.indexOf('\n', one + 1)
-  if (two !== raw.length - 1) return undefined
+  // Without extras.
+  if (flag === 45 ? two !== raw.length - 1 : raw.charCodeAt(two + 1) !== 10) return undefined
 
   const { queue, task } = kinds.of(raw.slice(31, one))!
   const input = unescape(raw.slice(one + 1, two))
@@ -81,7 +83,8 @@ export function parse(kinds: Kinds, raw: string): Parsed {
     const features = JSON.parse(tail!) as Features
     return { ...begin, features, ...(result !== undefined && { result: resultFrom(result) }) }
   }
-  if (tail === undefined) return { ...begin, features: noFeatures }
+  // The tail of a light one that has not ended is of no interest to readers.
+  if (tail === undefined || raw.charCodeAt(30) !== 45) return { ...begin, features: noFeatures }
   const features = { st: Number(tail.slice(0, 13)), fi: Number(tail.slice(13, 26)), a: 1 }
   return { ...begin, features, result: resultFrom(tail.slice(26)) }
 }

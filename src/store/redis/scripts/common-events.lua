@@ -33,10 +33,11 @@ local function tell(happened, id, kind, state, attempt, extras, more, value)
   events[#events + 1] = { happened, id, kindOf(kind).json, state, attempt, extras, more or '', value or '' }
 end
 
--- Of a plain job, given its record.
+-- Of a plain or light job, given its record.
 local function tellPlainly(happened, id, raw, state, attempt)
   local one = find(raw, '\n', 32, true)
-  local extras = sub(raw, find(raw, '\n', one + 1, true) + 1)
+  local two = find(raw, '\n', one + 1, true)
+  local extras = sub(raw, two + 1, (find(raw, '\n', two + 1, true) or 0) - 1)
   tell(happened, id, sub(raw, 32, one - 1), state, attempt, extras)
 end
 

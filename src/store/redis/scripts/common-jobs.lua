@@ -17,12 +17,24 @@ function E.decode(id, raw, ending)
     local four = find(raw, '\n', three + 1, true)
     job.f = cjson.decode(sub(raw, three + 1, four and four - 1 or -1))
     if four then job.result = sub(raw, four + 1) end
-  elseif ending then
-    job.f = { st = tonumber(sub(ending, 2, 14)), fi = tonumber(sub(ending, 15, 27)), a = 1 }
+  elseif isLight(raw) then
+    job.f = { l = sub(raw, three + 2), lo = byte(raw, three + 1) == 111 and 1 or nil }
+  end
+  if ending then
+    job.f.st, job.f.fi, job.f.a = tonumber(sub(ending, 2, 14)), tonumber(sub(ending, 15, 27)), 1
     job.state, job.result, job.ending = 's', sub(ending, 28), ending
   end
   job.seq = job.f.q or job.place
   return job
+end
+
+-- Of a job that has a lane and is plain otherwise.
+local function lightTail(f)
+  if not f.l then return nil end
+  for field in pairs(f) do
+    if field ~= 'l' and field ~= 'lo' then return nil end
+  end
+  return (f.lo and 'o' or 'l') .. f.l
 end
 
 function E.encode(job)
@@ -30,6 +42,8 @@ function E.encode(job)
   local head = state .. job.at .. job.place .. job.rank
   local body = job.kind .. '\n' .. job.input .. '\n' .. job.extras
   if state == 'r' and next(job.f) == nil and not job.result then return head .. '-' .. body end
+  local tail = state == 'r' and not job.result and lightTail(job.f)
+  if tail then return head .. '=' .. body .. '\n' .. tail end
   local record = head .. '+' .. body .. '\n' .. cjson.encode(job.f)
   return job.result and (record .. '\n' .. job.result) or record
 end
@@ -37,7 +51,10 @@ end
 -- As it is kept, or will be at the end of the call.
 function E.record(job)
   if E.touched[job.id] or not job.raw then return E.encode(job) end
-  return job.ending and job.raw .. '\n' .. sub(job.ending, 2) or job.raw
+  if not job.ending then return job.raw end
+  local raw = job.raw
+  if isLight(raw) then raw = sub(raw, 1, 30) .. '-' .. sub(raw, 32, #raw - #tailOf(raw) - 1) end
+  return raw .. '\n' .. sub(job.ending, 2)
 end
 
 -- Whether a plain job has succeeded, and how, stands where it stood that it ran.

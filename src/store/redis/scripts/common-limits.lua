@@ -1,19 +1,20 @@
--- Lanes and rates by name: what value they have, who set it, and how long they are remembered.
---   lanes       name -> slots, and `!` where they were set by hand
+-- Lanes and rates by name: what value they have, who set it, and how long they are remembered. Of a lane all stands together.
 --   rates       name -> tokens, window, until when it is closed, and `!` likewise
 --   limits      names of both
---   named       `l`, `g` or `r` and name -> how many jobs name it; unfinished -> how many of them are not final
+--   named       `g` or `r` and name -> how many jobs name it; unfinished -> how many of them are not final
 E.rate, E.freeTokens, E.nextDue = rateOf, freeTokens, nextDue
 
 local function mark(pinned) return pinned and '!' or '' end
 
 function E.laneOf(name)
-  local raw = call('HGET', K .. 'lanes', name)
-  if raw then return tonumber(string.match(raw, '^%d+')), sub(raw, -1) == '!' end
+  local lane = laneNamed(name)
+  return lane.slots, lane.pinned
 end
 
 local function writeLane(name, slots, pinned)
-  if call('HSET', K .. 'lanes', name, text(slots) .. mark(pinned)) == 1 then call('ZADD', K .. 'limits', 0, name) end
+  local lane = changed(laneNamed(name))
+  if not lane.slots then call('ZADD', K .. 'limits', 0, name) end
+  lane.slots, lane.pinned = slots, pinned
   E.admit(name)
 end
 
@@ -60,16 +61,15 @@ function E.closeRate(name, till)
 end
 
 local function dropName(name)
-  if call('HEXISTS', K .. 'lanes', name) == 1 or call('HEXISTS', K .. 'rates', name) == 1 then return end
+  if laneNamed(name).slots or call('HEXISTS', K .. 'rates', name) == 1 then return end
   if call('EXISTS', K .. 'gathers:' .. name) == 0 then call('ZREM', K .. 'limits', name) end
 end
 
 -- A lane is forgotten with the last job that names it. A rate stays while its starts count.
-local function forgetLane(name)
-  local slots, pinned = E.laneOf(name)
-  if not slots or pinned or call('HEXISTS', K .. 'named', 'l' .. name) == 1 then return end
-  call('HDEL', K .. 'lanes', name)
-  dropName(name)
+function E.forgetLane(lane)
+  call('HDEL', K .. 'lanes', lane.name)
+  lane.slots = nil
+  dropName(lane.name)
 end
 
 local function forgetGroup(group)
@@ -86,13 +86,11 @@ function E.unpin(name)
   if lanePinned then writeLane(name, slots, false) end
   local tokens, perMs, closed, ratePinned = rateOf(name)
   if ratePinned then writeRate(name, tokens, perMs, closed, false) end
-  forgetLane(name)
 end
 
 -- What this call has changed of how many jobs name each.
 local named, unfinished = {}, {}
 local function add(counts, job, change)
-  if job.f.l then counts['l' .. job.f.l] = (counts['l' .. job.f.l] or 0) + change end
   local group = job.f.g and 'g' .. job.f.g .. '\n' .. job.queue
   if group then counts[group] = (counts[group] or 0) + change end
   if job.f.r then counts['r' .. job.f.r] = (counts['r' .. job.f.r] or 0) + change end
@@ -100,11 +98,21 @@ end
 
 -- A job has come, or goes.
 function E.countNamed(job, change)
+  if job.f.l then
+    local lane = changed(laneNamed(job.f.l))
+    lane.named = lane.named + change
+  end
   add(named, job, change)
-  if not E.isFinal(job) then add(unfinished, job, change) end
+  if not E.isFinal(job) then E.countUnfinished(job, change) end
 end
 
-function E.countUnfinished(job, change) add(unfinished, job, change) end
+function E.countUnfinished(job, change)
+  if job.f.l and change ~= 0 then
+    local lane = changed(laneNamed(job.f.l))
+    lane.unfinished = lane.unfinished + change
+  end
+  add(unfinished, job, change)
+end
 
 local function write(key, counts)
   local gone = {}
@@ -121,7 +129,6 @@ function E.flushNamed()
   write(K .. 'named', named)
   named, unfinished = {}, {}
   for field, change in pairs(touched) do
-    if change <= 0 and byte(field) == 108 then forgetLane(sub(field, 2)) end
     if change <= 0 and byte(field) == 103 then forgetGroup(sub(field, 2)) end
   end
 end

@@ -16,14 +16,36 @@ end
 -- By rank, then by number, in one score.
 local function score(job) return text(job.rank * 1e15 + tonumber(job.place)) end
 local function spot(job) return job.rank .. ':' .. job.queue end
-E.madeOdd = {}
-function E.odd(queue)
-  if E.madeOdd[queue] then return end
-  E.madeOdd[queue] = true
-  call('HSET', K .. 'queues', 'o' .. queue, 1)
-end
+E.odd, E.madeOdd = makeOdd, madeOdd
 function E.isSuspect(job) return (job.f.c or 0) >= 2 end
-function E.inLane(job) return job.f.l and call('SISMEMBER', K .. 'out:' .. job.f.l, job.id) == 0 end
+
+-- Whether it holds a slot of its lane: while it is out of it, and where it has kept one while it waits.
+local function hasSlot(job)
+  if job.slot == nil then
+    local state = job.state
+    if job.f.lv or not job.raw then
+      job.slot = false
+    elseif state == 'r' then
+      job.slot = not call('ZSCORE', K .. 'lane:' .. job.f.l, job.id)
+    elseif state == 'd' or state == 'b' then
+      job.kept = call('SISMEMBER', K .. 'out:' .. job.f.l, job.id) == 1
+      job.slot = job.kept
+    else
+      job.slot = state == 'u'
+    end
+  end
+  return job.slot
+end
+
+-- Those that keep a slot while they wait for their time or for others can be found.
+function E.noteKeptSlot(job, state)
+  local keeps = hasSlot(job) and (state == 'd' or state == 'b')
+  if keeps == (job.kept or false) then return end
+  call(keeps and 'SADD' or 'SREM', K .. 'out:' .. job.f.l, job.id)
+  job.kept = keeps
+end
+
+local function isParked(job) return job.f.l and job.state == 'r' and not hasSlot(job) end
 
 function E.stand(job)
   job.out = nil
@@ -65,21 +87,47 @@ end
 
 -- An ordered lane lets its jobs out as they came.
 function E.scoreInLane(job) return job.f.lo and text(tonumber(job.place) - 1e15) or score(job) end
-local function park(job) call('ZADD', K .. 'lane:' .. job.f.l, E.scoreInLane(job), job.id) end
+local function park(job)
+  call('ZADD', K .. 'lane:' .. job.f.l, E.scoreInLane(job), job.id)
+  local lane = changed(laneNamed(job.f.l))
+  lane.parked, job.slot = lane.parked + 1, false
+end
 
-local mostAdmitted = 200
+local function unpark(job)
+  local lane = changed(laneNamed(job.f.l))
+  lane.parked = lane.parked - call('ZREM', K .. 'lane:' .. job.f.l, job.id)
+end
+
+function E.takeSlot(job)
+  local lane = changed(laneNamed(job.f.l))
+  lane.taken, job.slot = lane.taken + 1, true
+  E.noteKeptSlot(job, job.state)
+end
+
+function E.handInSlot(job)
+  if not job.f.l or not hasSlot(job) then return end
+  local lane = changed(laneNamed(job.f.l))
+  lane.taken, job.slot = lane.taken - 1, false
+  if job.kept then E.noteKeptSlot(job, job.state) end
+end
 
 -- Lets jobs out of a lane while it has free slots.
-function E.admit(lane)
-  local slots = E.laneOf(lane) or 0
-  -- Where more could go at once, their ends let the others out.
-  for _ = 1, mostAdmitted do
-    if call('SCARD', K .. 'out:' .. lane) >= slots then return end
-    local id = call('ZPOPMIN', K .. 'lane:' .. lane)[1]
-    if not id then return end
-    call('SADD', K .. 'out:' .. lane, id)
-    E.stand(E.load(id))
+function E.admit(name) letOut(admitted(laneNamed(name))) end
+
+-- One that its lane has let out.
+function E.standOut(job)
+  job.slot = true
+  E.stand(job)
+end
+
+local function enterLane(job)
+  local lane = laneNamed(job.f.l)
+  if lane.parked == 0 and lane.taken < (lane.slots or 0) then
+    E.takeSlot(job)
+    return E.stand(job)
   end
+  park(job)
+  E.admit(job.f.l)
 end
 
 function E.takeLastPlace(job)
@@ -95,9 +143,8 @@ function E.lineUp(job, place)
   job.f.du = nil
   E.setState(job, 'r')
   if E.gathers(job) then return E.gather(job) end
-  if not E.inLane(job) then return E.stand(job) end
-  park(job)
-  E.admit(job.f.l)
+  if not job.f.l or hasSlot(job) then return E.stand(job) end
+  enterLane(job)
 end
 
 -- Puts a job that was given back or rescued where it stood; into its lane it goes back only if that gathers.
@@ -117,7 +164,7 @@ function E.withdraw(job)
   if job.state == 'd' then call('ZREM', K .. 'due', job.seq .. job.id) end
   if job.state ~= 'r' then return end
   if job.f.g then return E.leaveGroup(job) end
-  if E.inLane(job) then call('ZREM', K .. 'lane:' .. job.f.l, job.id) else E.unstand(job) end
+  if isParked(job) then unpark(job) else E.unstand(job) end
 end
 
 -- A new rank keeps the number.
@@ -127,14 +174,10 @@ function E.changeRank(job, rank)
     return
   end
   if job.f.g then return E.moveInGroup(job, function() job.rank = rank end) end
-  local parked = E.inLane(job)
+  local parked = isParked(job)
   E.withdraw(job)
   job.rank = rank
   if parked then park(job) else E.stand(job) end
-end
-
-function E.handInSlot(job)
-  if job.f.l then call('SREM', K .. 'out:' .. job.f.l, job.id) end
 end
 
 -- And lets the next one out, or the next leader where jobs are gathered.
@@ -147,13 +190,12 @@ end
 
 -- Lets it wait before it runs again. Unless it keeps its slot, it goes through its lane when it is due.
 function E.putOff(job, delayMs, keepsSlot)
+  if not keepsSlot then E.handInSlot(job) end
   E.schedule(job, now + delayMs)
   if not keepsSlot then E.freeSlot(job) end
 end
 
 -- Of a job that waits for its time or for others.
 function E.hasKeptSlot(job)
-  return job.f.l and (job.state == 'd' or job.state == 'b') and call('SISMEMBER', K .. 'out:' .. job.f.l, job.id) == 1
+  return job.f.l and (job.state == 'd' or job.state == 'b') and hasSlot(job)
 end
-
-function E.takeSlot(job) call('SADD', K .. 'out:' .. job.f.l, job.id) end

@@ -4,6 +4,7 @@ E.count, E.tally, E.kind, E.claim, E.unclaim = count, tally, kindOf, claimOf, un
 function E.setState(job, state)
   count(job.queue, job.state, -1)
   count(job.queue, state, 1)
+  if job.f.l then E.noteKeptSlot(job, state) end
   if job.f.l or job.f.g or job.f.r then E.countUnfinished(job, (E.isFinal(job) and 1 or 0) - (find('sfcx', state, 1, true) and 1 or 0)) end
   job.state = state
   E.touch(job)

@@ -1,6 +1,6 @@
 -- Deleting what is past its retention, and forgetting what is of no use any more.
 --
--- Jobs that ended plainly stand in one list per retention class, in the order in which they ended; the rest
+-- Jobs that ended plainly, light ones too, stand in one list per retention class, in the order in which they ended; the rest
 -- in a sorted set by the time until which they are kept. A list's entry whose record is no longer that of a
 -- plain end is outdated.
 local gone, mostCareful, mostStaying = {}, 150, 25
@@ -55,7 +55,7 @@ end
 
 -- Until when a plain end is kept, and of what kind it is; nothing for any other record.
 local function plainEnd(raw, run)
-  local ending = byte(raw, 31) == 45 and E.endingIn(run)
+  local ending = byte(raw, 31) ~= 43 and E.endingIn(run)
   if not ending then return nil end
   local kind = kindOf(sub(raw, 32, find(raw, '\n', 32, true) - 1))
   return tonumber(sub(ending, 15, 27)) + kind.succeeded * 60000, kind
@@ -63,7 +63,7 @@ end
 
 local function pruneClass(class, limit)
   local key = K .. 'class:' .. class
-  local erased, stay, seen = {}, {}, {}
+  local erased, stay, seen, names = {}, {}, {}, {}
   local function look(id, raw, run)
     local till, kind
     if raw and not seen[id] and not E.jobs[id] then till, kind = plainEnd(raw, run) end
@@ -72,6 +72,7 @@ local function pruneClass(class, limit)
     elseif till then
       erased[#erased + 1], gone[#gone + 1], seen[id] = id, id, true
       count(kind.queue, 's', -1)
+      if isLight(raw) then names[#names + 1] = sub(tailOf(raw), 2) end
     elseif raw and not seen[id] then
       -- It has become more than a plain end since.
       local job = E.load(id)
@@ -88,6 +89,7 @@ local function pruneClass(class, limit)
   end
   forget(K .. 'jobs', erased)
   forget(K .. 'running', erased)
+  unnameLanes(names)
   pushBack(key, stay)
   if call('EXISTS', key) == 0 then call('HDEL', K .. 'classes', class) end
   return #erased

@@ -22,7 +22,7 @@ local function take(turn, ids, raws, queue)
   for index = 1, #ids do
     local id, raw = ids[index], raws[index]
     looked = index
-    if not (E and E.jobs[id]) and byte(raw, 31) == 45 then
+    if not (E and E.jobs[id]) and byte(raw, 31) ~= 43 then
       at, plain = at + 1, plain + 1
       turn.ids[at], turn.found[at] = id, raw
       if listened then tellPlainly('started', id, raw, 'u', 1) end
@@ -36,7 +36,7 @@ local function take(turn, ids, raws, queue)
         turn.ids[at], turn.found[at] = id, job
         if job.f.g then at = addMembers(turn, job, at) end
       end
-      if (job.f.g or job.state ~= 'u') and E.madeOdd[queue] then break end
+      if (job.f.g or job.state ~= 'u') and madeOdd[queue] then break end
     end
   end
   if plain > 0 then
@@ -46,7 +46,7 @@ local function take(turn, ids, raws, queue)
   return looked
 end
 
-local function isOdd(turn, queue) return turn.queues[queue][2] or (E and E.madeOdd[queue]) end
+local function isOdd(turn, queue) return turn.queues[queue][2] or madeOdd[queue] end
 
 local function takeLine(turn, queue, rank, till)
   local line = K .. 'line:' .. rank .. ':' .. queue
@@ -61,12 +61,74 @@ local function takeLine(turn, queue, rank, till)
   end
 end
 
+local function placeOf(id, raw)
+  local job = E and E.jobs[id]
+  return tonumber(job and job.place or sub(raw, 15, 29))
+end
+
+local function firstPlaceIn(line)
+  local id = unfolded(call('LRANGE', line, 0, 0))[1]
+  return id and placeOf(id, call('HGET', K .. 'jobs', id))
+end
+
+-- The first of what came back, by place.
+local function popBack(back, number)
+  local popped, ids, places = call('ZPOPMIN', back, number), {}, {}
+  for at = 1, #popped, 2 do ids[#ids + 1], places[#places + 1] = popped[at], tonumber(popped[at + 1]) end
+  return { ids = ids, places = places, raws = readAll(K .. 'jobs', ids), at = 0 }
+end
+
+local function popLine(line, number)
+  local ids, places = popIds(line, number), {}
+  local raws = readAll(K .. 'jobs', ids)
+  for index, id in ipairs(ids) do places[index] = placeOf(id, raws[index]) end
+  return { ids = ids, places = places, raws = raws, at = 0 }
+end
+
+-- The first of two runs, and of which each is.
+local function merge(one, other, number)
+  local ids, raws, origins = {}, {}, {}
+  local i, j = 1, 1
+  for at = 1, math.min(number, #one.ids + #other.ids) do
+    local first = (one.places[i] or math.huge) < (other.places[j] or math.huge)
+    local run, index = first and one or other, first and i or j
+    ids[at], raws[at], origins[at] = run.ids[index], run.raws[index], run
+    if first then i = i + 1 else j = j + 1 end
+  end
+  return ids, raws, origins
+end
+
+local function returnRest(back, line, came, arrived)
+  local scores = {}
+  for index = came.at + 1, #came.ids do scores[#scores + 1], scores[#scores + 2] = text(came.places[index]), came.ids[index] end
+  inPieces(scores, 2, function(...) call('ZADD', back, ...) end)
+  if arrived.at < #arrived.ids then pushBack(line, { unpack(arrived.ids, arrived.at + 1) }) end
+end
+
+-- From a list of arrivals and from what came back to it with an older place.
+local function takeMixed(turn, queue, rank, till)
+  local spot, look, none = rank .. ':' .. queue, firstLook, { ids = {}, places = {}, at = 0 }
+  local line, back = K .. 'line:' .. spot, K .. 'back:' .. spot
+  while roomLeft(turn, till) > 0 do
+    if call('EXISTS', K .. 'tomb:' .. spot, K .. 'rates:' .. spot) > 0 then
+      engine(ARGV[5])
+      return E.takeMerged(turn, queue, rank, till)
+    end
+    local room = math.min(look, roomLeft(turn, till))
+    look = till
+    local came, arrived = popBack(back, room), none
+    if #came.ids < room or (firstPlaceIn(line) or math.huge) < came.places[room] then arrived = popLine(line, room) end
+    local ids, raws, origins = merge(came, arrived, room)
+    if #ids == 0 then return end
+    for index = 1, take(turn, ids, raws, queue) do origins[index].at = origins[index].at + 1 end
+    if #came.ids + #arrived.ids > came.at + arrived.at then returnRest(back, line, came, arrived) end
+  end
+end
+
 local function takeFrom(turn, queue, rank, till)
   if roomLeft(turn, till) <= 0 then return end
   if not isOdd(turn, queue) then takeLine(turn, queue, rank, till) end
-  if not isOdd(turn, queue) then return end
-  engine(ARGV[5])
-  E.takeMerged(turn, queue, rank, till)
+  if isOdd(turn, queue) then takeMixed(turn, queue, rank, till) end
 end
 
 -- True if there may be more to claim for this room.

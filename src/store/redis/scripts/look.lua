@@ -81,7 +81,8 @@ local function limitShown(name)
   local slots, lanePinned = E.laneOf(name)
   local tokens, perMs, closed, ratePinned = E.rate(name)
   local row, shut = { name, '', '', '', '', '', '', '', (lanePinned or ratePinned) and 1 or 0 }, closed and closed > now
-  local lane, waiting, gathering = slots and (lanePinned or isNamed('l' .. name)), 0, false
+  local known = laneNamed(name)
+  local lane, waiting, gathering = slots and (lanePinned or known.unfinished > 0), 0, false
   for _, queue in ipairs(call('SMEMBERS', K .. 'gathers:' .. name)) do
     local group = name .. '\n' .. queue
     if isNamed('g' .. group) then
@@ -91,7 +92,7 @@ local function limitShown(name)
   end
   local starts = tokens and call('ZCOUNT', K .. 'starts:' .. name, '(' .. text(now - perMs), '+inf')
   local rate = tokens and (ratePinned or shut or starts > 0 or isNamed('r' .. name))
-  if lane then row[2], row[3], waiting = slots, call('SCARD', K .. 'out:' .. name), waiting + call('ZCARD', K .. 'lane:' .. name) end
+  if lane then row[2], row[3], waiting = slots, known.taken, waiting + known.parked end
   if lane or gathering then row[4] = waiting end
   if rate then row[5], row[6], row[7], row[8] = tokens, perMs, shut and 0 or math.max(0, tokens - starts), shut and closed - now or '' end
   return (lane or rate or gathering) and row

@@ -33,6 +33,7 @@ end
 -- Back to where it stood.
 local function stay(job)
   call('ZREM', job.f.lv.a and K .. 'aside' or K .. 'leaving', job.id)
+  job.slot = false
   if job.f.lv.k then E.takeSlot(job) end
   job.f.lv = nil
   E.touch(job)

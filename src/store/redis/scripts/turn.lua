@@ -12,7 +12,7 @@ if ARGV[4] ~= '' and tonumber(ARGV[4]) < tonumber(epoch) then return { 'old' } e
 local stale, accepted, spareId = {}, 0, ARGV[5]
 
 -- Plain jobs that succeeded: how they ended takes the place of the claim, and nothing else has to be looked at.
-local endings, kept, ranFor, left, over = {}, {}, {}, {}, {}
+local endings, kept, ranFor, left, over, tails = {}, {}, {}, {}, {}, {}
 local total, allSettled = tonumber(ARGV[9]), nil
 local function flushPlain()
   if #endings == 0 then return end
@@ -33,15 +33,18 @@ local function flushPlain()
     tally(known.task, 's', ranFor[kind], #ids)
   end
   for claim, number in pairs(left) do unclaim(claim, number) end
-  endings, kept, ranFor, left = {}, {}, {}, {}
+  if #tails > 0 then endLight(tails) end
+  endings, kept, ranFor, left, tails = {}, {}, {}, {}, {}
 end
 
--- The kind of a plain job that runs under this claim, where it is not that of the claim.
+-- The kind of a plain job that runs under this claim, where it is not that of the claim; and the tail of a light one.
 local function kindUnder(claim, run)
-  if run and byte(run, #claim + 1) == 126 and sub(run, 1, #claim) == claim then return sub(run, #claim + 2) end
+  local at = #claim + 1
+  if not run or byte(run, at) ~= 126 or sub(run, 1, at - 1) ~= claim then return nil end
+  return sub(run, at + 1, at + 10), #run > at + 10 and sub(run, at + 11)
 end
 
-local function settlePlain(id, claim, kind, times, ranMs, result)
+local function settlePlain(id, claim, kind, times, ranMs, result, tail)
   local at = #endings
   endings[at + 1], endings[at + 2] = id, times .. result
   local ids = kept[kind]
@@ -54,6 +57,7 @@ local function settlePlain(id, claim, kind, times, ranMs, result)
   left[claim] = (left[claim] or 0) + 1
   ended[#ended + 1] = id
   over[id] = true
+  if tail then tails[#tails + 1] = tail end
   if listened then tellPlainly('succeeded', id, call('HGET', K .. 'jobs', id), 's', 1) end
 end
 
@@ -76,7 +80,7 @@ if total > 0 then
   local ids, payloads = nil, unpacked(ARGV[13], '\0', total)
   ids, allSettled = idsOf(ARGV[12], ARGV[11], total)
   local runs, index, careful = readAll(K .. 'running', ids), 0, {}
-  local plainKinds = {}
+  local plainKinds, tailsAt = {}, {}
   local alike = cjson.decode(ARGV[10])
   for _, run in ipairs(alike) do
     local claim, said = run[1], run[2]
@@ -84,7 +88,11 @@ if total > 0 then
     run.known = known and known.life == me and known or nil
     for at = index + 1, index + run[3] do
       local plain = run.known and byte(said) == 115 and not (wishes and wishes[text(at - 1)])
-      plainKinds[at] = plain and (runs[at] == claim and run.known.kind or kindUnder(claim, runs[at]))
+      if plain and runs[at] == claim then
+        plainKinds[at] = run.known.kind
+      elseif plain then
+        plainKinds[at], tailsAt[at] = kindUnder(claim, runs[at])
+      end
       if run.known and not plainKinds[at] then careful[#careful + 1] = ids[at] end
     end
     index = index + run[3]
@@ -102,7 +110,7 @@ if total > 0 then
       if not known or over[id] then
         stale[#stale + 1] = at - 1
       elseif kind and not (E and E.jobs[id]) then
-        settlePlain(id, claim, kind, times, ranMs, payloads[at])
+        settlePlain(id, claim, kind, times, ranMs, payloads[at], tailsAt[at])
       elseif not settleCarefully(id, claim, said, payloads[at], wishes and wishes[text(at - 1)] or none) then
         stale[#stale + 1] = at - 1
       end
@@ -175,6 +183,7 @@ if #turn.ids > 0 then
       local kind = sub(raw, 32, 41)
       usual = usual or kind
       runs[at + 1], runs[at + 2] = ids[index], kind == usual and turn.claim or turn.claim .. '~' .. kind
+      if isLight(raw) then runs[at + 2] = turn.claim .. '~' .. kind .. tailOf(raw) end
     else
       if raw.f.w or raw.f.sp or raw.leader then beside[#beside + 1] = { index - 1, E.handOver(raw) } end
       raw = E.record(raw)

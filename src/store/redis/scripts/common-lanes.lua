@@ -1,0 +1,124 @@
+-- Lanes: what a call learns of them is read at once for all it meets, and written at its end.
+--   lanes   name -> slots, how many of them are taken, how many jobs are parked, how many name it, how many of these are not
+--           final, and `!` where the slots were set by hand
+local lanes, changedLanes, mostAdmitted = {}, {}, 200
+
+local function keepLane(name, raw)
+  local lane = { name = name, taken = 0, parked = 0, named = 0, unfinished = 0, pinned = false }
+  if raw then
+    local slots, taken, parked, named, unfinished, pin = string.match(raw, '^(%d+) (%d+) (%d+) (%d+) (%d+)(!?)$')
+    lane.slots, lane.taken, lane.parked = tonumber(slots), tonumber(taken), tonumber(parked)
+    lane.named, lane.unfinished, lane.pinned = tonumber(named), tonumber(unfinished), pin == '!'
+  end
+  lanes[name] = lane
+  return lane
+end
+
+local function laneNamed(name) return lanes[name] or keepLane(name, call('HGET', K .. 'lanes', name)) end
+
+-- So that none of them has to be read by itself.
+local function readLanes(names)
+  local missing = {}
+  for _, name in ipairs(names) do
+    if lanes[name] == nil then
+      missing[#missing + 1] = name
+      lanes[name] = false
+    end
+  end
+  for index, raw in ipairs(readAll(K .. 'lanes', missing)) do keepLane(missing[index], raw) end
+end
+
+local function changed(lane)
+  changedLanes[lane.name] = lane
+  return lane
+end
+
+-- Those that a lane lets out while it has free slots, in its order. Where more could go at once, their ends let them out.
+local function admitted(lane)
+  local number = math.min((lane.slots or 0) - lane.taken, lane.parked, mostAdmitted)
+  if number <= 0 then return {} end
+  local popped, ids = call('ZPOPMIN', K .. 'lane:' .. lane.name, number), {}
+  for index = 1, #popped, 2 do ids[#ids + 1] = popped[index] end
+  lane.taken, lane.parked = lane.taken + #ids, lane.parked - #ids
+  changed(lane)
+  return ids
+end
+
+-- A queue whose claims must look further than into lists of arrivals.
+local madeOdd = {}
+local function makeOdd(queue)
+  if madeOdd[queue] then return end
+  madeOdd[queue] = true
+  call('HSET', K .. 'queues', 'o' .. queue, 1)
+end
+
+-- A light record has nothing in its tail but the name of its lane: `l`, or `o` where that is ordered, and the name.
+local function isLight(raw) return byte(raw, 31) == 61 end
+local function tailOf(raw)
+  local two = find(raw, '\n', 43, true)
+  return sub(raw, find(raw, '\n', two + 1, true) + 1)
+end
+
+-- Puts jobs that have left their lanes where their places are.
+local function letOut(ids)
+  local raws, scores = readAll(K .. 'jobs', ids), {}
+  for index, id in ipairs(ids) do
+    local raw = raws[index]
+    if not (E and E.jobs[id]) and isLight(raw) then
+      local queue = kindOf(sub(raw, 32, 41)).queue
+      local spot = sub(raw, 30, 30) .. ':' .. queue
+      local list = scores[spot] or {}
+      scores[spot] = list
+      list[#list + 1], list[#list + 2] = sub(raw, 15, 29), id
+      makeOdd(queue)
+      arrived[queue] = true
+    else
+      if not E then engine(ARGV[5]) end
+      E.adopt(id, raw)
+      E.standOut(E.load(id))
+    end
+  end
+  for spot, list in pairs(scores) do
+    inPieces(list, 2, function(...) call('ZADD', K .. 'back:' .. spot, ...) end)
+  end
+end
+
+-- Light jobs have ended: each lane that has waited for that lets others out.
+local function endLight(tails)
+  local names, out = {}, {}
+  for index, tail in ipairs(tails) do names[index] = sub(tail, 2) end
+  readLanes(names)
+  for _, name in ipairs(names) do
+    local lane = changed(lanes[name])
+    lane.taken, lane.unfinished = lane.taken - 1, lane.unfinished - 1
+  end
+  for _, name in ipairs(names) do
+    for _, id in ipairs(admitted(lanes[name])) do out[#out + 1] = id end
+  end
+  if #out > 0 then letOut(out) end
+end
+
+-- Light jobs have been erased.
+local function unnameLanes(names)
+  readLanes(names)
+  for _, name in ipairs(names) do
+    local lane = changed(lanes[name])
+    lane.named = lane.named - 1
+  end
+end
+
+local flushTheRest = flushCounts
+flushCounts = function()
+  local writes = {}
+  for name, lane in pairs(changedLanes) do
+    if lane.named <= 0 and not lane.pinned then
+      E.forgetLane(lane)
+    elseif lane.slots then
+      writes[#writes + 1] = name
+      writes[#writes + 1] = format('%.0f %d %d %d %d', lane.slots, lane.taken, lane.parked, lane.named, lane.unfinished) .. (lane.pinned and '!' or '')
+    end
+  end
+  changedLanes = {}
+  setAll(K .. 'lanes', writes)
+  flushTheRest()
+end
