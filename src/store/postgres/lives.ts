@@ -25,7 +25,13 @@ export class Lives {
   readonly #known = new Map<IncarnationId, Life>()
 
   get(id: IncarnationId): Life {
-    const known = this.#known.get(id) ?? { no: undefined, epoch: undefined, special: false, parked: false, silenceMs: undefined }
+    const known = this.#known.get(id) ?? {
+      no: undefined,
+      epoch: undefined,
+      special: false,
+      parked: false,
+      silenceMs: undefined,
+    }
     this.#known.set(id, known)
     return known
   }
