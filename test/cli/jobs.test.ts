@@ -93,7 +93,7 @@ test('a cursor goes on where the list ended', () => {
   )
 })
 
-test('one job is shown with its attempts, errors and log', () => {
+test('one job is shown with its attempts, errors and log (flower#203)', () => {
   const scene = worked
 
   const broken = json(scene.errand(['jobs', 'show', 'broken', '-o', 'json']).stdout)

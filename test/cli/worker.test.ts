@@ -129,7 +129,7 @@ test('options that cannot be are refused before anything starts', () => {
   }
 })
 
-test('SIGTERM lets running jobs finish and ends with 0', async () => {
+test('SIGTERM lets running jobs finish and ends with 0 (celery#2700, #6244)', async () => {
   const scene = new Scene({ 'tasks.ts': waiting })
   scene.errand(['call', 'wait', 'end', '--id', 'long'])
   const worker = scene.start(['worker'])
@@ -158,7 +158,7 @@ test('a second signal gives everything back at once and ends with 130', async ()
   assert.deepEqual([job.state, job.attempts], ['ready', []])
 })
 
-test('when the grace time is over the job is given back', async () => {
+test('when the grace time is over the job is given back (celery#4354)', async () => {
   const scene = new Scene({ 'tasks.ts': waiting })
   scene.errand(['call', 'wait', 'never', '--id', 'long'])
   const worker = scene.start(['worker', '--grace', '50ms'])

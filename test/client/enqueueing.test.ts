@@ -106,7 +106,7 @@ test('the same id twice is one job, and with another input it is a conflict', as
   await assert.rejects(task.enqueue({ n: 2 }, { id: 'order-7' }), { code: 'ID_CONFLICT', message: /order-7/ })
 })
 
-test('a unique key admits one job at a time, says so, and is free again when the job is final', async (t) => {
+test('a unique key admits one job at a time, says so, and is free again when the job is final (celery#4171, celery-once#10)', async (t) => {
   const { errand, work } = started(t)
   const task = errand.task('task', { unique: ({ user }) => user }, (_: { user: string }) => {})
 

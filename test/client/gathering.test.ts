@@ -27,7 +27,7 @@ function app(t: TestContext, around: (insert: Insert, calls: Parameters<Insert>[
 
 const plainly = (insert: Insert, calls: Parameters<Insert>[0]) => insert(calls)
 
-test('enqueues made together go to the store in one insert, a call each and in their order', async (t) => {
+test('enqueues made together go to the store in one insert, a call each and in their order (celery#1803, #6192)', async (t) => {
   const { task, inserts } = app(t, plainly)
   const inputs = Array.from({ length: 50 }, (_, n) => `${n}`)
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { started, until } from '../worker/worker-support.ts'
 
-test('an unknown id is an error and never "pending"', async (t) => {
+test('an unknown id is an error and never "pending" (celery#4450, #3596)', async (t) => {
   const { errand } = started(t)
   const job = errand.job('0199aaaa-0000-7000-8000-000000000000')
 
@@ -148,7 +148,7 @@ test('jobs are found by state, task, queue, tag, time and a field of their input
   await assert.rejects(errand.jobs({ state: 'done' as never }), { code: 'INVALID_OPTION' })
 })
 
-test('everything a query finds can be cancelled, retried and removed, after a dry run', async (t) => {
+test('everything a query finds can be cancelled, retried and removed, after a dry run (celery#4797)', async (t) => {
   const { errand } = started(t)
   const task = errand.task('task', (_: number) => {})
   await task.enqueueMany(Array.from({ length: 1200 }, (_, n) => n))

@@ -46,7 +46,7 @@ test('each tick enqueues a job, which knows its schedule and its moment', async 
   assert.deepEqual(JSON.parse(first!.metadata!), { schedule: 'digest', tick: '2026-01-01T00:00:00.000Z' })
 })
 
-test('a tick fires once, however many beats there are', async (t) => {
+test('a tick fires once, however many beats there are (celery#251, #2856, apscheduler#129)', async (t) => {
   const { env, app, ticks } = await beating(t, { every: '1m' })
   for (let count = 0; count < 4; count++) {
     const other = app()

@@ -13,13 +13,13 @@ const ticks = (rule: CronRule, after: string, count: number) => {
   return found
 }
 
-test('a time that does not exist runs at the end of the gap, once', () => {
+test('a time that does not exist runs at the end of the gap, once (celery#1604)', () => {
   const rule = { cron: '30 2 * * *', zone: 'Europe/Berlin' }
 
   assert.deepEqual(ticks(rule, '2026-03-28T12:00Z', 2), ['2026-03-29T01:00:00.000Z', '2026-03-30T00:30:00.000Z'])
 })
 
-test('a time that comes twice runs the first time only', () => {
+test('a time that comes twice runs the first time only (django-celery-beat#194)', () => {
   const rule = { cron: '30 2 * * *', zone: 'Europe/Berlin' }
 
   assert.deepEqual(ticks(rule, '2026-10-24T12:00Z', 2), ['2026-10-25T00:30:00.000Z', '2026-10-26T01:30:00.000Z'])

@@ -26,7 +26,7 @@ describe('a connection to a Redis Cluster', { skip: !redis && 'no Redis server' 
     return connection
   }
 
-  test('each store finds the master of its keys, also from a single node of the cluster', async (t) => {
+  test('each store finds the master of its keys, also from a single node of the cluster (celery#9436, #2852)', async (t) => {
     for (const [index, prefix] of prefixes.entries()) {
       const connection = await opened(t, prefix, { url: `redis://127.0.0.1:${cluster.nodes[3].port}/?cluster` })
 

@@ -170,7 +170,7 @@ describe('a connection to Redis with replicas', { skip: !redis && 'no Redis serv
     assert.equal(await said.promise, 'hello')
   })
 
-  test('workers and callers go on by themselves after a failover by Sentinel', async (t) => {
+  test('workers and callers go on by themselves after a failover by Sentinel (celery#5538, #9019)', async (t) => {
     const { primary, replica, link } = await pair(t)
     await replicate(replica, primary.port)
     link.refuse()

@@ -67,7 +67,7 @@ describe('a store on Redis, when something breaks', { skip: !redis && 'no Redis 
     assert.deepEqual([...app.runs.values()], [1, 1])
   })
 
-  test('a storm of killed connections loses no job and strands none', async (t) => {
+  test('a storm of killed connections loses no job and strands none (celery#8091, #10205)', async (t) => {
     const app = appOf(t)
     let [killings, enqueued] = [0, 0]
     await app.errand.worker({ concurrency: 20 }).start()
@@ -88,7 +88,7 @@ describe('a store on Redis, when something breaks', { skip: !redis && 'no Redis 
     assert.ok((await app.drained()) >= enqueued)
   })
 
-  test('a worker whose connections are severed in silence runs the next job within five seconds', async (t) => {
+  test('a worker whose connections are severed in silence runs the next job within five seconds (celery#8030, #8384)', async (t) => {
     const app = appOf(t, { commandTimeout: '3s', connectTimeout: '2s' })
     const other = appOf(t, { url: server.url, prefix: `faults${stores}` })
     await app.errand.worker().start()
@@ -143,7 +143,7 @@ describe('a store on Redis, when something breaks', { skip: !redis && 'no Redis 
     )
   })
 
-  test('the jobs of a turn whose reply was lost are run once, and none is stranded', async (t) => {
+  test('the jobs of a turn whose reply was lost are run once, and none is stranded (celery#1392, #1789)', async (t) => {
     const app = appOf(t)
     await warm(app)
     await app.note.enqueueMany(numbers(50))
@@ -174,7 +174,7 @@ describe('a store on Redis, when something breaks', { skip: !redis && 'no Redis 
     assert.deepEqual([...app.runs], [[1, 1]])
   })
 
-  test('enqueueing with the server away fails within its time and says so', async (t) => {
+  test('enqueueing with the server away fails within its time and says so (celery#4296, #6911, kombu#1463)', async (t) => {
     const app = appOf(t, { waitForServer: 200 })
     await app.errand.open()
     proxy.refuse()

@@ -24,7 +24,7 @@ test('a job runs with its parsed input and its result comes back', async (t) => 
   assert.deepEqual((await job.info()).input, { n: '21' })
 })
 
-test('a job that throws is tried again until its attempts are used up, and keeps each error', async (t) => {
+test('a job that throws is tried again until its attempts are used up, and keeps each error (rq#1624)', async (t) => {
   const { errand, work } = started(t)
   const attempts: number[] = []
   const fail = errand.task('fail', { retry: { attempts: 3, first: 1 } }, (_: void, job) => {
@@ -144,7 +144,7 @@ test('runs that hang one after the other on one worker each end by their timeout
   }
 })
 
-test('a handler that ignores its timeout keeps its slot, its late word is refused, and the worker says it is unhealthy', async (t) => {
+test('a handler that ignores its timeout keeps its slot, its late word is refused, and the worker says it is unhealthy (celery#4185)', async (t) => {
   const { errand, work } = started(t)
   const release = Promise.withResolvers<string>()
   const zombies: Events['zombie'][] = []

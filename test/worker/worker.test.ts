@@ -304,7 +304,7 @@ test('a busy queue leaves a queue with slots of its own its share of every call'
   assert.ok(order.indexOf('calm') < 20, `the calm one ran at place ${order.indexOf('calm')}`)
 })
 
-test('jobs that have been started are let go of, however long others wait', async () => {
+test('jobs that have been started are let go of, however long others wait (celery#4843)', async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   const slots = new Slots({ queues: ['default'], slots: 1, rotate: false }, 0)

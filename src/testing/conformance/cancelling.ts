@@ -5,7 +5,7 @@ import type { StoreHarness } from './harness.ts'
 import { setScene } from './scene.ts'
 
 export function cancelling(harness: StoreHarness): void {
-  test('a waiting job that is cancelled never starts', async (t) => {
+  test('a waiting job that is cancelled never starts (celery#818, #1246)', async (t) => {
     const scene = await setScene(harness, t)
     await scene.insert(
       aJob({ id: 'ready' }),
@@ -96,7 +96,7 @@ export function cancelling(harness: StoreHarness): void {
     assert.equal(await scene.state('a'), 'cancelled')
   })
 
-  test('a job whose cancel was asked for ends cancelled when its worker leaves', async (t) => {
+  test('a job whose cancel was asked for ends cancelled when its worker leaves (celery#8417)', async (t) => {
     const scene = await setScene(harness, t)
     const worker = await scene.join()
     await scene.insert(aJob({ id: 'a' }))

@@ -5,7 +5,7 @@ import type { StoreHarness } from './harness.ts'
 import { setScene, type Scene } from './scene.ts'
 
 export function leases(harness: StoreHarness): void {
-  test('the jobs of a silent worker run elsewhere within ten seconds', async (t) => {
+  test('the jobs of a silent worker run elsewhere within ten seconds (rq#756, arq#402, huey#598)', async (t) => {
     const scene = await setScene(harness, t)
     const silent = await scene.join()
     await scene.insert(...jobs(['a', 'b']))
@@ -23,7 +23,7 @@ export function leases(harness: StoreHarness): void {
     )
   })
 
-  test('a worker that keeps taking turns keeps its jobs', async (t) => {
+  test('a worker that keeps taking turns keeps its jobs (celery#4400)', async (t) => {
     const scene = await setScene(harness, t)
     const worker = await scene.join()
     await scene.insert(aJob({ id: 'a' }))

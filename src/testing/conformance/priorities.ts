@@ -8,7 +8,7 @@ import { setScene } from './scene.ts'
 const ranked = (...ranks: Rank[]) => ranks.map((rank, n) => aJob({ id: `${rank}${'abcdef'[n]}`, rank }))
 
 export function priorities(harness: StoreHarness): void {
-  test('the more urgent is claimed first, and among equals the earlier', async (t) => {
+  test('the more urgent is claimed first, and among equals the earlier (celery#4028, #8967)', async (t) => {
     const scene = await setScene(harness, t)
     await scene.insert(...ranked(3, 0, 2, 0, 1, 3))
 

@@ -5,7 +5,7 @@ import type { StoreHarness } from './harness.ts'
 import { setScene } from './scene.ts'
 
 export function suspects(harness: StoreHarness): void {
-  test('the third crash fails a job as WORKER_LOST', async (t) => {
+  test('the third crash fails a job as WORKER_LOST (celery#1628, #3057)', async (t) => {
     const scene = await setScene(harness, t)
     await scene.insert(aJob({ id: 'a' }))
 
@@ -94,7 +94,7 @@ export function suspects(harness: StoreHarness): void {
     assert.equal((await scene.get('a')).crashes, 2)
   })
 
-  test('one poison job among its neighbours convicts itself alone', async (t) => {
+  test('one poison job among its neighbours convicts itself alone (celery#10462)', async (t) => {
     const scene = await setScene(harness, t)
     const ids = Array.from({ length: 30 }, (_, n) => `job-${n}`)
     await scene.insert(...jobs([...ids.slice(0, 15), 'poison', ...ids.slice(15)]))
