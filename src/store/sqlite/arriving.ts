@@ -59,6 +59,7 @@ function add(step: Step, moving: MovingJob, id: Id): JobRow {
     rate,
     flags,
     key,
+    asked.metadata ?? null,
     optionsText(asked),
     input,
   )

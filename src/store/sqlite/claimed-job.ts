@@ -2,7 +2,7 @@
 import type { Rank } from '../../job.ts'
 import type { Claim, ClaimedJob, Member } from '../store.ts'
 import { membersOf } from './claimed-members.ts'
-import { flag, idFromHex, idText, storedOptions, type JobRow } from './job-row.ts'
+import { flag, idFromHex, idText, type JobRow, type StoredOptions } from './job-row.ts'
 import type { Names } from './names.ts'
 import type { Statements } from './statements.ts'
 
@@ -25,7 +25,8 @@ export type ClaimRow = readonly [
   id: string,
   /** `Rare` as JSON, where one of them is there. */
   rare: string | null,
-  options: string | null,
+  /** What it is told besides: metadata, or `Told` as JSON where there is more. */
+  told: string | null,
   input: string,
 ]
 
@@ -33,7 +34,7 @@ export type ClaimRow = readonly [
 type Rare = readonly [expires: number | null, lane: number | null, rate: number | null, key: string | null]
 
 const noRares: Rare = [null, null, null, null]
-const noted = 4096
+const noted = 8192
 const flagBits = noted - 1
 
 export const queueOf = (row: ClaimRow): number => row[3] >> 2
@@ -85,7 +86,7 @@ export function claimedJob(
   since: number,
   { leader, members }: Known = {},
 ): ClaimedJob {
-  const [seq, , task, , , createdAt, id, , options, input] = row
+  const [seq, , task, , , createdAt, id, , told, input] = row
   const { names, sql } = reader
   const job: { -readonly [K in keyof ClaimedJob]: ClaimedJob[K] } = {
     id: idFromHex(id),
@@ -104,7 +105,8 @@ export function claimedJob(
     job.crashes = course.crashes
   }
   if (reader.anySteps) addSteps(reader, job, seq)
-  if (options !== null) addOptions(job, options)
+  if (flagsOf(row) & flag.options) addOptions(job, told!)
+  else if (told !== null) job.metadata = told
   if (members) job.members = members
   else if (flagsOf(row) & flag.members) Object.assign(job, membersOf(reader, seq))
   if (flagsOf(row) & flag.gathers) job.leader = leader ?? leaderOf(reader, job, seq)
@@ -120,10 +122,12 @@ function leaderOf({ sql }: Reader, { id }: ClaimedJob, seq: number): string {
 
 type Writable = { -readonly [K in keyof ClaimedJob]: ClaimedJob[K] }
 
-function addOptions(job: Writable, options: string): void {
-  const { version, metadata, redact } = storedOptions(options)
+type Told = Pick<StoredOptions, 'version' | 'redact'> & { readonly metadata: string | null }
+
+function addOptions(job: Writable, told: string): void {
+  const { version, metadata, redact } = JSON.parse(told) as Told
   if (version !== undefined) job.version = version
-  if (metadata !== undefined) job.metadata = metadata
+  if (metadata !== null) job.metadata = metadata
   if (redact) job.redact = redact
 }
 

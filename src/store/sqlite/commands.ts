@@ -2,7 +2,7 @@
 import type { CancelAnswer, ChangeAnswer, Due, JobChange, ReleaseAnswer, RemoveAnswer, RetryAnswer } from '../store.ts'
 import { dropExpiry, end } from './ending.ts'
 import { gatherAgain, isGroup } from './groups.ts'
-import { flag, idValue, moment, optionsWith, type FinalRow, type JobRow } from './job-row.ts'
+import { flag, flagsWith, idValue, moment, optionsWith, type FinalRow, type JobRow } from './job-row.ts'
 import { dropBlockedSlot, enterLine, leaveLine, parkedRank, stand } from './line.ts'
 import { erase } from './prune.ts'
 import type { Step } from './step.ts'
@@ -16,8 +16,7 @@ export function change(step: Step, id: string, wanted: JobChange): ChangeAnswer 
   const where = whereIs(step, job)
   if (!isWaiting(where.state)) return where.state === 'running' ? 'running' : 'final'
 
-  const { sql } = step
-  if (wanted.input !== undefined) sql.setInput.run(wanted.input, optionsWith(job.options, wanted.version), job.seq)
+  if (wanted.input !== undefined) changeInput(step, job, wanted.input, wanted.version)
   const ranked = wanted.rank === undefined ? job : changeRank(step, job, where, wanted.rank)
   const state = wanted.due ? changeDue(step, ranked, where, wanted.due) : where.state
   if (state !== where.state) step.move(job.queue, where.state, state)
@@ -108,10 +107,17 @@ function requestCancel(step: Step, job: JobRow, { claimed }: Where & { state: 'r
   return 'cancelling'
 }
 
+/** It takes its own version with it, or has none. */
+function changeInput({ sql }: Step, job: JobRow, input: string, version: number | undefined): void {
+  const options = optionsWith(job.options, version)
+  sql.setInput.run(input, options, flagsWith(job.flags, options), job.seq)
+}
+
 /** It keeps its number, and stays on its side of the lane. */
 function changeRank(step: Step, job: JobRow, { state }: Where, rank: JobRow['rank']): JobRow {
   const changed = { ...job, rank }
   step.sql.setRank.run(rank, job.seq)
+  if (state === 'blocked') step.sql.setBlockedRank.run(rank, job.seq)
   if (state === 'ready') standAgain(step, job, changed)
   return changed
 }

@@ -136,7 +136,7 @@ function conditionsOf({ names }: Reader, query: JobQuery): { sql: string; values
   if (createdFrom !== undefined) add('j.created >= ?', createdFrom)
   if (createdTo !== undefined) add('j.created < ?', createdTo)
   if (input) add(...fieldCondition('j.input', input))
-  if (metadata) add(...fieldCondition(`j.options ->> '$.metadata'`, metadata))
+  if (metadata) add(...fieldCondition('j.metadata', metadata))
 
   return {
     sql: conditions.map(({ sql }) => `and ${sql}`).join(' '),
@@ -172,5 +172,5 @@ function fieldCondition(column: string, { path, value }: FieldFilter): [sql: str
 function fieldsEqual(job: JobRow, { input, metadata }: JobQuery): boolean {
   if (input && !fieldEquals(job.input, input)) return false
   if (!metadata) return true
-  return job.options !== null && fieldEquals((JSON.parse(job.options) as { metadata?: string }).metadata, metadata)
+  return job.metadata !== null && fieldEquals(job.metadata, metadata)
 }

@@ -109,13 +109,23 @@ type Shared = readonly [
   now: number,
   keep: number,
   flags: number,
+  metadata: string | null,
   options: string | null,
 ]
 
 function sharedValues({ names, now }: Step, job: NewJob): Shared {
   const keep = names.keep(job.keepSucceededMs, job.keepFailedMs)
 
-  return [names.task(job.task), names.queue(job.queue), job.rank, now, keep, flagsOf(job), optionsText(job)]
+  return [
+    names.task(job.task),
+    names.queue(job.queue),
+    job.rank,
+    now,
+    keep,
+    flagsOf(job),
+    job.metadata ?? null,
+    optionsText(job),
+  ]
 }
 
 function writeMany({ sql }: Step, jobs: readonly NewJob[], from: number, values: Value[]): boolean {
@@ -127,11 +137,12 @@ function writeMany({ sql }: Step, jobs: readonly NewJob[], from: number, values:
 function writeOne(step: Step, job: NewJob, seq: number, shared: Shared): boolean {
   if (step.hasDeparted(job.id)) return false
   const insert = isUuid(job.id) ? step.sql.insertUuidJob : step.sql.insertJob
-  const [task, queue, rank, now, keep, flags, options] = shared
+  const [task, queue, rank, now, keep, flags, metadata, options] = shared
+  const { id, input } = job
 
   return (
-    insert.run(seq, job.id, task, queue, rank, now, keep, null, null, null, flags, null, options, job.input).changes !==
-    0
+    insert.run(seq, id, task, queue, rank, now, keep, null, null, null, flags, null, metadata, options, input)
+      .changes !== 0
   )
 }
 

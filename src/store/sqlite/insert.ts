@@ -85,10 +85,11 @@ function add(step: Step, job: NewJob): void {
 
   const { sql, now } = step
   const row = rowOf(step, job, step.nextSeq())
-  const { seq, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, options, input } = row
+  const { seq, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, input } = row
+  const { metadata, options } = row
   step.countLimits(row, 1, 1)
   const insert = isUuid(job.id) ? sql.insertUuidJob : sql.insertJob
-  insert.run(seq, job.id, task, queue, rank, created, keep, expires, lane, rate, flags, key, options, input)
+  insert.run(seq, job.id, task, queue, rank, created, keep, expires, lane, rate, flags, key, metadata, options, input)
 
   for (const tag of job.tags ?? []) sql.addTag.run(tag, seq)
   if (expires !== null) sql.addDeadline.run(expires, seq)
@@ -116,6 +117,7 @@ function rowOf(step: Step, job: NewJob, seq: number): JobRow {
     rate: job.rate ? rateFor(step, job.rate) : null,
     flags: flagsOf(job),
     unique_key: job.unique?.key ?? null,
+    metadata: job.metadata ?? null,
     options: optionsText(job),
     input: job.input,
     noted: 0,
@@ -136,7 +138,9 @@ function arrive(step: Step, row: JobRow, job: NewJob): void {
   const because = job.after ? cancellingMember(step, row) : undefined
 
   if (pending > 0 || held || because !== undefined) {
-    step.sql.block.run(row.seq, pending, held ? 1 : 0, due, 0)
+    const { seq, queue, rank, lane, rate } = row
+    const line = lane === null && rate === null ? (queue << 2) | rank : null
+    step.sql.blockNew.run(seq, pending, held ? 1 : 0, due, line)
     appear(step, row, 'blocked')
   } else if (due !== null && due > step.now) {
     step.sql.delay.run(row.seq, due, 0)

@@ -17,6 +17,8 @@ export const flag = {
   tags: 512,
   ordered: 1024,
   gathers: 2048,
+  /** Its options have something that its worker is told. */
+  options: 4096,
 } as const
 
 export const stateCode = Object.fromEntries(jobStates.map((state, code) => [state, code])) as Record<JobState, number>
@@ -36,6 +38,7 @@ export interface JobRow {
   readonly rate: number | null
   readonly flags: number
   readonly unique_key: string | null
+  readonly metadata: string | null
   readonly options: string | null
   readonly input: string
   /** Whether it has a row in `course`; the five below are read from it. */
@@ -63,7 +66,6 @@ export interface FinalRow {
 /** What a job may carry that its own row has no column for. */
 export interface StoredOptions {
   tags?: readonly string[]
-  metadata?: string
   version?: number
   redact?: readonly string[]
   onSucceeded?: FollowUp
@@ -124,6 +126,7 @@ export function flagsOf(job: NewJob): number {
   if (job.tags?.length) flags |= flag.tags
   if (job.lane?.ordered) flags |= flag.ordered
   if (job.lane?.gather) flags |= flag.gathers
+  if (job.version !== undefined || job.redact) flags |= flag.options
   return flags
 }
 
@@ -132,12 +135,11 @@ function keyFlag(scope: 'waiting' | 'active' | { readonly forMs: number }): numb
 }
 
 /** Null for the many jobs that carry nothing. */
-export function optionsText({ tags, metadata, version, redact, onSucceeded, onFailed }: NewJob): string | null {
-  if (!tags && metadata === undefined && version === undefined && !redact && !onSucceeded && !onFailed) return null
+export function optionsText({ tags, version, redact, onSucceeded, onFailed }: NewJob): string | null {
+  if (!tags && version === undefined && !redact && !onSucceeded && !onFailed) return null
 
   return JSON.stringify({
     tags,
-    metadata,
     version,
     redact,
     onSucceeded: template(onSucceeded),
@@ -145,11 +147,16 @@ export function optionsText({ tags, metadata, version, redact, onSucceeded, onFa
   })
 }
 
-/** A new input takes its own version with it, or has none. */
 export function optionsWith(text: string | null, version: number | undefined): string | null {
   const { version: _, ...rest } = storedOptions(text)
   const options = { ...rest, ...(version !== undefined && { version }) }
   return Object.keys(options).length === 0 ? null : JSON.stringify(options)
+}
+
+/** Whether the worker is told of them is among the flags. */
+export function flagsWith(flags: number, options: string | null): number {
+  const { version, redact } = storedOptions(options)
+  return version !== undefined || redact ? flags | flag.options : flags & ~flag.options
 }
 
 /** Its own fields alone, should somebody pass a whole job. */

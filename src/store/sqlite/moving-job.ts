@@ -64,6 +64,7 @@ function asInserted({ sql, names }: Reader, job: JobRow): MovingJob['job'] {
     ...(job.flags & flag.held && { held: true }),
     ...(lane && { lane }),
     ...(rate && { rate: { name: rate.name, tokens: rate.tokens, perMs: rate.per_ms } }),
+    ...(job.metadata !== null && { metadata: job.metadata }),
     ...storedOptions(job.options),
   }
 }

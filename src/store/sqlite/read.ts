@@ -40,7 +40,7 @@ export function recordOf(reader: Reader, job: JobRow): JobRecord {
     startedAt: job.started ?? undefined,
     progress: progress && (JSON.parse(progress.body) as Progress),
     tags: options.tags,
-    metadata: options.metadata,
+    metadata: job.metadata ?? undefined,
     unique: job.unique_key ?? undefined,
     version: options.version,
     redact: options.redact,

@@ -51,16 +51,20 @@ export function heldJob({ sql }: Pick<Step, 'sql'>, incarnation: number, claim: 
   const seq = row?.[0] ?? (sql.seqOfId.get(idValue(claim.id)) as { seq: number } | undefined)?.seq
   const place = seq === undefined ? undefined : (sql.getClaimed.get(seq) as ClaimedPlace | undefined)
   if (!place || place.incarnation !== incarnation || place.claim !== claim.claim) return undefined
-  return { job: row && !isNoted(row) ? jobOf(claim, row) : (sql.jobBySeq.get(seq!) as JobRow), place }
+  const isWhole = row && !isNoted(row) && (flagsOf(row) & hasOptions) === 0
+  return { job: isWhole ? jobOf(claim, row) : (sql.jobBySeq.get(seq!) as JobRow), place }
 }
 
-/** As it was claimed; nothing of it changes while it runs. */
+/** Options are needed at its end. */
+const hasOptions = flag.onSucceeded | flag.onFailed | flag.options
+
+/** As it was claimed; nothing of it changes while it runs. Whoever settles it needs no metadata. */
 function jobOf({ id }: Claim, row: ClaimRow): JobRow {
-  const [seq, place, task, , , created, , , options, input] = row
+  const [seq, place, task, , , created, , , , input] = row
   const [expires, lane, rate, key] = raresOf(row)
   const [queue, rank, keep, flags] = [queueOf(row), rankOf(row), keepOf(row), flagsOf(row)]
-  const job = { seq, id, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, options, input }
-  return { ...job, noted: 0, place, failures: 0, crashes: 0, started: null, error: null }
+  const job = { seq, id, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, input }
+  return { ...job, metadata: null, options: null, noted: 0, place, failures: 0, crashes: 0, started: null, error: null }
 }
 
 /** Once a cancel was asked for, a job can only end cancelled, whatever its handler did. */

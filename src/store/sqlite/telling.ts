@@ -16,7 +16,8 @@ export const spreadPerStep = 1_000
 const weight = { told: 1, cancelled: 2 }
 
 type EdgeRow = readonly [at: number, waiter: number, position: number, runs: number, state: number | null]
-type WaiterRow = [seq: number, pending: number, held: number, plain: number, queue: number]
+/** `line`: where it goes if it is plain. */
+type WaiterRow = [seq: number, pending: number, held: number, line: number | null]
 
 /** Tells the waiters of all that ended in this step, and of what ends by that, up to a limit. */
 export function spread(step: Step, limit: number): number {
@@ -25,7 +26,11 @@ export function spread(step: Step, limit: number): number {
   if (!sql.anyEdge.get()) telling.length = 0
 
   let told = 0
-  while (telling.length > 0) told += tell(step, telling.splice(0), limit - told)
+  while (telling.length > 0) {
+    const members = telling.splice(0)
+    if (told < limit) told += tell(step, members, edgesTo(step, members, limit - told), limit - told)
+    else release(step, members)
+  }
   return told
 }
 
@@ -33,40 +38,59 @@ export function spread(step: Step, limit: number): number {
 export function spreadRest(step: Step, limit: number): number {
   let told = 0
   while (told < limit && !step.leftReleasing) {
-    const next = step.sql.firstReleasing.get() as { member: number } | undefined
+    const next = step.sql.firstReleasing.get() as Releasing | undefined
     if (!next) break
 
     step.sql.deleteReleasing.run(next.member)
-    if (step.sql.getFinal.get(next.member)) told += tell(step, [next.member], limit - told)
+    if (step.sql.getFinal.get(next.member))
+      told += tell(step, [next.member], edgesAfter(step, next, limit - told), limit - told)
     told += spread(step, limit - told)
   }
   return told
 }
 
+interface Releasing {
+  readonly member: number
+  /** The edge that was told last. */
+  readonly after: number
+}
+
+/** One more than may be told, if there are so many. */
+const edgesTo = ({ sql }: Step, members: readonly number[], limit: number) =>
+  sql.openEdges.all(JSON.stringify(members), limit + 1) as EdgeRow[]
+
+const edgesAfter = ({ sql }: Step, { member, after }: Releasing, limit: number) =>
+  sql.openEdgesAfter.all(member, after, limit + 1) as EdgeRow[]
+
 /** Answers how much of the limit it has used. */
-function tell(step: Step, members: readonly number[], limit: number): number {
-  const { sql } = step
-  const edges = limit > 0 ? (sql.openEdges.all(JSON.stringify(members), limit) as EdgeRow[]) : []
-  if (edges.length === 0) {
-    if (limit <= 0) release(step, members)
-    return 0
-  }
+function tell(step: Step, members: readonly number[], edges: readonly EdgeRow[], limit: number): number {
+  if (edges.length === 0) return 0
   const round = new Round(step, members, edges)
   const told = round.run(limit)
-  const isCut = round.next < edges.length || edges.length === limit
-  closeEdges(step, members, edges.slice(0, round.next), isCut)
-  if (isCut) release(step, members.slice(edges[round.next - 1]![0]))
+  closeEdges(step, members, edges, round.next)
   return told
+}
+
+/** What could not be told is left for later. */
+function closeEdges(step: Step, members: readonly number[], edges: readonly EdgeRow[], next: number): void {
+  const { sql } = step
+  const first = edges[next]?.[0]
+  const whole = new Set<number>()
+  for (const [at, waiter, position] of edges.slice(0, next)) {
+    if (at === first) sql.closeEdge.run(waiter, position)
+    else whole.add(members[at]!)
+  }
+  if (whole.size > 0) sql.closeEdgesTo.run(JSON.stringify([...whole]))
+  if (first === undefined) return
+
+  const [at, waiter, position] = edges[next - 1]!
+  release(step, members.slice(Math.max(first, at + 1)))
+  if (at === first) sql.goOnReleasing.run(members[first]!, waiter, position)
 }
 
 function release(step: Step, members: readonly number[]): void {
   step.leftReleasing = true
   step.sql.addReleasing.run(JSON.stringify(members))
-}
-
-function closeEdges({ sql }: Step, members: readonly number[], told: readonly EdgeRow[], isCut: boolean): void {
-  if (isCut) for (const [, waiter, position] of told) sql.closeEdge.run(waiter, position)
-  else sql.closeEdgesTo.run(JSON.stringify([...new Set(told.map(([at]) => at))].map((at) => members[at])))
 }
 
 /** Those that go on at once, with places that follow one another. */
@@ -117,7 +141,7 @@ class Round {
     this.#waiters.delete(seq)
     this.#told.delete(waiter)
     if (forbids) this.#cancel(seq, this.#members[at]!)
-    else if (waiter[3]) this.#unblockPlainly(waiter)
+    else if (waiter[3] !== null) this.#unblockPlainly(seq, waiter[3])
     else this.#unblock(seq)
   }
 
@@ -136,8 +160,9 @@ class Round {
     unblock(this.#step, sql.jobBySeq.get(seq) as JobRow, due, slot === 1)
   }
 
-  #unblockPlainly([seq, , , , queue]: WaiterRow): void {
+  #unblockPlainly(seq: number, line: number): void {
     const step = this.#step
+    const queue = line >> 2
     const place = step.nextSeq()
     const stretch = this.#plain.at(-1)
     if (stretch && stretch.place + stretch.seqs.length === place) stretch.seqs.push(seq)
@@ -152,9 +177,9 @@ class Round {
     for (const [seq, pending] of this.#told) sql.setPending.run(pending, seq)
     for (const { place, seqs } of this.#plain) {
       const together = JSON.stringify(seqs)
-      sql.leaveBlockedTogether.run(together)
-      sql.placeTogether.run(place, together)
       sql.standTogether.run(place, together)
+      sql.placeTogether.run(place, together)
+      sql.leaveBlockedTogether.run(together)
     }
   }
 }

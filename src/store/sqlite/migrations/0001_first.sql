@@ -38,6 +38,7 @@ create table errand_job (
   rate       integer,
   flags      integer not null,          -- see job-row.ts
   unique_key text,
+  metadata   text,
   options    text,
   input      text not null
 );
@@ -109,7 +110,8 @@ create table errand_blocked (
   pending integer not null,
   held    integer not null,
   due     integer,
-  slot    integer not null default 0    -- of its lane it has kept one
+  slot    integer not null default 0,   -- of its lane it has kept one
+  line    integer                       -- queue and rank, where nothing but that awaits it: no lane, no rate, no past
 );
 create index errand_blocked_slot on errand_blocked (seq) where slot = 1;
 
@@ -150,9 +152,10 @@ create table errand_edge (
 ) without rowid;
 create index errand_edge_member on errand_edge (member, n);
 
--- Final jobs whose waiters have not all been told.
+-- Final jobs whose waiters have not all been told, and the last edge that has been.
 create table errand_releasing (
-  member integer primary key
+  member integer primary key,
+  after  integer not null
 );
 
 -- Lanes and rates count the jobs that name them, and those of them that are not final: with the last they are forgotten.

@@ -1,19 +1,19 @@
 /** Jobs: writing them once, finding them by number and id, and what belongs to them. */
 
 const whole = `j.seq, j.id, j.task, j.queue, j.rank, j.created, j.keep, j.expires, j.lane, j.rate, j.flags, j.unique_key,
-  j.options, j.input, c.seq is not null as noted, coalesce(c.place, j.seq) as place, coalesce(c.failures, 0) as failures,
+  j.metadata, j.options, j.input, c.seq is not null as noted, coalesce(c.place, j.seq) as place, coalesce(c.failures, 0) as failures,
   coalesce(c.crashes, 0) as crashes, c.started, c.error`
 
 export const jobQueries = {
-  insertJob: `insert into errand_job values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
-  insertUuidJob: `insert into errand_job values (?, unhex(?, '-'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
+  insertJob: `insert into errand_job values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
+  insertUuidJob: `insert into errand_job values (?, unhex(?, '-'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
   jobById: `select ${whole} from errand_job j left join errand_course c on c.seq = j.seq where j.id = ?` as string,
   jobBySeq: `select ${whole} from errand_job j left join errand_course c on c.seq = j.seq where j.seq = ?` as string,
   seqOfId: `select seq from errand_job where id = ?`,
   seqOfUuid: `select seq from errand_job where id = unhex(?, '-')`,
   idOfSeq: `select id from errand_job where seq = ?`,
   setRank: `update errand_job set rank = ? where seq = ?`,
-  setInput: `update errand_job set input = ?, options = ? where seq = ?`,
+  setInput: `update errand_job set input = ?, options = ?, flags = ? where seq = ?`,
   setFlags: `update errand_job set flags = ? where seq = ?`,
   dropExpiry: `update errand_job set expires = null where seq = ?`,
   deleteJob: `delete from errand_job where seq = ?`,

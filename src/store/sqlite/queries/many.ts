@@ -11,10 +11,10 @@ export const finalsPerStatement = 10
 const rows = (count: number, values: string) => Array.from({ length: count }, () => `(${values})`).join()
 
 export const manyQueries = {
-  // The first seq, task, queue, rank, created, keep, flags, options; for each job its id and input.
+  // The first seq, task, queue, rank, created, keep, flags, metadata, options; for each job its id and input.
   insertUuidJobs:
     `insert into errand_job select s.seq + v.column1, unhex(v.column2, '-'), s.task, s.queue, s.rank, s.created, s.keep,
-    null, null, null, s.flags, null, s.options, v.column3 from (select ? as seq, ? as task, ? as queue, ? as rank, ? as created, ? as keep, ? as flags, ? as options) s
+    null, null, null, s.flags, null, s.metadata, s.options, v.column3 from (select ? as seq, ? as task, ? as queue, ? as rank, ? as created, ? as keep, ? as flags, ? as metadata, ? as options) s
     cross join (values ${Array.from({ length: jobsPerStatement }, (_, at) => `(${at}, ?, ?)`).join()}) v where true on conflict (id) do nothing` as string,
   // Started, finished, until; for each job its seq and result.
   addFinals:

@@ -1,17 +1,19 @@
 /** Places: the lines jobs stand in, lanes and rates, and what waits for what. The hot statements are here. */
+import { flag } from '../job-row.ts'
 
 // Each column costs as much as a step of the search, so small numbers share one, and what few jobs have has another.
 // Ids as text: making a buffer for each costs more than all else here.
 const hexId = `iif(typeof(j.id) = 'blob', hex(j.id), ':' || j.id)`
-const claimable = `r.seq, r.place, j.task, (j.queue << 2) | j.rank, (j.keep << 13) | (r.course << 12) | j.flags, j.created,
+const claimable = `r.seq, r.place, j.task, (j.queue << 2) | j.rank, (j.keep << 14) | (r.course << 13) | j.flags, j.created,
   ${hexId}, iif(coalesce(j.expires, j.lane, j.rate, j.unique_key) is null, null,
-  json_array(j.expires, j.lane, j.rate, j.unique_key)), j.options, j.input`
+  json_array(j.expires, j.lane, j.rate, j.unique_key)),
+  iif(j.flags & ${flag.options}, json_set(j.options, '$.metadata', j.metadata), j.metadata), j.input`
 
 export const placeQueries = {
   standInRange: `insert into errand_ready select queue, rank, seq, seq, 0 from errand_job where seq between ? and ?`,
   standAmong: `insert into errand_ready select j.queue, j.rank, j.seq, j.seq, 0 from json_each(?) s cross join errand_job j on j.seq = s.value`,
-  // With the place of the first; the others follow.
-  standTogether: `insert into errand_ready select j.queue, j.rank, ? + s.key, s.value, 0 from json_each(?) s cross join errand_job j on j.seq = s.value`,
+  // From where they are blocked, with the place of the first; the others follow.
+  standTogether: `insert into errand_ready select b.line >> 2, b.line & 3, ? + s.key, b.seq, 0 from json_each(?) s cross join errand_blocked b on b.seq = s.value`,
   stand: `insert into errand_ready values (?, ?, ?, ?, ?)`,
   leaveReady: `delete from errand_ready where line = ? and rank = ? and place = ?`,
   hasReady: `select 1 from errand_ready where line = ? limit 1`,
@@ -39,7 +41,9 @@ export const placeQueries = {
   leaveDelayed: `delete from errand_delayed where seq = ?`,
   dueDelayed: `select seq, slot from errand_delayed where due <= ? order by due, seq limit ?`,
 
-  block: `insert into errand_blocked values (?, ?, ?, ?, ?)`,
+  block: `insert into errand_blocked (seq, pending, held, due, slot) values (?, ?, ?, ?, ?)`,
+  blockNew: `insert into errand_blocked (seq, pending, held, due, line) values (?, ?, ?, ?, ?)`,
+  setBlockedRank: `update errand_blocked set line = (line >> 2 << 2) | ? where seq = ? and line is not null`,
   getBlocked: `select pending, held, due, slot from errand_blocked where seq = ?`,
   setPending: `update errand_blocked set pending = ? where seq = ?`,
   setBlockedDue: `update errand_blocked set due = ? where seq = ?`,
@@ -103,9 +107,11 @@ export const placeQueries = {
   // A member is needed while one of its waiters is not final.
   neededBy: `select e.waiter from errand_edge e where e.member = ? and not exists (select 1 from errand_final f where f.seq = e.waiter) limit 1`,
   pinnedMembers: `select p.seq from errand_edge e cross join errand_pinned p on p.seq = e.member where e.waiter = ?`,
-  addReleasing: `insert into errand_releasing select s.value from json_each(?) s
-    where exists (select 1 from errand_edge e where e.member = s.value and e.open = 1) on conflict do nothing`,
-  firstReleasing: `select member from errand_releasing order by member limit 1`,
+  addReleasing: `insert into errand_releasing select s.value, -1 from json_each(?) s
+    where exists (select 1 from errand_edge e where e.member = s.value and e.open = 1) on conflict (member) do update set after = -1`,
+  goOnReleasing: `insert into errand_releasing values (?1, (select n from errand_edge where waiter = ?2 and position = ?3))
+    on conflict (member) do update set after = min(after, excluded.after)`,
+  firstReleasing: `select member, after from errand_releasing order by member limit 1`,
   deleteReleasing: `delete from errand_releasing where member = ?`,
 } as const
 
@@ -114,10 +120,9 @@ export const arrayQueries = {
   // In the order of the members that are given, and of each in the order of the edges.
   openEdges: `select s.key, e.waiter, e.position, e.runs, f.state from json_each(?) s cross join errand_edge e indexed by errand_edge_member
     left join errand_final f on f.seq = e.member where e.member = s.value and e.open = 1 limit ?`,
-  // Whether it is plain: nothing keeps it from its line, and nothing has happened to it.
-  blockedWaiters: `select b.seq, b.pending, b.held, coalesce(b.due, j.lane, j.rate, c.seq) is null and b.slot = 0, j.queue
-    from json_each(?) s cross join errand_blocked b on b.seq = s.value cross join errand_job j on j.seq = b.seq
-    left join errand_course c on c.seq = b.seq`,
+  openEdgesAfter: `select 0, e.waiter, e.position, e.runs, f.state from errand_edge e indexed by errand_edge_member
+    left join errand_final f on f.seq = e.member where e.member = ? and e.n > ? and e.open = 1 order by e.n limit ?`,
+  blockedWaiters: `select b.seq, b.pending, b.held, iif(b.due is null, b.line, null) from json_each(?) s cross join errand_blocked b on b.seq = s.value`,
   endedMembers:
     `select e.waiter, e.position, ${hexId}, f.state, f.result, f.error from errand_edge e cross join errand_final f on f.seq = e.member
     cross join errand_job j on j.seq = e.member where e.waiter = ? and e.position >= ? order by e.position limit ?` as string,
