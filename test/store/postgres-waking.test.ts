@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test'
 import pg from 'pg'
 import { PostgresStore } from '../../src/store/postgres/postgres.ts'
 import { quiet } from '../../src/store/postgres/quiet.ts'
-import { aJob, aTurn, aWorker } from '../../src/testing/conformance/builders.ts'
+import { aJob, aSettlement, aTurn, aWorker, succeeded } from '../../src/testing/conformance/builders.ts'
 import { aPostgres } from './postgres-servers.ts'
 
 const server = await aPostgres()
@@ -51,6 +51,33 @@ test('work is left to who sleeps in the process that brings it', { skip }, async
 
   assert.equal(!turn.gone && turn.claimed.length, 1)
   assert.ok(await isParked(far))
+})
+
+test('what goes on in a turn and is claimed by it wakes nobody else', { skip }, async (t) => {
+  const { here, near, far, isParked } = await twoAsleep(t)
+  await here.insert([[aJob({ id: 'first' }), aJob({ id: 'next', after: { on: ['first'], otherwise: 'cancel' } })]])
+  const room = roomFor(2)
+  const first = await here.turn(aTurn({ incarnation: near.worker, room }))
+  assert.ok(!first.gone)
+
+  const next = await here.turn(
+    aTurn({ incarnation: near.worker, room, settled: [aSettlement(first.claimed[0]!, succeeded)] }),
+  )
+  await quiet(here)
+
+  assert.deepEqual(!next.gone && next.claimed.map(({ id }) => id), ['next'])
+  assert.ok(await isParked(far))
+})
+
+test('what goes on in a turn that has no room for it wakes the others', { skip }, async (t) => {
+  const { here, near, far } = await twoAsleep(t)
+  await here.insert([[aJob({ id: 'first' }), aJob({ id: 'next', after: { on: ['first'], otherwise: 'cancel' } })]])
+  const first = await here.turn(aTurn({ incarnation: near.worker, room: roomFor(1), park: true }))
+  assert.ok(!first.gone)
+
+  await here.turn(aTurn({ incarnation: near.worker, room: [], settled: [aSettlement(first.claimed[0]!, succeeded)] }))
+
+  assert.equal(await far.woken, 'work')
 })
 
 test('the others are told of what is left when who slept here can take no more', { skip }, async (t) => {

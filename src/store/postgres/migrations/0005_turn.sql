@@ -87,6 +87,7 @@ declare
   line int;
   first_place bigint;
   overdue boolean;
+  apart boolean := true;
   others boolean := false;
   mixed boolean;
   expired int := 0;
@@ -95,6 +96,8 @@ declare
   awaited bigint[];
   room record;
   open_queues int[];
+  looked int[] := '{}';
+  arrivals text;
   most int;
   goal int;
   got record;
@@ -174,7 +177,8 @@ begin
   end if;
   if p_rooms is not null then
     overdue := exists (select from errand.ready where expires <= c.now);
-    if exists (select from errand.waiting where kind = 'u') or exists (select from errand.waiting where kind = 'r') then
+    apart := exists (select from errand.waiting where kind = 'u') or exists (select from errand.waiting where kind = 'r');
+    if apart then
       others := errand.others_ready(array(
         select q.no from json_array_elements(p_rooms) room (r) cross join json_array_elements_text(room.r -> 'queues') named (name)
         join errand.queue q on q.name = named.name and not q.paused where (room.r ->> 'jobs')::int > 0), c.now);
@@ -189,6 +193,7 @@ begin
       select array_agg(q.no order by n.nth) into open_queues from json_array_elements_text(room.queues) with ordinality n (name, nth)
       join errand.queue q on q.name = n.name and not q.paused;
       continue when open_queues is null;
+      looked := looked || open_queues;
       goal := room.jobs;
       if others then
         suspect := errand.claim_suspect(c, w.no, this_claim, open_queues);
@@ -273,9 +278,15 @@ begin
     where u.no = mine.no;
   end if;
   if accepted + expired = 0 then perform set_config('synchronous_commit', 'off', true); end if;
+  -- What became ready in this turn was taken in it, so nobody is woken for it: unless there was too much, or it may stand apart or
+  -- before the place where the claim began.
+  arrivals := current_setting('errand_call.arrivals', true);
+  if arrivals <> '' and p_rest is null and not (full_room or apart or expired > 0) and string_to_array(arrivals, ',')::int[] <@ looked then
+    if not exists (select from errand.lane) and not exists (select from errand.gathering) then arrivals := null; end if;
+  end if;
 
   extra := json_build_object('stale', stale, 'staleNos', stale_nos, 'cancels', said_cancels,
     'messages', said_messages, 'more', full_room or expired > 0, 'nextDue', errand.next_due(c.now), 'special', special,
-    'arrivals', current_setting('errand_call.arrivals', true));
+    'arrivals', arrivals);
   return next;
 end $$;
