@@ -27,8 +27,6 @@ export function addLimits(program: Command, act: Act): void {
     .description('look at limits of tasks, keys and queues, and change them')
     .addHelpText('after', examples)
 
-  // Listing is what the bare word does; Commander would take a mistyped command for an argument of it.
-  limits.allowExcessArguments().action(act<ListOptions>(() => import('./commands/limits-list.ts')))
   limits
     .command('list')
     .description('every limit that jobs name or that was set, and what it holds back (also without "list")')
@@ -46,5 +44,8 @@ export function addLimits(program: Command, act: Act): void {
     .command('reset <limit>')
     .description('let the value in the code hold again, from the next job on')
     .action(act(() => import('./commands/limits-reset.ts')))
+  // Listing is what the bare word does; Commander would take a mistyped command for an argument of it. It comes last: commands
+  // that are made after it would allow excess arguments too.
+  limits.allowExcessArguments().action(act<ListOptions>(() => import('./commands/limits-list.ts')))
   addHelp(limits)
 }

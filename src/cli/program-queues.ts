@@ -19,8 +19,6 @@ export function addQueues(program: Command, act: Act): void {
     .description('look at queues, pause and empty them')
     .addHelpText('after', examples)
 
-  // Listing is what the bare word does; Commander would take a mistyped command for an argument of it.
-  queues.allowExcessArguments().action(act(() => import('./commands/queues-list.ts')))
   queues
     .command('list')
     .description('every queue, its jobs by state, and how many workers serve it (also without "list")')
@@ -38,5 +36,8 @@ export function addQueues(program: Command, act: Act): void {
     .description('cancel all that waits in it')
     .option('--dry-run', 'only count')
     .action(act<PurgeOptions>(() => import('./commands/queues-purge.ts')))
+  // Listing is what the bare word does; Commander would take a mistyped command for an argument of it. It comes last: commands
+  // that are made after it would allow excess arguments too.
+  queues.allowExcessArguments().action(act(() => import('./commands/queues-list.ts')))
   addHelp(queues)
 }

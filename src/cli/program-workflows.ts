@@ -23,8 +23,6 @@ export function addWorkflows(program: Command, act: Act): void {
     .command('workflows')
     .description('look at workflows, cancel and retry them whole')
     .addHelpText('after', examples)
-  // Listing is what the bare word does; Commander would take a mistyped command for an argument of it.
-  workflows.allowExcessArguments().action(act<ListWorkflowsOptions>(() => import('./commands/workflows-list.ts')))
   workflows
     .command('list')
     .description('the newest workflows (also without "list")')
@@ -43,5 +41,8 @@ export function addWorkflows(program: Command, act: Act): void {
     .command('retry <workflow>')
     .description('run the steps again that failed; what they held up goes on')
     .action(act(() => import('./commands/workflows-retry.ts')))
+  // Listing is what the bare word does; Commander would take a mistyped command for an argument of it. It comes last: commands
+  // that are made after it would allow excess arguments too.
+  workflows.allowExcessArguments().action(act<ListWorkflowsOptions>(() => import('./commands/workflows-list.ts')))
   addHelp(workflows)
 }

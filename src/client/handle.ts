@@ -37,8 +37,8 @@ export interface JobHandle<Result = unknown> {
   updates(options?: { signal?: AbortSignal } & ReadOptions): AsyncIterable<JobUpdate>
   /** A waiting job ends at once; a running one is signalled within a second. */
   cancel(): Promise<CancelAnswer>
-  /** Runs a final job again, with its attempts counted anew. */
-  retry(): Promise<RetryAnswer>
+  /** Runs a final job again, with its attempts counted anew. `not failed`: only of a workflow, see there. */
+  retry(): Promise<RetryAnswer | 'not failed'>
   /** Changes a job that waits. */
   change(change: { priority?: Priority; delay?: Duration; at?: Date | number; input?: unknown }): Promise<ChangeAnswer>
   /** Makes a scheduled job ready now. */

@@ -93,7 +93,7 @@ export class StoredJob implements JobHandle<any> {
     return (await (await this.#store()).cancel([this.id]))[0]!
   }
 
-  async retry(): Promise<RetryAnswer> {
+  async retry(): Promise<RetryAnswer | 'not failed'> {
     return (await (await this.#store()).retry([this.id]))[0]!
   }
 

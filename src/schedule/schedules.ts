@@ -7,7 +7,9 @@ import { nearest } from '../nearest.ts'
 import { redacted } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ScheduleRecord, Store } from '../store/store.ts'
-import type { Step } from '../task/step.ts'
+import type { FlowNode, Step } from '../task/step.ts'
+import { builtIns } from '../workflow/built-in.ts'
+import { nameOfFlow } from '../workflow/jobs.ts'
 import { allSchedules } from './all.ts'
 import type { DeclaredSchedules } from './declared.ts'
 import { readRule, type ScheduleRule, type StoredRule } from './rule.ts'
@@ -17,6 +19,8 @@ import { nextTick, type StoredWhen } from './when.ts'
 export interface ScheduleInfo {
   readonly name: string
   readonly task: string
+  /** The task, or what the flow is called that it enqueues. */
+  readonly work: string
   readonly queue: string
   readonly when: StoredWhen
   /** Masked as its task says. */
@@ -158,13 +162,15 @@ export class Schedules {
   #info(record: ScheduleRecord, lasts: ReadonlyMap<string, ScheduleInfo['last']>): ScheduleInfo {
     const rule: StoredRule = readRule(record.rule)
     const last = record.lastJob === undefined ? undefined : lasts.get(record.lastJob)
+    const input = redacted(this.#runtime.codec.decode(rule.job.input), rule.job.redact)
 
     return {
       name: record.name,
       task: rule.job.task,
+      work: rule.job.task === builtIns.flow ? nameOfFlow(input as FlowNode) : rule.job.task,
       queue: rule.job.queue,
       when: rule.when,
-      input: redacted(this.#runtime.codec.decode(rule.job.input), rule.job.redact),
+      input,
       next: record.nextAt === null ? null : new Date(record.nextAt),
       paused: record.paused,
       overlap: rule.overlap,

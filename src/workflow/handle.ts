@@ -4,7 +4,7 @@ import type { JobHandle } from '../client/handle.ts'
 import { encodeWithin } from '../client/new-job.ts'
 import { StoredJob } from '../client/stored-job.ts'
 import { JobCancelledError, JobFailedError, JobNotFoundError, ResultGoneError } from '../errors.ts'
-import type { Progress } from '../job.ts'
+import { isFinal, type Progress } from '../job.ts'
 import type { Runtime } from '../runtime.ts'
 import type { CancelAnswer, JobRecord, ReleaseAnswer, RetryAnswer, Store } from '../store/store.ts'
 import { signalTag, workflowTag } from './note.ts'
@@ -25,8 +25,11 @@ export interface Workflow<Result = unknown> extends JobHandle<Result> {
    * @throws NotStorableError, PayloadTooLargeError
    */
   signal(name: string, value?: unknown): Promise<ReleaseAnswer>
-  /** Runs the steps again that failed or expired; what was cancelled because of them then goes on. */
-  retry(): Promise<RetryAnswer>
+  /**
+   * Runs the steps again that failed or expired; what was cancelled because of them then goes on. `not failed`: there is
+   * none, and nothing was done. What was cancelled by hand stays so: enqueue it anew.
+   */
+  retry(): Promise<RetryAnswer | 'not failed'>
 }
 
 const unfinished = ['scheduled', 'blocked', 'ready', 'running'] as const
@@ -86,16 +89,26 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     return answers.find((answer) => answer === 'released') ?? answers[0]!
   }
 
-  override async retry(): Promise<RetryAnswer> {
+  override async retry(): Promise<RetryAnswer | 'not failed'> {
     const store = await this.#runtime.open()
     const failed = await recordsOf(store, workflowTag(this.id), ['failed', 'expired'])
     // What a handler has started goes before the handler's own job, which is older.
     const ids = failed.map(({ id }) => id).toReversed()
-    if (ids.length === 0) return super.retry()
+    if (ids.length === 0) return this.#retryNothing(store)
     for (let from = 0; from < ids.length; from += store.limits.idsPerCall) {
       await store.retry(ids.slice(from, from + store.limits.idsPerCall))
     }
     return 'retried'
+  }
+
+  /** A single job, which has no steps, is retried as one. */
+  async #retryNothing(store: Store): Promise<RetryAnswer | 'not failed'> {
+    const { jobs, cursor } = await store.find({ tag: workflowTag(this.id), limit: 1 })
+    if (jobs.length === 0 && cursor === undefined) return super.retry()
+    const [last] = await store.get([this.id])
+    if (!last || last === 'gone') return 'unknown'
+
+    return isFinal(last.state) ? 'not failed' : 'not final'
   }
 }
 

@@ -184,13 +184,16 @@ function placed(runtime: Runtime, plan: Plan, step: PlannedStep, making: Making,
       ...new Set([
         ...(job.tags ?? []),
         workflowTag(id),
-        ...(isLast ? [anyWorkflowTag] : []),
+        ...(isLast && isOwn(making) ? [anyWorkflowTag] : []),
         ...(work.kind === 'signal' ? [id, making.origin?.of ?? id].map((of) => signalTag(of, work.name)) : []),
       ]),
     ],
     ...(on.length > 0 ? { after: { on, otherwise: step.otherwise } } : making.after && { after: making.after }),
   }
 }
+
+/** Whether it is part of no other workflow: what the handler of a single job starts is the workflow that people look for. */
+const isOwn = ({ origin }: Making) => origin === undefined || origin.by === origin.of
 
 /** What must not be shown of the results that a step gathers. */
 function redactOf({ holes }: PlannedStep, earlier: readonly Drafted[]): string[] {
@@ -240,6 +243,7 @@ function describe(flow: FlowNode): string {
 }
 
 function groupName(steps: readonly FlowNode[]): string {
+  if (steps.length === 0) return 'nothing'
   const names = [...new Set(steps.slice(0, 10).map(describe))]
 
   return names.length === 1 ? `${steps.length} × ${names[0]}` : `(${names.join(', ')})`

@@ -57,6 +57,13 @@ test('a limit that is set holds whatever the code says, until it is reset', () =
   assert.deepEqual([reset.concurrency, reset.rate, reset.pinned], [2, { starts: 100, per: 60_000 }, false])
 })
 
+test('a limit that nobody knows is let go all the same, with a warning that its name may be wrong', () => {
+  const { code, stderr } = scene().errand(['limits', 'reset', 'call-api:acmee'])
+
+  assert.equal(code, 0)
+  assert.match(stderr, /warning: No limit here is named "call-api:acmee"\./)
+})
+
 test('a limit that no job names is set all the same, with a warning that its name may be wrong', () => {
   const { code, stderr } = scene().errand(['limits', 'set', 'call-api:acmee', '-c', '1'])
 

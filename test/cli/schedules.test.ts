@@ -27,7 +27,7 @@ test('a beat declares what the code says, and schedules lists it', async () => {
   const { stdout } = schedules.errand(['schedules'])
   const rows = JSON.parse(schedules.errand(['schedules', 'list', '-o', 'json']).stdout)
 
-  assert.match(stdout, /^schedule +when +next +task +last/)
+  assert.match(stdout, /^schedule +when +next +enqueues +last/)
   assert.match(stdout, /nightly +30 2 \* \* \* Europe\/Berlin +in /)
   assert.deepEqual(
     rows.map(({ name, task, paused, orphaned }: any) => [name, task, paused, orphaned]),

@@ -56,6 +56,18 @@ test('one is cancelled whole', () => {
   assert.match(again.stderr, /had ended already: cancelled/)
 })
 
+test('one in which nothing failed is not retried, and that ends with 1', () => {
+  const workflows = scene()
+  workflows.errand(['workflows', 'cancel', 'first'])
+
+  const { stderr, code } = workflows.errand(['workflows', 'retry', 'first'])
+
+  assert.deepEqual(
+    [code, /No step of workflow first has failed: it is cancelled\. Nothing was done\./.test(stderr)],
+    [1, true],
+  )
+})
+
 test('one that is not there is not found', () => {
   const workflows = scene()
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { Errand } from '../../src/index.ts'
+import { chain, Errand } from '../../src/index.ts'
 import { MemoryStore } from '../../src/store/memory/memory.ts'
 import { ManualEnv } from '../../src/testing/manual-env.ts'
 
@@ -34,6 +34,7 @@ test('a schedule made at run time is told as it was made', async (t) => {
   assert.deepEqual(schedule, {
     name: 'weekly',
     task: 'digest',
+    work: 'digest',
     queue: 'mail',
     when: { cron: '0 9 * * 1', zone: 'Europe/Paris' },
     input: { list: 'all', token: '[redacted]' },
@@ -43,6 +44,15 @@ test('a schedule made at run time is told as it was made', async (t) => {
     orphaned: false,
     declaredAt: new Date(newYear + 1),
   })
+})
+
+test('a schedule of a flow says what the flow is called', async (t) => {
+  const { errand, digest } = world(t)
+
+  await errand.schedules.put('both', { every: '1h' }, chain(digest.with({ list: 'a' }), digest.with({ list: 'b' })))
+
+  const [schedule] = await errand.schedules.list()
+  assert.deepEqual([schedule?.work, schedule?.task], ['digest → digest', 'errand.flow'])
 })
 
 test('a schedule made in this process fires at once when it is due, without waiting for the next look', async (t) => {

@@ -114,10 +114,7 @@ onEach('a job that failed for good is kept with its reason, and runs again by ha
   broken = false
   await errand.retry({ state: 'failed', task: 'pay' })
 
-  assert.deepEqual(dead.map(({ error, input }) => [error?.message, input]).toSorted(), [
-    ['no bank for 1', 1],
-    ['no bank for 2', 2],
-  ])
+  assert.deepEqual(dead.map(({ error }) => String(error?.message)).toSorted(), ['no bank for 1', 'no bank for 2'])
   assert.deepEqual(await Promise.all(jobs.map((job) => job.result({ timeout: '30s' }))), [1, 2])
 })
 

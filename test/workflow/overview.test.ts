@@ -68,6 +68,23 @@ test('retrying a workflow takes up what failed', async (t) => {
   assert.deepEqual(await flow.result(soon), [6, 8])
 })
 
+test('where no step has failed there is nothing to retry, and nothing is done', async (t) => {
+  const { errand, double, work } = scene(t)
+  await work()
+  const done = await errand.enqueue(chain(double.with(1), double))
+  await done.result({ timeout: '20s' })
+  const stopped = await errand.enqueue(chain(double.with(1, { delay: '1h' }), double))
+  const waiting = await stopped.retry()
+  await stopped.cancel()
+  const single = await errand.enqueue(double.with(4))
+  await single.result({ timeout: '20s' })
+
+  const answers = [waiting, await done.retry(), await stopped.retry(), await single.retry()]
+
+  assert.deepEqual(answers, ['not final', 'not failed', 'not failed', 'retried'])
+  assert.deepEqual([await done.state(), await stopped.state()], ['succeeded', 'cancelled'])
+})
+
 test('retrying goes through the flows that handlers have started', async (t) => {
   const { errand, work, double, fragile, mend } = scene(t)
   const parent = errand.task('parent', { retry: false }, (_: void, job) =>

@@ -11,8 +11,8 @@ export async function run(invocation: Invocation, [name = '']: string[], options
   const { limits } = await invocation.jobs()
 
   const [known] = (await limits.list({ prefix: name, limit: 1 })).limits
-  if (known?.name !== name) invocation.out.warn(`No job here names the limit "${name}" yet.`)
   await limits.set(name, limit)
+  if (known?.name !== name) invocation.out.warn(`No job here names the limit "${name}" yet.`)
   invocation.out.say(
     `Limit "${name}" is set, whatever the code says. Let the code's value hold again with: errand limits reset ${name}`,
   )

@@ -4,7 +4,7 @@ import type { StoredWhen } from '../../schedule/when.ts'
 import { exitCodes } from '../failures.ts'
 import type { Invocation } from '../invocation.ts'
 import type { Column } from '../output/table.ts'
-import { length, relative } from '../output/times.ts'
+import { length, relative, tickText } from '../output/times.ts'
 import { stateStyle } from '../state-style.ts'
 import { unknownCommand } from '../unknown-command.ts'
 
@@ -30,10 +30,10 @@ const columns: Column<ScheduleInfo>[] = [
   { title: 'when', value: ({ when }) => whenText(when) },
   {
     title: 'next',
-    value: ({ next }) => (next ? relative(next) : 'never'),
+    value: ({ next }) => (next ? tickText(next) : 'never'),
     style: ({ paused }) => (paused ? 'dim' : undefined),
   },
-  { title: 'task', value: ({ task }) => task, flexible: true },
+  { title: 'enqueues', value: ({ work }) => work, flexible: true },
   {
     title: 'last',
     value: ({ last }) => last?.state,

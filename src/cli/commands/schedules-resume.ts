@@ -1,14 +1,14 @@
 /** `errand schedules resume` */
 import { exitCodes } from '../failures.ts'
 import type { Invocation } from '../invocation.ts'
-import { relative } from '../output/times.ts'
+import { tickText } from '../output/times.ts'
 
 export async function run(invocation: Invocation, [name = '']: string[]): Promise<number> {
   const { schedules } = await invocation.jobs()
   await schedules.resume(name)
   const { next } = await schedules.get(name)
   invocation.out.say(
-    `Schedule "${name}" ticks again${next ? `, next ${relative(next)}` : ', but has no ticks to come'}.`,
+    `Schedule "${name}" ticks again${next ? `, next ${tickText(next)}` : ', but has no ticks to come'}.`,
   )
 
   return exitCodes.ok

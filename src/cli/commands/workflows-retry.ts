@@ -5,11 +5,12 @@ import type { Invocation } from '../invocation.ts'
 export async function run(invocation: Invocation, [id = '']: string[]): Promise<number> {
   const { out } = invocation
   const workflow = (await invocation.jobs()).workflow(id)
-  await workflow.graph()
+  const { state } = await workflow.graph()
   const answer = await workflow.retry()
 
   if (answer === 'retried') out.say(`Workflow ${id} goes on. See how far it is with: errand workflows show ${id}`)
+  else if (answer === 'not failed') out.say(`No step of workflow ${id} has failed: it is ${state}. Nothing was done.`)
   else out.say(`No step of workflow ${id} has failed, and it has not ended.`)
 
-  return exitCodes.ok
+  return answer === 'retried' ? exitCodes.ok : exitCodes.error
 }

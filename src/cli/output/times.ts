@@ -27,6 +27,10 @@ export function relative(moment: Date, now: number = Date.now()): string {
   return ms < 0 ? `in ${length(-ms)}` : `${length(ms)} ago`
 }
 
+/** Of a tick: one that should have been is about to be. */
+export const tickText = (tick: Date, now: number = Date.now()): string =>
+  tick.getTime() <= now ? 'now' : relative(tick, now)
+
 /** The time of day here, to the millisecond, for lines that follow one another. */
 export function clockTime(at: number | Date): string {
   const date = new Date(at)
