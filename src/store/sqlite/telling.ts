@@ -28,22 +28,23 @@ export function spread(step: Step, limit: number): number {
   let told = 0
   while (telling.length > 0) {
     const members = telling.splice(0)
-    if (told < limit) told += tell(step, members, edgesTo(step, members, limit - told), limit - told)
+    if (told < limit) told += tell(step, members, fromStart, limit - told)
     else release(step, members)
   }
   return told
 }
 
-/** Goes on where an earlier step left off. */
+/** Goes on where earlier steps left off. */
 export function spreadRest(step: Step, limit: number): number {
   let told = 0
   while (told < limit && !step.leftReleasing) {
-    const next = step.sql.firstReleasing.get() as Releasing | undefined
-    if (!next) break
+    const left = step.sql.firstReleasing.all(limit - told) as unknown as Releasing[]
+    if (left.length === 0) break
 
-    step.sql.deleteReleasing.run(next.member)
-    if (step.sql.getFinal.get(next.member))
-      told += tell(step, [next.member], edgesAfter(step, next, limit - told), limit - told)
+    const next = left[0]!.after === fromStart ? beginning(left) : left.slice(0, 1)
+    const members = next.map(({ member }) => member)
+    step.sql.deleteReleasing.run(JSON.stringify(members))
+    told += tell(step, finalOnes(step, members), next[0]!.after, limit - told)
     told += spread(step, limit - told)
   }
   return told
@@ -55,37 +56,51 @@ interface Releasing {
   readonly after: number
 }
 
-/** One more than may be told, if there are so many. */
-const edgesTo = ({ sql }: Step, members: readonly number[], limit: number) =>
-  sql.openEdges.all(JSON.stringify(members), limit + 1) as EdgeRow[]
+/** Before any edge. */
+const fromStart = -1
 
-const edgesAfter = ({ sql }: Step, { member, after }: Releasing, limit: number) =>
-  sql.openEdgesAfter.all(member, after, limit + 1) as EdgeRow[]
+function beginning(left: readonly Releasing[]): readonly Releasing[] {
+  const end = left.findIndex(({ after }) => after !== fromStart)
+  return end === -1 ? left : left.slice(0, end)
+}
 
-/** Answers how much of the limit it has used. */
-function tell(step: Step, members: readonly number[], edges: readonly EdgeRow[], limit: number): number {
+/** They may have been retried since. */
+const finalOnes = ({ sql }: Step, members: readonly number[]) => members.filter((member) => sql.getFinal.get(member))
+
+/** Answers how much of the limit it has used. `after`: of a single member, the edge that was told last. */
+function tell(step: Step, members: readonly number[], after: number, limit: number): number {
+  const edges = openEdges(step, members, after, limit)
   if (edges.length === 0) return 0
   const round = new Round(step, members, edges)
   const told = round.run(limit)
-  closeEdges(step, members, edges, round.next)
+  closeEdges(step, members, edges, { after, next: round.next })
   return told
 }
 
-/** What could not be told is left for later. */
-function closeEdges(step: Step, members: readonly number[], edges: readonly EdgeRow[], next: number): void {
-  const { sql } = step
-  const first = edges[next]?.[0]
-  const whole = new Set<number>()
-  for (const [at, waiter, position] of edges.slice(0, next)) {
-    if (at === first) sql.closeEdge.run(waiter, position)
-    else whole.add(members[at]!)
-  }
-  if (whole.size > 0) sql.closeEdgesTo.run(JSON.stringify([...whole]))
-  if (first === undefined) return
+/** One more than may be told, if there are so many. */
+function openEdges({ sql }: Step, members: readonly number[], after: number, limit: number): EdgeRow[] {
+  if (after === fromStart) return sql.openEdges.all(JSON.stringify(members), limit + 1) as EdgeRow[]
+  return members.length > 0 ? (sql.openEdgesAfter.all(members[0]!, after, limit + 1) as EdgeRow[]) : []
+}
 
-  const [at, waiter, position] = edges[next - 1]!
-  release(step, members.slice(Math.max(first, at + 1)))
-  if (at === first) sql.goOnReleasing.run(members[first]!, waiter, position)
+/** Those before `next` have been told; the others are left for later. */
+function closeEdges(
+  step: Step,
+  members: readonly number[],
+  edges: readonly EdgeRow[],
+  { after, next }: { readonly after: number; readonly next: number },
+): void {
+  const { sql } = step
+  const first = edges[next]?.[0] ?? members.length
+  const whole = new Set(edges.slice(0, next).map(([at]) => at))
+  const isCut = whole.delete(first)
+  if (whole.size > 0) sql.closeEdgesTo.run(JSON.stringify([...whole].map((at) => members[at])))
+  if (isCut) {
+    const [, waiter, position] = edges[next - 1]!
+    sql.closeEdgesUpTo.run(members[first]!, after, waiter, position)
+    sql.goOnReleasing.run(members[first]!, waiter, position)
+  }
+  if (first < members.length) release(step, members.slice(isCut ? first + 1 : first))
 }
 
 function release(step: Step, members: readonly number[]): void {

@@ -92,7 +92,9 @@ export const placeQueries = {
   lastPosition: `select max(position) as position from errand_edge where waiter = ?`,
   anyEdge: `select 1 from errand_edge limit 1`,
   waitersOf: `select waiter from errand_edge where member = ? order by n`,
-  closeEdge: `update errand_edge set open = 0 where waiter = ? and position = ?`,
+  // Of one member those behind an edge, as far as that of this waiter and position.
+  closeEdgesUpTo: `update errand_edge set open = 0 where member = ? and n > ? and open = 1
+    and n <= (select l.n from errand_edge l where l.waiter = ? and l.position = ?)`,
   closeEdgesTo: `update errand_edge set open = 0 where member in (select value from json_each(?)) and open = 1`,
   closeEdgesOf: `update errand_edge set open = 0 where waiter = ?`,
   deleteEdges: `delete from errand_edge where waiter = ?`,
@@ -111,8 +113,8 @@ export const placeQueries = {
     where exists (select 1 from errand_edge e where e.member = s.value and e.open = 1) on conflict (member) do update set after = -1`,
   goOnReleasing: `insert into errand_releasing values (?1, (select n from errand_edge where waiter = ?2 and position = ?3))
     on conflict (member) do update set after = min(after, excluded.after)`,
-  firstReleasing: `select member, after from errand_releasing order by member limit 1`,
-  deleteReleasing: `delete from errand_releasing where member = ?`,
+  firstReleasing: `select member, after from errand_releasing order by member limit ?`,
+  deleteReleasing: `delete from errand_releasing where member in (select value from json_each(?))`,
 } as const
 
 /** Read as arrays: claims are made from these rows by the hundred. */
