@@ -89,6 +89,13 @@ export function readInput(run: Run, runtime: Runtime): unknown {
   return decoded instanceof Promise ? decoded.then((late) => parsedInput(run, late)) : parsedInput(run, decoded)
 }
 
+/** To be called outside all jobs, where going back costs nothing: `runningJob.run` would make a context to go back to. */
+function callWithin(run: Run, runtime: Runtime): unknown {
+  runningJob.enterWith(run)
+
+  return callHandler(run, runtime)
+}
+
 function callHandler(run: Run, runtime: Runtime): unknown {
   const handler = run.definition.handler!
   if (runtime.middleware.length === 0) return handler(run.input, run)
@@ -218,7 +225,7 @@ async function handleLate(run: Run, runtime: Runtime, input: Promise<unknown>): 
 function handle(run: Run, runtime: Runtime, input: unknown): RunEnd | Promise<RunEnd> {
   run.input = input
   run.handling = true
-  const returned = runningJob.run(run, callHandler, run, runtime)
+  const returned = run.slots.outside(callWithin, run, runtime)
   if (isThenable(returned)) return returnedLate(run, runtime, returned)
   run.handling = false
 

@@ -1,4 +1,5 @@
 /** The slots of a group of queues: what runs, what waits to run, and how much more can be taken. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ClaimedJob, Room } from '../store/store.ts'
 import type { SlotGroup } from './options.ts'
 import { Pace } from './pace.ts'
@@ -22,6 +23,7 @@ export class Slots {
   #batches: Batch[] = []
   /** Those that start together with one that waits, by its id: they need no slots of their own. */
   readonly #companions = new Map<string, ClaimedJob[]>()
+  #outside: ReturnType<typeof AsyncLocalStorage.snapshot> | undefined
   #rotation = 0
   #bottomUpDue = 0
   #size: number
@@ -39,6 +41,11 @@ export class Slots {
     this.group = group
     this.#size = group.slots
     this.#measuredAt = now
+  }
+
+  /** Calls something in the context that the worker was started in, and of none of its jobs. */
+  get outside(): ReturnType<typeof AsyncLocalStorage.snapshot> {
+    return (this.#outside ??= AsyncLocalStorage.snapshot())
   }
 
   get free(): number {
