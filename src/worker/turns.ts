@@ -2,8 +2,8 @@
  * Turns with the store: what each carries and asks for, and how many are under way.
  *
  * One follows the other, and what ends meanwhile goes with the next. Where the store takes several at once, another is
- * sent beside those under way as soon as half of what a call may carry has gathered, or as much can be claimed: so the
- * store works while the jobs it handed out before run.
+ * sent beside the one under way as soon as half of what a call may carry has gathered, or as much can be claimed, and a
+ * third when that would fill a call: so the store works while the jobs it handed out before run.
  */
 import type { Runtime } from '../runtime.ts'
 import type { IncarnationId, Room, Store, StoreLimits, TurnResult } from '../store/store.ts'
@@ -31,8 +31,11 @@ interface Asked {
   readonly room: Room
 }
 
-/** A call that carries less would cost the store more than the wait for the one before it. */
-const worthShare = 0.5
+/**
+ * A call that carries less would cost the store more than the wait for the one before it. While another waits there already,
+ * only a full one is worth it.
+ */
+const worthShare = (underWay: number) => (underWay > 1 ? 1 : 0.5)
 
 export class Turns {
   readonly #runtime: Runtime
@@ -55,7 +58,7 @@ export class Turns {
   isWorthAnother(more: boolean): boolean {
     const { limits } = this.#parts.store()
     if (this.#underWay.length >= limits.turnsInFlight) return false
-    const worth = limits.jobsPerCall * worthShare
+    const worth = limits.jobsPerCall * worthShare(this.#underWay.length)
 
     return this.#parts.results.ends >= worth || (more && this.#space(limits) >= worth)
   }
