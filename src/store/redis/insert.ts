@@ -16,7 +16,8 @@ export function plainArguments(jobs: readonly NewJob[], kinds: Kinds): Argument[
   const ids: string[] = []
   let records = ''
 
-  for (const [index, job] of jobs.entries()) {
+  for (let index = 0; index < jobs.length; index++) {
+    const job = jobs[index]!
     if (!isPlain(job)) return undefined
     const begin = lines.add(job, kinds.digestOf(job))
     ids.push(job.id)
