@@ -1,7 +1,7 @@
 /**
  * Group commit: calls that arrive within one turn of the event loop, or while one is under way, share a transaction.
  *
- * Plain jobs and all others go apart, since the latter wait for each other; what came earlier goes in earlier.
+ * Batches of plain jobs go beside each other, all others one at a time; what came earlier goes in earlier.
  */
 import { sleep, type Env } from '../../env.ts'
 import { StoreBusyError } from '../../errors.ts'
@@ -68,9 +68,10 @@ export class Inserter {
     await new Promise<void>((resolve) => this.#env.soon(resolve))
     while (this.#calls.length > 0) {
       if (this.#underWay.size >= inFlight) await Promise.race(this.#underWay)
-      const { plain } = this.#calls[0]!
+      const calls = nextCalls(this.#calls)
+      const plain = arePlain(calls)
       if (!plain) await Promise.all(this.#underWay)
-      const sent: Promise<void> = this.#send(nextCalls(this.#calls)).finally(() => this.#underWay.delete(sent))
+      const sent: Promise<void> = this.#send(calls).finally(() => this.#underWay.delete(sent))
       this.#underWay.add(sent)
       if (!plain) await sent
     }
@@ -91,7 +92,7 @@ export class Inserter {
   async #write(calls: readonly Call[]): Promise<void> {
     const jobs = calls.flatMap((call) => call.jobs)
     const outcomes = await this.#names.numbered(namedIn(jobs), () =>
-      calls[0]!.plain ? this.#writePlain(calls) : this.#writeCalls(calls),
+      arePlain(calls) ? this.#writePlain(calls) : this.#writeCalls(calls),
     )
     calls.forEach(({ done }, index) => done(outcomes[index]!))
   }
@@ -156,14 +157,16 @@ export const queuesIn = (arrivals: string | null | undefined): number[] =>
 
 const isOfTheStore = (error: unknown) => error instanceof Error && 'code' in error && 'outcome' in error
 
-/** The first of them, as long as they are of one kind and not too many. */
+const arePlain = (calls: readonly Call[]) => calls.every(({ plain }) => plain)
+
+/** The first of them, as long as they are not too many. */
 function nextCalls(waiting: Call[]): Call[] {
   let jobs = 0
   let bytes = 0
   const end = waiting.findIndex((call, index) => {
     jobs += call.jobs.length
     for (const job of call.jobs) bytes += job.input.length
-    return index > 0 && (call.plain !== waiting[0]!.plain || jobs > jobsPerTransaction || bytes > bytesPerTransaction)
+    return index > 0 && (jobs > jobsPerTransaction || bytes > bytesPerTransaction)
   })
   return waiting.splice(0, end === -1 ? waiting.length : end)
 }

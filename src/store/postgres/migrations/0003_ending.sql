@@ -106,7 +106,7 @@ begin
   perform errand.finish(c, j, p_state, p_result, p_error, null);
   if p_follow is not null then
     for each in select value from json_array_elements(p_follow) loop
-      perform errand.insert_job(c, each);
+      perform errand.insert_job(c, each, null, false);
       perform errand.spread(c, 500);
     end loop;
   end if;
@@ -118,7 +118,7 @@ begin
     (select to_json(name) from errand.task where no = b.task),
     (array['succeeded', 'failed', 'cancelled', 'expired'])[p_state - 3], b.input,
     case when p_result is not null then ',"result":' || p_result end, case when p_error is not null then ',"error":' || p_error end);
-  perform errand.insert_job(c, (wanted::jsonb || jsonb_build_object('id', errand.make_id(c.now)))::json, payload);
+  perform errand.insert_job(c, (wanted::jsonb || jsonb_build_object('id', errand.make_id(c.now)))::json, payload, false);
   perform errand.spread(c, 500);
 end $$;
 

@@ -1,5 +1,6 @@
 -- Inserting. Plain jobs, which only wait for their turn or their time, go in by `insert_plain` and meet nobody; all
--- others, and calls with an id that is there already, by `insert_calls`, one job after the other.
+-- others, and calls with an id that is there already, by `insert_calls` behind the gate: in sets where none of them is refused or
+-- stands in the way of another, and otherwise one after the other.
 
 -- The same name has the same number in every store, but for two names that meet: then the later one is given its next.
 create function errand.number_for(p_name text, p_tried int) returns int immutable language sql as $$
@@ -80,112 +81,52 @@ begin
   return queues;
 end $$;
 
--- Adds one job, or says why not. `input` may come apart from the rest.
-create function errand.insert_job(c errand.context, s json, p_input text default null) returns json language plpgsql as $$
+-- A job as `specOf` in encode.ts writes it.
+create type errand.new_job as (
+  "of" text, id text, task int, queue int, rank smallint, flags int, "keepSucceeded" int, "keepFailed" int, input text,
+  "dueAt" bigint, "dueIn" bigint, "expiresAt" bigint, "expiresIn" bigint, key text, "onConflict" text, "keyMs" bigint,
+  lane json, rate json, "on" json, run boolean, more json
+);
+
+create function errand.insert_calls(p_now bigint, p_calls json, p_enter boolean) returns table (outcomes json, arrivals text) language plpgsql
+set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan as $$
 declare
-  b errand.body;
-  there errand.body;
-  holder errand.uniq;
-  member_ids text[];
-  missing text;
-  key_name text := s ->> 'key';
-  outcome json := '{"kind":"inserted"}';
-  j errand.job;
-  of_lane json := s -> 'lane';
-  of_rate json := s -> 'rate';
-  expires_at bigint;
-  cancelled_by text;
+  c errand.context;
 begin
-  perform errand.check_mark(s ->> 'of');
-  b.id := s ->> 'id';
-  b.task := (s ->> 'task')::int;
-  b.queue := (s ->> 'queue')::int;
-  b.input := coalesce(p_input, s ->> 'input');
-  select * into there from errand.body where id = b.id;
-  if found then
-    if there.task = b.task and there.input = b.input then return '{"kind":"exists"}'; end if;
-    return json_build_object('kind', 'refused', 'reason', 'conflict', 'other', b.id);
-  end if;
-  perform from errand.departed where id = b.id;
-  if found then return '{"kind":"exists"}'; end if;
+  if p_enter then perform errand.enter(); end if;
+  c := errand.begin(p_now, null);
+  outcomes := array_to_json(errand.insert_in_order(c, array(select json_array_elements(p_calls))));
+  arrivals := current_setting('errand_call.arrivals', true);
+  return next;
+end $$;
 
-  select array_agg(value order by ordinality) into member_ids from json_array_elements_text(s -> 'on') with ordinality;
-  missing := errand.missing_member(member_ids);
-  if missing is not null then return json_build_object('kind', 'refused', 'reason', 'unknown', 'other', missing); end if;
-
-  if key_name is not null then
-    select * into holder from errand.uniq where task = b.task and key = key_name and (until is null or until > c.now);
-    if found then
-      if s ->> 'onConflict' = 'refuse' then return json_build_object('kind', 'refused', 'reason', 'taken', 'other', holder.id); end if;
-      if s ->> 'onConflict' = 'replace' then j := errand.take(holder.no); end if;
-      if j.no is null then return json_build_object('kind', 'kept', 'other', holder.id); end if;
-      outcome := json_build_object('kind', 'replaced', 'other', holder.id);
-      perform errand.finish(c, j, 6, null, null, b.id);
-    end if;
-  end if;
-
-  b.no := nextval('errand.counter');
-  b.created := c.now;
-  b.rank := (s ->> 'rank')::smallint;
-  b.flags := (s ->> 'flags')::int;
-  b.keep_succeeded := (s ->> 'keepSucceeded')::int;
-  b.keep_failed := (s ->> 'keepFailed')::int;
-  b.more := s -> 'more';
-  b.uniq := key_name;
-  if of_lane is not null then
-    b.lane := errand.lane_for(of_lane, b.queue);
-  end if;
-  if of_rate is not null then
-    b.rate := errand.rate_for(of_rate);
-  end if;
-  if member_ids is not null then b.flags := b.flags | 64; end if;
-  insert into errand.body select b.*;
-  delete from errand.pruned where id = b.id;
-  if key_name is not null then
-    insert into errand.uniq (task, key, no, id, until) values (b.task, key_name, b.no, b.id, c.now + (s ->> 'keyMs')::bigint)
-    on conflict (task, key) do update set no = excluded.no, id = excluded.id, until = excluded.until
-    where uniq.until <= c.now or uniq.no = holder.no;
-    -- Somebody's own transaction (0009) has taken it this very moment: looked at anew, it is known.
-    if not found then raise exception 'The key was taken meanwhile.' using errcode = '40001'; end if;
-  end if;
-  if b.lane is not null then perform errand.admit(array[b.lane]); end if;
-
-  j := row(b.no, -1, b.queue, b.rank, null, b.task, b.flags, b.keep_succeeded, b.keep_failed, 0, 0);
-  j.due := coalesce((s ->> 'dueAt')::bigint, c.now + (s ->> 'dueIn')::bigint);
-  j.expires := coalesce((s ->> 'expiresAt')::bigint, c.now + (s ->> 'expiresIn')::bigint);
-  if member_ids is not null then
-    perform errand.join_up(b.no, member_ids, (s ->> 'run')::boolean);
-    cancelled_by := errand.cancelling_member(b.no);
-  end if;
-
-  if b.flags & 1024 <> 0 or cancelled_by is not null or exists (select from errand.edge where waiter = b.no and open) then
-    perform errand.block(j);
-    perform errand.tell(c, j, 'enqueued', 1, 0, null);
-    if cancelled_by is not null then
-      j := errand.take(b.no);
-      perform errand.finish(c, j, 6, null, null, cancelled_by);
-    end if;
-  elsif j.due > c.now then
-    perform errand.postpone(j, j.due);
-    perform errand.tell(c, j, 'enqueued', 0, 0, null);
-  else
-    perform errand.line_up(j);
-    perform errand.tell(c, j, 'enqueued', 2, 0, null);
-  end if;
-  return outcome;
+-- Each call as if it came after the one before.
+create function errand.insert_in_order(c errand.context, p_calls json[]) returns json[] language plpgsql as $$
+declare
+  half int := cardinality(p_calls) / 2;
+  outcomes json[];
+begin
+  if half = 0 then return array(select errand.insert_call(c, jobs, false) from unnest(p_calls) jobs); end if;
+  outcomes := errand.insert_set(c, p_calls);
+  if outcomes is not null then return outcomes; end if;
+  return errand.insert_in_order(c, p_calls[: half]) || errand.insert_in_order(c, p_calls[half + 1 :]);
 end $$;
 
 -- One call: whole, or with one refusal not at all.
-create function errand.insert_call(c errand.context, p_jobs json) returns json language plpgsql as $$
+create function errand.insert_call(c errand.context, p_jobs json, p_apart boolean) returns json language plpgsql as $$
 declare
   outcomes json[] := '{}';
   outcome json;
   each json;
   refused int;
 begin
+  if not p_apart and json_array_length(p_jobs) > 1 then
+    outcomes := errand.insert_set(c, array[p_jobs]);
+    if outcomes is not null then return outcomes[1]; end if;
+  end if;
   begin
     for each in select value from json_array_elements(p_jobs) loop
-      outcome := errand.insert_job(c, each);
+      outcome := errand.insert_job(c, each, null, p_apart);
       outcomes := outcomes || outcome;
       if outcome ->> 'kind' = 'refused' then raise exception 'Refused.' using errcode = 'ER002'; end if;
     end loop;
@@ -194,21 +135,264 @@ begin
     return (select json_agg(case when n = refused then outcome else '{"kind":"refused","reason":"companion"}' end order by n)
       from generate_series(1, json_array_length(p_jobs)) n);
   end;
-  perform errand.spread(c, 500);
-  return array_to_json(outcomes);
+  if not p_apart then perform errand.spread(c, 500); end if;
+  return coalesce(array_to_json(outcomes), '[]');
 end $$;
 
-create function errand.insert_calls(p_now bigint, p_calls json, p_enter boolean) returns table (outcomes json, arrivals text) language plpgsql
-set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan as $$
+-- The outcomes of each call; or null and nothing done.
+create function errand.insert_set(c errand.context, p_calls json[]) returns json[] language plpgsql as $$
 declare
-  c errand.context;
-  answers json[] := '{}';
-  each json;
+  jobs errand.new_job[];
+  calls bigint[];
+  outcomes json[];
 begin
-  if p_enter then perform errand.enter(); end if;
-  c := errand.begin(p_now, null);
-  for each in select value from json_array_elements(p_calls) loop
-    answers := answers || errand.insert_call(c, each);
+  select array_agg(json_populate_record(null::errand.new_job, j.spec) order by s.nth, j.nth), array_agg(s.nth order by s.nth) into jobs, calls
+  from unnest(p_calls) with ordinality s (jobs, nth) cross join lateral json_array_elements(s.jobs) with ordinality j (spec, nth);
+  outcomes := errand.outcomes_in_set(c, jobs);
+  if outcomes is null then return null; end if;
+
+  jobs := array(select jobs[o.nth] from unnest(outcomes) with ordinality o (outcome, nth) where o.outcome ->> 'kind' = 'inserted' order by o.nth);
+  if cardinality(jobs) > 0 then perform errand.add_jobs(c, jobs); end if;
+  return array(
+    select coalesce(json_agg(outcome order by nth) filter (where nth > 0), '[]') from (
+      select * from unnest(calls, outcomes) with ordinality o (call, outcome, nth) union all select generate_series(1, cardinality(p_calls)), null, 0
+    ) o group by call order by call);
+end $$;
+
+create function errand.add_jobs(c errand.context, p_jobs errand.new_job[]) returns void language plpgsql as $$
+declare
+  nos bigint[] := array(select nextval('errand.counter') from unnest(p_jobs));
+begin
+  perform errand.take_keys(c, nos, p_jobs);
+  perform errand.bring_limits(p_jobs, true);
+  if errand.add_bodies(c, nos, p_jobs) < cardinality(nos) then raise exception 'An id was taken meanwhile.' using errcode = '40001'; end if;
+  perform errand.place_jobs(c, nos, p_jobs);
+  perform errand.spread(c, 500);
+end $$;
+
+-- What becomes of each, as long as none is refused, cancelled at once, or in the way of another; null otherwise.
+create function errand.outcomes_in_set(c errand.context, p_jobs errand.new_job[]) returns json[] language plpgsql
+set enable_hashjoin = on as $$
+declare
+  outcomes json[];
+  alone boolean;
+begin
+  select bool_or(flags & 32768 <> 0 or coalesce("onConflict" = 'replace', false)) or count(distinct id) < count(*)
+    or count(key) > count(distinct (task, key)) filter (where key is not null)
+    or count(distinct lane ->> 'name') < count(distinct (lane ->> 'name', lane ->> 'slots')) filter (where lane is not null)
+    or count(distinct rate ->> 'name') < count(distinct rate::text)
+  into alone from unnest(p_jobs);
+  if coalesce(alone, true) then return null; end if;
+  perform errand.check_mark("of") from (select distinct "of" from unnest(p_jobs)) sent;
+
+  with looked as materialized (
+    select n.ordinality as nth, n.id, n."on", n.run, case
+      when b.no is not null then case when b.task = n.task and b.input = n.input then '{"kind":"exists"}'::json end
+      when exists (select from errand.departed d where d.id = n.id) then '{"kind":"exists"}'
+      when u.id is not null then case when n."onConflict" <> 'refuse' then json_build_object('kind', 'kept', 'other', u.id) end
+      else '{"kind":"inserted"}' end as outcome
+    from unnest(p_jobs) with ordinality n
+    left join lateral (select * from errand.body x where x.id = n.id limit 1) b on true
+    left join lateral (
+      select x.id from errand.uniq x where x.task = n.task and x.key = n.key and (x.until is null or x.until > c.now) limit 1
+    ) u on n.key is not null
+  ), wanted as (
+    select w.nth, w.run, m.id from looked w cross join lateral json_array_elements_text(w."on") m (id) where w."on" is not null
+  )
+  select array_agg(l.outcome order by l.nth) filter (where l.outcome is not null), coalesce(bool_or(l.outcome is null), false) or exists (
+    select from wanted w left join looked earlier on earlier.id = w.id and earlier.outcome ->> 'kind' = 'inserted'
+    where coalesce(earlier.nth >= w.nth, not errand.may_wait_for(w.id, w.run))
+  ) into outcomes, alone from looked l;
+  return case when not alone then outcomes end;
+end $$;
+
+-- Whether it is known, and allows whoever waits for it to run.
+create function errand.may_wait_for(p_id text, p_run boolean) returns boolean language plpgsql as $$
+declare
+  member_no bigint := errand.number_of_member(p_id);
+begin
+  return member_no is not null and (p_run or not exists (select from errand.done where no = member_no and state <> 4));
+end $$;
+
+-- Adds one job, or says why not. `input` may come apart from the rest. `apart` is without the gate, in somebody's own transaction (0009).
+create function errand.insert_job(c errand.context, p_spec json, p_input text, p_apart boolean) returns json language plpgsql as $$
+declare
+  s errand.new_job := json_populate_record(null::errand.new_job, p_spec);
+  job_no bigint;
+  there errand.body;
+  missing text;
+  outcome json := '{"kind":"inserted"}';
+begin
+  perform errand.check_mark(s."of");
+  s.input := coalesce(p_input, s.input);
+  select * into there from errand.body where id = s.id;
+  if found then return errand.there_already(s, there); end if;
+  perform from errand.departed where id = s.id;
+  if found then return '{"kind":"exists"}'; end if;
+  if s."on" is not null then
+    missing := errand.missing_member(array(select json_array_elements_text(s."on")));
+    if missing is not null then return json_build_object('kind', 'refused', 'reason', 'unknown', 'other', missing); end if;
+  end if;
+
+  job_no := nextval('errand.counter');
+  if s.key is not null then
+    outcome := errand.take_key(c, s, job_no, p_apart);
+    if outcome ->> 'kind' in ('kept', 'refused') then return outcome; end if;
+  end if;
+  perform errand.bring_limits(array[s], true);
+  if errand.add_bodies(c, array[job_no], array[s]) = 0 then
+    -- Somebody else has committed the same id this very moment.
+    delete from errand.uniq where no = job_no;
+    select * into there from errand.body where id = s.id;
+    return errand.there_already(s, there);
+  end if;
+  if p_apart then
+    perform errand.place_apart(c, job_no, s);
+  else
+    perform errand.place_jobs(c, array[job_no], array[s]);
+  end if;
+  return outcome;
+end $$;
+
+create function errand.there_already(s errand.new_job, there errand.body) returns json language plpgsql as $$
+begin
+  if there.task = s.task and there.input = s.input then return '{"kind":"exists"}'; end if;
+  return json_build_object('kind', 'refused', 'reason', 'conflict', 'other', s.id);
+end $$;
+
+-- The key is this job's, or kept by another. Waits for whoever is taking it in a transaction of their own.
+create function errand.take_key(c errand.context, s errand.new_job, p_no bigint, p_apart boolean) returns json language plpgsql as $$
+declare
+  outcome json := '{"kind":"inserted"}';
+  holder errand.uniq;
+  j errand.job;
+  callers text := current_setting('lock_timeout');
+begin
+  loop
+    insert into errand.uniq (task, key, no, id, until) values (s.task, s.key, p_no, s.id, c.now + s."keyMs") on conflict (task, key) do nothing;
+    if found then return outcome; end if;
+
+    select * into holder from errand.uniq where task = s.task and key = s.key;
+    continue when not found;
+    if coalesce(holder.until > c.now, true) then
+      if s."onConflict" = 'refuse' then return json_build_object('kind', 'refused', 'reason', 'taken', 'other', holder.id); end if;
+      if s."onConflict" is distinct from 'replace' then return json_build_object('kind', 'kept', 'other', holder.id); end if;
+      if p_apart then
+        perform errand.enter();
+        perform set_config('lock_timeout', callers, true);
+      end if;
+      j := errand.take(holder.no);
+      if j.no is null then return json_build_object('kind', 'kept', 'other', holder.id); end if;
+      perform errand.finish(c, j, 6, null, null, s.id);
+      outcome := json_build_object('kind', 'replaced', 'other', holder.id);
+    end if;
+    delete from errand.uniq where task = s.task and key = s.key and no = holder.no;
   end loop;
-  return query select array_to_json(answers), current_setting('errand_call.arrivals', true);
+end $$;
+
+-- The same for keys that nobody holds.
+create function errand.take_keys(c errand.context, p_nos bigint[], p_jobs errand.new_job[]) returns void language plpgsql as $$
+declare
+  wanted int := (select count(key) from unnest(p_jobs));
+  taken int;
+begin
+  if wanted = 0 then return; end if;
+  insert into errand.uniq (task, key, no, id, until)
+  select task, key, p_nos[ordinality], id, c.now + "keyMs" from unnest(p_jobs) with ordinality where key is not null order by task, key
+  on conflict (task, key) do update set no = excluded.no, id = excluded.id, until = excluded.until where uniq.until <= c.now;
+  get diagnostics taken = row_count;
+  -- By somebody's own transaction (0009): looked at anew, they are known.
+  if taken < wanted then raise exception 'A key was taken meanwhile.' using errcode = '40001'; end if;
+end $$;
+
+-- All that stays the same about new jobs, whose limits are known by now. Returns how many ids were not there.
+create function errand.add_bodies(c errand.context, p_nos bigint[], p_jobs errand.new_job[]) returns int language plpgsql as $$
+declare
+  added int;
+begin
+  insert into errand.body (no, id, created, task, queue, rank, flags, keep_succeeded, keep_failed, input, lane, rate, uniq, more)
+  select p_nos[n.ordinality], n.id, c.now, n.task, n.queue, n.rank, n.flags | case when n."on" is null then 0 else 64 end, n."keepSucceeded",
+    n."keepFailed", n.input,
+    case when n.flags & 1 <> 0 then (select no from errand.lane where name = n.lane ->> 'name')
+      when n.flags & 32768 <> 0 then (select -no from errand.gathering where name = n.lane ->> 'name' and gathering.queue = n.queue) end,
+    case when n.flags & 2 <> 0 then (select no from errand.rate where name = n.rate ->> 'name') end, n.key, n.more
+  from unnest(p_jobs) with ordinality n on conflict (id) do nothing;
+  get diagnostics added = row_count;
+  if exists (select from errand.pruned) then delete from errand.pruned where id in (select id from unnest(p_jobs)); end if;
+  return added;
+end $$;
+
+-- Makes new jobs wait for those that they name, and returns those of which a member's end forbids that they run.
+create function errand.add_edges(p_nos bigint[], p_jobs errand.new_job[]) returns bigint[] language plpgsql as $$
+declare
+  members bigint[];
+begin
+  members := array(
+    select distinct m.no from (
+      select errand.number_of_member(w.id) as no from unnest(p_jobs) n cross join lateral json_array_elements_text(n."on") w (id) where n."on" is not null
+    ) m);
+  -- Before it is seen which of them are final: none of them ends plainly from now on.
+  perform errand.mark(members, 32);
+  insert into errand.edge (waiter, index, member, id, run, open)
+  select p_nos[n.ordinality], w.index, errand.number_of_member(w.id), w.id, n.run,
+    not exists (select from errand.done d where d.no = errand.number_of_member(w.id) offset 0)
+  from unnest(p_jobs) with ordinality n cross join lateral (
+    select id, row_number() over (order by min(nth)) - 1 as index from json_array_elements_text(n."on") with ordinality e (id, nth) group by id
+  ) w where n."on" is not null order by n.ordinality, w.index;
+  return array(
+    select e.waiter from errand.edge e join errand.done d on d.no = e.member and d.state <> 4
+    where e.waiter = any (p_nos) and not e.run group by e.waiter order by e.waiter);
+end $$;
+
+-- Where new jobs stand. In a lane those go first that come first, as long as there are slots: who is parked there has none to wait for.
+create function errand.place_jobs(c errand.context, p_nos bigint[], p_jobs errand.new_job[]) returns void language plpgsql as $$
+declare
+  all_flags int := (select bit_or(flags | case when "on" is null then 0 else 64 end) from unnest(p_jobs));
+  doomed bigint[] := '{}';
+  gathered errand.job[];
+  queues int[];
+begin
+  if all_flags & 64 <> 0 then doomed := errand.add_edges(p_nos, p_jobs); end if;
+  if all_flags & 1 <> 0 then perform errand.admit(array(select distinct b.lane from unnest(p_nos) n (no) join errand.body b on b.no = n.no where b.lane > 0)); end if;
+  with job as materialized (
+    select b.*, n.nth, coalesce(n."dueAt", c.now + n."dueIn") as due, coalesce(n."expiresAt", c.now + n."expiresIn") as expires,
+      case when all_flags & 64 <> 0 then (select count(*) from errand.edge e where e.waiter = b.no and e.open) else 0 end::int as pending
+    from (select *, p_nos[ordinality] as no, ordinality as nth from unnest(p_jobs) with ordinality) n cross join lateral (
+      select x.no, x.queue, x.rank, x.task, x.keep_succeeded, x.keep_failed, x.lane, x.rate,
+        x.flags | case when all_flags & 64 <> 0 and exists (select from errand.edge e where e.member = x.no offset 0) then 32 else 0 end as flags
+      from errand.body x where x.no = n.no limit 1
+    ) b
+  ), lined as (
+    select *, case when flags & 1024 <> 0 or pending > 0 or no = any (doomed) then 'b' when due > c.now then 's' when flags & 32768 <> 0 then 'g' else 'l' end as line
+    from job
+  ), numbered as (
+    select *, row_number() over (partition by lane, line order by nth) as in_lane from lined
+  ), placed as materialized (
+    select n.*, (case
+      when line = 'l' and lane is not null and in_lane > (select slots - taken from errand.lane where lane.no = n.lane) then 'p'
+      when line = 'l' and flags & 2 <> 0 then 'r' else line end)::"char" as kind
+    from numbered n order by nth
+  ), ready as (
+    insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, expires)
+    select queue, rank, no, no, task, flags, keep_succeeded, keep_failed, expires from placed where kind = 'l'
+  ), waiting as (
+    insert into errand.waiting (no, kind, queue, rank, place, task, flags, keep_succeeded, keep_failed, expires, due, pending, lane, rate)
+    select no, kind, queue, rank, case when kind in ('p', 'r') then no end, task, flags, keep_succeeded, keep_failed, expires,
+      case when kind in ('s', 'b') then due end, case when kind = 'b' then pending end, lane, case when kind = 'r' then coalesce(rate, 0) else rate end
+    from placed where kind in ('p', 'r', 's', 'b')
+  ), held as (
+    insert into errand.slot (lane, job) select lane, no from placed where lane > 0 and kind in ('l', 'r')
+  ), counted as (
+    update errand.lane l set taken = l.taken + n.n
+    from (select lane, count(*) as n from placed where lane > 0 and kind in ('l', 'r') group by lane order by lane) n where l.no = n.lane
+  ), moved as (
+    insert into errand.move (queue, was, now, n) select queue, -1, errand.state_at(kind), count(*) from placed group by queue, 3
+  )
+  select array_agg(distinct queue) filter (where kind in ('l', 'r')), array_agg(
+    row(no, -1, queue, rank, no, task, flags, keep_succeeded, keep_failed, 0, 0, expires, null, null, null, null, null, null, null)::errand.job order by nth) filter (where kind = 'g')
+  into queues, gathered from placed;
+  perform errand.arrived(queue) from unnest(queues) queue;
+  perform errand.gather(g, c.now) from unnest(gathered) g;
+  if c.heard then perform errand.tell_of(c, no, 'enqueued', errand.state_of(no), 0) from unnest(p_nos) no; end if;
+  perform errand.finish(c, errand.take(no), 6, null, null, errand.cancelling_member(no)) from unnest(doomed) no;
 end $$;

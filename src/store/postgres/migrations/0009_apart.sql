@@ -5,7 +5,7 @@
 -- unique key of a new job, and the place of a job that ends.
 
 -- New jobs that wait for others, which are not told yet.
-create table errand.arriving (no bigint primary key, wanted json not null);
+create table errand.arriving (no bigint primary key, "on" text[] not null, run boolean not null);
 -- Jobs that have ended with a slot to hand in, or members that were kept for them.
 create table errand.ended_apart (no bigint primary key, flags int not null);
 
@@ -36,143 +36,34 @@ begin
   if nos is not null then perform pg_notify('errand.news', 'w' || nos); end if;
 end $$;
 
--- The key is this job's, or kept by another. Waits for whoever else is taking it.
-create function errand.take_key_apart(c errand.context, b errand.body, p_until bigint, p_on_conflict text) returns json language plpgsql as $$
-declare
-  outcome json := '{"kind":"inserted"}';
-  holder errand.uniq;
-  j errand.job;
-  callers text := current_setting('lock_timeout');
-begin
-  loop
-    insert into errand.uniq (task, key, no, id, until) values (b.task, b.uniq, b.no, b.id, p_until) on conflict (task, key) do nothing;
-    if found then return outcome; end if;
-
-    select * into holder from errand.uniq where task = b.task and key = b.uniq;
-    continue when not found;
-    if coalesce(holder.until > c.now, true) then
-      if p_on_conflict = 'refuse' then return json_build_object('kind', 'refused', 'reason', 'taken', 'other', holder.id); end if;
-      if p_on_conflict is distinct from 'replace' then return json_build_object('kind', 'kept', 'other', holder.id); end if;
-      perform errand.enter();
-      perform set_config('lock_timeout', callers, true);
-      j := errand.take(holder.no);
-      if j.no is null then return json_build_object('kind', 'kept', 'other', holder.id); end if;
-      perform errand.finish(c, j, 6, null, null, b.id);
-      outcome := json_build_object('kind', 'replaced', 'other', holder.id);
-    end if;
-    delete from errand.uniq where task = b.task and key = b.uniq and no = holder.no;
-  end loop;
-end $$;
-
--- As `insert_job`, without the gate.
-create function errand.insert_job_apart(c errand.context, s json, p_input text default null) returns json language plpgsql as $$
+-- As `place_jobs` for one job: in no lane, and not yet told whom it waits for.
+create function errand.place_apart(c errand.context, p_no bigint, s errand.new_job) returns void language plpgsql as $$
 declare
   b errand.body;
-  there errand.body;
-  member_ids text[];
-  missing text;
-  outcome json := '{"kind":"inserted"}';
   j errand.job;
-  of_lane json := s -> 'lane';
-  of_rate json := s -> 'rate';
 begin
-  perform errand.check_mark(s ->> 'of');
-  b.id := s ->> 'id';
-  b.task := (s ->> 'task')::int;
-  b.queue := (s ->> 'queue')::int;
-  b.input := coalesce(p_input, s ->> 'input');
-  select * into there from errand.body where id = b.id;
-  if found then return errand.there_already(b, there); end if;
-  perform from errand.departed where id = b.id;
-  if found then return '{"kind":"exists"}'; end if;
-
-  select array_agg(value order by ordinality) into member_ids from json_array_elements_text(s -> 'on') with ordinality;
-  missing := errand.missing_member(member_ids);
-  if missing is not null then return json_build_object('kind', 'refused', 'reason', 'unknown', 'other', missing); end if;
-
-  b.no := nextval('errand.counter');
-  b.created := c.now;
-  b.rank := (s ->> 'rank')::smallint;
-  b.flags := (s ->> 'flags')::int | case when member_ids is null then 0 else 64 end;
-  b.keep_succeeded := (s ->> 'keepSucceeded')::int;
-  b.keep_failed := (s ->> 'keepFailed')::int;
-  b.more := s -> 'more';
-  b.uniq := s ->> 'key';
-  if b.uniq is not null then
-    outcome := errand.take_key_apart(c, b, c.now + (s ->> 'keyMs')::bigint, s ->> 'onConflict');
-    if outcome ->> 'kind' in ('kept', 'refused') then return outcome; end if;
-  end if;
-  if of_lane is not null then
-    b.lane := errand.lane_for(of_lane, b.queue);
-  end if;
-  if of_rate is not null then
-    b.rate := errand.rate_for(of_rate);
-  end if;
-
-  insert into errand.body select b.* on conflict (id) do nothing;
-  if not found then
-    -- Somebody else has committed the same id this very moment.
-    delete from errand.uniq where no = b.no;
-    select * into there from errand.body where id = b.id;
-    return errand.there_already(b, there);
-  end if;
-  delete from errand.pruned where id = b.id;
-
+  select * into b from errand.body where no = p_no;
   j := row(b.no, -1, b.queue, b.rank, null, b.task, b.flags, b.keep_succeeded, b.keep_failed, 0, 0);
-  j.due := coalesce((s ->> 'dueAt')::bigint, c.now + (s ->> 'dueIn')::bigint);
-  j.expires := coalesce((s ->> 'expiresAt')::bigint, c.now + (s ->> 'expiresIn')::bigint);
-  if member_ids is not null then
-    j.pending := cardinality(member_ids);
+  j.due := coalesce(s."dueAt", c.now + s."dueIn");
+  j.expires := coalesce(s."expiresAt", c.now + s."expiresIn");
+  if s."on" is not null then
+    j.pending := json_array_length(s."on");
     perform errand.move(j.queue, -1, 1);
     perform errand.put(j, 'b');
-    insert into errand.arriving (no, wanted) values (b.no, s);
-    perform errand.tell(c, j, 'enqueued', 1, 0, null);
+    insert into errand.arriving (no, "on", run) values (b.no, array(select json_array_elements_text(s."on")), s.run);
   elsif b.flags & 1024 <> 0 then
     perform errand.block(j);
-    perform errand.tell(c, j, 'enqueued', 1, 0, null);
   elsif j.due > c.now then
     perform errand.postpone(j, j.due);
-    perform errand.tell(c, j, 'enqueued', 0, 0, null);
+  elsif b.lane is null then
+    perform errand.line_up(j);
   else
-    if b.lane is null then
-      perform errand.line_up(j);
-    else
-      j.place := nextval('errand.counter');
-      j.due := null;
-      perform errand.move(j.queue, -1, 2);
-      if b.lane < 0 then j.due := c.now; end if;
-      perform errand.put(j, (case when b.lane < 0 then 'g' else 'p' end)::"char");
-    end if;
-    perform errand.tell(c, j, 'enqueued', 2, 0, null);
+    j.place := b.no;
+    j.due := case when b.lane < 0 then c.now end;
+    perform errand.move(j.queue, -1, 2);
+    perform errand.put(j, (case when b.lane < 0 then 'g' else 'p' end)::"char");
   end if;
-  return outcome;
-end $$;
-
-create function errand.there_already(b errand.body, there errand.body) returns json language plpgsql as $$
-begin
-  if there.task = b.task and there.input = b.input then return '{"kind":"exists"}'; end if;
-  return json_build_object('kind', 'refused', 'reason', 'conflict', 'other', b.id);
-end $$;
-
-create function errand.insert_call_apart(c errand.context, p_jobs json) returns json language plpgsql as $$
-declare
-  outcomes json[] := '{}';
-  outcome json;
-  each json;
-  refused int;
-begin
-  begin
-    for each in select value from json_array_elements(p_jobs) loop
-      outcome := errand.insert_job_apart(c, each);
-      outcomes := outcomes || outcome;
-      if outcome ->> 'kind' = 'refused' then raise exception 'Refused.' using errcode = 'ER002'; end if;
-    end loop;
-  exception when sqlstate 'ER002' then
-    refused := cardinality(outcomes);
-    return (select json_agg(case when n = refused then outcome else '{"kind":"refused","reason":"companion"}' end order by n)
-      from generate_series(1, json_array_length(p_jobs)) n);
-  end;
-  return array_to_json(outcomes);
+  perform errand.tell(c, j, 'enqueued', errand.state_of(b.no), 0, null);
 end $$;
 
 create function errand.insert_with(p_store text, p_now bigint, p_calls json) returns json language plpgsql
@@ -184,7 +75,7 @@ declare
 begin
   perform errand.check_apart(p_store);
   for each in select value from json_array_elements(p_calls) loop
-    answers := answers || errand.insert_call_apart(c, each);
+    answers := answers || errand.insert_call(c, each, true);
   end loop;
   perform errand.wake_apart();
   return array_to_json(answers);
@@ -218,7 +109,7 @@ begin
   insert into errand.run (at, task, outcome, n, ran_ms) values (c.now - c.now % 60000, j.task, 4, 1, (p_end ->> 'ran')::bigint);
   perform errand.finish_apart(c, j, p_end ->> 'result');
   for each in select value from json_array_elements(p_end -> 'follow') loop
-    perform errand.insert_job_apart(c, each);
+    perform errand.insert_job(c, each, null, true);
   end loop;
   if j.flags & 128 <> 0 then perform errand.follow_apart(c, job_no, p_end ->> 'result'); end if;
   perform errand.wake_apart();
@@ -266,7 +157,7 @@ begin
   select * into b from errand.body where no = p_no;
   payload := format('{"id":%s,"task":%s,"state":"succeeded","input":%s%s}', to_json(b.id),
     (select to_json(name) from errand.task where no = b.task), b.input, case when p_result is not null then ',"result":' || p_result end);
-  perform errand.insert_job_apart(c, ((b.more -> 'onSucceeded')::jsonb || jsonb_build_object('id', errand.make_id(c.now)))::json, payload);
+  perform errand.insert_job(c, ((b.more -> 'onSucceeded')::jsonb || jsonb_build_object('id', errand.make_id(c.now)))::json, payload, true);
 end $$;
 
 -- What was left to be done when such transactions were committed; behind the gate, by upkeep.
@@ -283,27 +174,25 @@ begin
     if j.flags & 64 <> 0 then perform errand.unpin_members(c, array[j.no]); end if;
     let_in := let_in + 1;
   end loop;
-  for left_over in select no, wanted from errand.arriving order by no limit p_most loop
+  for left_over in select * from errand.arriving order by no limit p_most loop
     delete from errand.arriving where no = left_over.no;
     perform from errand.waiting where no = left_over.no and kind = 'b';
-    if found then perform errand.join_members(c, left_over.no, left_over.wanted); end if;
+    if found then perform errand.join_members(c, left_over.no, left_over."on", left_over.run); end if;
     let_in := let_in + 1;
   end loop;
   return let_in;
 end $$;
 
 -- One that was removed meanwhile counts as cancelled, one that was pruned as settled.
-create function errand.join_members(c errand.context, p_no bigint, s json) returns void language plpgsql as $$
+create function errand.join_members(c errand.context, p_no bigint, p_on text[], p_run boolean) returns void language plpgsql as $$
 declare
-  wanted text[];
   cancelled_by text;
   j errand.job;
 begin
-  wanted := array(select json_array_elements_text(s -> 'on'));
-  perform errand.join_up(p_no, wanted, (s ->> 'run')::boolean);
+  perform errand.join_up(p_no, p_on, p_run);
   cancelled_by := errand.cancelling_member(p_no);
-  if cancelled_by is null and not (s ->> 'run')::boolean then
-    select m.id into cancelled_by from unnest(wanted) with ordinality m (id, nth)
+  if cancelled_by is null and not p_run then
+    select m.id into cancelled_by from unnest(p_on) with ordinality m (id, nth)
     where errand.number_of_member(m.id) is null and not exists (select from errand.pruned x where x.id = m.id) order by m.nth limit 1;
   end if;
   if cancelled_by is not null then

@@ -50,12 +50,10 @@ begin
   b.more := s -> 'more';
   b.uniq := s ->> 'key';
   -- A limit that is known here keeps its value.
-  if of_lane is not null then
-    b.lane := errand.known_lane(of_lane, b.queue);
-  end if;
-  if of_rate is not null then
-    b.rate := errand.known_rate(of_rate);
-  end if;
+  perform errand.bring_limits(array[json_populate_record(null::errand.new_job, s)], false);
+  select case when b.flags & 1 <> 0 then (select no from errand.lane where name = of_lane ->> 'name')
+      when b.flags & 32768 <> 0 then (select -no from errand.gathering where name = of_lane ->> 'name' and queue = b.queue) end,
+    case when b.flags & 2 <> 0 then (select no from errand.rate where name = of_rate ->> 'name') end into b.lane, b.rate;
   insert into errand.body select b.* on conflict (id) do nothing;
   if not found then return null; end if;
   delete from errand.pruned where id = b.id;

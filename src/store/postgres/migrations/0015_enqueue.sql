@@ -43,13 +43,13 @@ begin
   if jsonb_typeof(metadata) <> 'object' then
     raise exception 'Expected metadata to be an object, got %.', metadata using errcode = '22023';
   end if;
-  outcome := errand.insert_job_apart(c, json_strip_nulls(json_build_object(
-    'id', new_id, 'task', errand.task_no(task), 'queue', errand.queue_no(queue), 'rank', rank,
+  outcome := errand.insert_job(c, json_strip_nulls(json_build_object(
+    'of', errand.mark_of_store(), 'id', new_id, 'task', errand.task_no(task), 'queue', errand.queue_no(queue), 'rank', rank,
     'flags', case when unique_key is null then 0 else 8 end, 'key', unique_key,
     'keepSucceeded', ceil(extract(epoch from keep_succeeded) / 60)::int, 'keepFailed', ceil(extract(epoch from keep_failed) / 60)::int,
     'dueIn', (extract(epoch from delay) * 1000)::bigint, 'dueAt', (extract(epoch from due) * 1000)::bigint,
     'more', case when tags is not null or metadata is not null then json_build_object('tags', tags, 'metadata', metadata::text) end
-  )), coalesce(input, 'null')::text);
+  )), coalesce(input, 'null')::text, true);
   if outcome ->> 'kind' = 'refused' then
     raise exception 'A job with the id % exists already, with another task or input.', quote_literal(new_id) using errcode = '23505';
   end if;

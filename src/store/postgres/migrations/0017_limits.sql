@@ -1,55 +1,77 @@
 -- Lanes and rates by name: what value they have, who set it, and how long they are remembered.
 
--- The number of a lane, made with this value where it is not known. Nobody forgets it before the transaction is over.
-create function errand.known_lane(p_lane json, p_queue int) returns int language plpgsql as $$
+-- Makes what new jobs name and is not known. Where `p_given` the value given last holds, unless one was set by hand. Nobody forgets
+-- them before the transaction is over.
+create function errand.bring_limits(p_jobs errand.new_job[], p_given boolean) returns void language plpgsql as $$
 declare
-  found_no int;
+  all_flags int := (select bit_or(flags) from unnest(p_jobs));
 begin
-  loop
-    exit when p_lane -> 'gather' is not null;
-    select no into found_no from errand.lane where name = p_lane ->> 'name' for key share;
-    if found then return found_no; end if;
-    insert into errand.lane (name, slots) values (p_lane ->> 'name', (p_lane ->> 'slots')::bigint) on conflict (name) do nothing;
-  end loop;
-  loop
-    select -no into found_no from errand.gathering where name = p_lane ->> 'name' and queue = p_queue for key share;
-    if found then return found_no; end if;
-    insert into errand.gathering (name, queue, size, wait_ms)
-    values (p_lane ->> 'name', p_queue, (p_lane -> 'gather' ->> 'size')::bigint, (p_lane -> 'gather' ->> 'waitMs')::bigint)
-    on conflict (name, queue) do nothing;
-  end loop;
+  if all_flags & 1 <> 0 then perform errand.bring_lanes(p_jobs, p_given); end if;
+  if all_flags & 32768 <> 0 then perform errand.bring_gathering(p_jobs, p_given); end if;
+  if all_flags & 2 <> 0 then perform errand.bring_rates(p_jobs, p_given); end if;
 end $$;
 
-create function errand.known_rate(p_rate json) returns int language plpgsql as $$
+create function errand.bring_lanes(p_jobs errand.new_job[], p_given boolean) returns void language plpgsql as $$
 declare
-  found_no int;
+  wanted errand.lane[];
+  known int;
 begin
+  wanted := array(
+    select distinct on (lane ->> 'name') row(0, lane ->> 'name', lane ->> 'slots', false, 0)::errand.lane
+    from unnest(p_jobs) with ordinality where flags & 1 <> 0 order by lane ->> 'name', ordinality desc);
   loop
-    select no into found_no from errand.rate where name = p_rate ->> 'name' for key share;
-    if found then return found_no; end if;
-    insert into errand.rate (name, tokens, per_ms) values (p_rate ->> 'name', (p_rate ->> 'tokens')::bigint, (p_rate ->> 'perMs')::bigint)
-    on conflict (name) do nothing;
+    insert into errand.lane (name, slots) select n.name, n.slots from unnest(wanted) n
+    where not exists (select from errand.lane l where l.name = n.name) on conflict (name) do nothing;
+    perform from unnest(wanted) n join errand.lane l on l.name = n.name for key share of l;
+    get diagnostics known = row_count;
+    exit when known = cardinality(wanted);
   end loop;
+  if p_given then
+    update errand.lane l set slots = n.slots from unnest(wanted) n where l.name = n.name and not l.pinned and l.slots <> n.slots;
+  end if;
 end $$;
 
--- As an inserted job brings it: the value given last holds, unless one was set by hand.
-create function errand.lane_for(p_lane json, p_queue int) returns int language plpgsql as $$
+create function errand.bring_gathering(p_jobs errand.new_job[], p_given boolean) returns void language plpgsql as $$
 declare
-  lane_no int := errand.known_lane(p_lane, p_queue);
+  wanted errand.gathering[];
+  known int;
 begin
-  update errand.lane set slots = (p_lane ->> 'slots')::bigint where no = lane_no and not pinned and slots <> (p_lane ->> 'slots')::bigint;
-  update errand.gathering set size = (p_lane -> 'gather' ->> 'size')::bigint, wait_ms = (p_lane -> 'gather' ->> 'waitMs')::bigint
-  where no = -lane_no and (size <> (p_lane -> 'gather' ->> 'size')::bigint or wait_ms <> (p_lane -> 'gather' ->> 'waitMs')::bigint);
-  return lane_no;
+  wanted := array(
+    select distinct on (lane ->> 'name', queue)
+      row(0, lane ->> 'name', queue, lane -> 'gather' ->> 'size', lane -> 'gather' ->> 'waitMs', null, null)::errand.gathering
+    from unnest(p_jobs) with ordinality where flags & 32768 <> 0 order by lane ->> 'name', queue, ordinality desc);
+  loop
+    insert into errand.gathering (name, queue, size, wait_ms) select n.name, n.queue, n.size, n.wait_ms from unnest(wanted) n
+    where not exists (select from errand.gathering g where g.name = n.name and g.queue = n.queue) on conflict (name, queue) do nothing;
+    perform from unnest(wanted) n join errand.gathering g on g.name = n.name and g.queue = n.queue for key share of g;
+    get diagnostics known = row_count;
+    exit when known = cardinality(wanted);
+  end loop;
+  if p_given then
+    update errand.gathering g set size = n.size, wait_ms = n.wait_ms from unnest(wanted) n
+    where g.name = n.name and g.queue = n.queue and (g.size, g.wait_ms) <> (n.size, n.wait_ms);
+  end if;
 end $$;
 
-create function errand.rate_for(p_rate json) returns int language plpgsql as $$
+create function errand.bring_rates(p_jobs errand.new_job[], p_given boolean) returns void language plpgsql as $$
 declare
-  rate_no int := errand.known_rate(p_rate);
+  wanted errand.rate[];
+  known int;
 begin
-  update errand.rate set tokens = (p_rate ->> 'tokens')::bigint, per_ms = (p_rate ->> 'perMs')::bigint
-  where no = rate_no and not pinned and (tokens <> (p_rate ->> 'tokens')::bigint or per_ms <> (p_rate ->> 'perMs')::bigint);
-  return rate_no;
+  wanted := array(
+    select distinct on (rate ->> 'name') row(0, rate ->> 'name', false, rate ->> 'tokens', rate ->> 'perMs', 0)::errand.rate
+    from unnest(p_jobs) with ordinality where flags & 2 <> 0 order by rate ->> 'name', ordinality desc);
+  loop
+    insert into errand.rate (name, tokens, per_ms) select n.name, n.tokens, n.per_ms from unnest(wanted) n
+    where not exists (select from errand.rate r where r.name = n.name) on conflict (name) do nothing;
+    perform from unnest(wanted) n join errand.rate r on r.name = n.name for key share of r;
+    get diagnostics known = row_count;
+    exit when known = cardinality(wanted);
+  end loop;
+  if p_given then
+    update errand.rate r set tokens = n.tokens, per_ms = n.per_ms from unnest(wanted) n
+    where r.name = n.name and not r.pinned and (r.tokens, r.per_ms) <> (n.tokens, n.per_ms);
+  end if;
 end $$;
 
 -- By hand; null leaves a value. A rate that is not known must be given whole.
