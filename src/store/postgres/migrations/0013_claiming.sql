@@ -33,38 +33,6 @@ create function errand.standing_rates() returns setof int language sql stable as
   select no from standing where no is not null
 $$;
 
--- The first so many of one queue and rank whose rates have a token for each of them, by place.
-create function errand.startable(p_now bigint, p_queue int, p_rank int, p_most int, out nos bigint[], out places bigint[]) language plpgsql as $$
-declare
-  walked int := 4 * p_most + 100;
-  seen int;
-begin
-  with first as materialized (
-    select w.no, w.rate, w.place, row_number() over (partition by w.rate order by w.place) as nth
-    from (select * from errand.waiting x where x.kind = 'r' and x.queue = p_queue and x.rank = p_rank order by x.place limit walked) w
-  ), free as materialized (
-    select f.rate, case when errand.may_start(f.rate, p_now) then errand.tokens(f.rate, p_now) else 0 end as n from (select distinct rate from first) f
-  ), chosen as (
-    select f.no, f.place from first f join free r on r.rate = f.rate where f.nth <= r.n order by f.place limit p_most
-  )
-  select (select count(*) from first), array_agg(no order by place), array_agg(place order by place) into seen, nos, places from chosen;
-  if seen < walked or cardinality(nos) = p_most then return; end if;
-
-  -- Many stand in front that may not start: from rate to rate instead.
-  with recursive standing (no) as (
-    (select rate from errand.waiting where kind = 'r' and queue = p_queue and rank = p_rank order by rate limit 1)
-    union all
-    select (select w.rate from errand.waiting w where w.kind = 'r' and w.queue = p_queue and w.rank = p_rank and w.rate > s.no order by w.rate limit 1)
-    from standing s where s.no is not null
-  ), chosen as (
-    select f.no, f.place from standing s cross join lateral (
-      select w.no, w.place from errand.waiting w where w.kind = 'r' and w.queue = p_queue and w.rank = p_rank and w.rate = s.no
-      order by w.place limit case when errand.may_start(s.no, p_now) then least(errand.tokens(s.no, p_now), p_most) else 0 end
-    ) f where s.no is not null order by f.place limit p_most
-  )
-  select array_agg(no order by place), array_agg(place order by place) into nos, places from chosen;
-end $$;
-
 -- Claims up to so many from one queue and rank, the plain ones and those of rates with a token, by place; behind the gate.
 -- Returns them, and how many had expired.
 create function errand.claim_mixed(
@@ -80,10 +48,13 @@ declare
   at int := 1;
   expired_before int := 0;
 begin
-  nos := '{}';
   expired := 0;
-  taken := 0;
   rated := errand.startable(c.now, p_queue, p_rank, p_most);
+  select * into claim, nos, taken from errand.claim_set(c, p_worker, p_queue, p_rank, p_most, claim, rated.nos, rated.places);
+  if taken is not null then return; end if;
+
+  nos := '{}';
+  taken := 0;
   while taken < p_most loop
     select no, place into plain from errand.ready where queue = p_queue and rank = p_rank order by place limit 1 for update skip locked;
     if plain.no is null and rated.nos[at] is null then

@@ -185,3 +185,92 @@ begin
       and not exists (select from errand.body b where b.rate = r.no) and not exists (select from errand.start s where s.rate = r.no)
     for update skip locked);
 end $$;
+
+-- Tokens that are free now of these rates; 0 is that of jobs which are of none.
+create function errand.free_tokens(p_rates int[], p_now bigint) returns table (rate int, n bigint) language sql stable as $$
+  select 0, 1000000::bigint where 0 = any (p_rates)
+  union all
+  select r.no, case when r.closed_until <= p_now then r.tokens - (select count(*) from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms) else 0 end
+  from unnest(p_rates) w (no) join errand.rate r on r.no = w.no
+$$;
+
+-- The first so many of one queue and rank whose rates have a token for each of them, by place.
+create function errand.startable(p_now bigint, p_queue int, p_rank int, p_most int, out nos bigint[], out places bigint[]) language plpgsql as $$
+declare
+  walked int;
+  seen int;
+begin
+  foreach walked in array array[p_most, 4 * p_most + 100] loop
+    with first as materialized (
+      select w.no, w.rate, w.place, row_number() over (partition by w.rate order by w.place) as nth
+      from (select * from errand.waiting x where x.kind = 'r' and x.queue = p_queue and x.rank = p_rank order by x.place limit walked) w
+    ), free as materialized (
+      select * from errand.free_tokens(array(select distinct f.rate from first f), p_now)
+    ), chosen as (
+      select f.no, f.place from free r join first f on f.rate = r.rate where f.nth <= r.n order by f.place limit p_most
+    )
+    select (select count(*) from first), array_agg(no order by place), array_agg(place order by place) into seen, nos, places from chosen;
+    if seen < walked or cardinality(nos) = p_most then return; end if;
+  end loop;
+
+  -- Many stand in front that may not start: from rate to rate instead.
+  with recursive standing (no) as (
+    (select rate from errand.waiting where kind = 'r' and queue = p_queue and rank = p_rank order by rate limit 1)
+    union all
+    select (select w.rate from errand.waiting w where w.kind = 'r' and w.queue = p_queue and w.rank = p_rank and w.rate > s.no order by w.rate limit 1)
+    from standing s where s.no is not null
+  ), chosen as (
+    select f.no, f.place from errand.free_tokens(array(select no from standing where no is not null), p_now) r cross join lateral (
+      select w.no, w.place from errand.waiting w where w.kind = 'r' and w.queue = p_queue and w.rank = p_rank and w.rate = r.rate
+      order by w.place limit greatest(0, least(r.n, p_most))
+    ) f order by f.place limit p_most
+  )
+  select array_agg(no order by place), array_agg(place order by place) into nos, places from chosen;
+end $$;
+
+-- Claims the first of the plain jobs and of those that may start, unless one of them leads a group or has expired: then it takes none.
+create function errand.claim_set(
+  c errand.context, p_worker int, p_queue int, p_rank int, p_most int, inout claim bigint, p_nos bigint[], p_places bigint[], out nos bigint[], out taken int
+) language plpgsql as $$
+#variable_conflict use_column
+declare
+  plain bigint[];
+  plain_places bigint[];
+  rated bigint[];
+  alone boolean;
+begin
+  select array_agg(no order by place), array_agg(place order by place), bool_or(coalesce(expires <= c.now, false)) into plain, plain_places, alone from (
+    select no, place, expires from errand.ready where queue = p_queue and rank = p_rank order by place limit p_most for update skip locked
+  ) first;
+  select array_agg(no order by place) filter (where is_plain), array_agg(no order by place) filter (where not is_plain), array_agg(no order by place)
+  into plain, rated, nos from (
+    select * from (
+      select no, place, true as is_plain from unnest(plain, plain_places) p (no, place)
+      union all select no, place, false from unnest(p_nos, p_places) r (no, place)
+    ) both_kinds order by place limit p_most
+  ) first;
+  nos := coalesce(nos, '{}');
+  if alone or exists (select from unnest(rated) n (no) join errand.waiting w on w.no = n.no where w.flags & 32768 <> 0 or w.expires <= c.now) then
+    taken := null;
+    return;
+  end if;
+  taken := cardinality(nos);
+  if taken = 0 then return; end if;
+
+  claim := coalesce(claim, nextval('errand.claims'));
+  with out_of_line as (
+    delete from errand.ready r using unnest(plain, plain_places) p (no, place)
+    where r.queue = p_queue and r.rank = p_rank and r.place = p.place and r.no = p.no
+    returning r.no, r.place, r.task, r.flags, r.keep_succeeded, r.keep_failed, r.attempts, r.crashes, r.expires, null::int as rate
+  ), out_of_rates as (
+    delete from errand.waiting w using unnest(rated) n (no) where w.no = n.no
+    returning w.no, w.place, w.task, w.flags, w.keep_succeeded, w.keep_failed, w.attempts, w.crashes, w.expires, w.rate
+  ), started as (
+    insert into errand.running (worker, no, claim, started, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
+    select p_worker, no, claim_set.claim, c.now, p_queue, p_rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires
+    from (select * from out_of_line union all select * from out_of_rates) j
+  ), moved as (
+    insert into errand.move (queue, was, now, n) values (p_queue, 2, 3, taken)
+  )
+  insert into errand.start (rate, at, job, claim) select rate, c.now, no, claim_set.claim from out_of_rates order by place;
+end $$;
