@@ -133,11 +133,15 @@ function openAgain(edge: Edge, member: Entry) {
   edge.waiter.pending++
 }
 
-/** False where it leads nowhere: since it was marked the member was retried, the waiter removed, or the edge counted. */
+/**
+ * False where it leads nowhere: since it was marked the member was retried, or has failed again, the waiter was removed, or
+ * the edge counted.
+ */
 function follow(data: Data, { kind, edge, succeeded }: Cascade): boolean {
-  if (edge.waiter.erased || edge.waiter.leaving || edge.member.final !== (kind === 'ended')) return false
-  if (kind === 'reopened') return blockAgain(data, edge)
-  if (!edge.open) return false
+  const { member, waiter } = edge
+  if (waiter.erased || waiter.leaving) return false
+  if (kind === 'reopened') return (!member.final || member.state === 'succeeded') && blockAgain(data, edge)
+  if (!member.final || !edge.open) return false
 
   edge.open = false
   edge.waiter.pending--
@@ -164,6 +168,8 @@ export function blockAgain(data: Data, { waiter, member }: Edge): boolean {
   openEdges(waiter)
   data.news.tell('blocked', waiter)
   markReopened(data, waiter)
+  // The member may have succeeded by now.
+  moveOn(data, waiter)
   return true
 }
 

@@ -115,6 +115,51 @@ export function cascades(harness: StoreHarness): void {
     assert.deepEqual([await scene.state('join'), (await scene.get('join')).pending], ['blocked', 2])
   })
 
+  test('a member that succeeds before all who waited for it heard of its retry lets every one of them go on', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    const waiters = Array.from({ length: 1_100 }, (_, n) => `waiter-${n}`)
+    await scene.insert(aJob({ id: 'a' }))
+    for (let from = 0; from < waiters.length; from += 100) {
+      await scene.insert(...waiters.slice(from, from + 100).map((id) => aJob({ id, queue: 'later', ...after(['a']) })))
+    }
+    await scene.insert(aJob({ id: 'last', queue: 'later', ...after([waiters.at(-1)!]) }))
+    await scene.run(worker, failed)
+    await scene.upkeep()
+
+    await scene.store.retry(['a'])
+    await scene.run(worker, succeeded)
+    await scene.upkeep()
+
+    const states = await Promise.all([0, 300, 700, 1_099].map((n) => scene.state(`waiter-${n}`)))
+    assert.deepEqual(states, ['ready', 'ready', 'ready', 'ready'])
+    assert.equal(await scene.state('last'), 'blocked')
+    assert.equal((await scene.store.counts()).find(({ queue }) => queue === 'later')?.states.ready, 1_100)
+  })
+
+  test('a member retried and ended again at once cancels nobody for its first end, and everybody for a second', async (t) => {
+    for (const outcome of [succeeded, failed]) {
+      const scene = await setScene(harness, t)
+      const worker = await scene.join()
+      const waiters = Array.from({ length: 600 }, (_, n) => `waiter-${n}`)
+      await scene.insert(aJob({ id: 'a' }))
+      for (let from = 0; from < waiters.length; from += 100) {
+        await scene.insert(
+          ...waiters.slice(from, from + 100).map((id) => aJob({ id, queue: 'later', ...after(['a']) })),
+        )
+      }
+
+      await scene.run(worker, failed)
+      await scene.store.retry(['a'])
+      await scene.run(worker, outcome)
+      await scene.upkeep()
+
+      const ends = outcome === succeeded ? 'ready' : 'cancelled'
+      const counts = (await scene.store.counts()).find(({ queue }) => queue === 'later')
+      assert.equal(counts?.states[ends], 600)
+    }
+  })
+
   test('a step retried by hand runs, whatever it waited for', async (t) => {
     const scene = await setScene(harness, t)
     const worker = await scene.join()

@@ -218,14 +218,14 @@ begin
   end if;
 end $$;
 
--- Edges of one that goes on again, unless it has ended since.
+-- Edges of one that goes on again, unless it has failed since.
 create function errand.spread_reopened(c errand.context, k errand.cascade, p_most int) returns int language plpgsql as $$
 declare
   followed int := 0;
   looked int := 0;
   e record;
 begin
-  if coalesce(errand.state_of(k.member) < 4, false) then
+  if coalesce(errand.state_of(k.member) <= 4, false) then
     for e in select * from errand.edge x where x.member = k.member and x.seq > k.after and x.seq < k.seq order by x.seq limit p_most loop
       looked := looked + 1;
       k.after := e.seq;
@@ -271,6 +271,8 @@ begin
   perform errand.block(j);
   perform errand.tell(c, j, 'blocked', 1, j.attempts, null);
   perform errand.mark_reopened(p_waiter);
+  -- The member may have succeeded by now.
+  perform errand.move_on(c, p_waiter);
   return true;
 end $$;
 

@@ -43,15 +43,20 @@ function E.blockAgain(job, memberId)
   end
   E.tell('blocked', job)
   E.markReopened(job)
+  -- The member may have succeeded by now.
+  E.moveOn(job)
   return true
 end
 
--- False where it leads nowhere: since it was marked the member was retried, the waiter removed, or the edge counted.
+-- False where it leads nowhere: since it was marked the member was retried, or has failed again, the waiter was removed, or
+-- the edge counted.
 local function follow(kind, memberSeq, memberId, entry)
   local job = E.same(sub(entry, 22), sub(entry, 1, 15))
   local member = E.same(memberId, memberSeq)
-  if not job or job.f.lv or (not member or E.isFinal(member)) == (kind == 'o') then return false end
-  if kind == 'o' then return E.blockAgain(job, memberId) end
+  local ended = not member or E.isFinal(member)
+  if not job or job.f.lv then return false end
+  if kind == 'o' then return (not ended or member and member.state == 's') and E.blockAgain(job, memberId) end
+  if not ended then return false end
 
   local index = tonumber(sub(entry, 16, 21))
   local raw = call('HGET', K .. 'edges:' .. job.seq, index)
