@@ -22,7 +22,7 @@ import type { Step } from '../task/step.ts'
 import type { Awaitable, Stored } from '../task/stored.ts'
 import { flowOf } from '../workflow/compose.ts'
 import { insertFlow } from '../workflow/enqueue.ts'
-import { workflowTag } from '../workflow/note.ts'
+import { childId } from '../workflow/note.ts'
 import { allMembers, rootError } from '../workflow/resolve.ts'
 import type { RunEnd } from './execute.ts'
 import type { Reports } from './reports.ts'
@@ -112,14 +112,13 @@ export class Suspensions {
     this.#take(name)
     const { id, note } = this.#run
     const flow = flowOf(step, '`run`')
-    const child = `${id}:${name}`
+    const child = childId(id, name)
     const member = (await this.#ended()).find((each) => each.id === child)
     if (member) return this.#answer(member)
 
     const of = note?.of ?? note?.id ?? id
-    const options = { tags: [...new Set([of, note?.id ?? id])].map(workflowTag) }
     try {
-      await insertFlow(this.#runtime, flow, child, options, { by: id, of })
+      await insertFlow(this.#runtime, flow, { id: child, options: {}, origin: { by: id, of, within: note?.id ?? id } })
     } catch (error) {
       // An earlier run has begun it, with other values: those stand.
       if (!(error instanceof IdConflictError)) throw error

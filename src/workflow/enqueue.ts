@@ -5,20 +5,27 @@ import { throughMiddleware } from '../client/drafts.ts'
 import { enqueueOptionNames, type EnqueueOptions } from '../client/enqueue-options.ts'
 import { slices } from '../client/inserting.ts'
 import { checkId, dependenciesOf } from '../client/new-job.ts'
-import { InvalidOptionError } from '../errors.ts'
+import { IdConflictError, InvalidOptionError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
-import type { InsertOutcome, NewJob, Store, UniqueKey } from '../store/store.ts'
+import type { InsertOutcome, JobRecord, NewJob, Store, UniqueKey } from '../store/store.ts'
 import { uniqueKey } from '../task/definition.ts'
 import type { AnyStep, FlowNode } from '../task/step.ts'
 import { builtIns } from './built-in.ts'
 import { flowOf } from './compose.ts'
-import { insertEnded, insertGated } from './gate.ts'
+import { gateIdOf, insertEnded, insertGated } from './gate.ts'
 import { planOf } from './graph.ts'
 import { WorkflowHandle } from './handle.ts'
-import { jobsAtOnce, jobsOf, nameOfFlow, type Making } from './jobs.ts'
+import { jobsAtOnce, jobsOf, nameOfFlow, type Making, type Origin } from './jobs.ts'
+import { noteIn } from './note.ts'
 
 const where = 'the workflow'
+
+interface Sending {
+  readonly id: string
+  readonly options: EnqueueOptions
+  readonly origin?: Origin
+}
 
 export async function enqueueFlow(
   runtime: Runtime,
@@ -33,10 +40,11 @@ export async function enqueueFlow(
   }
   checkFlowOptions(options)
   const id = options.id === undefined ? runtime.env.id() : checkId(options.id)
+  const sending = { id, options }
   const other =
     options.tx === undefined
-      ? await insertFlow(runtime, flow, id, options)
-      : await insertFlowWith(runtime, client, flow, id, options)
+      ? await insertFlow(runtime, flow, sending)
+      : await insertFlowWith(runtime, client, flow, sending)
 
   return new WorkflowHandle(runtime, other ?? id, other !== undefined)
 }
@@ -54,20 +62,15 @@ function checkFlowOptions(options: EnqueueOptions): void {
  * With the same id a flow can be inserted again, and is there once. Gives the id of the workflow that holds its unique
  * key, where there is one; then nothing was added.
  */
-export async function insertFlow(
-  runtime: Runtime,
-  flow: FlowNode,
-  id: string,
-  options: EnqueueOptions,
-  origin?: Making['origin'],
-): Promise<string | undefined> {
-  const plan = planOf(flow)
-  const jobs = withKey(await jobsOf(runtime, plan, makingOf(flow, id, options, origin)), flow, id, options)
+export async function insertFlow(runtime: Runtime, flow: FlowNode, sending: Sending): Promise<string | undefined> {
+  const { id, options } = sending
+  const jobs = withKey(await jobsOf(runtime, planOf(flow), makingOf(flow, sending)), flow, sending)
   const store = runtime.store ?? (await runtime.open())
 
-  return throughMiddleware(runtime, jobs, async (drafted) =>
-    takenBy(runtime, drafted, await insertJobs(runtime, store, id, drafted)),
-  )
+  return throughMiddleware(runtime, jobs, async (drafted) => {
+    if (options.id !== undefined && !isEmpty(drafted) && (await isThere(store, id, drafted))) return undefined
+    return takenBy(runtime, drafted, await insertJobs(runtime, store, id, drafted))
+  })
 }
 
 /** In one call, whatever its size: it is there with the rest of the transaction or not at all. */
@@ -75,18 +78,20 @@ function insertFlowWith(
   runtime: Runtime,
   client: Client,
   flow: FlowNode,
-  id: string,
-  options: EnqueueOptions,
+  sending: Sending,
 ): Promise<string | undefined> {
-  const jobs = jobsAtOnce(runtime, planOf(flow), makingOf(flow, id, options), (task) => {
+  const { id, options } = sending
+  const jobs = jobsAtOnce(runtime, planOf(flow), makingOf(flow, sending), (task) => {
     throw tooLate(`the schema of "${task}" is asynchronous`)
   })
-  return client.insertWith(options.tx, withKey(jobs, flow, id, options), (drafted, outcomes) =>
-    takenBy(runtime, drafted, outcomes),
-  )
+  return client.insertWith(options.tx, withKey(jobs, flow, sending), (drafted, outcomes) => {
+    const last = outcomes[drafted.findIndex((job) => job.id === id)]
+    if (last?.kind === 'exists' && outcomes.some(({ kind }) => kind === 'inserted')) throw new IdConflictError(id)
+    return takenBy(runtime, drafted, outcomes)
+  })
 }
 
-const makingOf = (flow: FlowNode, id: string, options: EnqueueOptions, origin?: Making['origin']): Making => ({
+const makingOf = (flow: FlowNode, { id, options, origin }: Sending): Making => ({
   id,
   name: nameOfFlow(flow),
   options,
@@ -94,8 +99,30 @@ const makingOf = (flow: FlowNode, id: string, options: EnqueueOptions, origin?: 
   origin,
 })
 
+/**
+ * Whether the whole of this flow is in the store already. Its last step tells: earlier ones may have been pruned before it,
+ * and would run again. @throws IdConflictError where another flow has this id
+ */
+async function isThere(store: Store, id: string, jobs: readonly NewJob[]): Promise<boolean> {
+  const [last, gate] = await store.get([id, gateIdOf(id)])
+  if (!last || last === 'gone') return false
+  if (
+    !isSameStep(
+      last,
+      jobs.find((job) => job.id === id)!,
+    )
+  )
+    throw new IdConflictError(id)
+
+  return !gate || gate === 'gone' || gate.state === 'succeeded'
+}
+
+/** The last step's note says how many steps there are and what it waits for. */
+const isSameStep = (known: JobRecord, job: NewJob) =>
+  known.task === job.task && known.input === job.input && noteIn(known.metadata) === noteIn(job.metadata)
+
 /** The last step holds the key, since that ends when the workflow does. */
-function withKey(jobs: readonly NewJob[], flow: FlowNode, id: string, { unique }: EnqueueOptions): readonly NewJob[] {
+function withKey(jobs: readonly NewJob[], flow: FlowNode, { id, options: { unique } }: Sending): readonly NewJob[] {
   if (unique === undefined) return jobs
   const key = keyOf(flow, unique)
 

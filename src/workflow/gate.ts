@@ -68,8 +68,10 @@ async function insert(store: Store, jobs: Call): Promise<InsertOutcome[]> {
   return (await insertSafely(store, [jobs]))[0]!
 }
 
+export const gateIdOf = (id: string): string => `${id}.gate`
+
 const gateOf = (id: string, { queue, rank, keepFailedMs, keepSucceededMs }: NewJob): NewJob => ({
-  id: `${id}.gate`,
+  id: gateIdOf(id),
   task: builtIns.gate,
   queue,
   rank,

@@ -14,6 +14,14 @@ import { builtIns } from './built-in.ts'
 import type { Plan, PlannedStep, Wire } from './graph.ts'
 import { anyWorkflowTag, noted, rangesOf, signalTag, stepId, workflowTag, type StepNote } from './note.ts'
 
+export interface Origin {
+  readonly by: string
+  /** The workflow, or the job, at the very beginning. */
+  readonly of: string
+  /** The workflow that the job is a step of, or the job. */
+  readonly within: string
+}
+
 export interface Making {
   readonly id: string
   readonly name: string
@@ -22,7 +30,7 @@ export interface Making {
   /** Steps that wait for nothing in the flow wait for these. */
   readonly after: Dependencies | undefined
   /** Where a handler starts it: the job, and what that job is part of. */
-  readonly origin?: { readonly by: string; readonly of: string } | undefined
+  readonly origin?: Origin | undefined
 }
 
 /** Jobs are made for this long at a stretch, as for any enqueueing of many. */
@@ -161,12 +169,12 @@ function queueOf({ registry }: Runtime, { steps }: Plan): string {
 
 /** A job in its place: with its id, what it waits for, and what it knows of the workflow. */
 function placed(runtime: Runtime, plan: Plan, step: PlannedStep, making: Making, job: NewJob): NewJob {
-  const { id, name } = making
+  const { id, name, origin } = making
   const isLast = step.number === plan.last
   const note: StepNote = {
     id,
     name,
-    ...making.origin,
+    ...(origin && { by: origin.by, of: origin.of }),
     step: step.number,
     last: plan.last,
     total: plan.steps.length,
@@ -184,8 +192,9 @@ function placed(runtime: Runtime, plan: Plan, step: PlannedStep, making: Making,
       ...new Set([
         ...(job.tags ?? []),
         workflowTag(id),
+        ...(origin ? [workflowTag(origin.of), workflowTag(origin.within)] : []),
         ...(isLast && isOwn(making) ? [anyWorkflowTag] : []),
-        ...(work.kind === 'signal' ? [id, making.origin?.of ?? id].map((of) => signalTag(of, work.name)) : []),
+        ...(work.kind === 'signal' ? [id, origin?.of ?? id].map((of) => signalTag(of, work.name)) : []),
       ]),
     ],
     ...(on.length > 0 ? { after: { on, otherwise: step.otherwise } } : making.after && { after: making.after }),

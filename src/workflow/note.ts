@@ -2,6 +2,7 @@
  * What a step's job knows of its workflow. It travels in the job's metadata, under a name that nobody else may use: readers,
  * handlers and middleware see the metadata without it.
  */
+import { createHash } from 'node:crypto'
 import type { Hole } from './graph.ts'
 
 export const noteKey = '$workflow'
@@ -30,6 +31,16 @@ export const signalTag = (id: string, name: string): string => `signal:${name}:$
 
 export const stepId = (workflow: string, step: number, last: number): string =>
   step === last ? workflow : `${workflow}.${step}`
+
+const longestChildId = 150
+
+/** The id of a flow that a job's handler has started. Where it would grow with every level, a digest stands for the job's. */
+export function childId(job: string, name: string): string {
+  const id = `${job}:${name}`
+  if (id.length <= longestChildId) return id
+
+  return `${createHash('sha256').update(job).digest('base64url')}:${name}`
+}
 
 /** The note in decoded metadata, and the metadata without it. */
 export function parted(metadata: Readonly<Record<string, unknown>>): {
@@ -69,10 +80,16 @@ export function noted(metadata: string | undefined, note: string): string {
   return `${before}"${noteKey}":${note}}`
 }
 
+/** The note in encoded metadata, as text. */
+export function noteIn(metadata: string | undefined): string | undefined {
+  if (!metadata?.includes(noteKey)) return undefined
+
+  return JSON.stringify(parted(JSON.parse(metadata) as Record<string, unknown>).note)
+}
+
 /** Other metadata with the note of a job's own. */
 export function withNote(metadata: string, own: string | undefined): string {
-  if (!own?.includes(noteKey)) return metadata
-  const { note } = parted(JSON.parse(own) as Record<string, unknown>)
+  const note = noteIn(own)
 
-  return note ? noted(metadata, JSON.stringify(note)) : metadata
+  return note ? noted(metadata, note) : metadata
 }

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import pg from 'pg'
 import { z } from 'zod'
-import { chain, chord, Errand, group, mapEach, workflow } from '../../src/index.ts'
+import { chain, chord, Errand, group, mapEach, workflow, type Step } from '../../src/index.ts'
 import { MemoryStore } from '../../src/store/memory/memory.ts'
 import { ManualEnv } from '../../src/testing/manual-env.ts'
 import { appAt, places, type Place } from './places.ts'
@@ -51,6 +51,61 @@ for (const place of all) {
       assert.deepEqual([left, sums], [0, 1])
     },
   )
+}
+
+for (const place of all) {
+  const options = { skip: place.skip }
+
+  test(
+    `${place.engine}: another flow with an id that is taken is refused, and nothing of it runs`,
+    options,
+    async (t) => {
+      const { note, pay, paid, send, workedOff } = await payments(t, place)
+      const first = await send(chain(pay.with(1), note))
+      await first.result({ timeout: '20s' })
+
+      await assert.rejects(send(chain(pay.with(1), pay.with(2), note)), { code: 'ID_CONFLICT' })
+      await assert.rejects(send(chord(mapEach(pay, [1, 3]), note)), { code: 'ID_CONFLICT' })
+      await send(chain(pay.with(1), note))
+      await workedOff()
+
+      assert.deepEqual(paid, [1])
+    },
+  )
+
+  test(
+    `${place.engine}: a flow sent again after its first steps were removed does not run again`,
+    options,
+    async (t) => {
+      const { errand, note, pay, paid, send, workedOff } = await payments(t, place)
+      const first = await send(chain(pay.with(1), note))
+      await first.result({ timeout: '20s' })
+      await errand.job('order.1').remove()
+
+      const again = await send(chain(pay.with(1), note))
+      await workedOff()
+
+      assert.deepEqual([paid, await again.result()], [[1], 'noted'])
+    },
+  )
+}
+
+async function payments(t: TestContext, place: Place) {
+  const { errand, work } = appAt(t, place)
+  const paid: number[] = []
+  const pay = errand.task('pay', (cents: number) => void paid.push(cents))
+  const note = errand.task('note', (_: unknown) => 'noted')
+  await work()
+
+  return {
+    errand,
+    paid,
+    pay,
+    note,
+    send: (flow: Step<void, unknown>) => errand.enqueue(flow, { id: 'order' }),
+    /** What was enqueued before has run then: lines are kept. */
+    workedOff: async () => (await note.enqueue(null)).result({ timeout: '20s' }),
+  }
 }
 
 test('workflows of other names have keys of their own', async (t) => {
@@ -171,6 +226,19 @@ for (const place of all.filter(({ engine }) => engine === 'sqlite' || engine ===
     assert.equal((await errand.jobs()).jobs.length, 3)
   })
 }
+
+test('another flow with an id that is taken is refused inside a transaction', async (t) => {
+  const { errand, tx, begin, rollback } = await withTransaction(t, all[1]!)
+  const { double } = tasks(errand)
+  await errand.enqueue(chain(double.with(1), double), { id: 'mine' })
+
+  await begin()
+  const sending = errand.enqueue(chain(double.with(1), double.with(2), double), { id: 'mine', tx })
+  await assert.rejects(sending, { code: 'ID_CONFLICT' })
+  await rollback()
+
+  assert.equal((await errand.jobs()).jobs.length, 2)
+})
 
 test('a workflow that would only be enqueued after a wait is refused inside a transaction', async (t) => {
   const { errand, tx, begin, commit } = await withTransaction(t, all[1]!)

@@ -242,6 +242,19 @@ for (const place of await places()) {
       assert.deepEqual(await job.result(soon), { input: 2, metadata: { tenant: 7 } })
     })
 
+    test('handlers start flows that start flows, fifty deep, and under a long id', async (t) => {
+      const { errand } = await scene(t, place)
+      const folder = errand.task('folder', { retry: false }, async (depth: number, job): Promise<number> => {
+        return depth === 0 ? 0 : 1 + (await job.run('import this folder', folder.with(depth - 1)))
+      })
+      await errand.worker({ concurrency: 5, grace: '1s' }).start()
+
+      const [deep, long] = [await folder.enqueue(50), await folder.enqueue(2, { id: 'x'.repeat(200) })]
+
+      assert.deepEqual([await deep.result({ timeout: '60s' }), await long.result(soon)], [50, 2])
+      assert.deepEqual(await errand.workflow(deep.id).progress(), { done: 51, of: 51 })
+    })
+
     test('a handler runs flows and gives up its slot meanwhile', async (t) => {
       const { errand, double } = await scene(t, place)
       let runs = 0
