@@ -11,37 +11,45 @@ declare
   ends record;
   settled bigint[] := '{}';
   upto int := 0;
+  together boolean := p_rest is null;
 begin
   accepted := 0;
   stale := '{}';
   stale_nos := '{}';
   special := false;
-  for each in
-    select e.value, null::int as at, s.nth::int as nth, s.nth * 2 - 1 as said from unnest(p_nos, p_claims) with ordinality s (no, claim, nth)
-    cross join lateral (
-      select from errand.running r where r.worker = p_worker and r.no = s.no and r.claim = s.claim and r.flags & 4224 <> 0 limit 1
-    ) alone
-    cross join lateral (
-      select json_build_object('kind', 'succeeded', 'no', s.no, 'claim', s.claim, 'result', p_results[s.nth], 'ran', p_ran[s.nth]) as value
-    ) e
-    union all
-    select value, ordinality::int - 1, (value ->> 'before')::int, (value ->> 'before')::int * 2
-    from json_array_elements(p_rest) with ordinality
-    order by said, at
-  loop
-    ends := errand.settle_set(c, p_worker, p_nos, p_claims, p_results, p_ran, upto + 1, each.nth);
-    perform errand.mark_successes(ends.awaited);
-    settled := settled || ends.settled;
-    upto := each.nth;
-    special := true;
-    if errand.settle(c, p_worker, coalesce((each.value ->> 'no')::bigint, errand.number_of(each.value ->> 'id')), each.value) then
-      accepted := accepted + 1;
-      if each.at is null then settled := settled || (each.value ->> 'no')::bigint; end if;
-    elsif each.at is not null then
-      stale := stale || each.at;
-    end if;
-  end loop;
-  ends := errand.settle_set(c, p_worker, p_nos, p_claims, p_results, p_ran, upto + 1, cardinality(p_nos));
+  -- Mostly none of them has to be looked at alone.
+  if together then
+    ends := errand.settle_set(c, p_worker, p_nos, p_claims, p_results, p_ran, 1, cardinality(p_nos), true);
+    together := not coalesce(ends.alone, false);
+  end if;
+  if not together then
+    for each in
+      select e.value, null::int as at, s.nth::int as nth, s.nth * 2 - 1 as said from unnest(p_nos, p_claims) with ordinality s (no, claim, nth)
+      cross join lateral (
+        select from errand.running r where r.worker = p_worker and r.no = s.no and r.claim = s.claim and r.flags & 4224 <> 0 limit 1
+      ) alone
+      cross join lateral (
+        select json_build_object('kind', 'succeeded', 'no', s.no, 'claim', s.claim, 'result', p_results[s.nth], 'ran', p_ran[s.nth]) as value
+      ) e
+      union all
+      select value, ordinality::int - 1, (value ->> 'before')::int, (value ->> 'before')::int * 2
+      from json_array_elements(p_rest) with ordinality
+      order by said, at
+    loop
+      ends := errand.settle_set(c, p_worker, p_nos, p_claims, p_results, p_ran, upto + 1, each.nth, false);
+      perform errand.mark_successes(ends.awaited);
+      settled := settled || ends.settled;
+      upto := each.nth;
+      special := true;
+      if errand.settle(c, p_worker, coalesce((each.value ->> 'no')::bigint, errand.number_of(each.value ->> 'id')), each.value) then
+        accepted := accepted + 1;
+        if each.at is null then settled := settled || (each.value ->> 'no')::bigint; end if;
+      elsif each.at is not null then
+        stale := stale || each.at;
+      end if;
+    end loop;
+    ends := errand.settle_set(c, p_worker, p_nos, p_claims, p_results, p_ran, upto + 1, cardinality(p_nos), false);
+  end if;
   settled := settled || ends.settled;
   awaited := ends.awaited;
   special := special or coalesce(ends.all_flags & 12521 <> 0, false);
@@ -50,22 +58,24 @@ begin
 end $$;
 
 -- Of the successes from one to another those that are followed by no other job and were not cancelled, as far as they are held.
+-- `p_whole`: nothing, if there are others too; `alone` says so.
 create function errand.settle_set(
-  c errand.context, p_worker int, p_nos bigint[], p_claims bigint[], p_results text[], p_ran bigint[], p_from int, p_to int,
-  out settled bigint[], out all_flags int, out awaited bigint[]
+  c errand.context, p_worker int, p_nos bigint[], p_claims bigint[], p_results text[], p_ran bigint[], p_from int, p_to int, p_whole boolean,
+  out settled bigint[], out all_flags int, out awaited bigint[], out alone boolean
 ) language plpgsql as $$
 declare
   lanes int[];
 begin
   if p_to is null or p_from > p_to then return; end if;
   with said as materialized (
-    select s.*, held.at
+    select s.*, held.at, held.flags & 4224 <> 0 as is_alone
     from unnest(p_nos[p_from : p_to], p_claims[p_from : p_to], p_results[p_from : p_to], p_ran[p_from : p_to]) with ordinality s (no, claim, result, ran, nth)
     cross join lateral (
-      select r.ctid as at from errand.running r where r.worker = p_worker and r.no = s.no and r.claim = s.claim and r.flags & 4224 = 0 limit 1
+      select r.ctid as at, r.flags from errand.running r where r.worker = p_worker and r.no = s.no and r.claim = s.claim limit 1
     ) held
   ), gone as (
-    delete from errand.running r using said s where r.ctid = s.at and r.claim = s.claim and r.flags & 4224 = 0 returning r.*, s.result, s.ran, s.nth
+    delete from errand.running r using said s where r.ctid = s.at and r.claim = s.claim and r.flags & 4224 = 0
+      and not (p_whole and exists (select from said where is_alone)) returning r.*, s.result, s.ran, s.nth
   ), final as (
     insert into errand.done (no, state, flags, attempts, crashes, started, finished, until, result)
     select g.no, 4, g.flags & ~8192, g.attempts + 1, g.crashes, g.started, c.now, c.now + 60000 * g.keep_succeeded::bigint, g.result from gone g
@@ -74,7 +84,8 @@ begin
   ), moved as (
     insert into errand.move (queue, was, now, n) select g.queue, 3, 4, count(*) from gone g group by g.queue
   )
-  select array_agg(no order by nth), bit_or(flags), array_agg(no order by nth) filter (where flags & 32 <> 0) into settled, all_flags, awaited from gone;
+  select array_agg(no order by nth), bit_or(flags), array_agg(no order by nth) filter (where flags & 32 <> 0), (select bool_or(is_alone) from said)
+  into settled, all_flags, awaited, alone from gone;
   if settled is null then return; end if;
 
   if all_flags & 8192 <> 0 then delete from errand.step where no = any (settled); end if;

@@ -96,7 +96,7 @@ begin
     select first.*, bool_or(first.reopened) over (order by first.seq) as beyond
     from (select * from errand.cascade order by seq limit p_most) first
   ) k where not k.beyond;
-  reached := errand.follow(c, marks, p_most);
+  reached := errand.follow(c, marks, p_most, false);
   if reached.looked < p_most then
     delete from errand.cascade where seq = any (select seq from unnest(marks));
   else
@@ -119,16 +119,16 @@ begin
   end if;
   reached := errand.follow(c, array(
     select row(9223372036854775807, no, false, true, null, 0)::errand.cascade from unnest(p_members) with ordinality m (no, nth) order by nth
-  ), p_most);
+  ), p_most, true);
   if reached.looked < p_most then return; end if;
   perform errand.mark_successes(p_members[reached.marks :]);
   update errand.cascade set after = reached.last_edge where seq = (select min(seq) from errand.cascade);
 end $$;
 
 -- Closes edges in the order of these ends, at most so many, and lets go on who has nothing left to wait for, or cancels whom an end
--- forbids to run. `marks` and `last_edge` say how far it came.
+-- forbids to run. `p_new`: they are of this call, so nothing has come after them. `marks` and `last_edge` say how far it came.
 create function errand.follow(
-  c errand.context, p_marks errand.cascade[], p_most int, out looked int, out marks int, out last_edge bigint, out followed int
+  c errand.context, p_marks errand.cascade[], p_most int, p_new boolean, out looked int, out marks int, out last_edge bigint, out followed int
 ) language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -152,7 +152,7 @@ begin
   ), closed as (
     update errand.edge e set open = false from next n
     where e.ctid = n.at and e.open
-      and case when exists (select from errand.done d where d.no = n.member offset 0) then true
+      and case when p_new or exists (select from errand.done d where d.no = n.member offset 0) then true
         else not exists (select from errand.body b where b.no = n.member offset 0)
           and not exists (select from errand.departed p where p.no = n.member offset 0) end
       and not exists (select from errand.leaving l where l.no = n.waiter offset 0)
