@@ -24,9 +24,11 @@ async function busyWorker(
   const child = scene.start('struck', { worker, ...(place !== undefined && { place }) })
   await child.said('ready')
   const produce = { jobs: each, together: each, everyMs: 0, shortestMs: runMs, longestMs: runMs, seed }
-  const producers = kinds.map((task) => scene.start(task, { produce: { ...produce, task } }))
-  await Promise.all(producers.map((producer) => producer.said('produced')))
-  await child.said('started', inHand)
+  // Short ones last: those of a producer that came first would be over by the time another process is there.
+  for (const [nth, task] of kinds.toReversed().entries()) {
+    scene.start(task, { produce: { ...produce, task } })
+    await child.said('started', each * (nth + 1))
+  }
 
   return child
 }
