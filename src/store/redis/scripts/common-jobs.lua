@@ -18,7 +18,9 @@ function E.decode(id, raw, ending)
     job.f = cjson.decode(sub(raw, three + 1, four and four - 1 or -1))
     if four then job.result = sub(raw, four + 1) end
   elseif isLight(raw) then
-    job.f = { l = sub(raw, three + 2), lo = byte(raw, three + 1) == 111 and 1 or nil }
+    local tail = sub(raw, three + 1)
+    job.f.l, job.f.r = namesIn(tail)
+    if find(tail, '^[oq]') then job.f.lo = 1 end
   end
   if ending then
     job.f.st, job.f.fi, job.f.a = tonumber(sub(ending, 2, 14)), tonumber(sub(ending, 15, 27)), 1
@@ -28,13 +30,15 @@ function E.decode(id, raw, ending)
   return job
 end
 
--- Of a job that has a lane and is plain otherwise.
+-- Of a job that has a lane or a rate and is plain otherwise.
 local function lightTail(f)
-  if not f.l then return nil end
+  if not f.l and not f.r then return nil end
   for field in pairs(f) do
-    if field ~= 'l' and field ~= 'lo' then return nil end
+    if field ~= 'l' and field ~= 'lo' and field ~= 'r' then return nil end
   end
-  return (f.lo and 'o' or 'l') .. f.l
+  if not f.l then return not f.lo and 'r' .. f.r end
+  if not f.r then return (f.lo and 'o' or 'l') .. f.l end
+  return (f.lo and 'q' or 'b') .. #f.l .. ':' .. f.l .. f.r
 end
 
 function E.encode(job)

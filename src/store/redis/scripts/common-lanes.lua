@@ -44,16 +44,27 @@ local function admitted(lane)
   return ids
 end
 
--- A queue whose claims must look further than into lists of arrivals.
-local madeOdd = {}
-local function makeOdd(queue)
-  if madeOdd[queue] then return end
-  madeOdd[queue] = true
-  call('HSET', K .. 'queues', 'o' .. queue, 1)
-end
-
--- A light record has nothing in its tail but the name of its lane: `l`, or `o` where that is ordered, and the name.
+-- A light record names in its tail a lane (`l`, or `o` where it is ordered), a rate (`r`), or both (`b`, or `q` where the lane is
+-- ordered): then the length of the lane's name stands before them.
 local function isLight(raw) return byte(raw, 31) == 61 end
+local function namesIn(tail)
+  local letter = sub(tail, 1, 1)
+  if letter == 'l' or letter == 'o' then return sub(tail, 2) end
+  if letter == 'r' then return nil, sub(tail, 2) end
+  local colon = find(tail, ':', 1, true)
+  local last = colon + tonumber(sub(tail, 2, colon - 1))
+  return sub(tail, colon + 1, last), sub(tail, last + 1)
+end
+local function allNamesIn(tails)
+  local laneNames, rateNames = {}, {}
+  for _, tail in ipairs(tails) do
+    local lane, rate = namesIn(tail)
+    laneNames[#laneNames + 1], rateNames[#rateNames + 1] = lane, rate
+  end
+  readLanes(laneNames)
+  readRates(rateNames)
+  return laneNames, rateNames
+end
 local function tailOf(raw)
   local two = find(raw, '\n', 43, true)
   return sub(raw, find(raw, '\n', two + 1, true) + 1)
@@ -70,6 +81,8 @@ local function letOut(ids)
       local list = scores[spot] or {}
       scores[spot] = list
       list[#list + 1], list[#list + 2] = sub(raw, 15, 29), id
+      local _, rate = namesIn(tailOf(raw))
+      if rate then changedRate(rateNamed(rate)).out = rates[rate].out + 1 end
       makeOdd(queue)
       arrived[queue] = true
     else
@@ -85,9 +98,8 @@ end
 
 -- Light jobs have ended: each lane that has waited for that lets others out.
 local function endLight(tails)
-  local names, out = {}, {}
-  for index, tail in ipairs(tails) do names[index] = sub(tail, 2) end
-  readLanes(names)
+  local out, names, rateNames = {}, allNamesIn(tails)
+  for _, name in ipairs(rateNames) do changedRate(rates[name]).unfinished = rates[name].unfinished - 1 end
   for _, name in ipairs(names) do
     local lane = changed(lanes[name])
     lane.taken, lane.unfinished = lane.taken - 1, lane.unfinished - 1
@@ -99,8 +111,9 @@ local function endLight(tails)
 end
 
 -- Light jobs have been erased.
-local function unnameLanes(names)
-  readLanes(names)
+local function unname(tails)
+  local names, rateNames = allNamesIn(tails)
+  for _, name in ipairs(rateNames) do changedRate(rates[name]).named = rates[name].named - 1 end
   for _, name in ipairs(names) do
     local lane = changed(lanes[name])
     lane.named = lane.named - 1
@@ -120,5 +133,6 @@ flushCounts = function()
   end
   changedLanes = {}
   setAll(K .. 'lanes', writes)
+  writeRates()
   flushTheRest()
 end

@@ -50,7 +50,7 @@ function E.handOut(page, job)
   page.bytes = page.bytes + #record + sizeOf(attempts) + sizeOf(log) + sizeOf(steps) + 60 * #edges
   page.list[#page.list + 1] = {
     job.id, f.lv.t, record, attempts, log, steps, edges,
-    f.l and E.laneOf(f.l) or f.g and E.groupShown(job) or '', f.r and call('HGET', K .. 'rates', f.r) or '',
+    f.l and E.laneOf(f.l) or f.g and E.groupShown(job) or '', f.r and E.rate(f.r) and text(rateNamed(f.r).tokens) .. ' ' .. text(rateNamed(f.r).perMs) or '',
     holds(job), E.neededByOthers(job) and 1 or 0, f.lv.k or 0,
   }
 end

@@ -1,10 +1,8 @@
--- Lanes and rates by name: what value they have, who set it, and how long they are remembered. Of a lane all stands together.
---   rates       name -> tokens, window, until when it is closed, and `!` likewise
+-- Lanes and rates by name: what value they have, who set it, and how long they are remembered. Of lanes and
+-- rates all stands together; of groups apart:
 --   limits      names of both
---   named       `g` or `r` and name -> how many jobs name it; unfinished -> how many of them are not final
-E.rate, E.freeTokens, E.nextDue = rateOf, freeTokens, nextDue
-
-local function mark(pinned) return pinned and '!' or '' end
+--   named       `g` and name -> how many jobs name it; unfinished -> how many of them are not final
+E.nextDue = nextDue
 
 function E.laneOf(name)
   local lane = laneNamed(name)
@@ -19,9 +17,17 @@ local function writeLane(name, slots, pinned)
 end
 
 local function writeRate(name, tokens, perMs, closed, pinned)
-  local value = text(tokens) .. ' ' .. text(perMs) .. ' ' .. text(closed or 0) .. ' ' .. mark(pinned)
-  if call('HSET', K .. 'rates', name, value) == 1 then call('ZADD', K .. 'limits', 0, name) end
+  local rate = changedRate(rateNamed(name), true)
+  if not rate.tokens then call('ZADD', K .. 'limits', 0, name) end
+  if rate.perMs ~= perMs then rate.used = nil end
+  rate.tokens, rate.perMs, rate.closed, rate.pinned = tokens, perMs, closed or 0, pinned
 end
+
+local function rateOf(name)
+  local rate = rateNamed(name)
+  return rate.tokens, rate.perMs, rate.closed, rate.pinned
+end
+E.rate = rateOf
 
 -- What an inserted job brings: the value given last holds, unless one was set by hand.
 function E.setLane(name, slots)
@@ -61,7 +67,7 @@ function E.closeRate(name, till)
 end
 
 local function dropName(name)
-  if laneNamed(name).slots or call('HEXISTS', K .. 'rates', name) == 1 then return end
+  if laneNamed(name).slots or rateNamed(name).tokens then return end
   if call('EXISTS', K .. 'gathers:' .. name) == 0 then call('ZREM', K .. 'limits', name) end
 end
 
@@ -93,7 +99,6 @@ local named, unfinished = {}, {}
 local function add(counts, job, change)
   local group = job.f.g and 'g' .. job.f.g .. '\n' .. job.queue
   if group then counts[group] = (counts[group] or 0) + change end
-  if job.f.r then counts['r' .. job.f.r] = (counts['r' .. job.f.r] or 0) + change end
 end
 
 -- A job has come, or goes.
@@ -101,6 +106,10 @@ function E.countNamed(job, change)
   if job.f.l then
     local lane = changed(laneNamed(job.f.l))
     lane.named = lane.named + change
+  end
+  if job.f.r then
+    local rate = changedRate(rateNamed(job.f.r))
+    rate.named = rate.named + change
   end
   add(named, job, change)
   if not E.isFinal(job) then E.countUnfinished(job, change) end
@@ -110,6 +119,10 @@ function E.countUnfinished(job, change)
   if job.f.l and change ~= 0 then
     local lane = changed(laneNamed(job.f.l))
     lane.unfinished = lane.unfinished + change
+  end
+  if job.f.r and change ~= 0 then
+    local rate = changedRate(rateNamed(job.f.r))
+    rate.unfinished = rate.unfinished + change
   end
   add(unfinished, job, change)
 end
@@ -134,12 +147,15 @@ function E.flushNamed()
 end
 
 function E.recordStart(job, claim)
-  if job.f.r then call('ZADD', K .. 'starts:' .. job.f.r, nowText, claim .. ':' .. job.id) end
+  if job.f.r then takeToken(rateNamed(job.f.r), claim, job.id) end
 end
 
 -- A job given back unstarted returns its token.
 function E.forgetStart(job)
-  if job.f.r then call('ZREM', K .. 'starts:' .. job.f.r, job.claim .. ':' .. job.id) end
+  if not job.f.r then return end
+  local rate = changedRate(rateNamed(job.f.r), true)
+  writeStarts(rate)
+  rate.starts, rate.used = rate.starts - call('ZREM', K .. 'starts:' .. job.f.r, job.claim .. ':' .. job.id), nil
 end
 
 -- Drops starts that count no more, and rates with none that nobody names: a portion per call.
@@ -148,14 +164,15 @@ function E.forgetRates()
   local page = call('HSCAN', K .. 'rates', call('HGET', K .. 'meta', 'r') or '0', 'COUNT', 100)
   call('HSET', K .. 'meta', 'r', page[1])
   for index = 1, #page[2], 2 do
-    local name = page[2][index]
-    local _, perMs, closed, pinned = rateOf(name)
-    local starts = K .. 'starts:' .. name
-    call('ZREMRANGEBYSCORE', starts, '-inf', text(now - perMs))
-    local used = pinned or closed > now or call('HEXISTS', K .. 'named', 'r' .. name) == 1 or call('EXISTS', starts) == 1
-    if not used then
-      call('HDEL', K .. 'rates', name)
-      dropName(name)
+    local rate = changedRate(rateNamed(page[2][index]))
+    local starts = K .. 'starts:' .. rate.name
+    writeStarts(rate)
+    rate.starts = rate.starts - call('ZREMRANGEBYSCORE', starts, '-inf', text(now - rate.perMs))
+    if not rate.pinned and rate.closed <= now and rate.named <= 0 and rate.starts <= 0 then
+      call('HDEL', K .. 'rates', rate.name)
+      call('ZREM', K .. 'shut', rate.name)
+      rate.tokens = nil
+      dropName(rate.name)
     end
   end
 end

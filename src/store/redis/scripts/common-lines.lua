@@ -49,16 +49,20 @@ local function isParked(job) return job.f.l and job.state == 'r' and not hasSlot
 
 function E.stand(job)
   job.out = nil
-  local rate = job.f.r
-  if rate then call('HINCRBY', K .. 'standing', rate, 1) end
+  local rate = job.f.r and changedRate(rateNamed(job.f.r))
   if E.isSuspect(job) then
     call('ZADD', K .. 'suspects:' .. job.queue, score(job), job.id)
     E.odd(job.queue)
-  elseif rate then
-    call('ZADD', K .. 'rated:' .. spot(job) .. '\n' .. rate, job.place, job.id)
-    call('SADD', K .. 'rates:' .. spot(job), rate)
-    E.odd(job.queue)
-  elseif job.place == E.lastPlace then
+    if rate then rate.out = rate.out + 1 end
+    return E.arrive(job.queue)
+  end
+  if rate and job.place == E.lastPlace and (rate.aside > 0 or rate.out >= (rate.tokens or math.huge)) then
+    rate.look = true
+    putAside(rate, spot(job), { job.place, job.id })
+    return E.arrive(job.queue)
+  end
+  if rate then rate.out = rate.out + 1 end
+  if job.place == E.lastPlace then
     call('RPUSH', K .. 'line:' .. spot(job), alone(job.id))
   else
     call('ZADD', K .. 'back:' .. spot(job), job.place, job.id)
@@ -68,18 +72,16 @@ function E.stand(job)
 end
 
 function E.unstand(job)
-  -- A claim has taken it out already.
-  if job.out then
-    job.out = nil
-    if job.f.r and call('HINCRBY', K .. 'standing', job.f.r, -1) <= 0 then call('HDEL', K .. 'standing', job.f.r) end
+  local rate, out = job.f.r and changedRate(rateNamed(job.f.r), true), job.out
+  job.out = nil
+  if rate and not out and call('ZREM', K .. 'rated:' .. spot(job) .. '\n' .. rate.name, job.id) == 1 then
+    rate.aside = rate.aside - 1
     return
   end
-  local rate = job.f.r
-  if rate then
-    if call('HINCRBY', K .. 'standing', rate, -1) <= 0 then call('HDEL', K .. 'standing', rate) end
-  end
+  if rate then rate.out = rate.out - 1 end
   if E.isSuspect(job) then return call('ZREM', K .. 'suspects:' .. job.queue, job.id) end
-  if rate then return call('ZREM', K .. 'rated:' .. spot(job) .. '\n' .. rate, job.id) end
+  -- A claim has taken it out already.
+  if out then return end
   if call('ZREM', K .. 'back:' .. spot(job), job.id) == 1 then return end
   call('HINCRBY', K .. 'tomb:' .. spot(job), job.id, 1)
   E.odd(job.queue)

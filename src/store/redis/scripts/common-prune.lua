@@ -63,7 +63,7 @@ end
 
 local function pruneClass(class, limit)
   local key = K .. 'class:' .. class
-  local erased, stay, seen, names = {}, {}, {}, {}
+  local erased, stay, seen, tails = {}, {}, {}, {}
   local function look(id, raw, run)
     local till, kind
     if raw and not seen[id] and not E.jobs[id] then till, kind = plainEnd(raw, run) end
@@ -72,7 +72,7 @@ local function pruneClass(class, limit)
     elseif till then
       erased[#erased + 1], gone[#gone + 1], seen[id] = id, id, true
       count(kind.queue, 's', -1)
-      if isLight(raw) then names[#names + 1] = sub(tailOf(raw), 2) end
+      if isLight(raw) then tails[#tails + 1] = tailOf(raw) end
     elseif raw and not seen[id] then
       -- It has become more than a plain end since.
       local job = E.load(id)
@@ -89,7 +89,7 @@ local function pruneClass(class, limit)
   end
   forget(K .. 'jobs', erased)
   forget(K .. 'running', erased)
-  unnameLanes(names)
+  unname(tails)
   pushBack(key, stay)
   if call('EXISTS', key) == 0 then call('HDEL', K .. 'classes', class) end
   return #erased

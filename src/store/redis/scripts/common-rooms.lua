@@ -1,10 +1,13 @@
 -- Claiming: which ready jobs a worker gets. A line of plain arrivals is taken from its head as it is.
 -- Jobs that are not plain cost some ten times as much: one turn claims no more than so many of them.
 local mostCareful, firstLook = 60, 50
+-- Nor does it go past more that may not be claimed.
+local mostPassed = 1000
 -- A group counts as its leader alone.
 local function taken(turn) return #turn.ids - turn.beyond end
 local function roomLeft(turn, till)
   local room = till - taken(turn)
+  if turn.passed >= mostPassed then return 0 end
   if turn.careful == 0 then return room end
   return math.min(room, mostCareful - turn.careful)
 end
@@ -16,13 +19,53 @@ local function addMembers(turn, leader, at)
   return at + #members
 end
 
+-- Those without a token for their rate, until they are put aside.
+local function pass(turn, rate, spot, place, id)
+  turn.passed = turn.passed + 1
+  rate.out = rate.out - 1
+  putAside(rate, spot, { place, id })
+end
+
+-- Of light jobs, all they name at once.
+local function readTails(turn, ids, raws)
+  local tails, names = turn.tails, {}
+  for index, raw in ipairs(raws) do
+    if raw and isLight(raw) then
+      local tail = tailOf(raw)
+      tails[ids[index]] = tail
+      if byte(tail) ~= 108 and byte(tail) ~= 111 then
+        local _, rate = namesIn(tail)
+        names[#names + 1] = rate
+      end
+    end
+  end
+  if #names > 0 then readRates(names) end
+end
+
+-- True if it has no rate, or has taken a token of it.
+local function mayStart(turn, tail, id, raw, queue)
+  local _, name = namesIn(tail)
+  if not name then return true end
+  if not hasToken(rates[name]) then
+    pass(turn, rates[name], sub(raw, 30, 30) .. ':' .. queue, sub(raw, 15, 29), id)
+    return false
+  end
+  rates[name].out = rates[name].out - 1
+  takeToken(rates[name], turn.claim, id)
+  return true
+end
+
 -- Answers how many it looked at: an expiry or a group may let another job in before the rest.
 local function take(turn, ids, raws, queue)
   local plain, at, looked = 0, #turn.ids, 0
+  readTails(turn, ids, raws)
   for index = 1, #ids do
     local id, raw = ids[index], raws[index]
+    local light = turn.tails[id]
     looked = index
-    if not (E and E.jobs[id]) and byte(raw, 31) ~= 43 then
+    if light and not (E and E.jobs[id]) and not mayStart(turn, light, id, raw, queue) then
+      -- It stands aside now.
+    elseif not (E and E.jobs[id]) and byte(raw, 31) ~= 43 then
       at, plain = at + 1, plain + 1
       turn.ids[at], turn.found[at] = id, raw
       if listened then tellPlainly('started', id, raw, 'u', 1) end
@@ -31,11 +74,14 @@ local function take(turn, ids, raws, queue)
       engine(ARGV[5])
       E.adopt(id, raw)
       local job = E.load(id)
-      if E.takeCareful(job, turn) then
+      if job.f.r and not hasToken(rateNamed(job.f.r)) then
+        pass(turn, rateNamed(job.f.r), job.rank .. ':' .. queue, job.place, id)
+      elseif E.takeCareful(job, turn) then
         at = at + 1
         turn.ids[at], turn.found[at] = id, job
         if job.f.g then at = addMembers(turn, job, at) end
       end
+      if job.state ~= 'u' then openLooked() end
       if (job.f.g or job.state ~= 'u') and madeOdd[queue] then break end
     end
   end
@@ -78,8 +124,35 @@ local function popBack(back, number)
   return { ids = ids, places = places, raws = readAll(K .. 'jobs', ids), at = 0 }
 end
 
-local function popLine(line, number)
-  local ids, places = popIds(line, number), {}
+-- Those that have left the middle of a list are still in it, as often as `tomb` says.
+local function withoutDead(turn, spot, ids)
+  local alive, skipped, tomb = {}, {}, K .. 'tomb:' .. spot
+  for index, times in ipairs(readAll(tomb, ids)) do
+    local id = ids[index]
+    if (tonumber(times or nil) or 0) > (skipped[id] or 0) then
+      skipped[id] = (skipped[id] or 0) + 1
+      turn.passed = turn.passed + 1
+    else
+      alive[#alive + 1] = id
+    end
+  end
+  for id, number in pairs(skipped) do
+    if call('HINCRBY', tomb, id, -number) <= 0 then call('HDEL', tomb, id) end
+  end
+  return alive
+end
+
+local function popAlive(turn, spot, number)
+  local alive = {}
+  repeat
+    local ids = popIds(K .. 'line:' .. spot, number - #alive)
+    for _, id in ipairs(withoutDead(turn, spot, ids)) do alive[#alive + 1] = id end
+  until #ids == 0 or #alive >= number or turn.passed >= mostPassed
+  return alive
+end
+
+local function popLine(turn, spot, number, dead)
+  local ids, places = dead and popAlive(turn, spot, number) or popIds(K .. 'line:' .. spot, number), {}
   local raws = readAll(K .. 'jobs', ids)
   for index, id in ipairs(ids) do places[index] = placeOf(id, raws[index]) end
   return { ids = ids, places = places, raws = raws, at = 0 }
@@ -110,14 +183,15 @@ local function takeMixed(turn, queue, rank, till)
   local spot, look, none = rank .. ':' .. queue, firstLook, { ids = {}, places = {}, at = 0 }
   local line, back = K .. 'line:' .. spot, K .. 'back:' .. spot
   while roomLeft(turn, till) > 0 do
-    if call('EXISTS', K .. 'tomb:' .. spot, K .. 'rates:' .. spot) > 0 then
-      engine(ARGV[5])
-      return E.takeMerged(turn, queue, rank, till)
-    end
+    local dead = call('EXISTS', K .. 'tomb:' .. spot) == 1
     local room = math.min(look, roomLeft(turn, till))
     look = till
     local came, arrived = popBack(back, room), none
-    if #came.ids < room or (firstPlaceIn(line) or math.huge) < came.places[room] then arrived = popLine(line, room) end
+    if #came.ids < room or dead or (firstPlaceIn(line) or math.huge) < came.places[room] then
+      arrived = popLine(turn, spot, room, dead)
+    end
+    -- Behind so many dead ones there may be some that are older than what came back.
+    if turn.passed >= mostPassed then return returnRest(back, line, came, arrived) end
     local ids, raws, origins = merge(came, arrived, room)
     if #ids == 0 then return end
     for index = 1, take(turn, ids, raws, queue) do origins[index].at = origins[index].at + 1 end
@@ -129,6 +203,23 @@ local function takeFrom(turn, queue, rank, till)
   if roomLeft(turn, till) <= 0 then return end
   if not isOdd(turn, queue) then takeLine(turn, queue, rank, till) end
   if isOdd(turn, queue) then takeMixed(turn, queue, rank, till) end
+end
+
+local function hasSuspects(queues)
+  for _, queue in ipairs(queues) do
+    if call('EXISTS', K .. 'suspects:' .. queue) == 1 then return true end
+  end
+end
+
+local function clearOdd(queue)
+  local keys = { K .. 'suspects:' .. queue }
+  for rank = 0, 3 do
+    for _, kind in ipairs({ 'back:', 'tomb:' }) do keys[#keys + 1] = K .. kind .. rank .. ':' .. queue end
+  end
+  if call('EXISTS', unpack(keys)) == 0 then
+    call('HDEL', K .. 'queues', 'o' .. queue)
+    madeOdd[queue] = nil
+  end
 end
 
 -- True if there may be more to claim for this room.
@@ -145,7 +236,7 @@ local function claimFor(turn, queues, jobs, bottomUp)
     if not known[1] and isOdd(turn, queue) then odd[#odd + 1] = queue end
   end
   local till, before, groups = taken(turn) + jobs, turn.expired, turn.groups
-  if #odd > 0 then
+  if hasSuspects(odd) then
     engine(ARGV[5])
     E.takeSuspect(turn, odd)
   end
@@ -158,6 +249,6 @@ local function claimFor(turn, queues, jobs, bottomUp)
       for rank = 3, 0, -1 do takeFrom(turn, queue, rank, till) end
     end
   end
-  for _, queue in ipairs(odd) do E.clearOdd(queue) end
-  return taken(turn) >= till or turn.careful >= mostCareful or turn.dropped == true
+  for _, queue in ipairs(odd) do clearOdd(queue) end
+  return taken(turn) >= till or turn.careful >= mostCareful or turn.passed >= mostPassed
 end

@@ -90,8 +90,8 @@ local function limitShown(name)
       waiting = waiting + call('ZCARD', K .. 'group:' .. group) + call('HEXISTS', K .. 'leaders', group)
     end
   end
-  local starts = tokens and call('ZCOUNT', K .. 'starts:' .. name, '(' .. text(now - perMs), '+inf')
-  local rate = tokens and (ratePinned or shut or starts > 0 or isNamed('r' .. name))
+  local starts = tokens and tokens - unusedTokens(rateNamed(name))
+  local rate = tokens and (ratePinned or shut or starts > 0 or rateNamed(name).unfinished > 0)
   if lane then row[2], row[3], waiting = slots, known.taken, waiting + known.parked end
   if lane or gathering then row[4] = waiting end
   if rate then row[5], row[6], row[7], row[8] = tokens, perMs, shut and 0 or math.max(0, tokens - starts), shut and closed - now or '' end

@@ -134,11 +134,8 @@ end
 
 local function ratedLines()
   local keys = {}
-  for _, field in ipairs(call('HKEYS', K .. 'queues')) do
-    for rank = 0, sub(field, 1, 1) == 'a' and 3 or -1 do
-      local spot = rank .. ':' .. sub(field, 2)
-      for _, rate in ipairs(call('SMEMBERS', K .. 'rates:' .. spot)) do keys[#keys + 1] = spot .. '\n' .. rate end
-    end
+  for _, rate in ipairs(call('ZRANGE', K .. 'shut', 0, -1)) do
+    for _, spot in ipairs(call('SMEMBERS', K .. 'spots:' .. rate)) do keys[#keys + 1] = spot .. '\n' .. rate end
   end
   return keys
 end

@@ -152,12 +152,13 @@ end
 
 -- `ids` of all that is claimed, and `found`: the record of a plain job, else the job.
 local meta = call('HMGET', K .. 'meta', 'c', 'n')
-local turn = { life = me, claim = text(tonumber(meta[1] or '0') + 1), ids = {}, found = {}, queues = {}, expired = 0, careful = 0, beyond = 0, groups = 0 }
+local turn = { life = me, claim = text(tonumber(meta[1] or '0') + 1), ids = {}, found = {}, queues = {}, expired = 0, careful = 0, beyond = 0, groups = 0, passed = 0, tails = {} }
 local more = false
 if call('ZCOUNT', K .. 'ripe', '-inf', nowText) > 0 then
   engine(spareId)
   E.ripen()
 end
+openRates()
 if E then E.flushJobs() end
 for _, room in ipairs(cjson.decode(ARGV[6])) do
   if claimFor(turn, room[1], room[2], room[3]) then
@@ -183,7 +184,7 @@ if #turn.ids > 0 then
       local kind = sub(raw, 32, 41)
       usual = usual or kind
       runs[at + 1], runs[at + 2] = ids[index], kind == usual and turn.claim or turn.claim .. '~' .. kind
-      if isLight(raw) then runs[at + 2] = turn.claim .. '~' .. kind .. tailOf(raw) end
+      if isLight(raw) then runs[at + 2] = turn.claim .. '~' .. kind .. turn.tails[ids[index]] end
     else
       if raw.f.w or raw.f.sp or raw.leader then beside[#beside + 1] = { index - 1, E.handOver(raw) } end
       raw = E.record(raw)
