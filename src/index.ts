@@ -55,7 +55,7 @@ export type { When } from './schedule/when.ts'
 export { chain, chord, group, mapEach, settled } from './workflow/compose.ts'
 export { workflow } from './workflow/workflow.ts'
 export type { DefinedWorkflow, Flow, Node, OrderOptions, Ref, WaitOptions, Wired } from './workflow/workflow.ts'
-export type { Workflow } from './workflow/handle.ts'
+export type { SignalAnswer, Workflow } from './workflow/handle.ts'
 export type { WorkflowsPage, WorkflowSummary } from './workflow/list.ts'
 export type { WorkflowInfo, WorkflowState, WorkflowStep } from './workflow/overview.ts'
 export type { AnyStep, Settled, Step, StepOptions } from './task/step.ts'
@@ -101,6 +101,7 @@ export {
   PayloadTooLargeError,
   ResultGoneError,
   ScheduleNotFoundError,
+  SignalNotFoundError,
   ResultTimeoutError,
   RolledBackError,
   StoreAwayError,

@@ -52,6 +52,7 @@ const byCode: Readonly<Record<string, number>> = {
   RESULT_GONE: exitCodes.notFound,
   UNKNOWN_TASK: exitCodes.notFound,
   SCHEDULE_NOT_FOUND: exitCodes.notFound,
+  SIGNAL_NOT_FOUND: exitCodes.notFound,
   JOB_FAILED: exitCodes.jobFailed,
   JOB_CANCELLED: exitCodes.jobFailed,
   JOB_EXPIRED: exitCodes.jobFailed,

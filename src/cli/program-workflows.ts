@@ -16,12 +16,13 @@ Examples:
   errand workflows
   errand workflows show 019a3c1e-7b2d-7000-8000-4f1d2c3b4a59
   errand workflows show 019a3c1e-7b2d-7000-8000-4f1d2c3b4a59 --mermaid > workflow.mmd
+  errand workflows signal 019a3c1e-7b2d-7000-8000-4f1d2c3b4a59 decided by=Grace
   errand workflows retry 019a3c1e-7b2d-7000-8000-4f1d2c3b4a59`
 
 export function addWorkflows(program: Command, act: Act): void {
   const workflows = program
     .command('workflows')
-    .description('look at workflows, cancel and retry them whole')
+    .description('look at workflows, give them signals, cancel and retry them')
     .addHelpText('after', examples)
   workflows
     .command('list')
@@ -33,6 +34,10 @@ export function addWorkflows(program: Command, act: Act): void {
     .description('its steps, what each waits for, and how they stand')
     .option('--mermaid', 'as a chart that Mermaid draws')
     .action(act<ShowWorkflowOptions>(() => import('./commands/workflows-show.ts')))
+  workflows
+    .command('signal <workflow> <signal> [value...]')
+    .description('give it the value it waits for: JSON, or fields as key=value')
+    .action(act(() => import('./commands/workflows-signal.ts')))
   workflows
     .command('cancel <workflow>')
     .description('cancel every step that has not ended')

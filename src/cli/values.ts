@@ -58,19 +58,19 @@ function fromFields(args: readonly string[]): Record<string, unknown> | undefine
 const looksLikeJson = (text: string) => /^\s*[[{"]/.test(text)
 
 /**
- * The input of a job from what was typed after the task's name. No words, no input.
+ * The input of a job, or the value of a signal, from what was typed after its name. No words, no value.
  *
  * @throws UsageError
  */
-export function inputOf(args: readonly string[]): unknown {
+export function inputOf(args: readonly string[], where: string = 'the input'): unknown {
   if (args.length === 0) return undefined
   const object = fromFields(args)
   if (object) return object
   const [first = '', ...others] = args
-  if (others.length === 0) return looksLikeJson(first) ? parseJson(first, 'the input') : jsonOr(first)
+  if (others.length === 0) return looksLikeJson(first) ? parseJson(first, where) : jsonOr(first)
 
   throw new UsageError(
     `Expected one JSON value or fields as key=value, got ${args.map((arg) => `"${arg}"`).join(', ')}. ` +
-      'A task takes one input; put several values into one object or array, or quote a text with spaces.',
+      'Put several values into one object or array, or quote a text with spaces.',
   )
 }

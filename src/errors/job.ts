@@ -13,6 +13,22 @@ export class JobNotFoundError extends ErrandError {
   }
 }
 
+/** No step of the workflow waits for this signal. */
+export class SignalNotFoundError extends ErrandError {
+  readonly code = 'SIGNAL_NOT_FOUND'
+
+  constructor(name: string, workflow: string, nearest: string | undefined, known: readonly string[]) {
+    super(
+      `No step of the workflow ${shown(workflow)} waits for the signal ${shown(name)}. Nothing was done. ` +
+        (nearest !== undefined
+          ? `Did you mean "${nearest}"?`
+          : known.length > 0
+            ? `It waits for: ${known.join(', ')}.`
+            : 'It waits for none, or a handler has yet to start the part that does.'),
+    )
+  }
+}
+
 /** No schedule of the store has this name. */
 export class ScheduleNotFoundError extends ErrandError {
   readonly code = 'SCHEDULE_NOT_FOUND'

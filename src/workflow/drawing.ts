@@ -39,11 +39,19 @@ export function drawnSteps({ id, steps }: WorkflowInfo): DrawnSteps[] {
 function isAlike(one: WorkflowStep, other: WorkflowStep): boolean {
   return (
     one.task === other.task &&
+    one.signal === other.signal &&
     one.state === other.state &&
     one.startedBy === other.startedBy &&
     one.after.length === other.after.length &&
     one.after.every((id, at) => id === other.after[at])
   )
+}
+
+/** What its box says: the task, and which signal it waits for. */
+export function stepTitle({ first: { task, signal }, count }: DrawnSteps): string {
+  const title = signal === undefined ? task : `${task}: ${signal}`
+
+  return count > 1 ? `${count} × ${title}` : title
 }
 
 function label(workflow: string, { id }: WorkflowStep, steps: readonly WorkflowStep[]): string {
@@ -55,10 +63,7 @@ function label(workflow: string, { id }: WorkflowStep, steps: readonly WorkflowS
 /** What a Mermaid renderer turns into a picture. */
 export function mermaid(info: WorkflowInfo): string {
   const drawn = drawnSteps(info)
-  const nodes = drawn.map(
-    ({ first, count }, at) =>
-      `  s${at}["${quoted(count > 1 ? `${count} × ${first.task}` : first.task)}"]:::${first.state}`,
-  )
+  const nodes = drawn.map((steps, at) => `  s${at}["${quoted(stepTitle(steps))}"]:::${steps.first.state}`)
   const edges = drawn.flatMap(({ after, startedBy }, at) => [
     ...after.map((before) => `  s${before} --> s${at}`),
     ...(startedBy === undefined || after.length > 0 ? [] : [`  s${startedBy} -. runs .-> s${at}`]),
@@ -70,6 +75,9 @@ export function mermaid(info: WorkflowInfo): string {
 const quoted = (text: string) => text.replaceAll('"', '#quot;')
 
 const classes = [
+  '  classDef scheduled fill:#f3e8fb,stroke:#8a5ab0',
+  '  classDef blocked fill:#ffffff,stroke:#999999,stroke-dasharray:4',
+  '  classDef ready fill:#ffffff,stroke:#1e78b4',
   '  classDef succeeded fill:#d3f2d9,stroke:#2e8b57',
   '  classDef failed fill:#fbd5d5,stroke:#b22222',
   '  classDef expired fill:#fbe7c6,stroke:#b8860b',

@@ -3,11 +3,12 @@ import { cancelFound } from '../client/bulk.ts'
 import type { JobHandle } from '../client/handle.ts'
 import { encodeWithin } from '../client/new-job.ts'
 import { StoredJob } from '../client/stored-job.ts'
-import { JobCancelledError, JobFailedError, JobNotFoundError, ResultGoneError } from '../errors.ts'
+import { JobCancelledError, JobFailedError, JobNotFoundError, ResultGoneError, SignalNotFoundError } from '../errors.ts'
 import { isFinal, type Progress } from '../job.ts'
+import { nearest } from '../nearest.ts'
 import type { Runtime } from '../runtime.ts'
-import type { CancelAnswer, JobRecord, ReleaseAnswer, RetryAnswer, Store } from '../store/store.ts'
-import { signalTag, workflowTag } from './note.ts'
+import type { CancelAnswer, JobRecord, RetryAnswer, Store } from '../store/store.ts'
+import { signalsOf, signalTag, workflowTag } from './note.ts'
 import { overview, type WorkflowInfo } from './overview.ts'
 import { rootError } from './resolve.ts'
 
@@ -16,21 +17,25 @@ export interface Workflow<Result = unknown> extends JobHandle<Result> {
   graph(): Promise<WorkflowInfo>
   /** How many of its steps have ended. */
   progress(): Promise<Progress>
-  /** Cancels every step that has not ended. */
-  cancel(): Promise<CancelAnswer>
+  /** Cancels every step that has not ended. @throws JobNotFoundError, ResultGoneError */
+  cancel(): Promise<Exclude<CancelAnswer, 'unknown'>>
   /**
-   * Ends the step that waits for this signal, with the value as its result. `not held`: it has come already, or too late.
-   * `unknown`: no step of this workflow waits for it.
+   * Ends the step that waits for this signal, with the value as its result. `not held`: the signal was given before, or the
+   * step has ended otherwise; nothing was done.
    *
-   * @throws NotStorableError, PayloadTooLargeError
+   * @throws SignalNotFoundError, JobNotFoundError, ResultGoneError, NotStorableError, PayloadTooLargeError
    */
-  signal(name: string, value?: unknown): Promise<ReleaseAnswer>
+  signal(name: string, value?: unknown): Promise<SignalAnswer>
   /**
    * Runs the steps again that failed or expired; what was cancelled because of them then goes on. `not failed`: there is
    * none, and nothing was done. What was cancelled by hand stays so: enqueue it anew.
+   *
+   * @throws JobNotFoundError, ResultGoneError
    */
-  retry(): Promise<RetryAnswer | 'not failed'>
+  retry(): Promise<Exclude<RetryAnswer, 'unknown'> | 'not failed'>
 }
+
+export type SignalAnswer = 'released' | 'not held'
 
 const unfinished = ['scheduled', 'blocked', 'ready', 'running'] as const
 const stepsPerPage = 500
@@ -71,25 +76,27 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     return { done, of: total }
   }
 
-  override async cancel(): Promise<CancelAnswer> {
+  override async cancel(): Promise<Exclude<CancelAnswer, 'unknown'>> {
     // The last one first: what waits is then cancelled by this, and not because of another.
     const answer = await super.cancel()
-    await cancelFound(this.#runtime, { tag: workflowTag(this.id), state: unfinished })
+    const { matched } = await cancelFound(this.#runtime, { tag: workflowTag(this.id), state: unfinished })
+    if (answer !== 'unknown') return answer
+    if (matched === 0) throw this.#missing((await (await this.#runtime.open()).get([this.id]))[0])
 
-    return answer
+    return 'cancelled'
   }
 
-  async signal(name: string, value?: unknown): Promise<ReleaseAnswer> {
+  async signal(name: string, value?: unknown): Promise<SignalAnswer> {
     const result = encodeWithin(this.#runtime, value, `the signal "${name}"`)
     const store = await this.#runtime.open()
     const waiting = await recordsOf(store, signalTag(this.id, name))
-    if (waiting.length === 0) return 'unknown'
+    if (waiting.length === 0) throw await this.#noSignal(store, name)
     const answers = await store.release(waiting.map(({ id }) => ({ id, result })))
 
-    return answers.find((answer) => answer === 'released') ?? answers[0]!
+    return answers.includes('released') ? 'released' : 'not held'
   }
 
-  override async retry(): Promise<RetryAnswer | 'not failed'> {
+  override async retry(): Promise<Exclude<RetryAnswer, 'unknown'> | 'not failed'> {
     const store = await this.#runtime.open()
     const failed = await recordsOf(store, workflowTag(this.id), ['failed', 'expired'])
     // What a handler has started goes before the handler's own job, which is older.
@@ -102,13 +109,27 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
   }
 
   /** A single job, which has no steps, is retried as one. */
-  async #retryNothing(store: Store): Promise<RetryAnswer | 'not failed'> {
-    const { jobs, cursor } = await store.find({ tag: workflowTag(this.id), limit: 1 })
-    if (jobs.length === 0 && cursor === undefined) return super.retry()
+  async #retryNothing(store: Store): Promise<Exclude<RetryAnswer, 'unknown'> | 'not failed'> {
     const [last] = await store.get([this.id])
-    if (!last || last === 'gone') return 'unknown'
+    if (!last || last === 'gone') throw this.#missing(last)
+    const { jobs, cursor } = await store.find({ tag: workflowTag(this.id), limit: 1 })
+    const answer = jobs.length === 0 && cursor === undefined ? await super.retry() : undefined
+    if (answer === 'unknown') throw this.#missing(undefined)
 
-    return isFinal(last.state) ? 'not failed' : 'not final'
+    return answer ?? (isFinal(last.state) ? 'not failed' : 'not final')
+  }
+
+  async #noSignal(store: Store, name: string): Promise<Error> {
+    const steps = await recordsOf(store, workflowTag(this.id))
+    const [last] = steps.length > 0 ? [] : await store.get([this.id])
+    if (steps.length === 0 && (!last || last === 'gone')) return this.#missing(last)
+    const known = [...new Set(steps.flatMap(({ tags }) => signalsOf(this.id, tags)))]
+
+    return new SignalNotFoundError(name, this.id, nearest(name, known), known)
+  }
+
+  #missing(found: JobRecord | 'gone' | undefined): Error {
+    return found === 'gone' ? new ResultGoneError(this.id) : new JobNotFoundError(this.id)
   }
 }
 

@@ -29,6 +29,15 @@ export const workflowTag = (id: string): string => `workflow:${id}`
 export const anyWorkflowTag = 'workflow'
 export const signalTag = (id: string, name: string): string => `signal:${name}:${id}`
 
+/** The signals, by their tags, that a job of this workflow is held for. */
+export function signalsOf(id: string, tags: readonly string[] = []): string[] {
+  const [before, after] = ['signal:', `:${id}`]
+
+  return tags
+    .filter((tag) => tag.startsWith(before) && tag.endsWith(after))
+    .map((tag) => tag.slice(before.length, -after.length))
+}
+
 export const stepId = (workflow: string, step: number, last: number): string =>
   step === last ? workflow : `${workflow}.${step}`
 

@@ -1,7 +1,7 @@
 /** How a workflow stands, from the records of its jobs. Plain decisions, no store. */
 import { isFinal, type JobState } from '../job.ts'
 import type { JobRecord } from '../store/store.ts'
-import { numbersOf, parted, stepId, type StepNote } from './note.ts'
+import { numbersOf, parted, signalsOf, stepId, type StepNote } from './note.ts'
 
 /** `waiting`: no step has started yet. `failed`: a step failed for good or came too late, and the rest was cancelled because of it. */
 export type WorkflowState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'expired'
@@ -11,6 +11,8 @@ export interface WorkflowStep {
   readonly task: string
   readonly queue: string
   readonly state: JobState
+  /** The signal that ends it. */
+  readonly signal?: string
   /** The steps it waits for. */
   readonly after: readonly string[]
   /** The job whose handler has started it. */
@@ -77,12 +79,14 @@ function stateOf({ state }: JobRecord, records: readonly JobRecord[]): WorkflowS
 
 function stepInfo({ record, note }: Noted): WorkflowStep {
   const { id, task, queue, state, startedAt, finishedAt, error } = record
+  const [signal] = note ? signalsOf(note.id, record.tags) : []
 
   return {
     id,
     task,
     queue,
     state,
+    ...(signal !== undefined && { signal }),
     after: note ? numbersOf(note.after).map((step) => stepId(note.id, step, note.last)) : [],
     ...(note?.by !== undefined && { startedBy: note.by }),
     ...(startedAt !== undefined && { startedAt: new Date(startedAt) }),

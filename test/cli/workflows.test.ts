@@ -3,13 +3,14 @@ import { test } from 'node:test'
 import { Scene } from './scene.ts'
 
 const tasks = `
-import { chain, Errand, mapEach } from 'errand'
+import { chain, Errand, mapEach, workflow } from 'errand'
 
 export const errand = new Errand({ store: 'sqlite:jobs.db' })
 const double = errand.task('double', (n: number) => n * 2)
 const sum = errand.task('sum', (all: number[]) => all.length)
 if (process.env.SEED) {
   await errand.enqueue(chain(mapEach(double, [1, 2, 3]), sum), { id: 'first' })
+  await errand.enqueue(workflow('offer', (w) => w.waitFor('decided')), { id: 'offer' })
   await errand.close()
 }
 `
@@ -29,7 +30,7 @@ test('workflows are listed with their state', () => {
 
   assert.match(stdout, /^id +name +state +steps/)
   assert.match(stdout, /first +3 × double → sum +unfinished +4/)
-  assert.deepEqual([rows[0].id, rows[0].total], ['first', 4])
+  assert.deepEqual([rows[1].id, rows[1].total], ['first', 4])
 })
 
 test('one is shown step by step, as JSON, and as a chart', () => {
@@ -66,6 +67,23 @@ test('one in which nothing failed is not retried, and that ends with 1', () => {
     [code, /No step of workflow first has failed: it is cancelled\. Nothing was done\./.test(stderr)],
     [1, true],
   )
+})
+
+test('a signal is given by hand, once, and a misspelt one is refused', () => {
+  const workflows = scene()
+  const signal = (...words: string[]) => workflows.errand(['workflows', 'signal', 'offer', ...words])
+
+  const misspelt = signal('decidde', 'by=Grace')
+  const [given, again] = [signal('decided', 'by=Grace'), signal('decided', '{"by": "Ada"}')]
+  const shown = workflows.errand(['workflows', 'show', 'offer']).stdout
+  const { stdout } = workflows.errand(['jobs', 'show', 'offer', '-o', 'json'])
+
+  assert.deepEqual([misspelt.code, given.code, again.code], [4, 0, 1])
+  assert.match(misspelt.stderr, /Did you mean "decided"\? \(SIGNAL_NOT_FOUND\)/)
+  assert.match(given.stderr, /Signal "decided" is given/)
+  assert.match(again.stderr, /was given before, or its step has ended\. Nothing was done/)
+  assert.match(shown, /1 +succeeded +errand\.signal: decided/)
+  assert.deepEqual(JSON.parse(stdout).result, { by: 'Grace' })
 })
 
 test('one that is not there is not found', () => {

@@ -102,11 +102,33 @@ for (const place of await places()) {
       const answers = [
         await job.signal('approved', { by: 'ada' }),
         await errand.workflow(job.id).signal('approved', { by: 'bob' }),
-        await job.signal('aproved'),
       ]
 
-      assert.deepEqual(answers, ['released', 'not held', 'unknown'])
+      assert.deepEqual(answers, ['released', 'not held'])
       assert.deepEqual(await job.result(soon), { by: 'ada' })
+      assert.equal(await job.signal('approved', { by: 'eve' }), 'not held')
+    })
+
+    test('a signal that no step waits for is refused, with the nearest name', async (t) => {
+      const { errand } = scene(t, place)
+      const job = await errand.enqueue(workflow('approval', (w) => w.waitFor<string>('approved')))
+      const single = await errand.task('single', () => 1).enqueue()
+
+      await assert.rejects(job.signal('aproved', 'yes'), {
+        code: 'SIGNAL_NOT_FOUND',
+        message: /waits for the signal "aproved"\. Nothing was done\. Did you mean "approved"\?/,
+      })
+      await assert.rejects(job.signal('published'), { message: /It waits for: approved\./ })
+      await assert.rejects(errand.workflow(single.id).signal('approved'), { message: /It waits for none/ })
+    })
+
+    test('nothing can be done to a workflow that is not there', async (t) => {
+      const { errand } = scene(t, place)
+      const none = errand.workflow('nothing')
+
+      await assert.rejects(none.signal('approved'), { code: 'JOB_NOT_FOUND' })
+      await assert.rejects(none.retry(), { code: 'JOB_NOT_FOUND' })
+      await assert.rejects(none.cancel(), { code: 'JOB_NOT_FOUND' })
     })
 
     test('a signal that comes early is kept, and overtakes nothing', async (t) => {
@@ -166,9 +188,8 @@ for (const place of await places()) {
       const parent = errand.task('parent', async (_: void, job) => job.run('approval', approval))
       await work()
       const job = await parent.enqueue()
-      while ((await errand.workflow(job.id).signal('approved', 'yes')) === 'unknown') {
-        await new Promise((resolve) => setImmediate(resolve))
-      }
+      for await (const { state } of job.updates()) if (state === 'blocked') break
+      await errand.workflow(job.id).signal('approved', 'yes')
 
       assert.equal(await job.result(soon), 'yes')
     })

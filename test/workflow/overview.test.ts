@@ -1,7 +1,8 @@
 /** Workflows as people look at them: as a whole, and in a list. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { chain, chord, Errand, group, mapEach, settled } from '../../src/index.ts'
+import { chain, chord, Errand, group, mapEach, settled, workflow } from '../../src/index.ts'
+import { jobStates } from '../../src/job.ts'
 import { drawnSteps, mermaid } from '../../src/workflow/drawing.ts'
 
 const soon = { timeout: '30s' } as const
@@ -173,6 +174,18 @@ test('steps that differ in nothing are drawn as one', async (t) => {
     '  s0 --> s1',
     '  s1 --> s2',
   ])
+})
+
+test('a chart names the signal that a step waits for, and has a class for every state', async (t) => {
+  const { errand } = scene(t)
+  const flow = await errand.enqueue(workflow('approval', (w) => w.waitFor('approved', { timeout: '1h' })))
+
+  const info = await flow.graph()
+  const chart = mermaid(info)
+
+  assert.equal(info.steps[0]!.signal, 'approved')
+  assert.match(chart, /s0\["errand\.signal: approved"\]:::blocked/)
+  for (const state of jobStates) assert.match(chart, new RegExp(`classDef ${state} `))
 })
 
 test('a single job is a workflow of one step', async (t) => {

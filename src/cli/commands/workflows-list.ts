@@ -9,7 +9,7 @@ import { unknownCommand } from '../unknown-command.ts'
 import { wholeNumber } from '../queues-option.ts'
 import type { WorkflowSummary } from '../../workflow/list.ts'
 
-const commands = ['list', 'show', 'cancel', 'retry']
+const commands = ['list', 'show', 'signal', 'cancel', 'retry']
 
 export async function run(invocation: Invocation, [unknown]: string[], options: ListWorkflowsOptions): Promise<number> {
   if (unknown !== undefined) throw unknownCommand(unknown, commands, 'workflows')

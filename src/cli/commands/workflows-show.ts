@@ -1,5 +1,5 @@
 /** `errand workflows show` */
-import { drawnSteps, mermaid, type DrawnSteps } from '../../workflow/drawing.ts'
+import { drawnSteps, mermaid, stepTitle, type DrawnSteps } from '../../workflow/drawing.ts'
 import { exitCodes } from '../failures.ts'
 import type { Invocation } from '../invocation.ts'
 import { oneLine } from '../output/plain-text.ts'
@@ -28,7 +28,7 @@ export async function run(invocation: Invocation, [id = '']: string[], options: 
 const columnsFor = (drawn: readonly DrawnSteps[]): Column<DrawnSteps>[] => [
   { title: 'step', value: ({ label }) => label },
   { title: 'state', value: ({ first }) => first.state, style: ({ first }) => stateStyle(first.state) },
-  { title: 'task', value: ({ first, count }) => (count > 1 ? `${count} × ${first.task}` : first.task), flexible: true },
+  { title: 'task', value: stepTitle, flexible: true },
   { title: 'after', value: ({ after }) => after.map((place) => drawn[place]!.label).join(', ') },
   { title: 'started by', value: ({ startedBy }) => (startedBy === undefined ? '' : drawn[startedBy]!.label) },
   {
