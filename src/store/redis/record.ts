@@ -33,6 +33,8 @@ export interface Features {
   readonly pn?: number
   /** Of the input it was changed to; -1 for none. */
   readonly v?: number
+  /** How many jobs it has waited for, where it has for any. */
+  readonly w?: number
 }
 
 export interface Parsed {
@@ -187,7 +189,7 @@ export function claimFrom(kinds: Kinds, id: string, claim: number, raw: string, 
     ...(extras.r && { redact: extras.r }),
     ...(f.cr !== undefined && { cancelRequested: true }),
     createdAt: Number(raw.slice(1, 14)),
-    ...(beside && beside[0].length > 0 && { members: beside[0].map(memberFrom) }),
+    ...(beside && (f.w !== undefined || beside[0].length > 0) && { members: beside[0].map(memberFrom) }),
     ...(beside && beside[1] !== '' && { moreMembers: true }),
     ...(beside && beside[2].length > 0 && { steps: stepsFrom(beside[2]) }),
   }

@@ -66,6 +66,22 @@ export function dependencies(harness: StoreHarness): void {
     assert.deepEqual((await scene.store.members('join')).members, expected)
   })
 
+  test('a job that waited says so, also where nothing is left of what it waited for', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    await scene.insert(aJob({ id: 'a' }), aJob({ id: 'join', ...after(['a']) }), aJob({ id: 'alone' }))
+    await scene.run(worker, succeeded)
+    const [alone] = await scene.claim(worker, { jobs: 1 })
+    await scene.run(worker, failed)
+    await scene.store.remove(['a'])
+    await scene.store.retry(['join'])
+
+    const [join] = await scene.claim(worker)
+
+    assert.deepEqual([alone?.id, alone?.members], ['alone', undefined])
+    assert.deepEqual([join?.id, join?.members], ['join', []])
+  })
+
   test('a job without dependencies has no members', async (t) => {
     const scene = await setScene(harness, t)
     await scene.insert(aJob({ id: 'a' }))
