@@ -2,38 +2,53 @@
 local what, given = ARGV[3], ARGV[4] and cjson.decode(ARGV[4]) or nil
 local key, answers = K .. 'schedules', {}
 
-local function read(name)
-  local raw = call('HGET', key, name)
-  return raw and cjson.decode(raw) or nil
+-- What this call knows of each, read at once; what it has changed is written at its end. `false`: there is none.
+local known, changed = {}, {}
+local function readSchedules(names)
+  for index, raw in ipairs(readAll(key, names)) do known[names[index]] = raw and cjson.decode(raw) end
 end
-local function write(name, schedule)
-  call('HSET', key, name, cjson.encode(schedule))
-  local at = not schedule.paused and tonumber(schedule.nextAt)
-  if at then call('ZADD', K .. 'ticks', text(at), name) else call('ZREM', K .. 'ticks', name) end
+local function write(name, schedule) known[name], changed[name] = schedule, true end
+local function writeSchedules()
+  local rows, ticks, silent, gone = {}, {}, {}, {}
+  for name in pairs(changed) do
+    local schedule = known[name]
+    local at = schedule and not schedule.paused and tonumber(schedule.nextAt)
+    if schedule then rows[#rows + 1], rows[#rows + 2] = name, cjson.encode(schedule) else gone[#gone + 1] = name end
+    if at then ticks[#ticks + 1], ticks[#ticks + 2] = text(at), name else silent[#silent + 1] = name end
+  end
+  setAll(key, rows)
+  forget(key, gone)
+  inPieces(ticks, 2, function(...) call('ZADD', K .. 'ticks', ...) end)
+  inPieces(silent, 1, function(...) call('ZREM', K .. 'ticks', ...) end)
 end
 
 -- Those that are due, and when the next one is.
 if what == 'due' then
   local names = call('ZRANGEBYSCORE', K .. 'ticks', '-inf', nowText, 'LIMIT', 0, given)
   local rows = {}
-  for index, name in ipairs(names) do rows[index] = { name, call('HGET', key, name) } end
+  for index, raw in ipairs(readAll(key, names)) do rows[index] = { names[index], raw } end
   local after = call('ZRANGE', K .. 'ticks', #names, #names, 'WITHSCORES')[2]
   return { rows, after and text(math.max(0, tonumber(after) - now)) or '', nowText, call('HGET', K .. 'meta', 'life') or '' }
 end
 if what == 'get' then return call('HMGET', key, unpack(given)) end
 if what == 'list' then return call('HSCAN', key, given, 'COUNT', 500) end
 
-if what == 'fire' then
-  for _, each in ipairs(given) do
-    if each.job and not knowsKinds(each.job) then return 'kinds' end
+local names, ids = {}, {}
+for index, each in ipairs(given) do
+  names[index] = what == 'remove' and each or each.name
+  if what == 'fire' and each.job then
+    if not knowsKinds(each.job) then return 'kinds' end
+    ids[#ids + 1] = each.job.id
   end
 end
+readSchedules(names)
+E.loadAll(ids)
 
 -- This life of the store has the name of when a schedule was first put; a server that was emptied begins another.
 if what == 'put' then call('HSETNX', K .. 'meta', 'life', nowText) end
 
-for index, each in ipairs(given or {}) do
-  local schedule = read(what == 'remove' and each or each.name)
+for index, each in ipairs(given) do
+  local schedule = known[names[index]]
   if what == 'put' and call('HEXISTS', K .. 'schedules-away', each.name) == 1 then
     -- It fires in another store now.
   elseif what == 'put' then
@@ -48,8 +63,8 @@ for index, each in ipairs(given or {}) do
     end
     answers[index] = schedule and 1 or 0
   elseif what == 'remove' then
-    answers[index] = call('HDEL', key, each)
-    call('ZREM', K .. 'ticks', each)
+    answers[index] = schedule and 1 or 0
+    write(each, false)
   elseif not schedule or schedule.paused or schedule.nextAt ~= each.at then
     answers[index] = 'stale'
   else
@@ -65,5 +80,6 @@ for index, each in ipairs(given or {}) do
     answers[index] = 'fired'
   end
 end
+writeSchedules()
 E.flush()
 return answers
