@@ -5,11 +5,13 @@
  * exactly what has ended, the stretch is deleted whole; otherwise each by itself.
  */
 import type { Settlement } from '../store.ts'
-import { flagsOf, Held, isNoted, keepOf, queueOf, type ClaimRow } from './claimed-job.ts'
+import { flagsOf, Held, isNoted, keepOf, queueOf, raresOf, type ClaimRow } from './claimed-job.ts'
 import { unpinMembers } from './ending.ts'
+import { isGroup } from './groups.ts'
 import { flag, running, stateCode } from './job-row.ts'
 import { finalsPerStatement } from './queries/many.ts'
 import type { Value } from './statements.ts'
+import { handOn } from './slots.ts'
 import type { Step } from './step.ts'
 
 /** What makes the end of a job more than a row in `final`. */
@@ -39,11 +41,17 @@ export function plainStretch(settled: readonly Settlement[], from: number): Plai
 function isPlain(row: ClaimRow, { outcome, followUps }: Settlement): boolean {
   return (
     outcome.kind === 'succeeded' &&
-    row[7] === null &&
+    (row[7] === null || laneOf(row) !== null) &&
     !isNoted(row) &&
     (flagsOf(row) & more) === 0 &&
     !followUps?.length
   )
+}
+
+/** Of one that has a lane, and nothing else that few jobs have. */
+function laneOf(row: ClaimRow): number | null {
+  const [expires, lane, rate, key] = raresOf(row)
+  return lane === null || isGroup(lane) || (expires ?? rate ?? key) !== null ? null : lane
 }
 
 const isLike = (one: PlainEnd, other: PlainEnd) =>
@@ -88,10 +96,13 @@ function record(step: Step, ends: readonly PlainEnd[]): void {
   const until = step.keepUntil(keepOf(row), true)
   addFinals(step, ends, [Held.since(settlement.claim), step.now, until])
   const anyPinned = step.sql.anyPinned.get() !== undefined
+  const lanes: number[] = []
   for (const end of ends) {
     keepBooks(step, end, until)
+    if (end.row[7] !== null) lanes.push(laneOf(end.row)!)
     if (anyPinned && flagsOf(end.row) & flag.members) unpinMembers(step, end.row[0])
   }
+  handOn(step, lanes)
 }
 
 function addFinals({ sql }: Step, ends: readonly PlainEnd[], times: readonly [number, number, number]): void {

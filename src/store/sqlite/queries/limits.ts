@@ -5,6 +5,8 @@ export const limitQueries = {
   setSlots: `update errand_lane set slots = ? where id = ?`,
   pinLane: `update errand_lane set pinned = ? where name = ?`,
   countLaneJobs: `update errand_lane set jobs = jobs + ?, unfinished = unfinished + ? where id = ?`,
+  // Of jobs that have ended, one in each lane; their slots are handed in or not.
+  endInLanes: `update errand_lane set used = used - ?, unfinished = unfinished - 1 where id in (select value from json_each(?))`,
   forgetLane: `delete from errand_lane where id = ? and jobs = 0 and pinned = 0`,
 
   groupByName: `select id, size, wait_ms from errand_group where name = ? and queue = ?`,

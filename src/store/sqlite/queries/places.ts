@@ -122,6 +122,10 @@ export const arrayQueries = {
   // In the order of the members that are given, and of each in the order of the edges.
   openEdges: `select s.key, e.waiter, e.position, e.runs, f.state from json_each(?) s cross join errand_edge e indexed by errand_edge_member
     left join errand_final f on f.seq = e.member where e.member = s.value and e.open = 1 limit ?`,
+  firstOfLanes: `select l.id, l.slots - l.used, p.rank, p.place, p.seq, iif(j.rate is null and c.seq is null, j.queue, null)
+    from json_each(?) s cross join errand_lane l on l.id = s.value left join errand_parked p on p.lane = l.id
+    and (p.rank, p.place) = (select q.rank, q.place from errand_parked q where q.lane = l.id order by q.rank, q.place limit 1)
+    left join errand_job j on j.seq = p.seq left join errand_course c on c.seq = p.seq`,
   openEdgesAfter: `select 0, e.waiter, e.position, e.runs, f.state from errand_edge e indexed by errand_edge_member
     left join errand_final f on f.seq = e.member where e.member = ? and e.n > ? and e.open = 1 order by e.n limit ?`,
   blockedWaiters: `select b.seq, b.pending, b.held, iif(b.due is null, b.line, null) from json_each(?) s cross join errand_blocked b on b.seq = s.value`,
