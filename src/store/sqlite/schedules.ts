@@ -32,6 +32,11 @@ export function everySchedule({ sql }: { sql: Statements }): ScheduleRecord[] {
   return (sql.schedulesAfter.all('', -1) as ScheduleRow[]).map(recordOf)
 }
 
+/** Answers how many of them there were. */
+export function removeSchedules({ sql }: Step, names: readonly string[]): number {
+  return names.filter((name) => Number(sql.deleteSchedule.run(name).changes) > 0).length
+}
+
 /** By name, from the one after the cursor on. */
 export function listSchedules({ sql }: { sql: Statements }, after = ''): SchedulePage {
   const schedules = (sql.schedulesAfter.all(after, schedulesPerPage) as ScheduleRow[]).map(recordOf)

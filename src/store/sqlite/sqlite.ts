@@ -28,13 +28,13 @@ import { News } from './news.ts'
 import { movingStore } from './moving.ts'
 import { counts, get, history, members, settledNow, stats } from './read.ts'
 import { report } from './reports.ts'
-import { dueSchedules, fire, getSchedules, listSchedules, putSchedules } from './schedules.ts'
+import { dueSchedules, fire, getSchedules, listSchedules, putSchedules, removeSchedules } from './schedules.ts'
 import { settleWith } from './settle-with.ts'
 import type { Step } from './step.ts'
+import { spread, spreadPerStep } from './telling.ts'
 import { tidy } from './tidy.ts'
 import { idleTurn, turn, type Reading } from './turn.ts'
 import { upkeep } from './upkeep.ts'
-import { spread, spreadPerStep } from './telling.ts'
 import { Writer, type StepName } from './writer.ts'
 
 type Store = contract.Store
@@ -138,16 +138,13 @@ export class SqliteStore implements Store {
 
   settled: Store['settled'] = async (ids, ms, signal) => {
     const { connection, news } = this.#open
-    const look = () => this.#read((reading) => ids.flatMap((id) => settledNow(reading, id) ?? []))
-    let since = 0
-    const now = this.#read((reading) => {
-      since = news.version()
-      return ids.flatMap((id) => settledNow(reading, id) ?? [])
-    })
-    if (now.length > 0) return now
+    const look = () =>
+      this.#read((reading) => ({ since: news.version(), found: ids.flatMap((id) => settledNow(reading, id) ?? []) }))
+    const now = look()
+    if (now.found.length > 0) return now.found
 
-    await news.someEnded(connection.seqsOf(ids), since, ms, signal)
-    return look()
+    await news.someEnded(connection.seqsOf(ids), now.since, ms, signal)
+    return look().found
   }
 
   change: Store['change'] = async (ids, wanted) => this.#each(ids, (step, id) => change(step, id, wanted))
@@ -158,7 +155,11 @@ export class SqliteStore implements Store {
 
   get: Store['get'] = async (ids) => this.#read((reading) => ids.map((id) => get(reading, id)))
   history: Store['history'] = async (id) => this.#read((reading) => history(reading, id))
-  members: Store['members'] = async (id, cursor) => this.#read((reading) => members(reading, id, cursor))
+  members: Store['members'] = async (id, cursor) => {
+    // Whoever reads on has thousands of them: the event loop has its turn between two pages.
+    if (cursor !== undefined) await new Promise<void>((resolve) => this.#options.env.soon(resolve))
+    return this.#read((reading) => members(reading, id, cursor))
+  }
   find: Store['find'] = async (query, cursor) =>
     this.#read((reading) => find(reading, this.#open.connection.db, query, cursor))
   counts: Store['counts'] = async () => this.#read(counts)
@@ -186,11 +187,7 @@ export class SqliteStore implements Store {
     put: async (schedules) => this.#write('report', (step) => putSchedules(step, schedules)),
     pause: async (name, paused) =>
       this.#write('report', ({ sql }) => Number(sql.pauseSchedule.run(paused ? 1 : 0, name).changes) > 0),
-    remove: async (names) =>
-      this.#write(
-        'report',
-        ({ sql }) => names.filter((name) => Number(sql.deleteSchedule.run(name).changes) > 0).length,
-      ),
+    remove: async (names) => this.#write('report', (step) => removeSchedules(step, names)),
     get: async (names) => this.#read((reading) => getSchedules(reading, names)),
     list: async (cursor) => this.#read((reading) => listSchedules(reading, cursor)),
     due: async (limit) => this.#read((reading) => dueSchedules(reading, limit)),
