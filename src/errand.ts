@@ -37,7 +37,7 @@ import { queueLimits } from './task/limits.ts'
 import { Registry } from './task/registry.ts'
 import type { Step } from './task/step.ts'
 import type { InputOf, OutputOf, StandardSchema } from './task/schema.ts'
-import type { Plain, Stored } from './task/stored.ts'
+import type { Kept, Plain, Stored } from './task/stored.ts'
 import type { AnyTask, Declared, Handler, Task, TaskOptions } from './task/task.ts'
 import { builtInTasks } from './workflow/built-in.ts'
 import { enqueueFlow } from './workflow/enqueue.ts'
@@ -109,6 +109,7 @@ export class Errand<Context extends object = {}> {
     name: string,
     options: TaskOptions<OutputOf<S>> & { input: S; output?: undefined },
     handler: Handler<OutputOf<S>, R, Context>,
+    ...check: Kept<R>
   ): Task<InputOf<S>, Stored<R>>
   task<S extends StandardSchema<any, any>, O extends StandardSchema<any, any>>(
     name: string,
@@ -119,9 +120,9 @@ export class Errand<Context extends object = {}> {
     name: string,
     options: TaskOptions<I> & { input?: undefined; output?: undefined },
     handler: Handler<I, R, Context>,
-    ...check: Plain<I>
+    ...check: Plain<I, R>
   ): Task<I, Stored<R>>
-  task<I = void, R = unknown>(name: string, handler: Handler<I, R, Context>, ...check: Plain<I>): Task<I, Stored<R>>
+  task<I = void, R = unknown>(name: string, handler: Handler<I, R, Context>, ...check: Plain<I, R>): Task<I, Stored<R>>
   task(name: string, second: AnyTaskOptions | Handler<any, any, any>, third?: unknown): Task<any, any> {
     const [options, handler] = typeof second === 'function' ? [{}, second] : [second, third]
     if (typeof handler !== 'function')

@@ -16,10 +16,17 @@ export type Stored<T> = unknown extends T
               : never
 
 /** Without a schema the handler receives what JSON gives back, so an input type that changes on the way does not compile. */
-export type Plain<I> = [I] extends [void]
-  ? []
+export type Plain<I, R = null> = [I] extends [void]
+  ? Kept<R>
   : [Stored<I>] extends [I]
-    ? []
+    ? Kept<R>
     : [error: 'this input does not come back from JSON as it is typed: give a schema']
+
+/** A handler that gives what nothing could be kept of does not compile. */
+export type Kept<R> = [Stored<R>] extends [never]
+  ? [R] extends [never]
+    ? []
+    : [error: 'this result cannot be stored: JSON has no such value']
+  : []
 
 export type Awaitable<T> = T | Promise<T>

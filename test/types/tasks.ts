@@ -51,6 +51,15 @@ export async function wrong() {
   errand.task('a', { input: z.object({}), retries: 3 }, () => 1)
   // @ts-expect-error: a Date does not come back from JSON as a Date
   errand.task('b', async ({ when }: { when: Date }) => when)
+  // @ts-expect-error: no bigint can be kept
+  errand.task('c', () => 5n)
+  // @ts-expect-error: nor with options
+  errand.task('d', { retry: 3 }, async (_n: number) => 5n)
+  // @ts-expect-error: nor with a schema
+  errand.task('e', { input: z.object({}) }, () => new Map())
+  errand.task('f', (): never => {
+    throw new Error('It never gives anything')
+  })
   // @ts-expect-error: an id cannot be shared by many
   await email.enqueueMany([{ to: 'a@b.c' }], { id: 'x' })
 }
