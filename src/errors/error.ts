@@ -16,6 +16,8 @@ export function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function'
   if (typeof value === 'bigint') return `${value}n`
   if (value !== null && typeof value === 'object')
-    return Array.isArray(value) ? 'an array' : `a ${value.constructor?.name ?? 'object'}`
+    return Array.isArray(value) ? 'an array' : named(value.constructor?.name ?? 'object')
   return String(value)
 }
+
+const named = (name: string) => `${/^[aeiou]/i.test(name) ? 'an' : 'a'} ${name}`

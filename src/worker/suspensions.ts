@@ -111,7 +111,7 @@ export class Suspensions {
   async #begin(name: string, step: Step<void, unknown>): Promise<unknown> {
     this.#take(name)
     const { id, note } = this.#run
-    const flow = flowOf(step, '`run`')
+    const flow = flowOf(step, 'what `run` is given')
     const child = childId(id, name)
     const member = (await this.#ended()).find((each) => each.id === child)
     if (member) return this.#answer(member)

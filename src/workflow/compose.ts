@@ -43,7 +43,7 @@ export function chain<const T extends readonly [AnyStep, ...AnyStep[]]>(
   ...steps: T & Links<MissingOf<T[0]>, T>
 ): Step<MissingOf<T[0]>, LastResult<T>> {
   if ((steps as readonly unknown[]).length === 0) throw new InvalidOptionError('a chain', steps, 'one step at least')
-  const flows = (steps as unknown as AnyStep[]).map((step) => flowOf(step, 'a chain'))
+  const flows = (steps as unknown as AnyStep[]).map((step) => flowOf(step, 'a step of a chain'))
 
   // A chain of chains is one chain, so that long ones built piece by piece are not deep.
   return stepOf({ kind: 'chain', steps: flows.flatMap((flow) => (flow.kind === 'chain' ? flow.steps : [flow])) })
@@ -53,12 +53,12 @@ export function chain<const T extends readonly [AnyStep, ...AnyStep[]]>(
 export function group<const T extends readonly AnyStep[]>(
   ...steps: T
 ): Step<GroupMissing<T>, { -readonly [K in keyof T]: ResultOf<T[K]> }> {
-  return stepOf({ kind: 'group', steps: steps.map((step) => flowOf(step, 'a group')) })
+  return stepOf({ kind: 'group', steps: steps.map((step) => flowOf(step, 'a step of a group')) })
 }
 
 /** A callback with the results of all: `chain(header, callback)` by its usual name. */
 export function chord<Missing, Result, R>(header: Step<Missing, Result>, callback: Step<Result, R>): Step<Missing, R> {
-  return stepOf({ kind: 'chain', steps: [flowOf(header, 'a chord'), flowOf(callback, 'a chord')] })
+  return stepOf({ kind: 'chain', steps: [flowOf(header, 'a step of a chord'), flowOf(callback, 'a step of a chord')] })
 }
 
 /** The task once per input, side by side; with `slice`, once per so many inputs. */
@@ -81,7 +81,7 @@ export function mapEach(
 
 /** How the step ended, instead of its result: what follows runs although it failed. */
 export function settled<Missing, Result>(step: Step<Missing, Result>): Step<Missing, Settled<Result>> {
-  return stepOf({ kind: 'settled', step: flowOf(step, '`settled`') })
+  return stepOf({ kind: 'settled', step: flowOf(step, 'what `settled` is given') })
 }
 
 function slicesOf(inputs: readonly unknown[], size: number): unknown[][] {
@@ -96,9 +96,5 @@ export function flowOf(step: AnyStep, where: string): FlowNode {
   const flow = (step as AnyStep | undefined)?.['~flow']
   if (flow) return flow
 
-  throw new InvalidOptionError(
-    `a step of ${where}`,
-    step,
-    'a task, `task.with(input)`, or what chain, group and their like give',
-  )
+  throw new InvalidOptionError(where, step, 'a task, `task.with(input)`, or what chain, group and their like give')
 }

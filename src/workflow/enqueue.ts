@@ -33,7 +33,7 @@ export async function enqueueFlow(
   step: AnyStep,
   options: EnqueueOptions = {},
 ): Promise<WorkflowHandle> {
-  const flow = flowOf(step, '`enqueue`')
+  const flow = flowOf(step, 'what is enqueued')
   if (flow.kind === 'task') {
     const job = await client.enqueue(runtime.registry.get(flow.task), flow.input, { ...flow.options, ...options })
     return new WorkflowHandle(runtime, job.id, job.deduplicated)

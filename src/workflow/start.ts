@@ -13,7 +13,7 @@ export interface Start {
 
 /** @throws InvalidOptionError, UnknownTaskError */
 export function startOf(step: AnyStep, registry: Registry): Start {
-  const flow = flowOf(step, 'a schedule')
+  const flow = flowOf(step, 'what a schedule enqueues')
   if (flow.kind === 'task') return { task: flow.task, input: flow.input, options: flow.options }
 
   // Whoever starts it has to know its tasks, so it goes where they are run.

@@ -110,9 +110,9 @@ function flowInto(parts: GraphPart[]): Flow {
       const holes: GraphHole[] = []
       const known = withoutReferences(flow, input, [], holes)
 
-      return add(flowOf(task.with(known, options), 'a workflow'), holes, orderOf(after, when))
+      return add(flowOf(task.with(known, options), 'a step of a workflow'), holes, orderOf(after, when))
     },
-    run: (step, options = {}) => add(flowOf(step, 'a workflow'), [], options),
+    run: (step, options = {}) => add(flowOf(step, 'a step of a workflow'), [], options),
     sleep: (duration, options = {}) =>
       add({ kind: 'pause', ms: durationMs(duration, 'the duration of a sleep') }, [], options),
     waitFor(signal, { timeout, ...options } = {}) {
