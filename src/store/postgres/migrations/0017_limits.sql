@@ -112,6 +112,7 @@ create function errand.rate_in_use(p_rate int, p_since bigint) returns boolean l
 begin
   return exists (select from errand.start where rate = p_rate and at > p_since)
     or exists (select from errand.waiting where rate = p_rate)
+    or exists (select from errand.grouped g join errand.body b on b.no = g.no where b.rate = p_rate)
     or exists (select from errand.start s join errand.running r on r.worker = any (array(select no from errand.worker)) and r.no = s.job and r.claim = s.claim
       where s.rate = p_rate)
     or exists (select from errand.leaving l join errand.body b on b.no = l.no where l.kind is not null and b.rate = p_rate);
