@@ -14,18 +14,23 @@ interface Answers<Answer> {
 
 /** `moved`: a job may have come back to an earlier place in its line. */
 export function commandsOf({ env, clock, statements, waking }: TurnParts, moved: () => void): Commands {
-  async function command<Answer>(name: string, ...values: readonly unknown[]): Promise<Answer[]> {
+  async function command<Answer>(
+    name: 'change' | 'cancel' | 'retry' | 'remove' | 'release',
+    ids: readonly string[],
+    { results = null, change = null }: { results?: readonly (string | null)[] | null; change?: object | null } = {},
+  ): Promise<Answer[]> {
+    if (ids.length === 0) return []
     moved()
-    const all = [clock().now, ...values.map((value) => value ?? null)]
-    const places = all.map((_, at) => `$${at + 1}`).join(', ')
-    const text = `select * from errand.${name}(${places})`
-    const { answers, arrivals } = await statements.one<Answers<Answer>>(text, all)
+    const text = 'select * from errand.command($1, $2, $3, $4, $5, $6)'
+    const values = [clock().now, sparesOf(env), name, ids, results, change && JSON.stringify(change)]
+    const { answers, arrivals } = await statements.one<Answers<Answer>>(text, values)
     waking.wake(queuesIn(arrivals))
     return answers
   }
 
   return {
-    change: (ids, { rank, due, input, version }) => command('change', ids, rank, atOf(due), inOf(due), input, version),
+    change: (ids, { due, ...change }) =>
+      command('change', ids, { change: { ...change, dueAt: atOf(due), dueIn: inOf(due) } }),
     cancel: (ids) => command('cancel', ids),
     retry: (ids) => command('retry', ids),
     remove: (ids) => command('remove', ids),
@@ -34,8 +39,7 @@ export function commandsOf({ env, clock, statements, waking }: TurnParts, moved:
       command(
         'release',
         held.map(({ id }) => id),
-        held.map(({ result }) => result),
-        sparesOf(env),
+        { results: held.map(({ result }) => result) },
       ),
 
     async pause(queue, paused) {

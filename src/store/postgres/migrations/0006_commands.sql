@@ -1,20 +1,27 @@
--- What people ask of jobs and queues, and what running jobs say of themselves. One answer per id, in order.
+-- What people ask of jobs and queues, and what running jobs say of themselves.
 
-create function errand.change(
-  p_now bigint, p_ids text[], p_rank smallint, p_due_at bigint, p_due_in bigint, p_input text, p_version int
-) returns table (answers text[], arrivals text) language plpgsql
+-- One answer per id, in order.
+create function errand.command(p_now bigint, p_spares text, p_what text, p_ids text[], p_results text[], p_change json)
+returns table (answers text[], arrivals text) language plpgsql
 set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   c errand.context;
-  given text[] := '{}';
-  job_id text;
 begin
   perform errand.enter();
+  perform set_config('errand_call.spares', p_spares, true);
   c := errand.begin(p_now, null);
-  foreach job_id in array p_ids loop
-    given := given || errand.change_one(c, job_id, p_rank, coalesce(p_due_at, c.now + p_due_in), p_input, p_version);
+  for nth in 1 .. cardinality(p_ids) loop
+    answers := answers || case p_what
+      when 'change' then errand.change_one(c, p_ids[nth], p_change)
+      when 'cancel' then errand.cancel_one(c, p_ids[nth])
+      when 'retry' then errand.retry_one(c, p_ids[nth])
+      when 'remove' then errand.remove_one(c, p_ids[nth])
+      when 'release' then errand.release_one(c, p_ids[nth], p_results[nth])
+    end;
+    perform errand.spread(c, 500);
   end loop;
-  return query select given, current_setting('errand_call.arrivals', true);
+  arrivals := current_setting('errand_call.arrivals', true);
+  return next;
 end $$;
 
 -- A waiting job back in its place: as it was gathered, as its group's leader, or as it is.
@@ -29,9 +36,11 @@ begin
   if p_led is not null then update errand.gathering set leader = j.no where no = p_led; end if;
 end $$;
 
-create function errand.change_one(c errand.context, p_id text, p_rank smallint, p_due bigint, p_input text, p_version int) returns text
-language plpgsql as $$
+create function errand.change_one(c errand.context, p_id text, p_change json) returns text language plpgsql as $$
 declare
+  new_rank smallint := (p_change ->> 'rank')::smallint;
+  new_due bigint := coalesce((p_change ->> 'dueAt')::bigint, c.now + (p_change ->> 'dueIn')::bigint);
+  new_input text := p_change ->> 'input';
   job_no bigint := errand.number_here(p_id);
   j errand.job;
   new_state int;
@@ -49,35 +58,35 @@ begin
     exit when j.no is not null;
   end loop;
 
-  if p_input is not null then
-    update errand.body set input = p_input,
+  if new_input is not null then
+    update errand.body set input = new_input,
       more = (select nullif(json_object_agg(key, value)::text, '{}')::json from (
         select key, value from json_each(coalesce(more, '{}')) where key <> 'version'
-        union all select 'version', to_json(p_version) where p_version is not null
+        union all select 'version', p_change -> 'version' where p_change -> 'version' is not null
       ) parts)
     where no = job_no;
   end if;
-  if p_rank is not null then
-    j.rank := p_rank;
-    update errand.body set rank = p_rank where no = job_no;
+  if new_rank is not null then
+    j.rank := new_rank;
+    update errand.body set rank = new_rank where no = job_no;
   end if;
-  if p_due > c.now then in_lane := errand.hand_in(j); end if;
-  if p_due is null or j.state = 1 then
-    if p_due is not null then j.due := case when p_due > c.now then p_due end; end if;
+  if new_due > c.now then in_lane := errand.hand_in(j); end if;
+  if new_due is null or j.state = 1 then
+    if new_due is not null then j.due := case when new_due > c.now then new_due end; end if;
     if j.kind = 'l' then
       insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
       values (j.queue, j.rank, j.place, j.no, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires);
     else
       perform errand.stand_again(j, since, led);
     end if;
-  elsif p_due <= c.now and j.kind in ('g', 'r', 'u', 'l') then
+  elsif new_due <= c.now and j.kind in ('g', 'r', 'u', 'l') then
     -- Where it stood, on its side of the lane, but at the end.
     j.place := nextval('errand.counter');
     perform errand.stand_again(j, since, led);
     if j.kind <> 'g' then perform errand.arrived(j.queue); end if;
-  elsif p_due > c.now then
+  elsif new_due > c.now then
     new_state := 0;
-    perform errand.postpone(j, p_due);
+    perform errand.postpone(j, new_due);
   else
     new_state := 2;
     perform errand.line_up(j);
@@ -87,66 +96,35 @@ begin
   return 'changed';
 end $$;
 
-create function errand.cancel(p_now bigint, p_ids text[]) returns table (answers text[], arrivals text) language plpgsql
-set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+create function errand.cancel_one(c errand.context, p_id text) returns text language plpgsql as $$
 declare
-  c errand.context;
-  given text[] := '{}';
-  job_id text;
-begin
-  perform errand.enter();
-  c := errand.begin(p_now, null);
-  foreach job_id in array p_ids loop
-    given := given || errand.cancel_one(c, errand.number_here(job_id));
-    perform errand.spread(c, 500);
-  end loop;
-  return query select given, current_setting('errand_call.arrivals', true);
-end $$;
-
-create function errand.cancel_one(c errand.context, p_no bigint) returns text language plpgsql as $$
-declare
+  job_no bigint := errand.number_here(p_id);
   j errand.job;
   r errand.running;
   asked bigint;
   now_state int;
 begin
   loop
-    now_state := errand.state_of(p_no);
+    now_state := errand.state_of(job_no);
     if now_state is null then return 'unknown'; end if;
     if now_state >= 4 then return 'final'; end if;
-    j := errand.take(p_no);
+    j := errand.take(job_no);
     if j.no is not null then
       perform errand.finish(c, j, 6, null, null, null);
       return 'cancelled';
     end if;
 
-    select cancel_at into asked from errand.running where worker = any (array(select no from errand.worker)) and no = p_no for update;
+    select cancel_at into asked from errand.running where worker = any (array(select no from errand.worker)) and no = job_no for update;
     if asked is not null then return 'cancelling'; end if;
     update errand.running set cancel_at = c.now, flags = flags | 4096
-    where worker = any (array(select no from errand.worker)) and no = p_no returning * into r;
+    where worker = any (array(select no from errand.worker)) and no = job_no returning * into r;
     if r.no is not null then
       insert into errand.cancel (worker, no, claim) values (r.worker, r.no, r.claim);
       perform errand.call(r.worker);
-      perform errand.tell_of(c, p_no, 'cancelling', 3, r.attempts + 1);
+      perform errand.tell_of(c, job_no, 'cancelling', 3, r.attempts + 1);
       return 'cancelling';
     end if;
   end loop;
-end $$;
-
-create function errand.retry(p_now bigint, p_ids text[]) returns table (answers text[], arrivals text) language plpgsql
-set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
-declare
-  c errand.context;
-  given text[] := '{}';
-  job_id text;
-begin
-  perform errand.enter();
-  c := errand.begin(p_now, null);
-  foreach job_id in array p_ids loop
-    given := given || errand.retry_one(c, job_id);
-    perform errand.spread(c, 500);
-  end loop;
-  return query select given, current_setting('errand_call.arrivals', true);
 end $$;
 
 create function errand.retry_one(c errand.context, p_id text) returns text language plpgsql as $$
@@ -176,22 +154,6 @@ begin
   return 'retried';
 end $$;
 
-create function errand.remove(p_now bigint, p_ids text[]) returns table (answers text[], arrivals text) language plpgsql
-set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
-declare
-  c errand.context;
-  given text[] := '{}';
-  job_id text;
-begin
-  perform errand.enter();
-  c := errand.begin(p_now, null);
-  foreach job_id in array p_ids loop
-    given := given || errand.remove_one(c, job_id);
-    perform errand.spread(c, 500);
-  end loop;
-  return query select given, current_setting('errand_call.arrivals', true);
-end $$;
-
 create function errand.remove_one(c errand.context, p_id text) returns text language plpgsql as $$
 declare
   job_no bigint := errand.number_here(p_id);
@@ -216,34 +178,15 @@ begin
   return 'removed';
 end $$;
 
-create function errand.release(p_now bigint, p_ids text[], p_results text[], p_spares text) returns table (answers text[], arrivals text) language plpgsql
-set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+create function errand.release_one(c errand.context, p_id text, p_result text) returns text language plpgsql as $$
 declare
-  c errand.context;
-  given text[] := '{}';
-  job_no bigint;
-  j errand.job;
+  job_no bigint := errand.number_here(p_id);
 begin
-  perform errand.enter();
-  perform set_config('errand_call.spares', p_spares, true);
-  c := errand.begin(p_now, null);
-  for nth in 1 .. cardinality(p_ids) loop
-    job_no := errand.number_here(p_ids[nth]);
-    if job_no is null then
-      given := given || 'unknown'::text;
-      continue;
-    end if;
-    perform from errand.waiting where no = job_no and kind = 'b' and flags & 1024 <> 0;
-    if not found then
-      given := given || 'not held'::text;
-      continue;
-    end if;
-    j := errand.take(job_no);
-    perform errand.finish_and_follow(c, j, 4, p_results[nth], null, null);
-    perform errand.spread(c, 500);
-    given := given || 'released'::text;
-  end loop;
-  return query select given, current_setting('errand_call.arrivals', true);
+  if job_no is null then return 'unknown'; end if;
+  perform from errand.waiting where no = job_no and kind = 'b' and flags & 1024 <> 0;
+  if not found then return 'not held'; end if;
+  perform errand.finish_and_follow(c, errand.take(job_no), 4, p_result, null, null);
+  return 'released';
 end $$;
 
 -- Progress, log lines and steps of running jobs, each as { kind, no or id, claim, … }. As with turns, it is sent again with
@@ -302,68 +245,4 @@ begin
   select no, p_kind, p_body from errand.worker where (p_to = 'all' or id = p_to) and gone is null order by no
   on conflict (worker, kind) do update set seq = excluded.seq, body = excluded.body, told = false;
   perform errand.call(no) from errand.worker where (p_to = 'all' or id = p_to) and gone is null;
-end $$;
-
-create function errand.put_schedules(p_now bigint, p_names text[], p_rules text[], p_next bigint[]) returns void language plpgsql as $$
-declare
-  c errand.context := errand.begin(p_now, null);
-begin
-  insert into errand.schedule (name, rule, next_at, declared)
-  select distinct on (name) name, rule, next_at, c.now from unnest(p_names, p_rules, p_next) with ordinality s (name, rule, next_at, nth)
-  -- One that was moved fires elsewhere.
-  where not exists (select from errand.left_schedule l where l.name = s.name) order by name, nth desc
-  on conflict (name) do update set declared = excluded.declared,
-    next_at = case when schedule.rule = excluded.rule then schedule.next_at else excluded.next_at end, rule = excluded.rule;
-  -- What was taken this very moment stood in the way of the insert until it was gone.
-  delete from errand.schedule s using errand.left_schedule l where s.name = any (p_names) and l.name = s.name;
-end $$;
-
-create type errand.tick as (name text, at bigint, next bigint, job json);
-
--- Several ticks of one schedule come one after the other, those of different ones together.
-create function errand.fire(p_now bigint, p_ticks json) returns table (answers text[], arrivals text) language plpgsql
-set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan as $$
-declare
-  c errand.context;
-  ticks errand.tick[] := array(select json_populate_record(null::errand.tick, value) from json_array_elements(p_ticks));
-  fired bigint[] := '{}';
-  nths bigint[];
-begin
-  perform errand.enter();
-  c := errand.begin(p_now, null);
-  for nths in
-    select array_agg(nth) from (
-      select ordinality as nth, row_number() over (partition by name order by ordinality) as round from unnest(ticks) with ordinality
-    ) t group by round order by round
-  loop
-    fired := fired || errand.fire_once(c, ticks, nths);
-  end loop;
-  answers := array(select case when nth = any (fired) then 'fired' else 'stale' end from generate_series(1, cardinality(ticks)) nth);
-  arrivals := current_setting('errand_call.arrivals', true);
-  return next;
-end $$;
-
--- The comparison of times is what makes a tick fire at most once, however many fire it. Returns which have fired.
-create function errand.fire_once(c errand.context, p_ticks errand.tick[], p_nths bigint[]) returns bigint[] language plpgsql as $$
-declare
-  fired bigint[];
-  ids text[];
-  names text[];
-  outcomes json[];
-begin
-  with due as materialized (
-    select t.*, nth from unnest(p_nths) nth cross join lateral (select (p_ticks[nth]).*) t order by name
-  ), moved as (
-    update errand.schedule s set next_at = d.next from due d where s.name = d.name and not s.paused and s.next_at = d.at returning d.nth
-  )
-  select array_agg(nth order by nth) into fired from moved;
-
-  select array_agg((p_ticks[nth]).job ->> 'id' order by at), array_agg((p_ticks[nth]).name order by at), array_agg(json_build_array((p_ticks[nth]).job) order by at)
-  into ids, names, outcomes from unnest(fired) with ordinality f (nth, at) where (p_ticks[nth]).job is not null;
-  if ids is null then return coalesce(fired, '{}'); end if;
-  outcomes := errand.insert_in_order(c, outcomes);
-  update errand.schedule s set last_job = case when o.outcome ->> 'kind' = 'kept' then o.outcome ->> 'other' else o.id end
-  from (select name, id, outcome -> 0 as outcome from unnest(names, ids, outcomes) o (name, id, outcome)) o
-  where s.name = o.name and o.outcome ->> 'kind' <> 'refused';
-  return fired;
 end $$;
