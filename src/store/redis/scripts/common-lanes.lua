@@ -1,14 +1,15 @@
 -- Lanes: what a call learns of them is read at once for all it meets, and written at its end.
 --   lanes   name -> slots, how many of them are taken, how many jobs are parked, how many name it, how many of these are not
---           final, and `!` where the slots were set by hand
+--           final, and 1 where the slots were set by hand; packed, since reading text costs twice as much
+local laneFormat = '<dI4I4I4I4B'
 local lanes, changedLanes, mostAdmitted = {}, {}, 200
 
 local function keepLane(name, raw)
   local lane = { name = name, taken = 0, parked = 0, named = 0, unfinished = 0, pinned = false }
   if raw then
-    local slots, taken, parked, named, unfinished, pin = string.match(raw, '^(%d+) (%d+) (%d+) (%d+) (%d+)(!?)$')
-    lane.slots, lane.taken, lane.parked = tonumber(slots), tonumber(taken), tonumber(parked)
-    lane.named, lane.unfinished, lane.pinned = tonumber(named), tonumber(unfinished), pin == '!'
+    local pinned
+    lane.slots, lane.taken, lane.parked, lane.named, lane.unfinished, pinned = struct.unpack(laneFormat, raw)
+    lane.pinned = pinned == 1
   end
   lanes[name] = lane
   return lane
@@ -128,7 +129,8 @@ flushCounts = function()
       E.forgetLane(lane)
     elseif lane.slots then
       writes[#writes + 1] = name
-      writes[#writes + 1] = format('%.0f %d %d %d %d', lane.slots, lane.taken, lane.parked, lane.named, lane.unfinished) .. (lane.pinned and '!' or '')
+      local pinned = lane.pinned and 1 or 0
+      writes[#writes + 1] = struct.pack(laneFormat, lane.slots, lane.taken, lane.parked, lane.named, lane.unfinished, pinned)
     end
   end
   changedLanes = {}

@@ -5,19 +5,19 @@
 -- behind as many as the rate has tokens. Of each line the first aside come back to it, as many as there are free tokens, each
 -- time one has become free.
 --   rates   name -> tokens, window, until when it is closed, how many jobs name it, how many of these are not final, stand in
---           lines, stand aside, recorded starts, `!` where it was set by hand, `-` where it is in `shut`, `+` if in `open`
+--           lines, stand aside, recorded starts; and 1 where it was set by hand, is in `shut`, is in `open`. Packed, as lanes are
 --   shut    rates that jobs wait for, by the time when another token will be free
 --   open    rates with a token that jobs stand ready for
 local rates, changedRates, mostOpened = {}, {}, 500
-local rateText = '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)(!?)(-?)(%+?)$'
+local rateFormat = '<dddI4I4I4I4I4BBB'
 
 local function keepRate(name, raw)
   local rate = { name = name, closed = 0, named = 0, unfinished = 0, out = 0, aside = 0, starts = 0, begun = {} }
   if raw then
-    local tokens, perMs, closed, named, unfinished, out, aside, starts, pin, shut, open = string.match(raw, rateText)
-    rate.tokens, rate.perMs, rate.closed, rate.named = tonumber(tokens), tonumber(perMs), tonumber(closed), tonumber(named)
-    rate.unfinished, rate.out, rate.aside, rate.starts = tonumber(unfinished), tonumber(out), tonumber(aside), tonumber(starts)
-    rate.pinned, rate.shut, rate.open = pin == '!', shut == '-', open == '+'
+    local pinned, shut, open
+    rate.tokens, rate.perMs, rate.closed, rate.named, rate.unfinished, rate.out, rate.aside, rate.starts, pinned, shut, open =
+      struct.unpack(rateFormat, raw)
+    rate.pinned, rate.shut, rate.open = pinned == 1, shut == 1, open == 1
   end
   rates[name] = rate
   return rate
@@ -169,8 +169,8 @@ local function writeRates()
     list(rate, opened, left)
     if rate.tokens then
       writes[#writes + 1] = name
-      writes[#writes + 1] = format('%.0f %.0f %.0f %d %d %d %d %d', rate.tokens, rate.perMs, rate.closed, rate.named,
-        rate.unfinished, rate.out, rate.aside, rate.starts) .. (rate.pinned and '!' or '') .. (rate.shut and '-' or '') .. (rate.open and '+' or '')
+      writes[#writes + 1] = struct.pack(rateFormat, rate.tokens, rate.perMs, rate.closed, rate.named, rate.unfinished, rate.out,
+        rate.aside, rate.starts, rate.pinned and 1 or 0, rate.shut and 1 or 0, rate.open and 1 or 0)
     end
   end
   changedRates = {}
