@@ -83,7 +83,10 @@ export function script(name: ScriptName): Script {
   if (known) return known
 
   const { base, engine, adds, late, source = name } = parts[name]
-  const lines = [adds ? '#!lua' : '#!lua flags=allow-oom', 'local E, engine', ...base.map(common)]
+  const [clock, ...others] = base.map(common)
+  // What all use stands outside: there Lua has it at hand, where it would look among all that stands beside it, for each
+  // function that uses it.
+  const lines = [adds ? '#!lua' : '#!lua flags=allow-oom', clock!, 'return (function()', 'local E, engine', ...others]
   if (engine.length > 0) {
     lines.push(
       'engine = function(spareId)',
@@ -94,7 +97,7 @@ export function script(name: ScriptName): Script {
     )
     if (!late) lines.push('engine()')
   }
-  const text = withoutComments([...lines, read(source)].join('\n'))
+  const text = withoutComments([...lines, read(source), 'end)()'].join('\n'))
   const script = { name, source: text, sha1: createHash('sha1').update(text).digest('hex') }
   made.set(name, script)
   return script
