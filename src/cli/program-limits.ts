@@ -28,7 +28,9 @@ export function addLimits(program: Command, act: Act): void {
     .addHelpText('after', examples)
 
   limits
-    .command('list')
+    // A mistyped command comes here as an argument.
+    .command('list', { isDefault: true })
+    .allowExcessArguments()
     .description('every limit that jobs name or that was set, and what it holds back (also without "list")')
     .option('--prefix <text>', 'names that begin so: a task with all its keys')
     .option('--limit <n>', 'how many at most (default: 50)')
@@ -44,8 +46,5 @@ export function addLimits(program: Command, act: Act): void {
     .command('reset <limit>')
     .description('let the value in the code hold again, from the next job on')
     .action(act(() => import('./commands/limits-reset.ts')))
-  // Listing is what the bare word does; Commander would take a mistyped command for an argument of it. It comes last: commands
-  // that are made after it would allow excess arguments too.
-  limits.allowExcessArguments().action(act<ListOptions>(() => import('./commands/limits-list.ts')))
   addHelp(limits)
 }

@@ -20,7 +20,9 @@ export function addQueues(program: Command, act: Act): void {
     .addHelpText('after', examples)
 
   queues
-    .command('list')
+    // A mistyped command comes here as an argument.
+    .command('list', { isDefault: true })
+    .allowExcessArguments()
     .description('every queue, its jobs by state, and how many workers serve it (also without "list")')
     .action(act(() => import('./commands/queues-list.ts')))
   queues
@@ -36,8 +38,5 @@ export function addQueues(program: Command, act: Act): void {
     .description('cancel all that waits in it')
     .option('--dry-run', 'only count')
     .action(act<PurgeOptions>(() => import('./commands/queues-purge.ts')))
-  // Listing is what the bare word does; Commander would take a mistyped command for an argument of it. It comes last: commands
-  // that are made after it would allow excess arguments too.
-  queues.allowExcessArguments().action(act(() => import('./commands/queues-list.ts')))
   addHelp(queues)
 }

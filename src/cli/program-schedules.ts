@@ -34,7 +34,9 @@ export function addSchedules(program: Command, act: Act): void {
     .description('look at schedules, pause and run them')
     .addHelpText('after', examples)
   schedules
-    .command('list')
+    // A mistyped command comes here as an argument.
+    .command('list', { isDefault: true })
+    .allowExcessArguments()
     .description('every schedule, its next tick and how its last job stands (also without "list")')
     .action(act(() => import('./commands/schedules-list.ts')))
   schedules
@@ -63,8 +65,5 @@ export function addSchedules(program: Command, act: Act): void {
     .description('remove those that code declared and no process has declared for a day')
     .option('--dry-run', 'only tell which')
     .action(act<PruneOptions>(() => import('./commands/schedules-prune.ts')))
-  // Listing is what the bare word does; Commander would take a mistyped command for an argument of it. It comes last: commands
-  // that are made after it would allow excess arguments too.
-  schedules.allowExcessArguments().action(act(() => import('./commands/schedules-list.ts')))
   addHelp(schedules)
 }

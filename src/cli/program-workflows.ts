@@ -25,7 +25,9 @@ export function addWorkflows(program: Command, act: Act): void {
     .description('look at workflows, give them signals, cancel and retry them')
     .addHelpText('after', examples)
   workflows
-    .command('list')
+    // A mistyped command comes here as an argument.
+    .command('list', { isDefault: true })
+    .allowExcessArguments()
     .description('the newest workflows (also without "list")')
     .option('-n, --number <n>', 'how many (default: 50)')
     .action(act<ListWorkflowsOptions>(() => import('./commands/workflows-list.ts')))
@@ -46,8 +48,5 @@ export function addWorkflows(program: Command, act: Act): void {
     .command('retry <workflow>')
     .description('run the steps again that failed; what they held up goes on')
     .action(act(() => import('./commands/workflows-retry.ts')))
-  // Listing is what the bare word does; Commander would take a mistyped command for an argument of it. It comes last: commands
-  // that are made after it would allow excess arguments too.
-  workflows.allowExcessArguments().action(act<ListWorkflowsOptions>(() => import('./commands/workflows-list.ts')))
   addHelp(workflows)
 }

@@ -25,7 +25,7 @@ export interface ScheduleInfo {
   readonly when: StoredWhen
   /** Masked as its task says. */
   readonly input: unknown
-  /** The next tick, or null when there will be none. */
+  /** The next tick, or null when there will be none. While it is paused, the first that has not fired. */
   readonly next: Date | null
   readonly paused: boolean
   readonly overlap: 'allow' | 'skip' | 'queue'
@@ -87,7 +87,10 @@ export class Schedules {
     const record = await this.#record(await this.#runtime.open(), name)
     const rule = readRule(record.rule)
     const ticks: Date[] = []
-    for (let at = record.nextAt; at !== null && ticks.length < count; at = nextTick(rule.when, rule, at)) {
+    const now = this.#runtime.env.now()
+    // One that has passed and did not fire, as while it was paused, does not come any more.
+    const first = record.nextAt !== null && record.nextAt < now ? nextTick(rule.when, rule, now) : record.nextAt
+    for (let at = first; at !== null && ticks.length < count; at = nextTick(rule.when, rule, at)) {
       ticks.push(new Date(at))
     }
     return ticks

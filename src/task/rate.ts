@@ -3,36 +3,47 @@ import { durationMs, type Duration } from '../duration.ts'
 import { InvalidOptionError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 
-/** At most so many starts within any such time: `'10/s'`, `'100/m'`, `'5/h'`, `'1000/d'`, or a time of your own. */
-export type RateValue = `${number}/${'s' | 'm' | 'h' | 'd'}` | { starts: number; per: Duration }
+/** At most so many starts within any such time: `'10/s'`, `'100/m'`, `'5/h'`, `'1000/d'`, or in a time of your own: `'10/90s'`. */
+export type RateValue =
+  | `${number}/${Unit}`
+  | `${number}/${number}${Unit | 'ms' | 'w'}`
+  | { starts: number; per: Duration }
 
 export interface ResolvedRate {
   readonly tokens: number
   readonly perMs: number
 }
 
-const text = /^(\d+)\s*\/\s*([smhd])$/
+const text = /^(\d+)\s*\/\s*(?:([smhd])|(\d.*))$/
 const mostStarts = 1_000_000
 const unitMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 type Unit = keyof typeof unitMs
 
 /** @throws InvalidOptionError, UnknownOptionError */
 export function resolveRate(value: unknown, where: string): ResolvedRate {
-  const rate = typeof value === 'object' && value !== null ? timed(value, where) : written(value)
+  const rate = typeof value === 'object' && value !== null ? timed(value, where) : written(value, where)
   const fits = rate && Number.isInteger(rate.tokens) && rate.tokens >= 1 && rate.tokens <= mostStarts && rate.perMs >= 1
   if (fits) return rate
 
   throw new InvalidOptionError(
     where,
     value,
-    `starts per second, minute, hour or day such as '100/m', or { starts: 10, per: '90s' }, with 1 to ${mostStarts} starts`,
+    `1 to ${mostStarts} starts per second, minute, hour or day such as '${exampleFor(value)}/m', or in a time of your own such as '10/90s'`,
   )
 }
 
-function written(value: unknown): ResolvedRate | undefined {
-  const match = typeof value === 'string' ? text.exec(value.trim()) : null
+/** Of a bare number most likely only the time is missing. */
+const exampleFor = (value: unknown) => (/^[1-9]\d*$/.test(String(value)) ? String(value) : '100')
 
-  return match ? { tokens: Number(match[1]), perMs: unitMs[match[2] as Unit] } : undefined
+function written(value: unknown, where: string): ResolvedRate | undefined {
+  const match = typeof value === 'string' ? text.exec(value.trim()) : null
+  if (!match) return undefined
+  const [, starts, unit, per] = match
+
+  return {
+    tokens: Number(starts),
+    perMs: per === undefined ? unitMs[unit as Unit] : durationMs(per, `the time of ${where}`),
+  }
 }
 
 function timed(value: object, where: string): ResolvedRate {

@@ -57,11 +57,26 @@ test('a limit that is set holds whatever the code says, until it is reset', () =
   assert.deepEqual([reset.concurrency, reset.rate, reset.pinned], [2, { starts: 100, per: 60_000 }, false])
 })
 
-test('a limit that nobody knows is let go all the same, with a warning that its name may be wrong', () => {
-  const { code, stderr } = scene().errand(['limits', 'reset', 'call-api:acmee'])
+test('only what was set by hand is reset, and anything else is told apart', () => {
+  const limits = scene()
 
-  assert.equal(code, 0)
-  assert.match(stderr, /warning: No limit here is named "call-api:acmee"\./)
+  const unknown = limits.errand(['limits', 'reset', 'call-api:acmee'])
+  const unset = limits.errand(['limits', 'reset', 'call-api:acme'])
+
+  assert.deepEqual([unknown.code, unset.code], [0, 0])
+  assert.match(unknown.stderr, /warning: No limit here is named "call-api:acmee", so none was reset\./)
+  assert.doesNotMatch(unknown.stderr, /follows the code/)
+  assert.match(unset.stderr, /"call-api:acme" was not set by hand: it follows the code already/)
+})
+
+test('the bare word takes the flags of the list', () => {
+  const limits = scene()
+
+  const few = limits.errand(['limits', '--limit', '1', '-o', 'json'])
+  const none = limits.errand(['limits', '--prefix', 'nobody'])
+
+  assert.equal(JSON.parse(few.stdout).limits.length, 1)
+  assert.match(none.stderr, /No limit begins with "nobody"/)
 })
 
 test('a limit that no job names is set all the same, with a warning that its name may be wrong', () => {
@@ -75,11 +90,13 @@ test('what cannot be a limit is refused with what can', () => {
   const limits = scene()
   const set = (...flags: string[]) => limits.errand(['limits', 'set', 'call-api:acme', ...flags])
 
-  const [nothing, none, odd] = [set(), set('-c', '0'), set('--rate', '10/w')]
+  const [nothing, none, odd, bare] = [set(), set('-c', '0'), set('--rate', '10/w'), set('--rate', '10')]
   const mistyped = limits.errand(['limits', 'lst'])
 
-  assert.deepEqual([nothing.code, none.code, odd.code, mistyped.code], [2, 2, 2, 2])
+  assert.deepEqual([nothing.code, none.code, odd.code, bare.code, mistyped.code], [2, 2, 2, 2, 2])
   assert.match(nothing.stderr, /--concurrency 3, --rate 10\/m/)
   assert.match(odd.stderr, /'100\/m'.*INVALID_OPTION/)
+  assert.match(bare.stderr, /such as '10\/m'.*got "10"/)
+  assert.doesNotMatch(bare.stderr, /warning/)
   assert.match(mistyped.stderr, /Did you mean "limits list"/)
 })

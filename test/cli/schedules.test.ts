@@ -65,6 +65,8 @@ test('a paused schedule says so until it is resumed, and a removed one is gone',
 
   schedules.errand(['schedules', 'pause', 'often'])
   assert.match(listed(), /often.*paused/)
+  assert.doesNotMatch(listed(), /often.* in /)
+  assert.match(schedules.errand(['schedules', 'next', 'often']).stderr, /paused: none of them comes before/)
   assert.match(schedules.errand(['schedules', 'resume', 'often']).stderr, /ticks again, next in/)
   assert.doesNotMatch(listed(), /paused/)
   schedules.errand(['schedules', 'remove', 'often'])
@@ -87,8 +89,8 @@ test('what is mistyped is answered with what was meant', async () => {
 test('prune asks before it removes, and tells when there is nothing to', async () => {
   const schedules = await scene()
 
-  const { stderr, code } = schedules.errand(['schedules', 'prune'])
+  const { stdout, stderr, code } = schedules.errand(['schedules', 'prune'])
 
-  assert.equal(code, 0)
+  assert.deepEqual([code, stdout], [0, ''])
   assert.match(stderr, /No schedule is an orphan/)
 })

@@ -28,6 +28,9 @@ test('workflows are listed with their state', () => {
   const { stdout } = workflows.errand(['workflows'])
   const rows = JSON.parse(workflows.errand(['workflows', 'list', '-o', 'json']).stdout)
 
+  const newest = JSON.parse(workflows.errand(['workflows', '-n', '1', '-o', 'json']).stdout)
+
+  assert.equal(newest.length, 1)
   assert.match(stdout, /^id +name +state +steps/)
   assert.match(stdout, /first +3 × double → sum +unfinished +4/)
   assert.deepEqual([rows[1].id, rows[1].total], ['first', 4])

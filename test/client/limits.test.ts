@@ -116,6 +116,26 @@ test('two limits of a kind for one job are refused where they are defined, or wh
   await assert.rejects(limited.enqueue({}, { queue: 'slow' }), /`limit\.concurrency` of its task/)
 })
 
+test('a rate in a time of its own is written as it is shown, in code as on the command line', async (t) => {
+  const { errand, sent } = sending(t)
+  const often = errand.task('often', { limit: { rate: '10/90s' } }, handler)
+  const rarely = errand.task('rarely', { limit: { rate: { starts: 10, per: '90s' } } }, handler)
+
+  await often.enqueue({})
+  await rarely.enqueue({})
+  await errand.limits.set('often', { rate: '3/250ms' })
+
+  assert.deepEqual(
+    sent.map(({ rate }) => [rate?.tokens, rate?.perMs]),
+    [
+      [10, 90_000],
+      [10, 90_000],
+    ],
+  )
+  assert.deepEqual((await errand.limits.list()).limits[0]?.rate, { starts: 3, per: 250 })
+  assert.throws(() => errand.task('odd', { limit: { rate: '10/9x' as never } }, handler), /the time of `rate`|duration/)
+})
+
 test('options that limit nothing, or say it in a way that cannot be meant, are refused with what can', async (t) => {
   const { errand } = sending(t)
   const refused = [

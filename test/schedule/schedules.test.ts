@@ -83,6 +83,18 @@ test('the ticks to come can be asked for', async (t) => {
   ])
 })
 
+test('after a pause the ticks to come are those after it', async (t) => {
+  const { env, errand, digest } = world(t)
+  await errand.schedules.put('hourly', { every: '1h' }, digest.with({ list: 'all' }))
+  await errand.schedules.pause('hourly')
+  await env.advance(3 * hour)
+  await errand.schedules.resume('hourly')
+
+  const [next] = await errand.schedules.next('hourly', 1)
+
+  assert.ok(next!.getTime() > env.now() && next!.getTime() <= env.now() + hour)
+})
+
 test('run now enqueues the job beside the ticks, and the last job is told with its state', async (t) => {
   const { env, errand, digest } = world(t)
   errand.schedule('hourly', { every: '1h' }, digest.with({ list: 'all' }))

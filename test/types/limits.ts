@@ -17,6 +17,7 @@ export function right() {
     ({ tenant }) => tenant,
   )
   errand.task('plain', { limit: { rate: { starts: 10, per: '90s' } } }, (_: { n: number }) => 1)
+  errand.task('short', { limit: { rate: '10/90s' } }, (_: { n: number }) => 1)
   errand.task('sync', { order: ({ account }) => account }, (_: { account: string }) => 1)
   errand.task('skip', { order: { by: ({ account }) => account, skipAfter: '10m' } }, (_: { account: string }) => 1)
   errand.task(

@@ -22,7 +22,9 @@ export async function run(invocation: Invocation, [unknown]: string[], options: 
 
   if (out.form === 'json') out.json({ limits, ...(cursor !== undefined && { cursor }) })
   else out.rows(limits, columns)
-  if (out.forPeople && limits.length === 0) out.say('No job here names a limit.')
+  if (out.forPeople && limits.length === 0) {
+    out.say(options.prefix === undefined ? 'No job here names a limit.' : `No limit begins with "${options.prefix}".`)
+  }
   if (cursor !== undefined && out.form !== 'json') out.say(`There are more: add --cursor ${cursor}`, 'dim')
 
   return exitCodes.ok

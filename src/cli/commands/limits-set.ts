@@ -26,13 +26,6 @@ function limitOf({ concurrency, rate }: SetOptions): NewLimit {
   }
   return {
     ...(concurrency !== undefined && { concurrency: wholeNumber(concurrency, '--concurrency') }),
-    ...(rate !== undefined && { rate: rateOf(rate) }),
+    ...(rate !== undefined && { rate: rate as RateValue }),
   }
-}
-
-/** `10/90s` besides what options take. */
-function rateOf(text: string): RateValue {
-  const [, starts, per] = /^(\d+)\/(\d.*)$/.exec(text) ?? []
-
-  return starts === undefined ? (text as RateValue) : { starts: Number(starts), per: per! }
 }

@@ -30,8 +30,7 @@ const columns: Column<ScheduleInfo>[] = [
   { title: 'when', value: ({ when }) => whenText(when) },
   {
     title: 'next',
-    value: ({ next }) => (next ? tickText(next) : 'never'),
-    style: ({ paused }) => (paused ? 'dim' : undefined),
+    value: ({ next, paused }) => (paused ? '' : next ? tickText(next) : 'never'),
   },
   { title: 'enqueues', value: ({ work }) => work, flexible: true },
   {

@@ -12,7 +12,7 @@ export async function run(invocation: Invocation, [name = '']: string[], options
     name,
     options.number === undefined ? undefined : wholeNumber(options.number, '--number'),
   )
-  const { when } = await schedules.get(name)
+  const { when, paused } = await schedules.get(name)
   const zone = 'cron' in when ? when.zone : 'UTC'
   const local = new Intl.DateTimeFormat('en-GB', { timeZone: zone, dateStyle: 'full', timeStyle: 'long' })
 
@@ -25,5 +25,6 @@ export async function run(invocation: Invocation, [name = '']: string[], options
     ],
   )
   if (out.forPeople && ticks.length === 0) out.say(`Schedule "${name}" has no ticks to come.`)
+  if (paused) out.say(`It is paused: none of them comes before it is resumed with: errand schedules resume ${name}`)
   return exitCodes.ok
 }

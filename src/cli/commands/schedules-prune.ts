@@ -10,11 +10,12 @@ export async function run(invocation: Invocation, _: string[], { dryRun = false 
   const { schedules } = await invocation.jobs()
   const orphans = await schedules.prune({ dryRun: true })
 
-  out.rows(
-    orphans.map((name) => ({ name })),
-    [{ title: 'schedule', value: ({ name }) => name }],
-  )
-  if (orphans.length === 0) out.say('No schedule is an orphan.')
+  if (orphans.length > 0 || !out.forPeople)
+    out.rows(
+      orphans.map((name) => ({ name })),
+      [{ title: 'schedule', value: ({ name }) => name }],
+    )
+  else out.say('No schedule is an orphan.')
   if (dryRun || orphans.length === 0) return exitCodes.ok
   if (!(await confirm(`This will remove ${count(orphans.length, 'schedule')}. Go on?`, invocation)))
     return exitCodes.error
