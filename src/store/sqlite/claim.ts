@@ -134,7 +134,7 @@ export class Claiming {
     this.#step.count(queue, ready, -rows.length)
     this.#step.count(queue, running, rows.length)
     const members = membersTogether(this.#step, rows)
-    for (const row of rows) this.#handOut(row, { members: members?.get(row[0]) })
+    for (const row of rows) this.#handOut(row, members && { members: members.get(row[0]) })
     this.#taken += rows.length
   }
 
@@ -219,7 +219,7 @@ export class Claiming {
     return this.claimed.length >= jobsPerCall && this.claimed.length > this.#taken
   }
 
-  #handOut(row: ClaimRow, known: Known): void {
+  #handOut(row: ClaimRow, known?: Known): void {
     const step = this.#step
     // Whoever must not run twice must not be found unclaimed after a power cut.
     if (flagsOf(row) & flag.once) step.mustLast()

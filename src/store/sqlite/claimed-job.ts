@@ -84,7 +84,7 @@ export function claimedJob(
   row: ClaimRow,
   claim: number,
   since: number,
-  { leader, members }: Known = {},
+  known?: Known,
 ): ClaimedJob {
   const [seq, , task, , , createdAt, id, , told, input] = row
   const { names, sql } = reader
@@ -107,9 +107,9 @@ export function claimedJob(
   if (reader.anySteps) addSteps(reader, job, seq)
   if (flagsOf(row) & flag.options) addOptions(job, told!)
   else if (told !== null) job.metadata = told
-  if (members) job.members = members
+  if (known?.members) job.members = known.members
   else if (flagsOf(row) & flag.members) Object.assign(job, membersOf(reader, seq))
-  if (flagsOf(row) & flag.gathers) job.leader = leader ?? leaderOf(reader, job, seq)
+  if (flagsOf(row) & flag.gathers) job.leader = known?.leader ?? leaderOf(reader, job, seq)
   new Held(job, row, since)
   return job
 }
