@@ -85,7 +85,7 @@ export function parse(kinds: Kinds, raw: string): Parsed {
     const features = JSON.parse(tail!) as Features
     return { ...begin, features, ...(result !== undefined && { result: resultFrom(result) }) }
   }
-  // The tail of a light one that has not ended is of no interest to readers.
+  // The tail of a light one or a step that has not ended is of no interest to readers.
   if (tail === undefined || raw.charCodeAt(30) !== 45) return { ...begin, features: noFeatures }
   const features = { st: Number(tail.slice(0, 13)), fi: Number(tail.slice(13, 26)), a: 1 }
   return { ...begin, features, result: resultFrom(tail.slice(26)) }

@@ -11,9 +11,21 @@ import type { Script } from './connection/connection.ts'
 /** Parts that stand alone, in their order. */
 const base = ['clock', 'lists', 'wake']
 const telling = [...base, 'events']
-const counting = [...telling, 'counts', 'rates', 'lanes', 'due']
+const counting = [...telling, 'counts', 'rates', 'lanes', 'due', 'steps']
 /** Parts of the engine: all that a job which is not plain may need. Making it costs more than a small turn, so a turn makes it late. */
-const engine = ['jobs', 'news', 'lines', 'groups', 'limits', 'keys', 'ends', 'waiters', 'cascades', 'insert']
+const engine = [
+  'jobs',
+  'step-jobs',
+  'news',
+  'lines',
+  'groups',
+  'limits',
+  'keys',
+  'ends',
+  'waiters',
+  'cascades',
+  'insert',
+]
 const living = [...engine, 'lives']
 const commanding = [...engine, 'commands']
 

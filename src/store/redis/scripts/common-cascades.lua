@@ -60,13 +60,41 @@ local function follow(kind, memberSeq, memberId, entry)
 
   local index = tonumber(sub(entry, 16, 21))
   local raw = call('HGET', K .. 'edges:' .. job.seq, index)
-  if not raw or sub(raw, 1, 1) == '0' then return false end
+  if not raw or sub(raw, 1, 1) == '0' or not E.isOpen(job, memberId, memberSeq) then return false end
   call('HSET', K .. 'edges:' .. job.seq, index, '0' .. sub(raw, 2))
   job.f.pn = job.f.pn > 1 and job.f.pn - 1 or nil
   E.touch(job)
   if job.state ~= 'b' then return true end
   if kind == 's' or sub(raw, 2, 2) == 'r' then E.moveOn(job) else E.finish(job, 'c', { because = memberId }) end
   return true
+end
+
+-- Where all of them are steps that wait for this member alone, they go on without being looked at.
+local function tellSteps(seq, id, entries)
+  local member = E.same(id, seq)
+  if listened or (member and not E.isFinal(member)) then return false end
+  for _, entry in ipairs(entries) do
+    if E.jobs[sub(entry, 22)] ~= nil then return false end
+  end
+  if not areBlocked(entries) then return false end
+  for _, entry in ipairs(entries) do
+    local step = blocked[sub(entry, 22)]
+    if step.open ~= 1 or step.edges ~= '1' then return false end
+  end
+  for _, entry in ipairs(entries) do tellStep(sub(entry, 22)) end
+  flushSteps()
+  return true
+end
+
+local function tellAll(kind, seq, id, entries)
+  if kind == 's' and tellSteps(seq, id, entries) then return #entries end
+  local ids, told = {}, 0
+  for index, entry in ipairs(entries) do ids[index] = sub(entry, 22) end
+  E.loadAll(ids)
+  for _, entry in ipairs(entries) do
+    if follow(kind, seq, id, entry) then told = told + 1 end
+  end
+  return told
 end
 
 -- Follows at most `limit` edges that still lead somewhere, first in, first out.
@@ -80,12 +108,7 @@ function E.spread(limit)
     if kind == 'x' then call('DEL', K .. 'waiters:' .. seq) end
     local from, last = tonumber(sub(raw, 17, 22)), tonumber(sub(raw, 23, 28))
     local to = math.min(last, from + limit - followed)
-    local entries, ids = to > from and call('LRANGE', K .. 'waiters:' .. seq, from, to - 1) or {}, {}
-    for index, entry in ipairs(entries) do ids[index] = sub(entry, 22) end
-    E.loadAll(ids)
-    for _, entry in ipairs(entries) do
-      if follow(kind, seq, id, entry) then followed = followed + 1 end
-    end
+    if to > from then followed = followed + tellAll(kind, seq, id, call('LRANGE', K .. 'waiters:' .. seq, from, to - 1)) end
     if to < last then call('LPUSH', K .. 'cascades', kind .. seq .. format('%06d%06d', to, last) .. id) end
   end
   E.marked = false

@@ -19,6 +19,7 @@ end
 
 -- `leader`: of the group with which it is claimed.
 function E.startRun(job, turn, leader)
+  if job.step then E.touch(job) end
   E.suspendExpiry(job)
   E.freeKeyAtClaim(job)
   -- The record stays as it is: that the job runs stands in `running` alone.

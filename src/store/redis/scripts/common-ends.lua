@@ -79,7 +79,7 @@ function E.erase(job)
   E.count(job.queue, job.state, -1)
   E.countNamed(job, -1)
   E.erased[#E.erased + 1] = job.id
-  if job.ending then E.running[job.id] = false end
+  if job.ending or job.overlaid then E.running[job.id] = false end
   E.touched[job.id] = nil
   E.jobs[job.id] = false
 end

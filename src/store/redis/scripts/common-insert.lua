@@ -61,7 +61,7 @@ local function newJob(wanted)
   local features, f = wanted.features, {}
   local job = {
     id = wanted.id, state = 'b', at = nowText, place = E.newPlace(), rank = wanted.rank, kind = wanted.kind,
-    input = wanted.input, extras = wanted.extras or '', f = f,
+    input = wanted.input, extras = wanted.extras or '', f = f, step = E.newStep(),
   }
   local kind = E.kind(wanted.kind)
   job.seq, job.queue, job.task, job.keep = job.place, kind.queue, kind.task, kind

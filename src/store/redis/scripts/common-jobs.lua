@@ -22,9 +22,12 @@ function E.decode(id, raw, ending)
     job.f.l, job.f.r = namesIn(tail)
     if find(tail, '^[oq]') then job.f.lo = 1 end
   end
+  elseif isStep(raw) then
+    E.readStep(job, sub(raw, three + 1))
+  end
   if ending then
     job.f.st, job.f.fi, job.f.a = tonumber(sub(ending, 2, 14)), tonumber(sub(ending, 15, 27)), 1
-    job.state, job.result, job.ending = 's', sub(ending, 28), ending
+    job.state, job.result, job.ending = 's', sub(ending, job.step and 44 or 28), ending
   end
   job.seq = job.f.q or job.place
   return job
@@ -54,7 +57,7 @@ end
 
 -- As it is kept, or will be at the end of the call.
 function E.record(job)
-  if E.touched[job.id] or not job.raw then return E.encode(job) end
+  if E.touched[job.id] or not job.raw or job.step then return E.encode(job) end
   if not job.ending then return job.raw end
   local raw = job.raw
   if isLight(raw) then raw = sub(raw, 1, 30) .. '-' .. sub(raw, 32, #raw - #tailOf(raw) - 1) end
@@ -73,10 +76,11 @@ local function keepLoaded(id, raw, run)
     return
   end
   job.raw = raw
-  if run and not ending then
+  if run and not ending and not E.waitsAsStep(job, run) then
     job.state = 'u'
     job.careful = find(run, '^%d+!') ~= nil
     job.claim = string.match(run, '^%d+')
+    if job.step then E.runsAsStep(job, run) end
     if job.careful and #run > #job.claim + 1 then job.leader = sub(run, #job.claim + 2) end
   end
   E.jobs[id] = job
@@ -84,7 +88,8 @@ end
 
 -- What was read elsewhere in this call, if it is not known yet.
 function E.adopt(id, raw, run)
-  if E.jobs[id] == nil and raw then keepLoaded(id, raw, run) end
+  if E.jobs[id] ~= nil or not raw then return end
+  if isStep(raw) and not run then E.load(id) else keepLoaded(id, raw, run) end
 end
 
 -- Several at once, so that what follows finds them here.
@@ -126,6 +131,7 @@ end
 function E.touch(job)
   E.touched[job.id] = job
   if job.ending then
+    if job.step then E.closeTold(job) end
     -- From now on its record has its end.
     job.ending, E.running[job.id] = nil, false
   end
@@ -157,9 +163,12 @@ end
 function E.flushJobs()
   local writes, runs, ended = {}, {}, {}
   for id, job in pairs(E.touched) do
-    job.raw = E.encode(job)
-    writes[#writes + 1] = id
-    writes[#writes + 1] = job.raw
+    local raw = E.writeStep(job) or E.encode(job)
+    if raw ~= job.raw then
+      writes[#writes + 1] = id
+      writes[#writes + 1] = raw
+    end
+    job.raw = raw
   end
   for id, run in pairs(E.running) do
     if run then

@@ -5,11 +5,7 @@
 -- these is marked `odd`, and claiming from it merges them by number. A job that leaves the middle of the
 -- list stays in it and is counted in `tomb`, to be skipped as often as that.
 function E.newPlace()
-  if not E.base or E.index == 9999 then
-    E.base, E.index = format('%011d', call('HINCRBY', K .. 'meta', 'n', 1)), -1
-  end
-  E.index = E.index + 1
-  E.lastPlace = E.base .. format('%04d', E.index)
+  E.lastPlace = newPlace()
   return E.lastPlace
 end
 

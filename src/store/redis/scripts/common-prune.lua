@@ -53,7 +53,7 @@ local function prunePinned(limit)
   return pruned
 end
 
--- Until when a plain end is kept, and of what kind it is; nothing for any other record.
+-- Until when the end of a plain job or of a step is kept, and of what kind it is; nothing for any other record.
 local function plainEnd(raw, run)
   local ending = byte(raw, 31) ~= 43 and E.endingIn(run)
   if not ending then return nil end
@@ -69,12 +69,12 @@ local function pruneClass(class, limit)
     if raw and not seen[id] and not E.jobs[id] then till, kind = plainEnd(raw, run) end
     if till and till > now then
       stay[#stay + 1] = id
-    elseif till then
+    elseif till and not isStep(raw) then
       erased[#erased + 1], gone[#gone + 1], seen[id] = id, id, true
       count(kind.queue, 's', -1)
       if isLight(raw) then tails[#tails + 1] = tailOf(raw) end
     elseif raw and not seen[id] then
-      -- It has become more than a plain end since.
+      -- It is a step, which others may need, or has become more than a plain end since.
       local job = E.load(id)
       if job and E.isFinal(job) and not job.f.pi and not job.f.lv then call('ZADD', K .. 'kept', 'NX', text(E.keptUntil(job)), id) end
     end

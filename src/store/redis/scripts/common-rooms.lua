@@ -65,7 +65,7 @@ local function take(turn, ids, raws, queue)
     looked = index
     if light and not (E and E.jobs[id]) and not mayStart(turn, light, id, raw, queue) then
       -- It stands aside now.
-    elseif not (E and E.jobs[id]) and byte(raw, 31) ~= 43 then
+    elseif not (E and E.jobs[id]) and byte(raw, 31) ~= 43 and not (listened and isStep(raw)) then
       at, plain = at + 1, plain + 1
       turn.ids[at], turn.found[at] = id, raw
       if listened then tellPlainly('started', id, raw, 'u', 1) end

@@ -10,12 +10,20 @@ local function edgesOf(job)
   for index, raw in ipairs(raws) do
     -- A job that came from another store has none to members that were gone.
     if raw then
-      local edge = { index = index - 1, open = sub(raw, 1, 1) == '1', otherwise = sub(raw, 2, 2), seq = sub(raw, 3, 17), id = sub(raw, 18) }
+      local edge = { index = index - 1, marked = sub(raw, 1, 1) == '1', otherwise = sub(raw, 2, 2), seq = sub(raw, 3, 17), id = sub(raw, 18) }
       values[#values + 1], ids[#ids + 1] = edge, edge.id
     end
   end
   E.loadAll(ids)
+  for _, edge in ipairs(values) do edge.open = edge.marked and E.isOpen(job, edge.id, edge.seq) end
   return values
+end
+
+-- Of an edge that stands as open: what has become of steps may have closed it.
+function E.isOpen(job, memberId, memberSeq)
+  if not job.f.pn then return false end
+  local member = E.same(memberId, memberSeq)
+  return not (member and member.step and member.ending)
 end
 
 E.edgesOf = edgesOf
@@ -27,6 +35,7 @@ function E.addEdgeAt(job, member, edge, writes)
   writes[#writes + 1] = edge.index
   writes[#writes + 1] = edgeText(edge)
   job.f.w = edge.index + 1
+  E.nameNear(job, member, edge.index)
   call('RPUSH', K .. 'waiters:' .. member.seq, job.seq .. format('%06d', edge.index) .. job.id)
   if not member.f.wt then
     member.f.wt = 1
@@ -75,7 +84,10 @@ end
 -- Makes a running job wait for jobs it has started, whatever becomes of them. Unknown ones are ignored.
 function E.waitMore(job, on)
   local known, writes = {}, {}
-  for _, edge in ipairs(edgesOf(job)) do known[edge.id .. edge.seq] = edge end
+  for _, edge in ipairs(edgesOf(job)) do
+    known[edge.id .. edge.seq] = edge
+    if edge.marked and not edge.open then write(job, edge) end
+  end
   E.loadAll(on)
   for _, id in ipairs(on) do
     local member = E.member(id)
@@ -138,15 +150,30 @@ function E.neededByOthers(job, staying)
   return false
 end
 
+function E.endOf(index, id, seq)
+  local member = E.same(id, seq)
+  if member and E.isFinal(member) then return { index, id, member.state, member.result or '', member.f.e or '' } end
+end
+
+local function membersIn(job, from, to)
+  local fields, members = {}, {}
+  for index = from, to do fields[#fields + 1] = index end
+  for index, raw in ipairs(readAll(K .. 'edges:' .. job.seq, fields)) do
+    if raw then members[#members + 1] = { fields[index], sub(raw, 3, 17), sub(raw, 18) } end
+  end
+  return endsOf(members)
+end
+
 -- Final members in index order, each as index, id, state, result, error; and where the next page begins.
 function E.members(job, from, limit, bytes)
-  local list, size = {}, 0
-  for _, edge in ipairs(edgesOf(job)) do
-    local member = edge.index >= from and isThere(edge)
-    if member and E.isFinal(member) then
-      size = size + #(member.result or '') + 100
-      if #list >= limit or size > bytes then return list, edge.index end
-      list[#list + 1] = { edge.index, edge.id, member.state, member.result or '', member.f.e or '' }
+  local list, size, last = {}, 0, (job.f.w or 0) - 1
+  for first = from, last, 500 do
+    for _, ended in ipairs(membersIn(job, first, math.min(first + 499, last))) do
+      if ended then
+        size = size + #ended[4] + 100
+        if #list >= limit or size > bytes then return list, ended[1] end
+        list[#list + 1] = ended
+      end
     end
   end
   return list, ''

@@ -2,8 +2,8 @@
 -- what settlements ask for beside, by index (JSON or ''), number of settlements, runs of them that share claim,
 -- outcome and time run (JSON), form of their ids, and packed: their ids, their payloads.
 --
--- Plain jobs that succeed and plain jobs that are claimed need no more than this file; the engine of the
--- other parts is made only when something else is met, since making it costs more than a small turn.
+-- Plain jobs and steps that succeed and are claimed need no more than this file; the engine of the other parts is made only
+-- when something else is met, since making it costs more than a small turn.
 local me = ARGV[3]
 local life = call('HGET', K .. 'lives', me)
 if not life then return { 'gone' } end
@@ -61,6 +61,20 @@ local function settlePlain(id, claim, kind, times, ranMs, result, tail)
   if listened then tellPlainly('succeeded', id, call('HGET', K .. 'jobs', id), 's', 1) end
 end
 
+local function settleStep(step, id, claim, times, ranMs, result)
+  settlePlain(id, claim, step.kind, times, ranMs, '*' .. step.seq .. result)
+  for _, line in ipairs(step.waiters) do tellStep(sub(line, 22)) end
+end
+
+-- Whether all these steps may end without a look at those that wait for them.
+local function mayEndPlainly(steps)
+  local lines = {}
+  for _, step in pairs(steps) do
+    for _, line in ipairs(step.waiters) do lines[#lines + 1] = line end
+  end
+  return #lines == 0 or (call('EXISTS', K .. 'cascades') == 0 and areBlocked(lines))
+end
+
 local function settleCarefully(id, claim, said, payload, wishes)
   flushPlain()
   local job = not over[id] and E.fenced(me, id, claim)
@@ -80,7 +94,7 @@ if total > 0 then
   local ids, payloads = nil, unpacked(ARGV[13], '\0', total)
   ids, allSettled = idsOf(ARGV[12], ARGV[11], total)
   local runs, index, careful = readAll(K .. 'running', ids), 0, {}
-  local plainKinds, tailsAt = {}, {}
+  local plainKinds, tailsAt, steps, stepsAt = {}, {}, {}, {}
   local alike = cjson.decode(ARGV[10])
   for _, run in ipairs(alike) do
     local claim, said = run[1], run[2]
@@ -93,9 +107,18 @@ if total > 0 then
       elseif plain then
         plainKinds[at], tailsAt[at] = kindUnder(claim, runs[at])
       end
-      if run.known and not plainKinds[at] then careful[#careful + 1] = ids[at] end
+      local step = plain and not plainKinds[at] and not listened and stepUnder(claim, runs[at])
+      if step then
+        steps[at], stepsAt[#stepsAt + 1] = step, at
+      elseif run.known and not plainKinds[at] then
+        careful[#careful + 1] = ids[at]
+      end
     end
     index = index + run[3]
+  end
+  if #stepsAt > 0 and not (#careful == 0 and ARGV[7] == '' and mayEndPlainly(steps)) then
+    for _, at in ipairs(stepsAt) do careful[#careful + 1] = ids[at] end
+    steps = {}
   end
   if #careful > 0 then
     engine(spareId)
@@ -111,6 +134,8 @@ if total > 0 then
         stale[#stale + 1] = at - 1
       elseif kind and not (E and E.jobs[id]) then
         settlePlain(id, claim, kind, times, ranMs, payloads[at], tailsAt[at])
+      elseif steps[at] then
+        settleStep(steps[at], id, claim, times, ranMs, payloads[at])
       elseif not settleCarefully(id, claim, said, payloads[at], wishes and wishes[text(at - 1)] or none) then
         stale[#stale + 1] = at - 1
       end
@@ -118,6 +143,7 @@ if total > 0 then
     index = index + run[3]
   end
   flushPlain()
+  flushSteps()
 end
 
 local back = 0
@@ -130,6 +156,11 @@ if ARGV[7] ~= '' then
   end
 end
 if E then E.spreadMarked() end
+-- What earlier calls have left of a cascade: those who could be given its jobs do not wait for upkeep.
+if ARGV[6] ~= '[]' and call('EXISTS', K .. 'cascades') == 1 then
+  engine(spareId)
+  E.spread()
+end
 accepted = total + back - #stale
 
 local cancels, messages = {}, {}
@@ -172,14 +203,16 @@ if E then E.spreadMarked() end
 
 local claimed, beside, idText = {}, {}, ''
 if #turn.ids > 0 then
-  local ids, runs, usual = turn.ids, {}, nil
+  local ids, runs, usual, started, stepIds, stepRecords = turn.ids, {}, nil, {}, {}, {}
   idText = idTexts(ids)
   call('HSET', K .. 'meta', 'c', turn.claim)
   call('HSET', K .. 'left', turn.claim, #ids)
   call('SADD', K .. 'held:' .. me, turn.claim)
   for index = 1, #ids do
     local raw = turn.found[index]
-    if type(raw) == 'string' then
+    if type(raw) == 'string' and isStep(raw) then
+      started[#started + 1], stepIds[#stepIds + 1], stepRecords[#stepRecords + 1] = index, ids[index], raw
+    elseif type(raw) == 'string' then
       local at = #runs
       local kind = sub(raw, 32, 41)
       usual = usual or kind
@@ -190,6 +223,11 @@ if #turn.ids > 0 then
       raw = E.record(raw)
     end
     claimed[index] = raw
+  end
+  local stepRuns, members = startSteps(turn.claim, stepIds, stepRecords, spareId)
+  for at, index in ipairs(started) do
+    runs[#runs + 1], runs[#runs + 2] = ids[index], stepRuns[at]
+    beside[#beside + 1] = { index - 1, members[at] }
   end
   setAll(K .. 'running', runs)
   local inText = type(idText) == 'string'
@@ -202,12 +240,8 @@ if changes > 0 or tonumber(deadline) - mono <= tonumber(lease) * 2 / 3 then
   call('HSET', K .. 'lives', me, format('%.17g', mono + tonumber(lease)) .. ' ' .. lease .. ' ' .. joined .. ' ' .. epoch)
 end
 if call('HEXISTS', K .. 'parked', me) == 1 then unpark(me) end
-local seen = meta[2] or '0'
-if E then
-  E.flush()
-  seen = call('HGET', K .. 'meta', 'n') or '0'
-else
-  flushCounts()
-end
+local seen, arrivals = meta[2] or '0', E or next(arrived)
+if E then E.flush() else flushCounts() end
+if arrivals then seen = call('HGET', K .. 'meta', 'n') or '0' end
 local status = (more or turn.expired > 0) and 1 or 0
 return { 'alive', #turn.ids > 0 and turn.claim or '', stale, idText, claimed, beside, cancels, messages, status, nextDue(), seen }
