@@ -62,7 +62,7 @@ export function stateOf(letter: string): JobState {
 /** A plain or light job that waits or runs: all there is to know without looking further. */
 export function plainClaim(kinds: Kinds, id: string, claim: number, raw: string): ClaimedJob | undefined {
   const flag = raw.charCodeAt(30)
-  if (flag === 43) return undefined
+  if (flag !== 45 && flag !== 61) return undefined
   const one = raw.indexOf('\n', 31)
   const two = raw.indexOf('\n', one + 1)
   // Without extras.

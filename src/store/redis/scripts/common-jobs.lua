@@ -21,7 +21,6 @@ function E.decode(id, raw, ending)
     local tail = sub(raw, three + 1)
     job.f.l, job.f.r = namesIn(tail)
     if find(tail, '^[oq]') then job.f.lo = 1 end
-  end
   elseif isStep(raw) then
     E.readStep(job, sub(raw, three + 1))
   end

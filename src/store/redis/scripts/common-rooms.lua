@@ -109,7 +109,10 @@ end
 
 local function placeOf(id, raw)
   local job = E and E.jobs[id]
-  return tonumber(job and job.place or sub(raw, 15, 29))
+  if job then return tonumber(job.place) end
+  -- A step that has been blocked has a newer one than its record.
+  local run = isStep(raw) and call('HGET', K .. 'running', id)
+  return tonumber(run and sub(run, 2, 16) or sub(raw, 15, 29))
 end
 
 local function firstPlaceIn(line)
