@@ -47,6 +47,7 @@ export interface Parsed {
 
 const noExtras: Extras = {}
 const noFeatures: Features = {}
+const hasWaited: Features = { w: 1 }
 
 /** A plain job that has ended has its end in its tail, and the letter it began with. */
 export function letterOf(raw: string): string {
@@ -85,7 +86,9 @@ export function parse(kinds: Kinds, raw: string): Parsed {
     const features = JSON.parse(tail!) as Features
     return { ...begin, features, ...(result !== undefined && { result: resultFrom(result) }) }
   }
-  // The tail of a light one or a step that has not ended is of no interest to readers.
+  // The tail of a step begins with those it waits for, if there are any.
+  if (raw.charCodeAt(30) === 42) return { ...begin, features: tail!.startsWith('>') ? noFeatures : hasWaited }
+  // The tail of a light one that has not ended is of no interest to readers.
   if (tail === undefined || raw.charCodeAt(30) !== 45) return { ...begin, features: noFeatures }
   const features = { st: Number(tail.slice(0, 13)), fi: Number(tail.slice(13, 26)), a: 1 }
   return { ...begin, features, result: resultFrom(tail.slice(26)) }
