@@ -66,18 +66,18 @@ begin
   return exists (select from errand.edge e where e.member = p_no and coalesce(errand.state_of(e.waiter) < 4, false));
 end $$;
 
--- Deletes a final job, or one that has left, and all it has.
-create function errand.erase(p_no bigint) returns void language plpgsql as $$
-declare
-  gone_state int;
+-- Deletes final jobs, or such as have left, and all they have.
+create function errand.erase(p_nos bigint[]) returns void language plpgsql as $$
 begin
-  delete from errand.done where no = p_no returning state into gone_state;
-  delete from errand.edge where waiter = p_no;
-  delete from errand.course where no = p_no;
-  delete from errand.history where no = p_no;
-  delete from errand.step where no = p_no;
-  perform errand.move(b.queue, gone_state, -1) from errand.body b where b.no = p_no and gone_state is not null;
-  delete from errand.body where no = p_no;
+  with gone as (
+    delete from errand.done d using unnest(p_nos) n (no) where d.no = n.no returning d.no, d.state
+  )
+  insert into errand.move (queue, was, now, n) select b.queue, g.state, -1, count(*) from gone g join errand.body b on b.no = g.no group by b.queue, g.state;
+  delete from errand.edge e using unnest(p_nos) n (no) where e.waiter = n.no;
+  delete from errand.course o using unnest(p_nos) n (no) where o.no = n.no;
+  delete from errand.history h using unnest(p_nos) n (no) where h.no = n.no;
+  delete from errand.step s using unnest(p_nos) n (no) where s.no = n.no;
+  delete from errand.body b using unnest(p_nos) n (no) where b.no = n.no;
 end $$;
 
 -- An id for a job that the engine itself adds: one of those the caller sent along, or a version 7 UUID made here.

@@ -173,7 +173,7 @@ begin
   end loop;
   delete from errand.uniq u where u.no = job_no;
   perform errand.tell_of(c, job_no, 'removed', d.state, d.attempts) from errand.done d where d.no = job_no;
-  perform errand.erase(job_no);
+  perform errand.erase(array[job_no]);
   if c.awaited then perform errand.tell_final(p_id); end if;
   return 'removed';
 end $$;

@@ -116,7 +116,7 @@ begin
       update errand.done set until = null where no = d.no;
       continue;
     end if;
-    perform errand.erase(d.no);
+    perform errand.erase(array[d.no]);
     insert into errand.pruned (id, at) values (d.id, c.now) on conflict (id) do update set at = excluded.at;
     pruned := pruned + 1;
   end loop;

@@ -135,9 +135,7 @@ begin
   perform errand.enter();
   c := errand.begin(p_now, null);
   if p_part is null then
-    perform errand.depart(c, no) from (
-      select no from errand.leaving where aside and not errand.needed_here(no) order by seq limit 500
-    ) unneeded;
+    perform errand.depart(c, array(select no from errand.leaving where aside and not errand.needed_here(no) order by seq limit 500));
   end if;
   part := coalesce(p_part, 0);
   again := coalesce(p_again, false);
@@ -210,46 +208,47 @@ begin
   return exists (select from errand.edge e where e.member = p_no and coalesce(errand.state_of(e.waiter) < 4, false) and not errand.is_leaving(e.waiter));
 end $$;
 
-create function errand.depart(c errand.context, p_no bigint) returns void language plpgsql as $$
+create function errand.depart(c errand.context, p_nos bigint[]) returns void language plpgsql as $$
 declare
-  job_id text;
-  was record;
+  ids text[] := array(select b.id from unnest(p_nos) with ordinality n (no, nth) join errand.body b on b.no = n.no order by n.nth);
 begin
-  select id into job_id from errand.body where no = p_no;
-  select coalesce(d.state, errand.state_at(l.kind)) as state, coalesce(d.attempts, l.attempts) as attempts into was
-  from errand.leaving l left join errand.done d on d.no = l.no where l.no = p_no;
-  perform errand.tell_of(c, p_no, 'removed', was.state, was.attempts);
+  if c.heard then
+    perform errand.tell_of(c, l.no, 'removed', coalesce(d.state, errand.state_at(l.kind)), coalesce(d.attempts, l.attempts))
+    from unnest(p_nos) with ordinality n (no, nth) join errand.leaving l on l.no = n.no left join errand.done d on d.no = l.no order by n.nth;
+  end if;
   -- A key that holds for a time holds on.
-  delete from errand.uniq u using errand.body b where b.no = p_no and u.task = b.task and u.key = b.uniq and u.no = p_no and u.until is null;
-  delete from errand.leaving where no = p_no;
-  perform errand.unpin_members(c, array[p_no]);
-  if was.state < 4 then perform errand.move(b.queue, was.state, -1) from errand.body b where b.no = p_no; end if;
-  perform errand.erase(p_no);
-  insert into errand.departed (no, id, at) values (p_no, job_id, c.now) on conflict (id) do update set no = excluded.no, at = excluded.at;
-  if c.awaited then perform errand.tell_final(job_id); end if;
+  delete from errand.uniq u using errand.body b
+  where b.no = any (p_nos) and u.task = b.task and u.key = b.uniq and u.no = b.no and u.until is null;
+  with gone as (
+    delete from errand.leaving l using unnest(p_nos) n (no) where l.no = n.no returning l.queue, l.kind
+  )
+  insert into errand.move (queue, was, now, n) select queue, errand.state_at(kind), -1, count(*) from gone where kind is not null group by 1, 2;
+  perform errand.unpin_members(c, p_nos);
+  perform errand.erase(p_nos);
+  insert into errand.departed (no, id, at) select no, id, c.now from unnest(p_nos, ids) d (no, id)
+  on conflict (id) do update set no = excluded.no, at = excluded.at;
+  if c.awaited then perform errand.tell_final(id) from unnest(ids) id; end if;
 end $$;
 
 create function errand.drop_left(p_now bigint, p_ids text[], p_tickets text[]) returns int language plpgsql
 set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   c errand.context;
-  left_no bigint;
-  dropped int := 0;
+  dropped bigint[];
+  needed bigint[];
 begin
   perform errand.enter();
   c := errand.begin(p_now, null);
-  for nth in 1 .. cardinality(p_ids) loop
-    select no into left_no from errand.leaving where no = errand.number_of(p_ids[nth]) and ticket = p_tickets[nth];
-    continue when not found;
-    perform from errand.done where no = left_no;
-    if found and errand.needed_here(left_no) then
-      update errand.leaving set aside = true where no = left_no;
-    else
-      perform errand.depart(c, left_no);
-    end if;
-    dropped := dropped + 1;
-  end loop;
-  return dropped;
+  select array_agg(no order by nth) into dropped from (
+    select l.no, min(t.nth) as nth from unnest(p_ids, p_tickets) with ordinality t (id, ticket, nth)
+    join errand.body b on b.id = t.id join errand.leaving l on l.no = b.no and l.ticket = t.ticket group by l.no
+  ) left_jobs;
+  if dropped is null then return 0; end if;
+
+  needed := array(select d.no from unnest(dropped) n (no) join errand.done d on d.no = n.no where errand.needed_here(d.no));
+  update errand.leaving set aside = true where no = any (needed);
+  perform errand.depart(c, array(select no from unnest(dropped) with ordinality n (no, nth) where no <> all (needed) order by nth));
+  return cardinality(dropped);
 end $$;
 
 -- Back to where it stood.
