@@ -16,29 +16,26 @@ import { Queue, type QueueInfo } from './client/queue.ts'
 import { StoredJob } from './client/stored-job.ts'
 import { watchJobs, type JobNews } from './client/watch.ts'
 import { jsonCodec } from './codec.ts'
+import { Defining } from './defining.ts'
 import { systemEnv } from './env.ts'
 import { errandDefaults, errandOptionNames, type ErrandOptions } from './errand-options.ts'
-import { InvalidOptionError, StoreOpenError } from './errors.ts'
+import { InvalidOptionError } from './errors.ts'
 import { Bus } from './events/bus.ts'
 import type { EventName, Listener } from './events/events.ts'
 import { checkOptions, checkQueue } from './options.ts'
 import { Runtime } from './runtime.ts'
-import { checkStore, missingAt, openStore, placeOf, type StoreOpener } from './store/open.ts'
+import { StoreChoice } from './store-choice.ts'
+import type { StoreOpener } from './store/open.ts'
 import type { EventFilter, Inspection, StatRow, Store, WorkerRecord } from './store/store.ts'
-import type { AnyBatchOptions, BatchHandler, BatchOptions, DeclaredBatch } from './task/batch.ts'
 import type { Middleware } from './task/middleware.ts'
-import type { AnyTaskOptions, TaskDefinition } from './task/definition.ts'
-import { DefinedTask } from './client/defined-task.ts'
 import { Beat } from './schedule/beat.ts'
 import { DeclaredSchedules } from './schedule/declared.ts'
 import type { ScheduleRule } from './schedule/rule.ts'
 import { Schedules } from './schedule/schedules.ts'
 import { queueLimits } from './task/limits.ts'
+import type { TaskDefinition } from './task/definition.ts'
 import { Registry } from './task/registry.ts'
 import type { Step } from './task/step.ts'
-import type { InputOf, OutputOf, StandardSchema } from './task/schema.ts'
-import type { Kept, Plain, Stored } from './task/stored.ts'
-import type { AnyTask, Declared, Handler, Task, TaskOptions } from './task/task.ts'
 import { builtInTasks } from './workflow/built-in.ts'
 import { enqueueFlow } from './workflow/enqueue.ts'
 import { WorkflowHandle, type Workflow } from './workflow/handle.ts'
@@ -51,7 +48,7 @@ import { Worker } from './worker/worker.ts'
  *
  * `Context` are the fields that middleware adds to every job's context.
  */
-export class Errand<Context extends object = {}> {
+export class Errand<Context extends object = {}> extends Defining<Context> {
   readonly #runtime: Runtime
   readonly #client: Client
   readonly #workers = new Set<Worker>()
@@ -61,153 +58,39 @@ export class Errand<Context extends object = {}> {
   readonly schedules: Schedules
   /** Limits of tasks, keys and queues: looked at, and changed while workers run. */
   readonly limits: Limits
-  #store: string | StoreOpener | Store
-  #storeUsed = false
+  readonly #choice: StoreChoice
 
   /** @throws UnknownOptionError, InvalidOptionError */
   constructor(options: ErrandOptions = {}) {
     checkOptions(options, errandOptionNames, 'the options of Errand')
     const env = options.env ?? systemEnv()
     const payloadBytes = options.payloadBytes ?? errandDefaults.payloadBytes
-    this.#store = checkStore(options.store ?? process.env['ERRAND_STORE'] ?? errandDefaults.store)
+    const choice = new StoreChoice(options.store ?? process.env['ERRAND_STORE'] ?? errandDefaults.store)
     if (!Number.isInteger(payloadBytes) || payloadBytes < 1) {
       throw new InvalidOptionError('`payloadBytes`', payloadBytes, 'a whole number of at least 1')
     }
 
     const queue = checkQueue(options.queue ?? errandDefaults.queue, '`queue` of Errand')
     const registry = new Registry(options.routes ?? {}, queue, queueLimits(options.queues ?? {}))
-    this.#runtime = new Runtime({
+    const runtime = new Runtime({
       env,
       codec: jsonCodec,
       bus: new Bus(),
       registry,
       payloadBytes,
-      openStore: async () => {
-        this.#storeUsed = true
-        const store = await openStore(this.#store, env)
-        // Engines open at their first call, which may not be one inside a caller's transaction.
-        await store.get([])
-        return store
-      },
+      openStore: () => choice.open(env),
     })
     for (const task of builtInTasks(queue)) registry.addBuiltIn(task)
-    this.#client = new Client(this.#runtime)
-    this.#declared = new DeclaredSchedules(this.#runtime)
-    this.limits = new Limits(this.#runtime)
-    this.schedules = new Schedules(this.#runtime, this.#declared, () => {
+    const client = new Client(runtime)
+    super(runtime, client)
+    this.#choice = choice
+    this.#runtime = runtime
+    this.#client = client
+    this.#declared = new DeclaredSchedules(runtime)
+    this.limits = new Limits(runtime)
+    this.schedules = new Schedules(runtime, this.#declared, () => {
       for (const beat of this.#beats) beat.look()
     })
-  }
-
-  /**
-   * Defines a task. Its `input` schema checks the caller's value when it is enqueued; the worker parses the stored value
-   * and hands on what the schema makes of it. Without a schema, the handler's parameter type is the contract.
-   *
-   * @throws DuplicateTaskError, InvalidOptionError, UnknownOptionError
-   */
-  task<S extends StandardSchema<any, any>, R>(
-    name: string,
-    options: TaskOptions<OutputOf<S>> & { input: S; output?: undefined },
-    handler: Handler<OutputOf<S>, R, Context>,
-    ...check: Kept<R>
-  ): Task<InputOf<S>, Stored<R>>
-  task<S extends StandardSchema<any, any>, O extends StandardSchema<any, any>>(
-    name: string,
-    options: TaskOptions<OutputOf<S>> & { input: S; output: O },
-    handler: Handler<OutputOf<S>, InputOf<O>, Context>,
-  ): Task<InputOf<S>, Stored<OutputOf<O>>>
-  task<I = void, R = unknown>(
-    name: string,
-    options: TaskOptions<I> & { input?: undefined; output?: undefined },
-    handler: Handler<I, R, Context>,
-    ...check: Plain<I, R>
-  ): Task<I, Stored<R>>
-  task<I = void, R = unknown>(name: string, handler: Handler<I, R, Context>, ...check: Plain<I, R>): Task<I, Stored<R>>
-  task(name: string, second: AnyTaskOptions | Handler<any, any, any>, third?: unknown): Task<any, any> {
-    const [options, handler] = typeof second === 'function' ? [{}, second] : [second, third]
-    if (typeof handler !== 'function')
-      throw new InvalidOptionError(`the handler of task "${name}"`, handler, 'a function')
-
-    return this.#defined(this.#runtime.registry.add(name, options, handler as Handler<any, any, any>))
-  }
-
-  /**
-   * Defines a task whose jobs are handled many at a time: they gather in the store until `size` of them are there or the
-   * first has waited for `wait`. Each is enqueued, retried, cancelled and read by itself; the handler answers for each.
-   *
-   * @throws DuplicateTaskError, InvalidOptionError, UnknownOptionError
-   */
-  batchTask<S extends StandardSchema<any, any>, R>(
-    name: string,
-    options: BatchOptions<OutputOf<S>> & { input: S; output?: undefined },
-    handler: BatchHandler<OutputOf<S>, R, Context>,
-  ): Task<InputOf<S>, Stored<R>>
-  batchTask<S extends StandardSchema<any, any>, O extends StandardSchema<any, any>>(
-    name: string,
-    options: BatchOptions<OutputOf<S>> & { input: S; output: O },
-    handler: BatchHandler<OutputOf<S>, InputOf<O>, Context>,
-  ): Task<InputOf<S>, Stored<OutputOf<O>>>
-  batchTask<I, R>(
-    name: string,
-    options: BatchOptions<I> & { input?: undefined; output?: undefined },
-    handler: BatchHandler<I, R, Context>,
-    ...check: Plain<I>
-  ): Task<I, Stored<R>>
-  batchTask(name: string, options: AnyBatchOptions, handler: unknown): Task<any, any> {
-    if (typeof handler !== 'function')
-      throw new InvalidOptionError(`the handler of batch task "${name}"`, handler, 'a function')
-
-    return this.#defined(this.#runtime.registry.addBatch(name, options, handler as BatchHandler<any, unknown, any>))
-  }
-
-  /**
-   * A task whose handler is given elsewhere with `handle`, so that who only enqueues need not load what only workers use.
-   * What it returns is told by an `output` schema or by `.returns<R>()`.
-   */
-  declare<S extends StandardSchema<any, any>, O extends StandardSchema<any, any>>(
-    name: string,
-    options: TaskOptions<OutputOf<S>> & { input: S; output: O },
-  ): Declared<InputOf<S>, OutputOf<S>, Stored<OutputOf<O>>, InputOf<O>>
-  declare<S extends StandardSchema<any, any>>(
-    name: string,
-    options: TaskOptions<OutputOf<S>> & { input: S; output?: undefined },
-  ): Declared<InputOf<S>, OutputOf<S>, null, void>
-  declare<I = void>(
-    name: string,
-    options?: TaskOptions<I> & { input?: undefined; output?: undefined },
-    ...check: Plain<I>
-  ): Declared<I, I, null, void>
-  declare(name: string, options: AnyTaskOptions = {}): Declared<any, any, any, any> {
-    return this.#declaration(this.#runtime.registry.add(name, options, undefined))
-  }
-
-  /** A batch task whose handler is given elsewhere with `handle`; otherwise as `declare`. */
-  declareBatch<S extends StandardSchema<any, any>, O extends StandardSchema<any, any>>(
-    name: string,
-    options: BatchOptions<OutputOf<S>> & { input: S; output: O },
-  ): DeclaredBatch<InputOf<S>, OutputOf<S>, Stored<OutputOf<O>>, InputOf<O>>
-  declareBatch<S extends StandardSchema<any, any>>(
-    name: string,
-    options: BatchOptions<OutputOf<S>> & { input: S; output?: undefined },
-  ): DeclaredBatch<InputOf<S>, OutputOf<S>, null, void>
-  declareBatch<I>(
-    name: string,
-    options: BatchOptions<I> & { input?: undefined; output?: undefined },
-    ...check: Plain<I>
-  ): DeclaredBatch<I, I, null, void>
-  declareBatch(name: string, options: AnyBatchOptions): DeclaredBatch<any, any, any, any> {
-    return this.#declaration(this.#runtime.registry.addBatch(name, options, undefined))
-  }
-
-  /**
-   * Gives a declared task its handler.
-   *
-   * @throws HandlerError if it has one, UnknownTaskError if another app declared it
-   */
-  handle<I, O, R, H>(task: Declared<I, O, R, H>, handler: Handler<O, H, Context>): void
-  handle<I, O, R, H>(task: DeclaredBatch<I, O, R, H>, handler: BatchHandler<O, H, Context>): void
-  handle(task: AnyTask, handler: Handler<any, any, any> | BatchHandler<any, any, any>): void {
-    this.#runtime.registry.handle(task.name, handler)
   }
 
   /** Wraps every enqueueing and run from now on; the first added is the outermost. */
@@ -349,12 +232,12 @@ export class Errand<Context extends object = {}> {
 
   /** What is missing where its store is not there yet, in a sentence; asked without making it. @throws the store's errors */
   async missing(): Promise<string | undefined> {
-    return this.#storeUsed ? undefined : missingAt(this.#store)
+    return this.#choice.missing()
   }
 
   /** Where jobs are kept, for people: the store's URL without its password, or the engine's name. */
   get place(): string {
-    return placeOf(this.#store)
+    return this.#choice.place
   }
 
   /**
@@ -363,12 +246,7 @@ export class Errand<Context extends object = {}> {
    * @throws StoreOpenError when it has been
    */
   useStore(store: string | StoreOpener | Store): void {
-    if (this.#storeUsed) {
-      throw new StoreOpenError(
-        `The store ${this.place} is in use already, so it is too late for another. Open it later: not while modules are loaded.`,
-      )
-    }
-    this.#store = store
+    this.#choice.change(store)
   }
 
   /** Stops the workers made here, and closes the store. */
@@ -382,15 +260,5 @@ export class Errand<Context extends object = {}> {
     const { runForApp } = await import('./cli/main.ts')
 
     return runForApp(this, args)
-  }
-
-  #declaration(definition: TaskDefinition): any {
-    const task = this.#defined(definition)
-
-    return Object.assign(task, { returns: () => task })
-  }
-
-  #defined(definition: TaskDefinition): DefinedTask {
-    return new DefinedTask(this.#runtime, this.#client, definition)
   }
 }

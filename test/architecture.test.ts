@@ -45,7 +45,18 @@ const runtime = [
 const engines = ['store/memory', 'store/sqlite', 'store/redis', 'store/postgres']
 
 /** The ways in. They may import everything, and nobody below may import them. */
-const doors = ['errand', 'errand-options', 'index', 'celery', 'cli', 'http', 'testing', 'store/open']
+const doors = [
+  'errand',
+  'errand-options',
+  'defining',
+  'store-choice',
+  'index',
+  'celery',
+  'cli',
+  'http',
+  'testing',
+  'store/open',
+]
 
 /** What each part of src/ may import, besides itself. The longest name that fits a file is its part. */
 const allowed: Record<string, readonly string[]> = {
