@@ -44,7 +44,7 @@ export class Pooled {
   async query<Row>(text: string, values: readonly unknown[] = [], options: QueryOptions = {}): Promise<Row[]> {
     for (let tried = 0; ; tried++) {
       try {
-        return await this.#withClient((client) => this.#run<Row>(client, text, values, options))
+        return await this.#withClient((client) => this.#run<Row>(client, text, values, options), options.silenceMs)
       } catch (error) {
         const pauseMs = conflictsMs[tried]
         if (pauseMs === undefined || !isConflict((error as Error).cause)) throw error
@@ -82,9 +82,9 @@ export class Pooled {
     }
   }
 
-  #withClient<T>(body: (client: PooledClient) => Promise<T>): Promise<T> {
+  #withClient<T>(body: (client: PooledClient) => Promise<T>, silenceMs?: number): Promise<T> {
     const use = async () => {
-      const client = await this.#acquire()
+      const client = await this.#acquire(silenceMs)
       try {
         const answer = await body(client)
         client.release()
@@ -128,13 +128,13 @@ export class Pooled {
   }
 
   /** A connection, waited for as long as the options say. @throws what `whileConnecting` makes of a failure */
-  async #acquire(): Promise<PooledClient> {
+  async #acquire(silenceMs = Infinity): Promise<PooledClient> {
     const { waitForServerMs, where } = this.#options
     const began = this.#env.monotonic()
     for (let failures = 0; ; failures++) {
       this.#closing.signal.throwIfAborted()
       try {
-        return await this.#connect()
+        return await this.#connect(Math.min(silenceMs, this.#options.connectMs))
       } catch (error) {
         const waitedMs = this.#env.monotonic() - began
         const isOver = isFinalRefusal(error) || waitedMs >= waitForServerMs
@@ -152,13 +152,14 @@ export class Pooled {
     return idleCount === 0 && totalCount >= ((this.#pool.options as { max?: number }).max ?? 10)
   }
 
-  async #connect(): Promise<PooledClient> {
+  /** A server that is silent may be back a moment later, so whoever has little time asks it anew. */
+  async #connect(limitMs: number): Promise<PooledClient> {
     const connecting = this.#pool.connect()
     try {
-      const client = await this.#within(this.#options.connectMs, connecting, 'no connection')
+      const client = await this.#within(limitMs, connecting, 'no connection')
       if ((this.#heard.get(client) ?? Infinity) >= this.#trustedFrom) return client
       client.release(new Error('it may have fallen silent'))
-      return await this.#connect()
+      return await this.#connect(limitMs)
     } catch (error) {
       // One that comes after all goes back to the pool.
       if (!saidByServer(error)) connecting.then((late) => late.release(), ignore)

@@ -74,11 +74,14 @@ begin
   -- Before it is seen which of them are final: none of them ends plainly from now on.
   perform errand.mark(members, 32);
   insert into errand.edge (waiter, index, member, id, run, open)
-  select p_nos[n.ordinality], w.index, errand.number_of_member(w.id), w.id, n.run,
-    not exists (select from errand.done d where d.no = errand.number_of_member(w.id) offset 0)
-  from unnest(p_jobs) with ordinality n cross join lateral (
-    select id, row_number() over (order by min(nth)) - 1 as index from json_array_elements_text(n."on") with ordinality e (id, nth) group by id
-  ) w where n."on" is not null order by n.ordinality, w.index;
+  -- Numbered first: what is compared with a function cannot be looked up in an index.
+  select p_nos[m.nth], m.index, m.no, m.id, m.run, not exists (select from errand.done d where d.no = m.no offset 0)
+  from (
+    select n.ordinality as nth, w.index, errand.number_of_member(w.id) as no, w.id, n.run
+    from unnest(p_jobs) with ordinality n cross join lateral (
+      select id, row_number() over (order by min(nth)) - 1 as index from json_array_elements_text(n."on") with ordinality e (id, nth) group by id
+    ) w where n."on" is not null order by n.ordinality, w.index offset 0
+  ) m;
   return array(
     select e.waiter from errand.edge e join errand.done d on d.no = e.member and d.state <> 4
     where e.waiter = any (p_nos) and not e.run group by e.waiter order by e.waiter);
