@@ -25,7 +25,7 @@ export interface EnqueueOptions {
   id?: string
   /** Does not start before these jobs have succeeded. If one ends otherwise, this one is cancelled. */
   after?: Dependency | readonly Dependency[]
-  /** With `after`: `settled` starts it when they have ended, however that was. @default 'succeeded' */
+  /** Only with `after`: `settled` starts it when they have ended, however that was. @default 'succeeded' */
   when?: 'succeeded' | 'settled'
   /** For finding jobs. */
   tags?: readonly string[]

@@ -62,7 +62,10 @@ function uniqueFor(
 /** @throws InvalidOptionError */
 export function dependenciesOf({ after, when }: EnqueueOptions, where: string): Dependencies | undefined {
   if (when !== undefined) checkOneOf(when, ['succeeded', 'settled'], `\`when\` of ${where}`)
-  if (after === undefined) return undefined
+  if (after === undefined) {
+    if (when === undefined) return undefined
+    throw new InvalidOptionError(`\`when\` of ${where}`, when, 'left out where there is no `after`')
+  }
   const all = Array.isArray(after) ? (after as readonly Dependency[]) : [after as Dependency]
   const on = all.map((each) => (typeof each === 'string' ? each : each?.id))
   const odd = on.findIndex((id) => typeof id !== 'string' || id === '')

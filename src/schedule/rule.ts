@@ -52,17 +52,19 @@ export function checkedRule(name: string, rule: ScheduleRule, kept: boolean, now
   checkOptions(rule, names, where)
   const { jitter = 0, from, until, missed = 'once', overlap = 'allow' } = rule
   checkOneOf(overlap, ['allow', 'skip', 'queue'], `\`overlap\` of ${where}`)
-  const { zone } = rule as { zone?: unknown }
-  if (zone !== undefined && !('cron' in rule)) {
+  const { zone } = rule
+  if (zone !== undefined && rule.cron === undefined) {
     throw new InvalidOptionError(`\`zone\` of ${where}`, zone, 'left out where there is no `cron`')
   }
   if (from !== undefined && until !== undefined && Number(from) > Number(until)) {
     throw new InvalidOptionError(`\`until\` of ${where}`, until, 'a moment after `from`')
   }
 
+  const when = storedWhen(rule, now, where)
+
   return {
-    when: storedWhen(rule, now, where),
-    jitterMs: durationMs(jitter, `\`jitter\` of ${where}`),
+    when,
+    jitterMs: jitterMs(jitter, when, `\`jitter\` of ${where}`),
     ...(from !== undefined && { from: momentOf(from, `\`from\` of ${where}`) }),
     ...(until !== undefined && { until: momentOf(until, `\`until\` of ${where}`) }),
     catchUp: catchUpOf(missed, `\`missed\` of ${where}`),
@@ -92,9 +94,18 @@ function oneAtATime(name: string): NonNullable<NewJob['unique']> {
   return { key: `schedule:${name}`, scope: 'active', onConflict: 'keep' }
 }
 
+/** With more than the time from tick to tick, jobs would overtake those of later ticks. */
+function jitterMs(jitter: Duration, when: StoredWhen, where: string): number {
+  const ms = durationMs(jitter, where)
+  if (!('every' in when) || ms <= when.every) return ms
+
+  throw new InvalidOptionError(where, jitter, `no longer than \`every\`, which is ${when.every} ms`)
+}
+
 function catchUpOf(missed: NonNullable<ScheduleOptions['missed']>, where: string): number {
   if (missed === 'once') return 1
   if (missed === 'skip') return 0
+  if (typeof missed === 'object' && missed !== null) checkOptions(missed, ['atMost'], where)
   const atMost = typeof missed === 'object' && missed !== null ? missed.atMost : Number.NaN
   if (Number.isInteger(atMost) && atMost >= 1 && atMost <= mostCatchUp) return atMost
 

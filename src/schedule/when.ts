@@ -1,6 +1,6 @@
 /** When a schedule fires, as people say it and as it is stored, and the moments that follow from it. */
 import { durationMs, type Duration } from '../duration.ts'
-import { InvalidOptionError } from '../errors.ts'
+import { Described, InvalidOptionError } from '../errors.ts'
 import { checkCron, latestCrons, nextCron } from './cron.ts'
 
 /** One of: a crontab rule, a distance from tick to tick, one moment. */
@@ -10,12 +10,17 @@ export type When =
       cron: string
       /** The IANA zone whose clock the rule means. @default 'UTC' */
       zone?: string
+      every?: undefined
+      at?: undefined
     }
   | {
       /** Counted from 1970, so that every process and every start means the same moments. */
       every: Duration
+      cron?: undefined
+      zone?: undefined
+      at?: undefined
     }
-  | { at: Date | number }
+  | { at: Date | number; cron?: undefined; zone?: undefined; every?: undefined }
 
 /** As it is stored: milliseconds, nothing left out. */
 export type StoredWhen = { cron: string; zone: string } | { every: number } | { at: number }
@@ -30,12 +35,17 @@ const shortestEveryMs = 10
 
 /** @throws InvalidOptionError */
 export function storedWhen(when: When, now: number, where: string): StoredWhen {
-  const given = (['cron', 'every', 'at'] as const).filter((way) => way in when)
+  const given = (['cron', 'every', 'at'] as const).filter((way) => when[way] !== undefined)
   if (given.length !== 1) {
-    throw new InvalidOptionError(where, when, 'exactly one of `cron`, `every` and `at`')
+    const all = given.map((way) => `\`${way}\``).join(' and ')
+    throw new InvalidOptionError(
+      where,
+      new Described(all || 'none of them'),
+      'given exactly one of `cron`, `every` and `at`',
+    )
   }
-  if ('every' in when) return { every: everyMs(when.every, where) }
-  if ('at' in when) return { at: momentOf(when.at, `\`at\` of ${where}`) }
+  if (when.every !== undefined) return { every: everyMs(when.every, where) }
+  if (when.at !== undefined) return { at: momentOf(when.at, `\`at\` of ${where}`) }
 
   const rule = { cron: when.cron, zone: when.zone ?? 'UTC' }
   checkCron(rule, now, where)

@@ -5,7 +5,7 @@ import type { EnqueueOptions } from '../client/enqueue-options.ts'
 import type { LogLevel } from '../job.ts'
 import type { Duration } from '../duration.ts'
 import type { Step } from './step.ts'
-import type { Awaitable, Stored } from './stored.ts'
+import type { Awaitable, StepResult } from './stored.ts'
 import type { Task } from './task.ts'
 
 export interface ProgressOptions {
@@ -51,7 +51,7 @@ export interface JobContext {
    *
    * @throws DuplicateStepError when this run has used the name already
    */
-  step<T>(name: string, work: () => Awaitable<T>): Promise<Stored<T>>
+  step<T>(name: string, work: () => Awaitable<T>): Promise<StepResult<T>>
   /**
    * Runs a flow and gives its result. Meanwhile the job waits without holding its slot; then its handler runs again from its
    * beginning, and this gives the result at once. So put what must not be repeated into `step`, and await several with

@@ -29,4 +29,11 @@ export type Kept<R> = [Stored<R>] extends [never]
     : [error: 'this result cannot be stored: JSON has no such value']
   : []
 
+/** What a handler gets of a step. What cannot be stored fails there, so its result fits nothing. */
+export type StepResult<T> = [Stored<T>] extends [never]
+  ? [T] extends [never]
+    ? never
+    : { readonly 'this cannot be stored: JSON has no such value': T }
+  : Stored<T>
+
 export type Awaitable<T> = T | Promise<T>

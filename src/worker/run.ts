@@ -18,7 +18,7 @@ import type { ClaimedJob, NewJob } from '../store/store.ts'
 import type { JobContext, JobLog, ProgressOptions, SucceedOptions } from '../task/context.ts'
 import type { TaskDefinition } from '../task/definition.ts'
 import type { Step } from '../task/step.ts'
-import type { Awaitable, Stored } from '../task/stored.ts'
+import type { Awaitable, StepResult } from '../task/stored.ts'
 import type { Task } from '../task/task.ts'
 import { parted, type StepNote } from '../workflow/note.ts'
 import type { Batch } from './batch.ts'
@@ -134,7 +134,7 @@ export class Run implements JobContext {
     return this.#note
   }
 
-  step<T>(name: string, work: () => Awaitable<T>): Promise<Stored<T>> {
+  step<T>(name: string, work: () => Awaitable<T>): Promise<StepResult<T>> {
     return this.#suspensions.step(name, work)
   }
 

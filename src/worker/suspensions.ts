@@ -19,8 +19,8 @@ import {
 import type { Runtime } from '../runtime.ts'
 import type { Member } from '../store/store.ts'
 import type { Step } from '../task/step.ts'
-import type { Awaitable, Stored } from '../task/stored.ts'
-import { flowOf } from '../workflow/compose.ts'
+import type { Awaitable, StepResult } from '../task/stored.ts'
+import { wholeFlowOf } from '../workflow/compose.ts'
 import { insertFlow } from '../workflow/enqueue.ts'
 import { childId } from '../workflow/note.ts'
 import { allMembers, rootError } from '../workflow/resolve.ts'
@@ -72,16 +72,16 @@ export class Suspensions {
     return this.#failures.has(thrown)
   }
 
-  async step<T>(name: string, work: () => Awaitable<T>): Promise<Stored<T>> {
+  async step<T>(name: string, work: () => Awaitable<T>): Promise<StepResult<T>> {
     this.#take(name)
     const { codec } = this.#runtime
     const known = this.#run.claimed.steps?.[name]
-    if (known !== undefined) return codec.decode(known) as Stored<T>
+    if (known !== undefined) return codec.decode(known) as StepResult<T>
 
     const encoded = encodeWithin(this.#runtime, await work(), `the result of step "${name}"`)
     await this.#write(name, encoded)
 
-    return codec.decode(encoded) as Stored<T>
+    return codec.decode(encoded) as StepResult<T>
   }
 
   run<R>(name: string, step: Step<void, R>): Promise<R> {
@@ -111,7 +111,7 @@ export class Suspensions {
   async #begin(name: string, step: Step<void, unknown>): Promise<unknown> {
     this.#take(name)
     const { id, note } = this.#run
-    const flow = flowOf(step, 'what `run` is given')
+    const flow = wholeFlowOf(step, 'what `run` is given')
     const child = childId(id, name)
     const member = (await this.#ended()).find((each) => each.id === child)
     if (member) return this.#answer(member)

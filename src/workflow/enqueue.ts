@@ -12,7 +12,7 @@ import type { InsertOutcome, JobRecord, NewJob, Store, UniqueKey } from '../stor
 import { uniqueKey } from '../task/definition.ts'
 import type { AnyStep, FlowNode } from '../task/step.ts'
 import { builtIns } from './built-in.ts'
-import { flowOf } from './compose.ts'
+import { wholeFlowOf } from './compose.ts'
 import { gateIdOf, insertEnded, insertGated } from './gate.ts'
 import { planOf } from './graph.ts'
 import { WorkflowHandle } from './handle.ts'
@@ -33,7 +33,7 @@ export async function enqueueFlow(
   step: AnyStep,
   options: EnqueueOptions = {},
 ): Promise<WorkflowHandle> {
-  const flow = flowOf(step, 'what is enqueued')
+  const flow = wholeFlowOf(step, 'what is enqueued')
   if (flow.kind === 'task') {
     const job = await client.enqueue(runtime.registry.get(flow.task), flow.input, { ...flow.options, ...options })
     return new WorkflowHandle(runtime, job.id, job.deduplicated)

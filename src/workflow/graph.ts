@@ -2,6 +2,7 @@
  * From a flow to numbered steps, each with the steps it waits for and how their results become its input. Pure: no
  * store, no tasks, no ids.
  */
+import { InvalidInputError } from '../errors.ts'
 import type {
   FlowNode,
   GraphHole,
@@ -95,12 +96,26 @@ function buildTask(steps: PlannedStep[], flow: TaskNode, { value, ends }: Built,
   const work = { kind: 'task', task, options } as const
   if (given === 'all') return result(add(steps, work, flow.input, holes, ends))
   if ('value' in value) {
-    const part = given === 'part' ? { ...(value.value as object | undefined), ...(flow.input as object) } : value.value
+    const part = given === 'part' ? laidOver(flow.task, value.value, flow.input) : value.value
     return result(add(steps, work, part, holes, ends))
   }
   const hole: Hole = given === 'part' ? { at: [], wire: value, under: true } : { at: [], wire: value }
 
   return result(add(steps, work, given === 'part' ? flow.input : null, [hole, ...holes], ends))
+}
+
+/** The fields that `partial` gives, over those of the value before. @throws InvalidInputError */
+export function laidOver(task: string, value: unknown, given: unknown): object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value, ...(given as object) }
+
+  const before = Array.isArray(value)
+    ? 'a list'
+    : value === null || value === undefined
+      ? 'nothing'
+      : `a ${typeof value}`
+  throw new InvalidInputError(task, [
+    { path: '', message: `the step before gives ${before}, and \`partial\` adds fields to an object only` },
+  ])
 }
 
 function buildGroup(steps: PlannedStep[], { steps: members }: GroupNode, before: Built): Built {
@@ -286,6 +301,26 @@ function takesValue(flow: FlowNode): boolean {
 
   return flow.kind === 'graph' ? !flow.given : takesValue(flow.step)
 }
+
+/** Whether some of its input is known to be missing where nothing comes before it. A task alone may need none. */
+export function lacksInput(flow: FlowNode | PauseNode | SignalNode): boolean {
+  switch (flow.kind) {
+    case 'task':
+      return flow.given === 'part'
+    case 'chain':
+      return lacksInput(flow.steps[0]!)
+    case 'group':
+      return flow.steps.some(lacksInput)
+    case 'settled':
+      return lacksInput(flow.step)
+    case 'graph':
+      return !flow.given && flow.parts.some(({ step, holes }) => lacksInput(step) || holes.some(isOfInput))
+    default:
+      return false
+  }
+}
+
+const isOfInput = ({ from }: GraphHole) => from === 'input'
 
 /** The results of steps that follow one another are named together: ten thousand of them are as short as two. */
 function listOf(values: readonly Wire[]): Wire {

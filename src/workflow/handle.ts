@@ -7,6 +7,7 @@ import { JobCancelledError, JobFailedError, JobNotFoundError, ResultGoneError, S
 import { isFinal, type Progress } from '../job.ts'
 import { nearest } from '../nearest.ts'
 import type { Runtime } from '../runtime.ts'
+import type { Kept } from '../task/stored.ts'
 import type { CancelAnswer, JobRecord, RetryAnswer, Store } from '../store/store.ts'
 import { signalsOf, signalTag, workflowTag } from './note.ts'
 import { overview, type WorkflowInfo } from './overview.ts'
@@ -25,7 +26,7 @@ export interface Workflow<Result = unknown> extends JobHandle<Result> {
    *
    * @throws SignalNotFoundError, JobNotFoundError, ResultGoneError, NotStorableError, PayloadTooLargeError
    */
-  signal(name: string, value?: unknown): Promise<SignalAnswer>
+  signal<T = unknown>(name: string, value?: T, ...check: Kept<T>): Promise<SignalAnswer>
   /**
    * Runs the steps again that failed or expired; what was cancelled because of them then goes on. `not failed`: there is
    * none, and nothing was done. What was cancelled by hand stays so: enqueue it anew.
@@ -86,7 +87,7 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     return 'cancelled'
   }
 
-  async signal(name: string, value?: unknown): Promise<SignalAnswer> {
+  async signal(name: string, value?: unknown, ..._: readonly unknown[]): Promise<SignalAnswer> {
     const result = encodeWithin(this.#runtime, value, `the signal "${name}"`)
     const store = await this.#runtime.open()
     const waiting = await recordsOf(store, signalTag(this.id, name))

@@ -5,7 +5,7 @@ import type { JobError } from '../job.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ClaimedJob, Member, Store } from '../store/store.ts'
 import type { Settled } from '../task/step.ts'
-import { withValue, type Hole, type Wire } from './graph.ts'
+import { laidOver, withValue, type Wire } from './graph.ts'
 import { stepId, type StepNote } from './note.ts'
 
 type Results = ReadonlyMap<string, Member>
@@ -17,7 +17,7 @@ export function resolved(runtime: Runtime, claimed: ClaimedJob, note: StepNote, 
   const members = claimed.members ?? []
   if (claimed.moreMembers || members.some(isUnexplained)) return resolvedLate(runtime, claimed, note, input)
 
-  return filled(runtime, holes, note, byId(members), input)
+  return filled(runtime, claimed.task, note, byId(members), input)
 }
 
 async function resolvedLate(runtime: Runtime, claimed: ClaimedJob, note: StepNote, input: unknown): Promise<unknown> {
@@ -25,7 +25,7 @@ async function resolvedLate(runtime: Runtime, claimed: ClaimedJob, note: StepNot
   const members = claimed.moreMembers ? await allMembers(store, claimed.id) : claimed.members!
   const explained = await Promise.all(members.map((member) => explain(store, member)))
 
-  return filled(runtime, note.holes!, note, byId(explained), input)
+  return filled(runtime, claimed.task, note, byId(explained), input)
 }
 
 const byId = (members: readonly Member[]): Results => new Map(members.map((member) => [member.id, member]))
@@ -77,7 +77,7 @@ export async function rootError(
   return undefined
 }
 
-function filled(runtime: Runtime, holes: readonly Hole[], note: StepNote, results: Results, input: unknown): unknown {
+function filled(runtime: Runtime, task: string, note: StepNote, results: Results, input: unknown): unknown {
   const { codec } = runtime
   const memberOf = (step: number): Member => {
     const id = stepId(note.id, step, note.last)
@@ -100,9 +100,9 @@ function filled(runtime: Runtime, holes: readonly Hole[], note: StepNote, result
     if ('list' in wire) return wire.list.map(valueOf)
     return wire.value
   }
-  return holes.reduce((whole, { at, wire, under }) => {
+  return note.holes!.reduce((whole, { at, wire, under }) => {
     const value = valueOf(wire)
-    return under ? { ...(value as object | null), ...(whole as object) } : withValue(whole, at, value)
+    return under ? laidOver(task, value, whole) : withValue(whole, at, value)
   }, input)
 }
 

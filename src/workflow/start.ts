@@ -3,7 +3,7 @@ import type { EnqueueOptions } from '../client/enqueue-options.ts'
 import type { Registry } from '../task/registry.ts'
 import type { AnyStep, FlowNode } from '../task/step.ts'
 import { builtIns } from './built-in.ts'
-import { flowOf } from './compose.ts'
+import { wholeFlowOf } from './compose.ts'
 
 export interface Start {
   readonly task: string
@@ -13,7 +13,7 @@ export interface Start {
 
 /** @throws InvalidOptionError, UnknownTaskError */
 export function startOf(step: AnyStep, registry: Registry): Start {
-  const flow = flowOf(step, 'what a schedule enqueues')
+  const flow = wholeFlowOf(step, 'what a schedule enqueues')
   if (flow.kind === 'task') return { task: flow.task, input: flow.input, options: flow.options }
 
   // Whoever starts it has to know its tasks, so it goes where they are run.

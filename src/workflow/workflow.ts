@@ -3,7 +3,7 @@
  * the workflow is defined; results are referred to in it, never had.
  */
 import { durationMs, type Duration } from '../duration.ts'
-import { InvalidOptionError } from '../errors.ts'
+import { Described, InvalidOptionError } from '../errors.ts'
 import { checkName, checkOneOf } from '../options.ts'
 import type { AnyTask, Task } from '../task/task.ts'
 import {
@@ -86,6 +86,7 @@ export function workflow<R, I = void>(name: string, build: (w: Flow, input: Ref<
     build(flow, refTo({ of: flow, from: 'input', path: [] }) as Ref<I>),
     `what "${name}" returns`,
   )
+  Object.freeze(parts)
   const graph: GraphNode = { kind: 'graph', name, parts, last }
 
   return { ...stepOf<I, R>(graph), name, with: (input) => stepOf({ ...graph, given: { input } }) }
@@ -93,6 +94,14 @@ export function workflow<R, I = void>(name: string, build: (w: Flow, input: Ref<
 
 function flowInto(parts: GraphPart[]): Flow {
   const add = (step: GraphPart['step'], holes: readonly GraphHole[], { after = [], when }: OrderOptions): any => {
+    if (Object.isFrozen(parts)) {
+      const late = new Described('one that came when it was defined already')
+      throw new InvalidOptionError(
+        'a step of a workflow',
+        late,
+        'added by the function that defines it, before that returns',
+      )
+    }
     if (when !== undefined) checkOneOf(when, ['succeeded', 'settled'], '`when` of a step')
     const before = after.map((node) => placeOf(flow, node, '`after` of a step'))
     const place = parts.push({ step, holes, after: before, settled: when === 'settled' }) - 1
@@ -147,7 +156,7 @@ function refTo(reference: Reference): object {
         if (key !== Symbol.toPrimitive) return undefined
         throw new InvalidOptionError(
           'a value in a workflow',
-          `a reference${reference.path.length > 0 ? ` to ${reference.path.join('.')}` : ''}`,
+          new Described(`a reference${reference.path.length > 0 ? ` to ${reference.path.join('.')}` : ''}`),
           'used whole, as the input of a step or a field of it: what it stands for is not there yet',
         )
       },
@@ -165,7 +174,11 @@ function withoutReferences(flow: Flow, value: unknown, at: readonly string[], ho
   if (reference) {
     const { of, ...hole } = reference
     if (of !== flow)
-      throw new InvalidOptionError('the input of a step', 'a reference', 'to a step of the same workflow')
+      throw new InvalidOptionError(
+        'a reference in the input of a step',
+        new Described('one to a step of another workflow'),
+        'to a step of the same workflow',
+      )
     holes.push({ at, ...hole })
     return null
   }

@@ -169,16 +169,24 @@ test('a rule that cannot be is refused where it is declared', (t) => {
   const work = digest.with({ list: 'all' })
   const declare = (rule: object) => () => errand.schedule('s', rule as never, work)
 
-  assert.throws(declare({}), { code: 'INVALID_OPTION', message: /exactly one of `cron`, `every` and `at`/ })
-  assert.throws(declare({ cron: '* * * * *', every: '1m' }), { code: 'INVALID_OPTION' })
+  assert.throws(declare({}), { code: 'INVALID_OPTION', message: /exactly one of `cron`, `every` and `at`, got none/ })
+  assert.throws(declare({ cron: '* * * * *', every: '1m' }), {
+    code: 'INVALID_OPTION',
+    message: /got `cron` and `every`/,
+  })
+  assert.throws(declare({ at: new Date(Number.NaN) }), { code: 'INVALID_OPTION', message: /got an invalid Date/ })
+  assert.throws(declare({ every: '1m', jitter: '2m' }), { code: 'INVALID_OPTION', message: /no longer than `every`/ })
   assert.throws(declare({ every: 0 }), { code: 'INVALID_OPTION', message: /at least 10 ms/ })
   assert.throws(declare({ every: 'often' }), { code: 'INVALID_OPTION' })
   assert.throws(declare({ every: '1m', zone: 'UTC' }), { code: 'INVALID_OPTION' })
   assert.throws(declare({ every: '1m', from: 2, until: 1 }), { code: 'INVALID_OPTION' })
   assert.throws(declare({ every: '1m', overlap: 'no' }), { code: 'INVALID_OPTION' })
   assert.throws(declare({ every: '1m', missed: { atMost: 0 } }), { code: 'INVALID_OPTION' })
+  assert.throws(declare({ every: '1m', missed: { atmost: 3 } }), { message: /Did you mean "atMost"/ })
   assert.throws(declare({ every: '1m', jiter: '1s' }), { code: 'UNKNOWN_OPTION', message: /Did you mean "jitter"/ })
   assert.throws(() => errand.schedule('bad name', { every: '1m' }, work), { code: 'INVALID_OPTION' })
+  const lacking = digest.partial({}) as never
+  assert.throws(() => errand.schedule('s', { every: '1m' }, lacking), { message: /given all of its input/ })
   const unknown = new Errand({ store: 'memory:' }).task('digets', () => {})
   assert.throws(() => errand.schedule('s', { every: '1m' }, unknown.with()), { code: 'UNKNOWN_TASK' })
 })

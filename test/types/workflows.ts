@@ -73,6 +73,15 @@ export async function right() {
     same<typeof text, string>(true)
     const stored = await job.step('now', () => new Date())
     same<typeof stored, string>(true)
+    const lost = await job.step('lost', () => new Map<string, number>())
+    // @ts-expect-error: a Map cannot be stored, so no Map comes back
+    lost.get('a')
+    // @ts-expect-error: nor does anything that would fit elsewhere
+    describe.with(lost)
+    await errand.workflow('w').signal('go')
+    await errand.workflow('w').signal('go', { by: 'Ada' } as unknown)
+    // @ts-expect-error: a bigint cannot be stored
+    await errand.workflow('w').signal('go', 5n)
     return text
   })
   same<typeof inHandler, Task<number, string>>(true)
@@ -136,6 +145,10 @@ export async function wrong() {
   tidy.with(undefined, { id: 'x' })
   // @ts-expect-error: how it ended is not its result
   chain(settled(fetch.with(page)), length)
+  // @ts-expect-error: one way of saying when
+  errand.schedule('both', { every: '1d', cron: '0 9 * * *' }, tidy.with())
+  // @ts-expect-error: a zone is for a crontab rule
+  errand.schedule('zoned', { every: '1d', zone: 'Europe/Paris' }, tidy.with())
   // @ts-expect-error: a schedule's flow needs its input
   errand.schedule('nightly', { every: '1d' }, chain(length, describe))
   // @ts-expect-error: inputs of another type
