@@ -6,7 +6,7 @@ import type { Runtime } from './runtime.ts'
 import type { AnyBatchOptions, BatchHandler, BatchOptions, DeclaredBatch } from './task/batch.ts'
 import type { AnyTaskOptions, TaskDefinition } from './task/definition.ts'
 import type { InputOf, OutputOf, StandardSchema } from './task/schema.ts'
-import type { Kept, Plain, Stored } from './task/stored.ts'
+import type { Fits, Kept, Plain, Stored } from './task/stored.ts'
 import type { AnyTask, Declared, Handler, Task, TaskOptions } from './task/task.ts'
 
 export abstract class Defining<Context extends object> {
@@ -27,8 +27,7 @@ export abstract class Defining<Context extends object> {
   task<S extends StandardSchema<any, any>, R>(
     name: string,
     options: TaskOptions<OutputOf<S>> & { input: S; output?: undefined },
-    handler: Handler<OutputOf<S>, R, Context>,
-    ...check: Kept<R>
+    handler: Handler<OutputOf<S>, R, Context> & Fits<Kept<R>>,
   ): Task<InputOf<S>, Stored<R>>
   task<S extends StandardSchema<any, any>, O extends StandardSchema<any, any>>(
     name: string,
@@ -38,10 +37,9 @@ export abstract class Defining<Context extends object> {
   task<I = void, R = unknown>(
     name: string,
     options: TaskOptions<I> & { input?: undefined; output?: undefined },
-    handler: Handler<I, R, Context>,
-    ...check: Plain<I, R>
+    handler: Handler<I, R, Context> & Fits<Plain<I, R>>,
   ): Task<I, Stored<R>>
-  task<I = void, R = unknown>(name: string, handler: Handler<I, R, Context>, ...check: Plain<I, R>): Task<I, Stored<R>>
+  task<I = void, R = unknown>(name: string, handler: Handler<I, R, Context> & Fits<Plain<I, R>>): Task<I, Stored<R>>
   task(name: string, second: AnyTaskOptions | Handler<any, any, any>, third?: unknown): Task<any, any> {
     const [options, handler] = typeof second === 'function' ? [{}, second] : [second, third]
     if (typeof handler !== 'function')
@@ -69,8 +67,7 @@ export abstract class Defining<Context extends object> {
   batchTask<I, R>(
     name: string,
     options: BatchOptions<I> & { input?: undefined; output?: undefined },
-    handler: BatchHandler<I, R, Context>,
-    ...check: Plain<I>
+    handler: BatchHandler<I, R, Context> & Fits<Plain<I>>,
   ): Task<I, Stored<R>>
   batchTask(name: string, options: AnyBatchOptions, handler: unknown): Task<any, any> {
     if (typeof handler !== 'function')

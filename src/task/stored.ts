@@ -20,7 +20,12 @@ export type Plain<I, R = null> = [I] extends [void]
   ? Kept<R>
   : [Stored<I>] extends [I]
     ? Kept<R>
-    : [error: 'this input does not come back from JSON as it is typed: give a schema']
+    : [error: 'this input does not come back from JSON as it is typed, as a Date would be a text: give a schema']
+
+/** The same for an argument, so that the compiler says why it does not fit. */
+export type Fits<Check extends readonly unknown[]> = Check extends readonly [infer Why]
+  ? { readonly error: Why }
+  : unknown
 
 /** A handler that gives what nothing could be kept of does not compile. */
 export type Kept<R> = [Stored<R>] extends [never]

@@ -1,5 +1,6 @@
 /** What must compile, and what must not. Only compiled, never run. */
 import { z } from 'zod'
+import type { Fits, Kept, Plain } from '../../src/task/stored.ts'
 import { Errand, shape, type JobHandle, type Task } from '../../src/index.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -36,6 +37,18 @@ export async function right() {
 
   const dated = errand.task('dated', { input: shape<{ when: Date }>() }, ({ when }) => when.getTime())
   await dated.enqueue({ when: new Date() })
+}
+
+/** What the compiler says of a handler is the reason, and no count of arguments. */
+export function told() {
+  same<
+    Fits<Plain<{ when?: Date }>>,
+    {
+      readonly error: 'this input does not come back from JSON as it is typed, as a Date would be a text: give a schema'
+    }
+  >(true)
+  same<Fits<Kept<bigint>>, { readonly error: 'this result cannot be stored: JSON has no such value' }>(true)
+  same<Fits<Plain<{ when?: string }>>, unknown>(true)
 }
 
 export async function wrong() {
