@@ -31,6 +31,8 @@ export class History {
   readonly living = new Set<Actor>()
   /** Jobs that each producer has still to ask for. */
   readonly producing = new Map<string, number>()
+  /** Who will still signal, cancel or retry a flow. */
+  readonly meddling = new Set<{ readonly actor: Actor }>()
   /** Who stays dead from now on. */
   readonly buried = new Set<string>()
   /** Somebody has changed how many slots a worker has. */

@@ -104,7 +104,7 @@ async function goOnToTheEnd(history: History): Promise<void> {
     checker.audit()
     await world.goOn(0, () => false)
     const open = openPages(history)
-    if (history.producing.size === 0 && open.length === 0 && !isAnyAsking(history)) return
+    if (history.producing.size === 0 && open.length === 0 && !isAnyAsking(history) && !isAnyMeddling(history)) return
     const count = checker.runs.started - open.length
     if (count !== progress.count) progress = { at: world.monotonic, count }
     const [stillMs, inAllMs] = [world.monotonic - progress.at, world.monotonic - startedAt]
@@ -163,6 +163,8 @@ async function ask(history: History, request: (store: Store) => Promise<unknown>
 const openPages = ({ checker }: History) =>
   [...checker.book.pages.values()].filter(({ there, final }) => there && !final)
 
+const isAnyMeddling = ({ meddling }: History) => meddling.values().some(({ actor }) => !actor.dead)
+
 const isAnyAsking = ({ here }: History) => here.asking.values().some(({ dead }) => !dead)
 
 function giveUp({ checker, producing }: History, open: readonly Page[]): void {
@@ -201,11 +203,13 @@ async function finish(history: History): Promise<void> {
   if (world.violation) return
   for (let n = 0; n < history.plan.workers; n++) history.buried.add(`worker ${n}`)
   await world.goOn(60_000, () => [...history.workers].every(({ actor }) => actor.frozenUntil <= world.monotonic))
-  let closed = 0
   const all = [...history.workers].filter(({ actor }) => !actor.dead)
-  for (const { app } of all) void app.errand.close().then(() => closed++)
-  if (!(await world.goOn(stopMs, () => closed === all.length)) && !world.violation)
-    checker.violate('P29', `${all.length - closed} of ${all.length} workers did not stop`)
+  const going = new Set(all)
+  for (const each of all) void each.app.errand.close().then(() => going.delete(each))
+  // A process may end as soon as its worker has stopped.
+  const stopped = () => [...going].every(({ actor }) => actor.dead)
+  if (!(await world.goOn(stopMs, stopped)) && !world.violation)
+    checker.violate('P29', `${going.size} of ${all.length} workers did not stop`)
   // Of a life whose beginning was not answered its worker knows nothing.
   for (const { actor } of all) {
     const life = [...checker.book.lives.values()].findLast((each) => each.actor === actor)

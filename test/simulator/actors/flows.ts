@@ -76,13 +76,17 @@ export async function enqueueFlow(history: History, actor: Actor, app: App): Pro
   }
 }
 
-async function meddle({ world: { dice } }: History, actor: Actor, app: App, id: string): Promise<void> {
+async function meddle(history: History, actor: Actor, app: App, id: string): Promise<void> {
+  const { dice } = history.world
   const flow = app.errand.workflow(id)
+  const mine = { actor }
+  history.meddling.add(mine)
   await actor.sleep(dice.next() * 2000)
   if (dice.chance(0.6)) await trying(flow.signal('word', 1))
   if (dice.chance(0.15)) await trying(flow.cancel())
   await actor.sleep(dice.next() * 2000)
   if (dice.chance(0.2)) await trying(flow.retry())
+  history.meddling.delete(mine)
 }
 
 /** A handler that does something once, starts a flow, waits for it, and rests. */
