@@ -28,15 +28,15 @@ const farewellMs = 5_000
 
 /**
  * The forced end, which files with something left open need, can outrun the last words of a short one. A file that
- * seems to have ended early is run once more: one that calls `process.exit` does it again.
+ * seems to have ended early is run once more without it: one that calls `process.exit` does it again.
  */
 export async function runFile(file: string, options: RunOptions): Promise<FileReport> {
-  const report = await runOnce(file, options)
+  const report = await runOnce(file, options, ['--test-force-exit'])
 
-  return report.endedEarly ? runOnce(file, options) : report
+  return report.endedEarly ? runOnce(file, options, []) : report
 }
 
-async function runOnce(file: string, options: RunOptions): Promise<FileReport> {
+async function runOnce(file: string, options: RunOptions, forced: readonly string[]): Promise<FileReport> {
   const { testMs = 60_000, fileMs = 180_000, names } = options
   const collector = new Collector(resolve(file), names !== undefined)
 
@@ -44,7 +44,7 @@ async function runOnce(file: string, options: RunOptions): Promise<FileReport> {
     files: [collector.file],
     isolation: 'process',
     // Together, for neither suffices: the first ends a file with something left open, the second a test without end.
-    execArgv: ['--test-force-exit', `--test-timeout=${testMs}`],
+    execArgv: [...forced, `--test-timeout=${testMs}`],
     signal: AbortSignal.timeout(fileMs),
     ...(names && { testNamePatterns: names.map((name) => new RegExp(RegExp.escape(name), 'i')) }),
   })
