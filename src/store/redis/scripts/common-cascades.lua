@@ -1,12 +1,14 @@
 -- The end of a member, or its beginning anew, is marked at once and spread in bounded portions, so that no step has
 -- ten thousand waiters to move. A mark: s(ucceeded), f (ended otherwise), o(pened again) or x (erased), the member's
--- number(15), from and to which of its waiters(6, 6), the member's id.
+-- number(15), from and to which of its waiters(15, 15), the member's id.
 local atOnce = 200
+
+local function textOf(kind, seq, from, to, id) return kind .. seq .. format('%015d%015d', from, to) .. id end
 
 local function mark(kind, member)
   local last = call('LLEN', K .. 'waiters:' .. member.seq)
   if last == 0 then return end
-  call('RPUSH', K .. 'cascades', kind .. member.seq .. format('%06d%06d', 0, last) .. member.id)
+  call('RPUSH', K .. 'cascades', textOf(kind, member.seq, 0, last, member.id))
   E.marked = true
 end
 
@@ -21,7 +23,7 @@ end
 
 -- The list of waiters of a job that is erased goes once all that was marked before has been followed.
 function E.forgetWaiters(member)
-  call('RPUSH', K .. 'cascades', 'x' .. member.seq .. format('%06d%06d', 0, 0) .. member.id)
+  call('RPUSH', K .. 'cascades', textOf('x', member.seq, 0, 0, member.id))
   E.marked = true
 end
 
@@ -51,14 +53,14 @@ end
 -- False where it leads nowhere: since it was marked the member was retried, or has failed again, the waiter was removed, or
 -- the edge counted.
 local function follow(kind, memberSeq, memberId, entry)
-  local job = E.same(sub(entry, 22), sub(entry, 1, 15))
+  local job = E.same(sub(entry, 25), sub(entry, 1, 15))
   local member = E.same(memberId, memberSeq)
   local ended = not member or E.isFinal(member)
   if not job or job.f.lv then return false end
   if kind == 'o' then return (not ended or member and member.state == 's') and E.blockAgain(job, memberId) end
   if not ended then return false end
 
-  local index = tonumber(sub(entry, 16, 21))
+  local index = tonumber(sub(entry, 16, 24))
   local raw = call('HGET', K .. 'edges:' .. job.seq, index)
   if not raw or sub(raw, 1, 1) == '0' or not E.isOpen(job, memberId, memberSeq) then return false end
   call('HSET', K .. 'edges:' .. job.seq, index, '0' .. sub(raw, 2))
@@ -74,14 +76,14 @@ local function tellSteps(seq, id, entries)
   local member = E.same(id, seq)
   if listened or (member and not E.isFinal(member)) then return false end
   for _, entry in ipairs(entries) do
-    if E.jobs[sub(entry, 22)] ~= nil then return false end
+    if E.jobs[sub(entry, 25)] ~= nil then return false end
   end
   if not areBlocked(entries) then return false end
   for _, entry in ipairs(entries) do
-    local step = blocked[sub(entry, 22)]
+    local step = blocked[sub(entry, 25)]
     if step.open ~= 1 or step.edges ~= '1' then return false end
   end
-  for _, entry in ipairs(entries) do tellStep(sub(entry, 22)) end
+  for _, entry in ipairs(entries) do tellStep(sub(entry, 25)) end
   flushSteps()
   return true
 end
@@ -89,7 +91,7 @@ end
 local function tellAll(kind, seq, id, entries)
   if kind == 's' and tellSteps(seq, id, entries) then return #entries end
   local ids, told = {}, 0
-  for index, entry in ipairs(entries) do ids[index] = sub(entry, 22) end
+  for index, entry in ipairs(entries) do ids[index] = sub(entry, 25) end
   E.loadAll(ids)
   for _, entry in ipairs(entries) do
     if follow(kind, seq, id, entry) then told = told + 1 end
@@ -104,12 +106,12 @@ function E.spread(limit)
   while followed < limit do
     local raw = call('LPOP', K .. 'cascades')
     if not raw then break end
-    local kind, seq, id = sub(raw, 1, 1), sub(raw, 2, 16), sub(raw, 29)
+    local kind, seq, id = sub(raw, 1, 1), sub(raw, 2, 16), sub(raw, 47)
     if kind == 'x' then call('DEL', K .. 'waiters:' .. seq) end
-    local from, last = tonumber(sub(raw, 17, 22)), tonumber(sub(raw, 23, 28))
+    local from, last = tonumber(sub(raw, 17, 31)), tonumber(sub(raw, 32, 46))
     local to = math.min(last, from + limit - followed)
     if to > from then followed = followed + tellAll(kind, seq, id, call('LRANGE', K .. 'waiters:' .. seq, from, to - 1)) end
-    if to < last then call('LPUSH', K .. 'cascades', kind .. seq .. format('%06d%06d', to, last) .. id) end
+    if to < last then call('LPUSH', K .. 'cascades', textOf(kind, seq, to, last, id)) end
   end
   E.marked = false
   return followed

@@ -51,13 +51,13 @@ function E.nameNear(job, member, index)
   if job.step and job.step.members and not add(job.step.members, member.seq .. member.id) then job.step.members = nil end
   if not member.step then return end
   E.touch(member)
-  if not add(member.step.waiters, job.seq .. format('%06d', index) .. job.id) then member.step = nil end
+  if not add(member.step.waiters, job.seq .. format('%09d', index) .. job.id) then member.step = nil end
 end
 
 -- The edges to a member that has ended as a step stand open where nobody looks: now somebody may.
 function E.closeTold(member)
   for _, line in ipairs(member.step.waiters) do
-    local key, index = K .. 'edges:' .. sub(line, 1, 15), tonumber(sub(line, 16, 21))
+    local key, index = K .. 'edges:' .. sub(line, 1, 15), tonumber(sub(line, 16, 24))
     local raw = call('HGET', key, index)
     if raw and sub(raw, 1, 1) == '1' then call('HSET', key, index, '0' .. sub(raw, 2)) end
   end

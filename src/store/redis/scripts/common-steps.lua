@@ -1,7 +1,7 @@
 -- Steps: jobs that wait for others, or are waited for, and are plain otherwise. As of a plain job, the record of a step is
 -- written once: what changes stands in `running`, and the tail names those nearby, so that neither edges nor lists are read.
 --   tail      a line per member it waits for: `<`, number(15), id; or `#` and how many, where they are many.
---             a line per waiter: `>`, the waiter's number(15), index(6), id
+--             a line per waiter: `>`, the waiter's number(15), index(9), id
 --   running   blocked:  b, rank, kind(10), number(15), open edges, `/`, edges
 --             ready:    r, place(15)
 --             running:  claim, `*`, place(15), number(15), kind(10), lines of its waiters
@@ -61,7 +61,7 @@ end
 -- Waiters as lines; true if all of them are blocked steps.
 local function areBlocked(lines)
   local ids = {}
-  for index, line in ipairs(lines) do ids[index] = sub(line, 22) end
+  for index, line in ipairs(lines) do ids[index] = sub(line, 25) end
   readBlocked(ids)
   for index, line in ipairs(lines) do
     local step = blocked[ids[index]]

@@ -1,7 +1,7 @@
 -- Who waits for whom. An edge is open until its member is final; a waiter with no open edge moves on.
 -- Edges and lists of waiters are named by the job's own number: ids may be used again.
 --   edges:<waiter>     index -> open(0/1), otherwise(c/r), member's number(15), member's id
---   waiters:<member>   list of: waiter's number(15), index(6), waiter's id
+--   waiters:<member>   list of: waiter's number(15), index(9), waiter's id
 local function edgesOf(job)
   if not job.f.w then return {} end
   local values, fields = {}, {}
@@ -36,7 +36,7 @@ function E.addEdgeAt(job, member, edge, writes)
   writes[#writes + 1] = edgeText(edge)
   job.f.w = edge.index + 1
   E.nameNear(job, member, edge.index)
-  call('RPUSH', K .. 'waiters:' .. member.seq, job.seq .. format('%06d', edge.index) .. job.id)
+  call('RPUSH', K .. 'waiters:' .. member.seq, job.seq .. format('%09d', edge.index) .. job.id)
   if not member.f.wt then
     member.f.wt = 1
     E.touch(member)
@@ -129,7 +129,7 @@ local function looksFinal(raw, run) return E.endingIn(run) or find('sfcx', sub(r
 
 local function anyUnfinished(entries, staying)
   local ids = {}
-  for index, entry in ipairs(entries) do ids[index] = sub(entry, 22) end
+  for index, entry in ipairs(entries) do ids[index] = sub(entry, 25) end
   local raws, runs = readAll(K .. 'jobs', ids), readAll(K .. 'running', ids)
   for index, raw in ipairs(raws) do
     if E.jobs[ids[index]] or (raw and not looksFinal(raw, runs[index])) then

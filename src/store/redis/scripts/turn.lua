@@ -63,7 +63,7 @@ end
 
 local function settleStep(step, id, claim, times, ranMs, result)
   settlePlain(id, claim, step.kind, times, ranMs, '*' .. step.seq .. result)
-  for _, line in ipairs(step.waiters) do tellStep(sub(line, 22)) end
+  for _, line in ipairs(step.waiters) do tellStep(sub(line, 25)) end
 end
 
 -- Whether all these steps may end without a look at those that wait for them.
