@@ -44,10 +44,12 @@ export class Suspensions {
   readonly #reports: Reports
   readonly #names = new Set<string>()
   readonly #waitsFor: string[] = []
-  readonly #beginning: Promise<unknown>[] = []
+  /** What the handler has begun: whether it is done again hangs on what of it is in the store. */
+  readonly #begun: Promise<unknown>[] = []
   readonly #failures = new Set<unknown>()
   #members: Promise<readonly Member[]> | undefined
   #sleepMs: number | undefined
+  #over = false
 
   constructor(run: Run, runtime: Runtime, reports: Reports) {
     this.#run = run
@@ -59,9 +61,13 @@ export class Suspensions {
     return this.#waitsFor.length > 0 || this.#sleepMs !== undefined
   }
 
-  /** How the run ends that has been suspended, once all that it began to wait for is in the store. */
+  /** How the run ends that has been suspended, once all that it began is in the store: flows, sleeps, and steps under way. */
   async end(): Promise<RunEnd> {
-    await Promise.allSettled(this.#beginning)
+    for (let settled = 0; settled < this.#begun.length;) {
+      settled = this.#begun.length
+      await Promise.allSettled(this.#begun)
+    }
+    this.#over = true
     if (this.#waitsFor.length > 0) return { kind: 'outcome', outcome: { kind: 'wait', on: this.#waitsFor } }
 
     return { kind: 'sleep', delayMs: this.#sleepMs! }
@@ -72,7 +78,27 @@ export class Suspensions {
     return this.#failures.has(thrown)
   }
 
-  async step<T>(name: string, work: () => Awaitable<T>): Promise<StepResult<T>> {
+  step<T>(name: string, work: () => Awaitable<T>): Promise<StepResult<T>> {
+    return this.#begin(this.#workOnce(name, work))
+  }
+
+  run<R>(name: string, step: Step<void, R>): Promise<R> {
+    return this.#begin(this.#runFlow(name, step) as Promise<R>)
+  }
+
+  sleep(name: string, duration: Duration): Promise<void> {
+    return this.#begin(this.#sleepFor(name, duration))
+  }
+
+  /** Whoever awaits it only later, or never, must not end the process by its error. */
+  #begin<T>(promise: Promise<T>): Promise<T> {
+    this.#begun.push(promise)
+    promise.catch(() => {})
+
+    return promise
+  }
+
+  async #workOnce<T>(name: string, work: () => Awaitable<T>): Promise<StepResult<T>> {
     this.#take(name)
     const { codec } = this.#runtime
     const known = this.#run.claimed.steps?.[name]
@@ -84,23 +110,14 @@ export class Suspensions {
     return codec.decode(encoded) as StepResult<T>
   }
 
-  run<R>(name: string, step: Step<void, R>): Promise<R> {
-    const running = this.#begin(name, step)
-    this.#beginning.push(running)
-
-    return running as Promise<R>
-  }
-
-  async sleep(name: string, duration: Duration): Promise<void> {
+  async #sleepFor(name: string, duration: Duration): Promise<void> {
     this.#take(name)
     const ms = durationMs(duration, `the duration of "${name}"`)
     const known = this.#run.claimed.steps?.[name]
     // By the store's clock: it may go on elsewhere, where it is another time.
     const { now } = await (await this.#runtime.open()).schedules.due(1)
     const until = known === undefined ? now + ms : Number(known)
-    const sleeping = known === undefined ? this.#write(name, String(until)) : undefined
-    if (sleeping) this.#beginning.push(sleeping)
-    await sleeping
+    if (known === undefined) await this.#write(name, String(until))
 
     const leftMs = Math.ceil(until - now)
     if (leftMs <= 0) return
@@ -108,7 +125,7 @@ export class Suspensions {
     throw new Suspended()
   }
 
-  async #begin(name: string, step: Step<void, unknown>): Promise<unknown> {
+  async #runFlow(name: string, step: Step<void, unknown>): Promise<unknown> {
     this.#take(name)
     const { id, note } = this.#run
     const flow = wholeFlowOf(step, 'what `run` is given')
@@ -158,6 +175,8 @@ export class Suspensions {
   }
 
   #take(name: string): void {
+    // It goes on somewhere while its job waits already.
+    if (this.#over) throw new Suspended()
     if (typeof name !== 'string' || name === '' || name.length > longestName) {
       throw new InvalidOptionError('the name of a step', name, `a text of 1 to ${longestName} characters`)
     }

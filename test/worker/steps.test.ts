@@ -1,0 +1,118 @@
+/** What handlers do once and for all with `step`, `run` and `sleep`, on the memory engine. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { chain } from '../../src/index.ts'
+import { started, until } from './worker-support.ts'
+
+const soon = { timeout: '10s' } as const
+const later = <T>(ms: number, value: T) => new Promise<T>((resolve) => setTimeout(resolve, ms, value))
+
+test('a step under way beside a flow is done once: the job waits only when it is written', async (t) => {
+  const { errand, work } = started(t)
+  const child = errand.task('child', () => 1)
+  let charges = 0
+  const order = errand.task('order', (_: void, job) =>
+    Promise.all([
+      job.run('flow', chain(child.with())),
+      job.step('charge', async () => {
+        await later(50, undefined)
+        return ++charges
+      }),
+    ]),
+  )
+  await work()
+
+  assert.deepEqual(await (await order.enqueue()).result(soon), [1, 1])
+  assert.equal(charges, 1)
+})
+
+test('a step under way beside a sleep is done once', async (t) => {
+  const { errand, work } = started(t)
+  let charges = 0
+  const order = errand.task('order', async (_: void, job) => {
+    const paid = job.step('charge', async () => {
+      await later(50, undefined)
+      return ++charges
+    })
+    await Promise.all([job.sleep('cool off', 10), paid])
+    return paid
+  })
+  await work()
+
+  assert.equal(await (await order.enqueue()).result(soon), 1)
+  assert.equal(charges, 1)
+})
+
+test('what a step under way is followed by is done once as well', async (t) => {
+  const { errand, work } = started(t)
+  const done: string[] = []
+  const items = errand.task('items', (_: void, job) =>
+    Promise.all(
+      ['a', 'b'].map(async (item) => {
+        await job.step(`first ${item}`, () => later(item === 'a' ? 1 : 40, done.push(`first ${item}`)))
+        await job.sleep(`rest ${item}`, 1)
+        return job.step(`second ${item}`, () => done.push(`second ${item}`))
+      }),
+    ),
+  )
+  await work()
+
+  await (await items.enqueue()).result(soon)
+
+  assert.deepEqual(done.toSorted(), ['first a', 'first b', 'second a', 'second b'])
+})
+
+test('nothing new is begun for a job that waits already', async (t) => {
+  const { errand, work } = started(t)
+  const go = Promise.withResolvers<void>()
+  const late = Promise.withResolvers<unknown>()
+  let runs = 0
+  let charges = 0
+  const order = errand.task('order', async (_: void, job) => {
+    if (++runs > 1) return job.step('charge', () => ++charges)
+    void go.promise.then(() => job.step('charge', () => ++charges)).catch(late.resolve)
+    return job.sleep('rest', 200)
+  })
+  await work()
+  const handle = await order.enqueue()
+  await until(async () => (await handle.state()) === 'scheduled')
+
+  go.resolve()
+
+  assert.equal(((await late.promise) as Error).name, 'Suspended')
+  assert.deepEqual([await handle.result(soon), charges], [1, 1])
+})
+
+test('a flow and a step that are awaited late, or never, do not end the process', async (t) => {
+  const { errand, work } = started(t)
+  const unhandled: unknown[] = []
+  const hear = (error: unknown) => unhandled.push(error)
+  process.on('unhandledRejection', hear)
+  t.after(() => process.off('unhandledRejection', hear))
+  const child = errand.task('child', () => 7)
+  const order = errand.task('order', { retry: false }, async (_: void, job) => {
+    const seven = job.run('flow', chain(child.with()))
+    const nap = job.sleep('nap', 10)
+    void job.step('never awaited', () => Promise.reject(new Error('broken')))
+    await later(20, undefined)
+    await nap
+    return seven
+  })
+  await work()
+
+  assert.equal(await (await order.enqueue()).result(soon), 7)
+  await later(1, undefined)
+  assert.deepEqual(unhandled, [])
+})
+
+test('a step whose name is taken still fails the job', async (t) => {
+  const { errand, work } = started(t)
+  const child = errand.task('child', () => 7)
+  const order = errand.task('order', { retry: false }, async (_: void, job) => {
+    await job.step('flow', () => 1)
+    return job.run('flow', chain(child.with()))
+  })
+  await work()
+
+  await assert.rejects((await order.enqueue()).result(soon), { code: 'JOB_FAILED', message: /step name "flow" twice/ })
+})
