@@ -1,4 +1,5 @@
 /** Bringing a flow into the store. */
+import { createHash } from 'node:crypto'
 import type { Client } from '../client/client.ts'
 import { culprit, refusal, tooLate } from '../client/client.ts'
 import { throughMiddleware } from '../client/drafts.ts'
@@ -17,7 +18,7 @@ import { gateIdOf, insertEnded, insertGated } from './gate.ts'
 import { planOf } from './graph.ts'
 import { WorkflowHandle } from './handle.ts'
 import { jobsAtOnce, jobsOf, nameOfFlow, type Making, type Origin } from './jobs.ts'
-import { noteIn } from './note.ts'
+import { noteIn, withDigestInNote } from './note.ts'
 
 const where = 'the workflow'
 
@@ -64,7 +65,7 @@ function checkFlowOptions(options: EnqueueOptions): void {
  */
 export async function insertFlow(runtime: Runtime, flow: FlowNode, sending: Sending): Promise<string | undefined> {
   const { id, options } = sending
-  const jobs = withKey(await jobsOf(runtime, planOf(flow), makingOf(flow, sending)), flow, sending)
+  const jobs = asSent(await jobsOf(runtime, planOf(flow), makingOf(flow, sending)), flow, sending)
   const store = runtime.store ?? (await runtime.open())
 
   return throughMiddleware(runtime, jobs, async (drafted) => {
@@ -84,7 +85,7 @@ function insertFlowWith(
   const jobs = jobsAtOnce(runtime, planOf(flow), makingOf(flow, sending), (task) => {
     throw tooLate(`the schema of "${task}" is asynchronous`)
   })
-  return client.insertWith(options.tx, withKey(jobs, flow, sending), (drafted, outcomes) => {
+  return client.insertWith(options.tx, asSent(jobs, flow, sending), (drafted, outcomes) => {
     const last = outcomes[drafted.findIndex((job) => job.id === id)]
     if (last?.kind === 'exists' && outcomes.some(({ kind }) => kind === 'inserted')) throw new IdConflictError(id)
     return takenBy(runtime, drafted, outcomes)
@@ -117,7 +118,21 @@ async function isThere(store: Store, id: string, jobs: readonly NewJob[]): Promi
   return !gate || gate === 'gone' || gate.state === 'succeeded'
 }
 
-/** The last step's note says how many steps there are and what it waits for. */
+/** With what the last step has to carry for all of them. */
+function asSent(jobs: readonly NewJob[], flow: FlowNode, sending: Sending): readonly NewJob[] {
+  const keyed = withKey(jobs, flow, sending)
+
+  return sending.options.id === undefined ? keyed : withDigest(keyed, sending.id)
+}
+
+/** To be known again: the last step says what all of them are. */
+function withDigest(jobs: readonly NewJob[], id: string): readonly NewJob[] {
+  const all = jobs.map(({ id: step, task, input, after }) => [step, task, input, after?.on])
+  const digest = createHash('sha256').update(JSON.stringify(all)).digest('base64url')
+
+  return jobs.map((job) => (job.id === id ? { ...job, metadata: withDigestInNote(job.metadata, digest) } : job))
+}
+
 const isSameStep = (known: JobRecord, job: NewJob) =>
   known.task === job.task && known.input === job.input && noteIn(known.metadata) === noteIn(job.metadata)
 

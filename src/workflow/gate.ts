@@ -41,13 +41,20 @@ export async function insertGated(
     )
     for (const answer of answers) outcomes.push(answer)
     if (!answers.some(isRefused)) continue
-    // What is there of it must not wait for its hour.
-    if (begun[0]!.kind === 'inserted') await store.cancel([gate.id])
+    if (begun[0]!.kind === 'inserted') await takeBack(store, [...opening, ...jobs.slice(0, outcomes.length)])
     return outcomes
   }
   await release(store, gate.id, 'null')
 
   return outcomes
+}
+
+/** Nothing is left of a flow that was refused, lest it be taken for one that is there. Who waits goes before those it waits for. */
+async function takeBack(store: Store, jobs: readonly NewJob[]): Promise<void> {
+  const ids = jobs.map(({ id }) => id).toReversed()
+  for (let from = 0; from < ids.length; from += store.limits.idsPerCall) {
+    await store.remove(ids.slice(from, from + store.limits.idsPerCall))
+  }
 }
 
 /** One that has expired since is held again first, and with it all that was cancelled because of it. */

@@ -9,8 +9,8 @@ import { nearest } from '../nearest.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Kept } from '../task/stored.ts'
 import type { CancelAnswer, JobRecord, RetryAnswer, Store } from '../store/store.ts'
-import { signalsOf, signalTag, workflowTag } from './note.ts'
-import { overview, type WorkflowInfo } from './overview.ts'
+import { numbersOf, signalTag, signalsOf, stepId, workflowTag } from './note.ts'
+import { notedRecord, overview, type Noted, type WorkflowInfo } from './overview.ts'
 import { rootError } from './resolve.ts'
 
 export interface Workflow<Result = unknown> extends JobHandle<Result> {
@@ -80,7 +80,7 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
   override async cancel(): Promise<Exclude<CancelAnswer, 'unknown'>> {
     // The last one first: what waits is then cancelled by this, and not because of another.
     const answer = await super.cancel()
-    const { matched } = await cancelFound(this.#runtime, { tag: workflowTag(this.id), state: unfinished })
+    const matched = await this.#cancelAll()
     if (answer !== 'unknown') return answer
     if (matched === 0) throw this.#missing((await (await this.#runtime.open()).get([this.id]))[0])
 
@@ -99,14 +99,47 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
 
   override async retry(): Promise<Exclude<RetryAnswer, 'unknown'> | 'not failed'> {
     const store = await this.#runtime.open()
-    const failed = await recordsOf(store, workflowTag(this.id), ['failed', 'expired'])
-    // What a handler has started goes before the handler's own job, which is older.
-    const ids = failed.map(({ id }) => id).toReversed()
+    const ids = await this.#causes(store)
     if (ids.length === 0) return this.#retryNothing(store)
     for (let from = 0; from < ids.length; from += store.limits.idsPerCall) {
       await store.retry(ids.slice(from, from + store.limits.idsPerCall))
     }
     return 'retried'
+  }
+
+  /** Also what handlers have started, and theirs. Gives how many it found. */
+  async #cancelAll(): Promise<number> {
+    const store = await this.#runtime.open()
+    const flows = new Set([this.id])
+    let all = 0
+    for (const flow of flows) {
+      for (const child of await childrenOf(store, flow)) flows.add(child)
+      all += (await cancelFound(this.#runtime, { tag: workflowTag(flow), state: unfinished })).matched
+    }
+    return all
+  }
+
+  /**
+   * The steps that made it fail, those first that were started last: what a handler has started goes before the handler's
+   * own job. A failure that somebody could do with, a settled step's or one that a handler caught, is none.
+   */
+  async #causes(store: Store): Promise<string[]> {
+    const ended = (await recordsOf(store, workflowTag(this.id), ['failed', 'expired', 'cancelled'])).map(notedRecord)
+    const blamed = new Set(ended.flatMap(neededBy))
+    const bad = ended.filter(
+      ({ record: { id, state }, note }) => state !== 'cancelled' && (blamed.has(id) || (note?.id ?? id) === id),
+    )
+    if (bad.length === 0) return []
+    const starters = [...new Set([this.id, ...bad.flatMap(({ note }) => note?.by ?? [])])]
+    const well = new Set<string>()
+    for (let from = 0; from < starters.length; from += store.limits.idsPerCall) {
+      for (const job of await store.get(starters.slice(from, from + store.limits.idsPerCall)))
+        if (job && job !== 'gone' && job.state === 'succeeded') well.add(job.id)
+    }
+    if (well.has(this.id)) return []
+    const causes = bad.filter(({ note }) => !note?.by || !well.has(note.by))
+
+    return causes.map(({ record }) => record.id).toReversed()
   }
 
   /** A single job, which has no steps, is retried as one. */
@@ -132,6 +165,21 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
   #missing(found: JobRecord | 'gone' | undefined): Error {
     return found === 'gone' ? new ResultGoneError(this.id) : new JobNotFoundError(this.id)
   }
+}
+
+/** What a step that was cancelled had to wait for: one of these is why, and others may be as well. */
+function neededBy({ record: { state, because }, note }: Noted): string[] {
+  if (state !== 'cancelled' || because === undefined) return []
+
+  return [because, ...(note ? numbersOf(note.after).map((step) => stepId(note.id, step, note.last)) : [])]
+}
+
+/** The flows that handlers of this one have started. None where all below carry its tag, as below one that is nobody's. */
+async function childrenOf(store: Store, flow: string): Promise<Set<string>> {
+  const records = (await recordsOf(store, workflowTag(flow))).map(notedRecord)
+  const inner = records.some(({ note }) => note?.of !== undefined && note.of !== flow)
+
+  return new Set(inner ? records.flatMap(({ note }) => (note && note.id !== flow ? note.id : [])) : [])
 }
 
 /** Oldest first. */

@@ -20,6 +20,8 @@ export interface StepNote {
   readonly total: number
   /** The numbers of the steps it waits for: `1-3,5`. */
   readonly after?: string
+  /** On the last step of a flow that came with an id: of all its steps. */
+  readonly digest?: string
   /** Where results of other steps belong in the stored input. */
   readonly holes?: readonly Hole[]
 }
@@ -94,6 +96,12 @@ export function noteIn(metadata: string | undefined): string | undefined {
   if (!metadata?.includes(noteKey)) return undefined
 
   return JSON.stringify(parted(JSON.parse(metadata) as Record<string, unknown>).note)
+}
+
+export function withDigestInNote(metadata: string | undefined, digest: string): string {
+  const { note, metadata: rest } = parted(JSON.parse(metadata!) as Record<string, unknown>)
+
+  return noted(JSON.stringify(rest), JSON.stringify({ ...note, digest }))
 }
 
 /** Other metadata with the note of a job's own. */

@@ -44,6 +44,7 @@ for (const place of all) {
       const second = await send()
 
       assert.deepEqual([second.deduplicated, second.id], [true, first.id])
+      assert.equal(await countJobs(errand, { state: 'cancelled' }), 0)
       await work()
       assert.equal(await second.result({ timeout: '30s' }), 1_438_800)
       const left = await countJobs(errand, { task: 'double', state: ['scheduled', 'blocked', 'ready', 'running'] })
@@ -66,6 +67,7 @@ for (const place of all) {
 
       await assert.rejects(send(chain(pay.with(1), pay.with(2), note)), { code: 'ID_CONFLICT' })
       await assert.rejects(send(chord(mapEach(pay, [1, 3]), note)), { code: 'ID_CONFLICT' })
+      await assert.rejects(send(chain(pay.with(2), note)), { code: 'ID_CONFLICT' })
       await send(chain(pay.with(1), note))
       await workedOff()
 

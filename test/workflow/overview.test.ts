@@ -1,7 +1,7 @@
 /** Workflows as people look at them: as a whole, and in a list. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { chain, chord, Errand, group, mapEach, settled, workflow } from '../../src/index.ts'
+import { chain, chord, Errand, group, mapEach, settled, workflow, type Settled } from '../../src/index.ts'
 import { jobStates } from '../../src/job.ts'
 import { drawnSteps, mermaid } from '../../src/workflow/drawing.ts'
 
@@ -86,6 +86,29 @@ test('where no step has failed there is nothing to retry, and nothing is done', 
   assert.deepEqual([await done.state(), await stopped.state()], ['succeeded', 'cancelled'])
 })
 
+test('a failure that was done with is not retried', async (t) => {
+  const { errand, double, fragile, work } = scene(t)
+  let runs = 0
+  const failing = errand.task('failing', { retry: false }, () => {
+    runs++
+    throw new Error('no')
+  })
+  const count = errand.task('count', (all: Settled<unknown>[]) => all.length)
+  await work()
+  const well = await errand.enqueue(chord(group(settled(failing.with()), settled(double.with(1))), count))
+  await well.result(soon)
+  const badly = await errand.enqueue(
+    chord(group(settled(failing.with()), settled(double.with(1))), chain(count, fragile)),
+  )
+  await assert.rejects(badly.result(soon))
+
+  const answers = [await well.retry(), await badly.retry()]
+  await assert.rejects(badly.result(soon))
+
+  assert.deepEqual(answers, ['not failed', 'retried'])
+  assert.equal(runs, 2)
+})
+
 test('retrying goes through the flows that handlers have started', async (t) => {
   const { errand, work, double, fragile, mend } = scene(t)
   const parent = errand.task('parent', { retry: false }, (_: void, job) =>
@@ -99,6 +122,34 @@ test('retrying goes through the flows that handlers have started', async (t) => 
   await flow.retry()
 
   assert.equal(await flow.result(soon), 8)
+})
+
+test('a flow in the middle is cancelled with all that its handlers have started', async (t) => {
+  const { errand, work } = scene(t)
+  const begun = Promise.withResolvers<void>()
+  const stuck = errand.task('stuck', (_: void, job) => {
+    begun.resolve()
+    return new Promise<void>((end) => (job.signal.onabort = () => end()))
+  })
+  const inner = errand.task('inner', async (_: void, job) => job.run('c', chain(stuck, stuck)))
+  const middle = errand.task('middle', async (_: void, job) => job.run('b', chain(inner, stuck)))
+  const outer = errand.task('outer', async (_: void, job) => job.run('a', chain(middle, stuck)))
+  await work()
+  const flow = await outer.enqueue()
+  await begun.promise
+
+  await errand.workflow(`${flow.id}:a`).cancel()
+  await assert.rejects(flow.result(soon))
+
+  const states = (await errand.workflow(flow.id).graph()).steps.map(({ task, state }) => `${task} ${state}`)
+  assert.deepEqual(
+    states.filter((state) => state.endsWith('succeeded')),
+    [],
+  )
+  assert.deepEqual(
+    states.filter((state) => /ready|running|blocked/.test(state)),
+    [],
+  )
 })
 
 test('what handlers start belongs to the workflow, and is cancelled with it', async (t) => {
