@@ -7,6 +7,7 @@
  */
 import { systemEnv, type Env } from '../../env.ts'
 import { StoreClosedError } from '../../errors.ts'
+import { checkCalls, checkChange, checkTicks } from '../checked-times.ts'
 import type { MovingStore } from '../moving.ts'
 import type * as contract from '../store.ts'
 import { cancel, change, release, remove, retry } from './commands.ts'
@@ -46,7 +47,10 @@ export class MemoryStore implements Store {
     this.#data = emptyData(env)
   }
 
-  insert: Store['insert'] = async (calls) => this.#step('insert', (data) => calls.map((jobs) => insertCall(data, jobs)))
+  insert: Store['insert'] = async (calls) => {
+    checkCalls(calls)
+    return this.#step('insert', (data) => calls.map((jobs) => insertCall(data, jobs)))
+  }
 
   join: Store['join'] = async (worker) => this.#step('turn', (data) => join(data, worker))
 
@@ -89,7 +93,10 @@ export class MemoryStore implements Store {
     return look()
   }
 
-  change: Store['change'] = async (ids, wanted) => this.#each(ids, (data, id) => change(data, id, wanted))
+  change: Store['change'] = async (ids, wanted) => {
+    checkChange(ids, wanted)
+    return this.#each(ids, (data, id) => change(data, id, wanted))
+  }
   cancel: Store['cancel'] = async (ids) => this.#each(ids, cancel)
   retry: Store['retry'] = async (ids) => this.#each(ids, retry)
   remove: Store['remove'] = async (ids) => this.#each(ids, remove)
@@ -123,7 +130,10 @@ export class MemoryStore implements Store {
     get: async (names) => getSchedules(this.#open, names),
     list: async () => ({ schedules: listSchedules(this.#open) }),
     due: async (limit) => dueSchedules(this.#open, limit),
-    fire: async (ticks) => this.#step('insert', (data) => ticks.map((tick) => fire(data, tick))),
+    fire: async (ticks) => {
+      checkTicks(ticks)
+      return this.#step('insert', (data) => ticks.map((tick) => fire(data, tick)))
+    },
   }
 
   readonly moving: MovingStore = movingStore((body) => body(this.#open))

@@ -1,4 +1,5 @@
 /** One turn: everything a worker needs, in one step and in the order the contract gives. */
+import { checkTurn } from '../checked-times.ts'
 import type { Claim, Turn, TurnResult } from '../store.ts'
 import { claimFor, type Claiming } from './claim.ts'
 import type { Data, Incarnation } from './data.ts'
@@ -8,7 +9,9 @@ import { isStale, noteArrivals, renew } from './lives.ts'
 import { untilToken } from './rates.ts'
 import { giveBack, settle } from './settle.ts'
 
-export function turn(data: Data, { incarnation, settled, givenBack, room }: Turn): TurnResult {
+export function turn(data: Data, asked: Turn): TurnResult {
+  checkTurn(asked)
+  const { incarnation, settled, givenBack, room } = asked
   const life = data.incarnations.get(incarnation)
   if (!life) return { gone: true }
 

@@ -1,4 +1,5 @@
 /** What people ask for: of jobs, by their ids, and of whole queues and limits. What each does is in migrations/0006. */
+import { checkChange } from '../checked-times.ts'
 import type { Store } from '../store.ts'
 import { atOf, inOf } from './encode.ts'
 import { queuesIn } from './inserter.ts'
@@ -29,8 +30,11 @@ export function commandsOf({ env, clock, statements, waking }: TurnParts, moved:
   }
 
   return {
-    change: (ids, { due, ...change }) =>
-      command('change', ids, { change: { ...change, dueAt: atOf(due), dueIn: inOf(due) } }),
+    change: async (ids, wanted) => {
+      checkChange(ids, wanted)
+      const { due, ...change } = wanted
+      return command('change', ids, { change: { ...change, dueAt: atOf(due), dueIn: inOf(due) } })
+    },
     cancel: (ids) => command('cancel', ids),
     retry: (ids) => command('retry', ids),
     remove: (ids) => command('remove', ids),

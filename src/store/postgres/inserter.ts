@@ -5,6 +5,7 @@
  */
 import { sleep, type Env } from '../../env.ts'
 import { StoreBusyError } from '../../errors.ts'
+import { checkCalls } from '../checked-times.ts'
 import type { InsertOutcome, NewJob } from '../store.ts'
 import type { Clock } from './clock.ts'
 import { atOf, flagsOf, inOf, isPlain, minutesOf, moreOf, namedIn, specOf } from './encode.ts'
@@ -53,6 +54,7 @@ export class Inserter {
   }
 
   insert(calls: readonly (readonly NewJob[])[]): Promise<InsertOutcome[][]> {
+    checkCalls(calls)
     return Promise.all(calls.map((jobs) => this.#add(jobs)))
   }
 

@@ -1,4 +1,5 @@
 /** Schedules: a rule nobody here reads, and the time it fires next. */
+import { checkTicks } from '../checked-times.ts'
 import type { ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
 import type { Clock } from './clock.ts'
 import { number, present } from './decode.ts'
@@ -76,6 +77,7 @@ export function schedulesOf({ clock, statements, names, arrived }: ScheduleParts
       }
     },
     async fire(ticks) {
+      checkTicks(ticks)
       const named = namedIn(ticks.flatMap(({ job }) => job ?? []))
       const answer = await names.numbered(named, () =>
         statements.one<{ answers: ('fired' | 'stale')[]; arrivals: string | null }>(

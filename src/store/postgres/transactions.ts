@@ -1,5 +1,6 @@
 /** Enqueueing, and ending a job, inside transactions of the caller's. What it takes of them is in migrations/0009_apart.sql. */
 import { TransactionError } from '../../errors.ts'
+import { checkCalls, checkSettlement } from '../checked-times.ts'
 import type { IncarnationId, InsertOutcome, NewJob, Report, SettledWith, Settlement } from '../store.ts'
 import { askWithin, literal } from './callers-transaction.ts'
 import type { Clock } from './clock.ts'
@@ -34,6 +35,7 @@ export class Transactions {
   }
 
   async insert(transaction: unknown, calls: readonly (readonly NewJob[])[]): Promise<InsertOutcome[][]> {
+    checkCalls(calls)
     const names = await this.#numbersIn(transaction, calls.flat())
     const specs = calls.map((jobs) => jobs.map((job) => specOf(job, names)))
     const answer = await this.#call(transaction, 'errand.insert_with', literal(JSON.stringify(specs)))
@@ -42,6 +44,7 @@ export class Transactions {
   }
 
   async settle(transaction: unknown, { incarnation, settlement, reports }: CallersSettlement): Promise<SettledWith> {
+    checkSettlement(settlement)
     const { claim, outcome, ranMs, followUps = [] } = settlement
     const names = await this.#numbersIn(transaction, followUps)
     const end = {

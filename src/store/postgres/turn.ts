@@ -1,6 +1,7 @@
 /** A turn as the SQL function takes it, and as it answers. */
 import type { Env } from '../../env.ts'
 import { StoreBusyError, UnknownOutcomeError } from '../../errors.ts'
+import { checkTurn } from '../checked-times.ts'
 import type { Claim, ClaimedJob, ControlMessage, Settlement, Turn, TurnResult } from '../store.ts'
 import type { Clock } from './clock.ts'
 import { claimedOf, numberIn, type ClaimedRow } from './decode.ts'
@@ -54,6 +55,7 @@ export class Turns {
   }
 
   async take(turn: Turn): Promise<TurnResult> {
+    checkTurn(turn)
     const { waking } = this.#parts
     try {
       const answer = await this.#take(turn)

@@ -6,6 +6,7 @@
  * on. Nobody waits for a timer.
  */
 import { UnknownOutcomeError } from '../../errors.ts'
+import { checkCalls } from '../checked-times.ts'
 import type { InsertOutcome, NewJob, StoreLimits } from '../store.ts'
 import type { Caller } from './caller.ts'
 import type { Argument, CallOptions } from './connection/connection.ts'
@@ -44,6 +45,7 @@ export class Inserter {
   }
 
   insert(calls: readonly Call[]): Promise<InsertOutcome[][]> {
+    checkCalls(calls)
     return new Promise((resolve, reject) => {
       const jobs = calls.reduce((sum, call) => sum + call.length, 0)
       const bytes = calls.reduce((sum, call) => sum + sizeOf(call), 0)

@@ -6,6 +6,7 @@
  */
 import { systemEnv, type Env } from '../../env.ts'
 import { StoreClosedError, UnknownOutcomeError } from '../../errors.ts'
+import { checkChange, checkTurn } from '../checked-times.ts'
 import type { MovingStore } from '../moving.ts'
 import type * as contract from '../store.ts'
 import { Caller, type Clock } from './caller.ts'
@@ -105,6 +106,7 @@ export class RedisStore implements Store {
   turn: Store['turn'] = (asked) => this.#step('turn', () => this.#turn(asked))
 
   async #turn(asked: contract.Turn): Promise<contract.TurnResult> {
+    checkTurn(asked)
     const { incarnation } = asked
     const made = this.#kinds.withDigests(() => turnArguments(asked, this.#kinds))
     // It leaves before anything else runs, so that the server works while this process does.
@@ -181,7 +183,10 @@ export class RedisStore implements Store {
     return over.map((shown) => endFrom(this.#kinds, shown))
   }
 
-  change: Store['change'] = (ids, change) => this.#caller.call('change', [changeText(change), ...ids])
+  change: Store['change'] = async (ids, change) => {
+    checkChange(ids, change)
+    return this.#caller.call('change', [changeText(change), ...ids])
+  }
   cancel: Store['cancel'] = (ids) => this.#caller.call('cancel', ids)
   retry: Store['retry'] = (ids) => this.#caller.call('retry', ids)
   remove: Store['remove'] = (ids) => this.#caller.call('remove', ids)

@@ -1,4 +1,5 @@
 /** Schedules as the Redis engine keeps them: JSON by name, and the times of those that fire in order. */
+import { checkTicks } from '../checked-times.ts'
 import type { ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
 import type { Caller } from './caller.ts'
 import type { CallOptions } from './connection/connection.ts'
@@ -37,6 +38,7 @@ export function scheduleStore(caller: Caller, kinds: Kinds): ScheduleStore {
   }
 
   async function fire(ticks: readonly Tick[]): Promise<('fired' | 'stale')[]> {
+    checkTicks(ticks)
     const wanted = await kinds.withDigests(() =>
       ticks.map(({ job, ...tick }) => ({ ...tick, ...(job && { job: wantedOf(job, kinds) }) })),
     )

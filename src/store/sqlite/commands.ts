@@ -1,4 +1,5 @@
 /** What people ask of jobs: change, cancel, retry, remove, release. Each answers per job. */
+import { checkChange } from '../checked-times.ts'
 import type { CancelAnswer, ChangeAnswer, Due, JobChange, ReleaseAnswer, RemoveAnswer, RetryAnswer } from '../store.ts'
 import { dropExpiry, end } from './ending.ts'
 import { gatherAgain, isGroup } from './groups.ts'
@@ -11,6 +12,7 @@ import { blockWaitersAgain } from './waiting.ts'
 import { isWaiting, leavePlace, note, whereIs, type Where } from './where.ts'
 
 export function change(step: Step, id: string, wanted: JobChange): ChangeAnswer {
+  checkChange([id], wanted)
   const job = jobOf(step, id)
   if (!job) return 'unknown'
   const where = whereIs(step, job)

@@ -1,5 +1,6 @@
 /** Enqueueing inside a transaction of the caller's: the jobs exist if and only if it is committed. */
 import type { Env } from '../../env.ts'
+import { checkCalls } from '../checked-times.ts'
 import type { InsertOutcome, NewJob } from '../store.ts'
 import { inTransactionOf } from './callers-transaction.ts'
 import { insertCall } from './insert.ts'
@@ -11,6 +12,7 @@ export function insertWith(
   transaction: unknown,
   calls: readonly (readonly NewJob[])[],
 ): InsertOutcome[][] {
+  checkCalls(calls)
   return inTransactionOf(env, path, transaction, (step) =>
     calls.map((jobs) => {
       const answers = insertCall(step, jobs)

@@ -7,6 +7,7 @@
  */
 import type { Env } from '../../env.ts'
 import { UnknownOutcomeError } from '../../errors.ts'
+import { checkCalls } from '../checked-times.ts'
 import type { InsertOutcome, NewJob } from '../store.ts'
 import { insertCalls } from './insert.ts'
 import type { Step } from './step.ts'
@@ -43,6 +44,7 @@ export class Inserter {
   }
 
   insert(calls: readonly (readonly NewJob[])[]): Promise<InsertOutcome[][]> {
+    checkCalls(calls)
     if (calls.length === 0) return Promise.resolve([])
 
     return new Promise((done, failed) => {

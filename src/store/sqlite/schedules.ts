@@ -1,4 +1,5 @@
 /** Schedules: a rule nobody here reads, and the time it fires next. */
+import { checkTicks } from '../checked-times.ts'
 import type { DueSchedules, SchedulePage, ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
 import { insertCall } from './insert.ts'
 import type { Step } from './step.ts'
@@ -63,7 +64,9 @@ function recordOf(row: ScheduleRow): ScheduleRecord {
 }
 
 /** The comparison of times is what makes a tick fire at most once, however many fire it. */
-export function fire(step: Step, { name, at, nextAt, job }: Tick): 'fired' | 'stale' {
+export function fire(step: Step, tick: Tick): 'fired' | 'stale' {
+  checkTicks([tick])
+  const { name, at, nextAt, job } = tick
   const { sql } = step
   if (sql.advanceSchedule.run(nextAt, name, at).changes === 0) return 'stale'
   if (!job) return 'fired'

@@ -1,5 +1,6 @@
 /** Settling a job inside a transaction of the caller's: its effects and its outcome are one commit. */
 import type { Env } from '../../env.ts'
+import { checkSettlement } from '../checked-times.ts'
 import type { IncarnationId, Report, SettledWith, Settlement } from '../store.ts'
 import { inTransactionOf } from './callers-transaction.ts'
 import { lifeOf } from './lives.ts'
@@ -19,6 +20,7 @@ export function settleWith(
   transaction: unknown,
   { incarnation, settlement, reports }: CallersSettlement,
 ): SettledWith {
+  checkSettlement(settlement)
   return inTransactionOf(env, path, transaction, (step) => {
     const life = lifeOf(step, incarnation)
     const held = life && heldJob(step, life.n, settlement.claim)

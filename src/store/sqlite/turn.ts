@@ -1,4 +1,5 @@
 /** One turn: everything a worker needs, in one step and in the order the contract gives. */
+import { checkTurn } from '../checked-times.ts'
 import type { Claim, ControlMessage, Turn, TurnResult } from '../store.ts'
 import { Claiming, openQueues } from './claim.ts'
 import type { Reader } from './claimed-job.ts'
@@ -10,7 +11,9 @@ import { giveBack, settle } from './settle.ts'
 import type { Step } from './step.ts'
 import { spread, spreadPerStep, spreadRest } from './telling.ts'
 
-export function turn(step: Step, { incarnation, settled, givenBack, room }: Turn): TurnResult {
+export function turn(step: Step, asked: Turn): TurnResult {
+  checkTurn(asked)
+  const { incarnation, settled, givenBack, room } = asked
   const life = lifeOf(step, incarnation)
   if (!life) return { gone: true }
 

@@ -38,6 +38,7 @@ import { sharing } from './sharing.ts'
 import { suspects } from './suspects.ts'
 import { telling } from './telling.ts'
 import { uniqueKeys } from './unique-keys.ts'
+import { unusableTimes } from './unusable-times.ts'
 import { settled } from './settled.ts'
 import { waiting } from './waiting.ts'
 
@@ -55,6 +56,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   changing,
   removing,
   'unique keys': uniqueKeys,
+  'unusable times': unusableTimes,
   dependencies,
   cascades,
   'held jobs': held,
