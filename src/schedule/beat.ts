@@ -8,14 +8,12 @@
 import { orAborted, type Timer } from '../env.ts'
 import { checkOptions } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
-import type { NewJob, ScheduleRecord, Store, Tick } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { DeclaredSchedules } from './declared.ts'
-import { readRule, type StoredRule } from './rule.ts'
-import { ticksOf } from './tick.ts'
+import { Firing } from './firing.ts'
 
 const longestSleepMs = 1_000
 const declareEveryMs = 3_600_000
-const schedulesPerLook = 200
 
 export interface StartOptions {
   /**
@@ -38,12 +36,14 @@ export class Beat {
   readonly #stopping = new AbortController()
   /** Of the store that has been told of this app's schedules. */
   #life: string | undefined
-  /** Named once, not every second. */
-  readonly #unreadable = new Set<string>()
+  readonly #firing: Firing
+  /** Something has changed since the look that is under way began. */
+  #lookAgain = false
 
   constructor(runtime: Runtime, declared: DeclaredSchedules) {
     this.#runtime = runtime
     this.#declared = declared
+    this.#firing = new Firing(runtime)
   }
 
   /** Declares this app's schedules and fires whatever is due, until `stop`. Where it fails it may be called again. @throws the store's errors */
@@ -76,7 +76,8 @@ export class Beat {
 
   /** A schedule has been made or changed in this process: look at once. */
   look(): void {
-    if (this.#state === 'running' && !this.#working) this.#plan(0)
+    if (this.#working) this.#lookAgain = true
+    else if (this.#state === 'running') this.#plan(0)
   }
 
   #plan(ms: number): void {
@@ -91,10 +92,11 @@ export class Beat {
     try {
       const store = await this.#runtime.open()
       await this.#declare(store)
+      this.#lookAgain = false
       const nextDueMs = await this.#fireDue(store)
       this.#runtime.outage.answered('the beat')
       this.#working = undefined
-      this.#plan(Math.min(nextDueMs, this.#spread(longestSleepMs)))
+      this.#plan(this.#lookAgain ? 0 : Math.min(nextDueMs, this.#spread(longestSleepMs)))
     } catch (error) {
       if (this.#runtime.closing.signal.aborted) return
       this.#runtime.outage.failed('the beat', error)
@@ -109,20 +111,20 @@ export class Beat {
     this.#declareAt = now + declareEveryMs
   }
 
-  /** Milliseconds until there is something to fire again. */
+  /** Milliseconds until there is something to fire again, what was just fired included. */
   async #fireDue(store: Store): Promise<number> {
+    const { env } = this.#runtime
     for (;;) {
-      const { now, due, nextDueMs = Infinity, life } = await store.schedules.due(schedulesPerLook)
+      const { now, due, nextDueMs = Infinity, life } = await store.schedules.due(this.#firing.perLook)
+      const answeredAt = env.monotonic()
       if (this.#life !== undefined && life !== this.#life) {
         await this.#declareAnew(store)
         continue
       }
       this.#life = life
-      const ticks = await this.#ticks(store, due, now)
-      for (let from = 0; from < ticks.length; from += store.limits.jobsPerCall) {
-        await store.schedules.fire(ticks.slice(from, from + store.limits.jobsPerCall))
-      }
-      if (ticks.length === 0 || nextDueMs > 0 || this.#state !== 'running') return Math.max(nextDueMs, 1)
+      const { nextAt, progress } = await this.#firing.fire(store, due, now, nextDueMs > 0)
+      if (nextDueMs > 0) return Math.max(Math.min(nextDueMs, nextAt - now) - (env.monotonic() - answeredAt), 1)
+      if (!progress || this.#state !== 'running') return longestSleepMs
     }
   }
 
@@ -133,51 +135,8 @@ export class Beat {
     this.#life = undefined
   }
 
-  /** By the store's clock: this process's own may be wrong. */
-  async #ticks(store: Store, due: readonly ScheduleRecord[], now: number): Promise<Tick[]> {
-    const ticks: Tick[] = []
-    for (const schedule of due) {
-      const rule = this.#ruleOf(schedule)
-      if (!rule) continue
-      const { env } = this.#runtime
-      const making = { id: () => env.id(), random: () => env.random() }
-      const fired = ticksOf(schedule, rule, now, making)
-      ticks.push(...(rule.overlap === 'queue' ? await inTurn(store, schedule, fired) : fired))
-    }
-    return ticks
-  }
-
-  #ruleOf({ name, rule }: ScheduleRecord): StoredRule | undefined {
-    try {
-      return readRule(rule)
-    } catch (error) {
-      if (!this.#unreadable.has(name))
-        this.#runtime.bus.emit('error', { error, during: `reading the schedule "${name}"` })
-      this.#unreadable.add(name)
-      return undefined
-    }
-  }
-
   /** Processes that started together soon look apart. */
   #spread(ms: number): number {
     return ms * (0.75 + this.#runtime.env.random() / 2)
   }
-}
-
-/** Each tick's job waits for the one before it to end, however it ends. */
-async function inTurn(store: Store, { lastJob }: ScheduleRecord, ticks: readonly Tick[]): Promise<Tick[]> {
-  let before = lastJob === undefined ? undefined : await unfinished(store, lastJob)
-
-  return ticks.map((tick) => {
-    if (!tick.job) return tick
-    const job: NewJob = before === undefined ? tick.job : { ...tick.job, after: { on: [before], otherwise: 'run' } }
-    before = job.id
-    return { ...tick, job }
-  })
-}
-
-async function unfinished(store: Store, id: string): Promise<string | undefined> {
-  const [job] = await store.get([id])
-
-  return job && job !== 'gone' && job.finishedAt === undefined ? id : undefined
 }

@@ -86,8 +86,9 @@ export function dueTicks(when: StoredWhen, { until }: Span, first: number, now: 
 function nextOf(when: StoredWhen, after: number): number | null {
   if ('cron' in when) return nextCron(when, after)
   if ('at' in when) return when.at > after ? when.at : null
+  if ('every' in when) return (Math.floor(after / when.every) + 1) * when.every
 
-  return (Math.floor(after / when.every) + 1) * when.every
+  throw new InvalidOptionError('the rule of a stored schedule', when, 'one that this release of Errand knows')
 }
 
 function everyMs(every: Duration, where: string): number {

@@ -1,39 +1,8 @@
 import assert from 'node:assert/strict'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { Errand } from '../../src/index.ts'
-import type { ScheduleRule } from '../../src/schedule/rule.ts'
-import { MemoryStore } from '../../src/store/memory/memory.ts'
 import { ManualEnv } from '../../src/testing/manual-env.ts'
-
-const minute = 60_000
-const newYear = Date.UTC(2026, 0, 1)
-
-/** An app whose clock stands at the start of 2026 until it is told to move. */
-function world(t: TestContext) {
-  const env = new ManualEnv({ startAt: newYear })
-  const store = new MemoryStore({ env })
-  const app = () => {
-    const errand = new Errand({ store, env })
-    const digest = errand.task('digest', (_: { list: string }) => {})
-    t.after(() => errand.close())
-    return { errand, digest }
-  }
-  const jobs = async () => (await store.find({})).jobs.toReversed()
-  /** The ticks that have become jobs, as times of day. */
-  const ticks = async () =>
-    (await jobs()).map(({ metadata }) => (JSON.parse(metadata!) as { tick: string }).tick.slice(11, 19))
-
-  return { env, store, app, jobs, ticks }
-}
-
-async function beating(t: TestContext, rule: ScheduleRule) {
-  const scene = world(t)
-  const { errand, digest } = scene.app()
-  errand.schedule('digest', rule, digest.with({ list: 'all' }))
-  const beat = await errand.beat().start()
-
-  return { ...scene, errand, digest, beat }
-}
+import { beating, minute, newYear, world } from './beating.ts'
 
 test('each tick enqueues a job, which knows its schedule and its moment', async (t) => {
   const { env, jobs, ticks } = await beating(t, { every: '1m' })
@@ -44,6 +13,35 @@ test('each tick enqueues a job, which knows its schedule and its moment', async 
   const [first] = await jobs()
   assert.equal(first!.input, '{"list":"all"}')
   assert.deepEqual(JSON.parse(first!.metadata!), { schedule: 'digest', tick: '2026-01-01T00:00:00.000Z' })
+})
+
+test('ticks that come faster than the beat looks on its own all fire, each at its time', async (t) => {
+  const { env, jobs } = await beating(t, { every: '100ms' })
+
+  await env.advance(3_010)
+
+  const late = (await jobs()).map(({ createdAt, metadata }) => createdAt - tickOf(metadata))
+  assert.equal(late.length, 31)
+  assert.ok(Math.max(...late) <= 2, `up to ${Math.max(...late)} ms late`)
+})
+
+test('a rule with seconds fires at each of them', async (t) => {
+  const { env, jobs } = await beating(t, { cron: '* * * * * *' })
+
+  await env.advance(20_010)
+
+  const late = (await jobs()).map(({ createdAt, metadata }) => createdAt - tickOf(metadata))
+  assert.equal(late.length, 21)
+  assert.ok(Math.max(...late) <= 2, `up to ${Math.max(...late)} ms late`)
+})
+
+test('a fast schedule is fired in time by several beats too', async (t) => {
+  const { env, app, ticks } = await beating(t, { every: '100ms' })
+  await app().errand.beat().start()
+
+  await env.advance(2_010)
+
+  assert.equal((await ticks()).length, 21)
 })
 
 test('a tick fires once, however many beats there are (celery#251, #2856, apscheduler#129)', async (t) => {
@@ -230,3 +228,7 @@ test('a store that was away delays ticks and loses none', async (t) => {
   assert.ok(errors.includes('the beat'))
   assert.deepEqual(await ticks(), ['00:00:00', '00:01:00', '00:02:00', '00:03:00', '00:04:00'])
 })
+
+function tickOf(metadata: string | undefined): number {
+  return Date.parse((JSON.parse(metadata!) as { tick: string }).tick)
+}
