@@ -82,12 +82,20 @@ export class AlreadySucceededError extends ErrandError {
   }
 }
 
-/** The worker is stopping and its grace time is over. The reason of `job.signal`. */
+/**
+ * The worker is stopping and its grace time is over. The reason of `job.signal`, and the kept error of a job with
+ * `delivery: 'once'` that was interrupted so.
+ */
 export class WorkerStoppingError extends ErrandError {
   readonly code = 'WORKER_STOPPING'
 
-  constructor() {
-    super('The worker is stopping and its grace time is over. The job is given back and will run again.')
+  constructor(once = false) {
+    super(
+      `The worker is stopping and its grace time is over. ` +
+        (once
+          ? 'The job must not run twice, so it is not given back: unless it still succeeds, it ends failed.'
+          : 'The job is given back and will run again.'),
+    )
   }
 }
 

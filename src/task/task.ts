@@ -44,7 +44,7 @@ export interface CommonTaskOptions<Input = unknown> {
   timeout?: Duration
   /** Ends `expired` unless started this long after it was enqueued. @default never */
   expires?: Duration
-  /** `once`: never runs again after its worker was lost, for work that must not repeat. @default 'at least once' */
+  /** `once`: never runs again after its worker was lost or has stopped, for work that must not repeat. @default 'at least once' */
   delivery?: 'at least once' | 'once'
   /** How long final jobs are kept. @default { succeeded: '1d', failed: '14d' } */
   keep?: Duration | { succeeded?: Duration; failed?: Duration }

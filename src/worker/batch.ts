@@ -75,7 +75,7 @@ export async function executeBatch(
 async function endOf(run: Run, runtime: Runtime, handover: Handover): Promise<RunEnd> {
   try {
     run.input = await readInput(run, runtime)
-    run.handling = true
+    run.handling = run.called = true
     const result = await runningJob.run(run, callThrough, run, runtime, () => handover.arrived(run))
     run.handling = false
     return await succeeded(run, runtime, result)

@@ -4,7 +4,7 @@ import type { Claim, ClaimedJob } from '../store/store.ts'
 import type { TaskDefinition } from '../task/definition.ts'
 import { Batch, executeBatch } from './batch.ts'
 import { Deadlines } from './deadlines.ts'
-import { execute, timedOut, type RunEnd } from './execute.ts'
+import { abandoned, execute, timedOut, type RunEnd } from './execute.ts'
 import type { SlotGroup } from './options.ts'
 import type { Reports } from './reports.ts'
 import type { Results, WhyGivenBack } from './results.ts'
@@ -121,7 +121,12 @@ export class Crew {
 
   /** Waits no longer for what runs: the process is about to exit. What has ended is still recorded. */
   abandon(): void {
-    for (const run of this.#runs.values()) this.#close(run)
+    this.#now = this.#runtime.env.monotonic()
+    for (const run of this.#runs.values()) {
+      const end = abandoned(run)
+      if (end) this.#record(run, end)
+      this.#close(run)
+    }
   }
 
   /** Forgets what waits. */

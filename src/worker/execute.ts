@@ -10,6 +10,7 @@ import {
   NotStorableError,
   PayloadTooLargeError,
   RolledBackError,
+  WorkerLostError,
 } from '../errors.ts'
 import type { Outcome } from '../outcome.ts'
 import { isTriedAgain, retryDelayMs } from '../retry.ts'
@@ -151,14 +152,26 @@ function success(run: Run, runtime: Runtime, result: unknown, followUps: undefin
 
 export function ended(run: Run, runtime: Runtime, thrown: unknown): RunEnd | Promise<RunEnd> {
   if (run.ending === 'cancelled') return cancelled
-  if (run.suspending?.suspended && run.ending === undefined) return run.suspending.end()
+  if (run.suspending?.suspended && (run.ending === undefined || run.ending === 'stopping')) return run.suspending.end()
   if (thrown instanceof Cancelled) {
     return { kind: 'outcome', outcome: { kind: 'cancelled', error: describe(thrown, (text) => run.mask(text)) } }
   }
   // Where the job belongs to another by now, the store refuses it like any other late word.
-  if (run.ending === 'stopping' || run.ending === 'lost') return { kind: 'give back' }
+  if (run.ending === 'stopping' || run.ending === 'lost') return interrupted(run)
 
   return failed(run, runtime, thrown)
+}
+
+/** Others may run it again, unless it must not run twice and its handler was called. */
+function interrupted(run: Run): RunEnd {
+  if (!run.definition.once || !run.called) return { kind: 'give back' }
+  const reason: unknown = run.ending === 'lost' ? new WorkerLostError(1) : run.signal.reason
+
+  return {
+    kind: 'outcome',
+    outcome: { kind: 'failed', error: describe(reason, (text) => run.mask(text)) },
+    thrown: reason,
+  }
 }
 
 function failed(run: Run, runtime: Runtime, thrown: unknown): RunEnd {
@@ -179,6 +192,14 @@ export function timedOut(run: Run, runtime: Runtime): RunEnd {
   if (run.ending === 'cancelled') return cancelled
 
   return failed(run, runtime, new JobTimeoutError(run.task, run.definition.timeoutMs!))
+}
+
+/** The end of a run that nobody waits for any more and that the store would let others repeat; none where it may. */
+export function abandoned(run: Run): RunEnd | undefined {
+  if (!run.definition.once) return undefined
+  run.end('stopping')
+
+  return run.ending === 'cancelled' ? cancelled : interrupted(run)
 }
 
 /** Query builders and others of their kind are no promises and are awaited like them. */
@@ -224,7 +245,7 @@ async function handleLate(run: Run, runtime: Runtime, input: Promise<unknown>): 
 
 function handle(run: Run, runtime: Runtime, input: unknown): RunEnd | Promise<RunEnd> {
   run.input = input
-  run.handling = true
+  run.handling = run.called = true
   const returned = run.slots.outside(callWithin, run, runtime)
   if (isThenable(returned)) return returnedLate(run, runtime, returned)
   run.handling = false

@@ -45,6 +45,8 @@ export class Run implements JobContext {
   input: unknown
   /** Its handler has been called and has not ended. */
   handling = false
+  /** Its handler has been called. */
+  called = false
   ending: Ending | undefined
   /** The worker has recorded an outcome, or may record none: whatever the handler still does is ignored. */
   closed = false
@@ -246,7 +248,7 @@ export class Run implements JobContext {
     if (ending === 'cancelled') return new Cancelled()
     if (ending === 'timeout') return new JobTimeoutError(this.task, this.definition.timeoutMs ?? 0)
 
-    return ending === 'lost' ? new LeaseLostError() : new WorkerStoppingError()
+    return ending === 'lost' ? new LeaseLostError() : new WorkerStoppingError(this.definition.once)
   }
 
   #makeLog(): JobLog {
