@@ -81,6 +81,7 @@ export {
   DuplicateStepError,
   DuplicateTaskError,
   ErrandError,
+  FlowChangedError,
   HandlerError,
   IdConflictError,
   InvalidInputError,

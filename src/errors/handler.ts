@@ -137,6 +137,19 @@ export class DuplicateStepError extends ErrandError {
   }
 }
 
+/** A handler builds a flow of `job.run` otherwise than the run before, which ended while the flow went into the store. */
+export class FlowChangedError extends ErrandError {
+  readonly code = 'FLOW_CHANGED'
+
+  constructor(task: string, name: string) {
+    super(
+      `The handler of "${task}" builds the flow "${name}" otherwise than in the run before, which ended when only a part of it was in ` +
+        `the store; so it cannot be completed, and nothing of it runs. Build a flow from what every run finds the same: the job's ` +
+        `input, and results of \`job.step\`. Then enqueue the job anew.`,
+    )
+  }
+}
+
 /** The kept error of an attempt whose batch was not answered as it must be: one answer for each item, in their order. */
 export class BatchAnswerError extends ErrandError {
   readonly code = 'BATCH_ANSWER'

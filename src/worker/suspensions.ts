@@ -10,6 +10,7 @@ import { durationMs, type Duration } from '../duration.ts'
 import {
   ClaimLostError,
   DuplicateStepError,
+  FlowChangedError,
   IdConflictError,
   InvalidOptionError,
   JobCancelledError,
@@ -22,6 +23,7 @@ import type { Step } from '../task/step.ts'
 import type { Awaitable, StepResult } from '../task/stored.ts'
 import { wholeFlowOf } from '../workflow/compose.ts'
 import { insertFlow } from '../workflow/enqueue.ts'
+import { gateIdOf } from '../workflow/gate.ts'
 import { childId } from '../workflow/note.ts'
 import { allMembers, rootError } from '../workflow/resolve.ts'
 import type { RunEnd } from './execute.ts'
@@ -73,7 +75,7 @@ export class Suspensions {
     return { kind: 'sleep', delayMs: this.#sleepMs! }
   }
 
-  /** Whether it is the failure of a flow it has waited for, which would be met again. */
+  /** Whether it is the failure of a flow, which would be met again. */
   isFailure(thrown: unknown): boolean {
     return this.#failures.has(thrown)
   }
@@ -137,11 +139,23 @@ export class Suspensions {
     try {
       await insertFlow(this.#runtime, flow, { id: child, options: {}, origin: { by: id, of, within: note?.id ?? id } })
     } catch (error) {
-      // An earlier run has begun it, with other values: those stand.
       if (!(error instanceof IdConflictError)) throw error
+      await this.#takeUp(name, child)
     }
     this.#waitsFor.push(child)
     throw new Suspended()
+  }
+
+  /** An earlier run has begun it, with other values: those stand, where all of it is there. */
+  async #takeUp(name: string, child: string): Promise<void> {
+    const store = await this.#runtime.open()
+    const [last] = await store.get([child])
+    // The earlier run may have ended before it opened the gate.
+    if (last && last !== 'gone') return void (await store.release([{ id: gateIdOf(child), result: 'null' }]))
+
+    const failure = new FlowChangedError(this.#run.task, name)
+    this.#failures.add(failure)
+    throw failure
   }
 
   /** What it has waited for so far. */

@@ -1,7 +1,8 @@
 /** What handlers do once and for all with `step`, `run` and `sleep`, on the memory engine. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { chain } from '../../src/index.ts'
+import { chain, mapEach } from '../../src/index.ts'
+import type { MemoryStore } from '../../src/store/memory/memory.ts'
 import { started, until } from './worker-support.ts'
 
 const soon = { timeout: '10s' } as const
@@ -115,4 +116,79 @@ test('a step whose name is taken still fails the job', async (t) => {
   await work()
 
   await assert.rejects((await order.enqueue()).result(soon), { code: 'JOB_FAILED', message: /step name "flow" twice/ })
+})
+
+/** A store that fails as the second part of a large flow comes, as if the worker had died there. */
+function failingHalfWay(store: MemoryStore): void {
+  const { insert } = store
+  let large = 0
+  store.insert = async (calls) => {
+    if (calls.some(({ length }) => length > 500) && ++large === 2) throw new Error('half-way')
+    return insert(calls)
+  }
+}
+
+test('a flow that is there in part and is built otherwise fails its job at once', async (t) => {
+  const { errand, store, work } = started(t)
+  failingHalfWay(store)
+  const child = errand.task('child', (n: number) => n)
+  let runs = 0
+  const order = errand.task('order', { retry: { first: 1 } }, (_: void, job) => {
+    const more = runs++
+    return job.run(
+      'flow',
+      mapEach(
+        child,
+        Array.from({ length: 2500 }, (_each, n) => n + more),
+      ),
+    )
+  })
+  await work()
+  const handle = await order.enqueue()
+
+  await assert.rejects(handle.result(soon), { message: /builds the flow "flow" otherwise/ })
+
+  assert.deepEqual([(await handle.info()).error?.code, runs], ['FLOW_CHANGED', 2])
+})
+
+test('one that is built the same is completed', async (t) => {
+  const { errand, store, work } = started(t)
+  failingHalfWay(store)
+  const child = errand.task('child', (n: number) => n)
+  const order = errand.task('order', { retry: { first: 1 } }, async (_: void, job) => {
+    const all = await job.run(
+      'flow',
+      mapEach(
+        child,
+        Array.from({ length: 1500 }, (_each, n) => n),
+      ),
+    )
+    return all.length
+  })
+  await work({ concurrency: 100 })
+
+  assert.equal(await (await order.enqueue()).result(soon), 1500)
+})
+
+test('one that is wholly there stands as it was begun, also where its gate has yet to open', async (t) => {
+  const { errand, store, work } = started(t)
+  const { release } = store
+  let releases = 0
+  store.release = (given) => (++releases === 1 ? Promise.reject(new Error('at the gate')) : release(given))
+  const child = errand.task('child', (n: number) => n)
+  let runs = 0
+  const order = errand.task('order', { retry: { first: 1 } }, async (_: void, job) => {
+    const first = runs++ === 0 ? 0 : 1
+    const all = await job.run(
+      'flow',
+      mapEach(
+        child,
+        Array.from({ length: 1500 }, (_each, n) => n + first),
+      ),
+    )
+    return all[0]
+  })
+  await work({ concurrency: 100 })
+
+  assert.equal(await (await order.enqueue()).result(soon), 0)
 })
