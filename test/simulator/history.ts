@@ -64,9 +64,11 @@ export class History {
     if (plan.operator) this.#start('operator', 'operator', startOperator)
     for (let n = 0; n < plan.producers; n++) {
       this.producing.set(`producer ${n}`, Math.ceil(plan.jobs / plan.producers))
-      this.#start('producer', `producer ${n}`, (history, name) =>
-        startProducer(history, name, history.producing.get(name)!),
-      )
+      // One that has asked for all of its jobs has nothing to do in another life.
+      this.#start('producer', `producer ${n}`, (history, name) => {
+        const jobs = history.producing.get(name)
+        if (jobs !== undefined) startProducer(history, name, jobs)
+      })
     }
   }
 
