@@ -49,7 +49,7 @@ export interface JobContext {
    * Does `work` once: its result is stored under the name, and a later run of this job gets it without doing it again. What is
    * done and not yet stored when the process dies is done again.
    *
-   * @throws DuplicateStepError when this run has used the name already
+   * @throws DuplicateStepError when this run has used the name already; the reason of `signal` once that is aborted
    */
   step<T>(name: string, work: () => Awaitable<T>): Promise<StepResult<T>>
   /**

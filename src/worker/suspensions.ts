@@ -134,6 +134,7 @@ export class Suspensions {
     const child = childId(id, name)
     const member = (await this.#ended()).find((each) => each.id === child)
     if (member) return this.#answer(member)
+    this.#check()
 
     const of = note?.of ?? note?.id ?? id
     try {
@@ -188,9 +189,17 @@ export class Suspensions {
     throw new ClaimLostError(this.#run.id)
   }
 
-  #take(name: string): void {
+  /** Who was told to end, or has ended, begins nothing more. */
+  #check(): void {
+    const run = this.#run
+    if (run.ending) throw run.signal.reason
     // It goes on somewhere while its job waits already.
     if (this.#over) throw new Suspended()
+    if (run.over || run.closed) throw new ClaimLostError(run.id)
+  }
+
+  #take(name: string): void {
+    this.#check()
     if (typeof name !== 'string' || name === '' || name.length > longestName) {
       throw new InvalidOptionError('the name of a step', name, `a text of 1 to ${longestName} characters`)
     }

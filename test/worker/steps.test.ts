@@ -192,3 +192,45 @@ test('one that is wholly there stands as it was begun, also where its gate has y
 
   assert.equal(await (await order.enqueue()).result(soon), 0)
 })
+
+test('a handler that was told to end begins nothing more', async (t) => {
+  const { errand, store, work } = started(t)
+  const child = errand.task('child', () => 1)
+  let charges = 0
+  const refused: unknown[] = []
+  const order = errand.task('order', async (_: void, job) => {
+    await until(() => job.signal.aborted)
+    const all = [job.run('flow', chain(child.with(), child)), job.step('charge', () => ++charges), job.sleep('nap', 10)]
+    for (const each of await Promise.allSettled<unknown>(all)) refused.push((each as PromiseRejectedResult).reason)
+    return job.run('rest', chain(child.with(), child))
+  })
+  await work()
+  const handle = await errand.enqueue(chain(order.with()))
+  await until(async () => (await handle.state()) === 'running')
+
+  await handle.cancel()
+
+  await assert.rejects(handle.result(soon), { code: 'JOB_CANCELLED' })
+  assert.deepEqual(
+    refused.map((error) => (error as { code?: string }).code),
+    ['CANCELLED', 'CANCELLED', 'CANCELLED'],
+  )
+  assert.deepEqual([charges, (await store.find({ tasks: ['child'] })).jobs.length], [0, 0])
+})
+
+test('a handler that goes on after its end does no more steps', async (t) => {
+  const { errand, work } = started(t)
+  const late = Promise.withResolvers<unknown>()
+  const go = Promise.withResolvers<void>()
+  let charges = 0
+  const order = errand.task('order', (_: void, job) => {
+    void go.promise.then(() => job.step('charge', () => ++charges)).catch(late.resolve)
+    return 'ended'
+  })
+  await work()
+  await (await order.enqueue()).result(soon)
+
+  go.resolve()
+
+  assert.deepEqual([((await late.promise) as { code?: string }).code, charges], ['CLAIM_LOST', 0])
+})
