@@ -123,8 +123,7 @@ export class Crew {
   abandon(): void {
     this.#now = this.#runtime.env.monotonic()
     for (const run of this.#runs.values()) {
-      const end = abandoned(run)
-      if (end) this.#record(run, end)
+      this.#record(run, abandoned(run))
       this.#close(run)
     }
   }
@@ -270,7 +269,7 @@ export class Crew {
   }
 
   #returnUnstarted(job: ClaimedJob, why?: WhyGivenBack, delayMs?: number): void {
-    this.#links.results.giveBack(job, why, delayMs)
+    this.#links.results.giveBack(job, why, delayMs === undefined ? {} : { delayMs })
     this.#links.news()
   }
 
@@ -291,11 +290,13 @@ export class Crew {
   }
 
   #record(run: Run, end: RunEnd): void {
-    if (end.kind === 'sleep') return this.#links.results.giveBack(run.claimed, undefined, end.delayMs)
-    if (end.kind === 'give back') return this.#links.results.giveBack(run.claimed, 'stopping')
+    if (end.kind === 'give back') {
+      return this.#links.results.giveBack(run.claimed, 'stopping', run.called ? { started: true } : {})
+    }
 
     const ranMs = Math.round(this.#now - run.startedAt)
-    if (end.kind === 'recorded') this.#links.results.recordedAlready(run, end.end, ranMs)
+    if (end.kind === 'sleep') this.#links.results.sleeps(run, end.delayMs, ranMs)
+    else if (end.kind === 'recorded') this.#links.results.recordedAlready(run, end.end, ranMs)
     else this.#links.results.ended(run, end, ranMs)
   }
 

@@ -194,9 +194,9 @@ export function timedOut(run: Run, runtime: Runtime): RunEnd {
   return failed(run, runtime, new JobTimeoutError(run.task, run.definition.timeoutMs!))
 }
 
-/** The end of a run that nobody waits for any more and that the store would let others repeat; none where it may. */
-export function abandoned(run: Run): RunEnd | undefined {
-  if (!run.definition.once) return undefined
+/** The end of a run that nobody waits for any more. */
+export function abandoned(run: Run): RunEnd {
+  if (!run.definition.once) return { kind: 'give back' }
   run.end('stopping')
 
   return run.ending === 'cancelled' ? cancelled : interrupted(run)

@@ -1,10 +1,10 @@
 /**
- * What the end of a run says to the limits of its job: a retry of an ordered task holds its line, and `RetryAfter` closes
- * the rate.
+ * What the end of a run says to the limits of its job: a retry of an ordered task holds its line, as a sleep does, and
+ * `RetryAfter` closes the rate.
  */
 import { durationMs } from '../duration.ts'
 import { RetryAfter } from '../errors.ts'
-import type { ClaimedJob, Settlement } from '../store/store.ts'
+import type { ClaimedJob, GivenBack, Settlement } from '../store/store.ts'
 import type { OutcomeEnd } from './execute.ts'
 import type { Run } from './run.ts'
 
@@ -17,23 +17,35 @@ const firstStart = '~started '
 export function limiting(run: Run, { outcome, thrown }: OutcomeEnd, ranMs: number, now: number): Limiting {
   const delayMs = outcome.kind === 'retry' ? outcome.delayMs : 0
   const waits = outcome.kind === 'retry' || outcome.kind === 'wait'
-  const keepsSlot = waits && run.definition.limits?.order && holdsLine(run, delayMs, now - ranMs, now)
+  const keepsSlot = waits && run.definition.limits?.order && holdsLine(run, delayMs, ranMs, now)
+  if (outcome.kind === 'retry') rememberStart(run, now - ranMs)
   const closesRateMs = thrown instanceof RetryAfter && outcome.kind !== 'cancelled' ? closedMs(thrown, delayMs) : 0
 
   return { ...(keepsSlot && { keepsSlot: true }), ...(closesRateMs > 0 && { closesRateMs }) }
 }
 
+/** The same of a run that sleeps. */
+export function asleep(run: Run, delayMs: number, ranMs: number, now: number): Pick<GivenBack, 'freesSlot'> {
+  const lineGoesOn = run.definition.limits?.order && !holdsLine(run, delayMs, ranMs, now)
+
+  return lineGoesOn ? { freesSlot: true } : {}
+}
+
 /** One that would be tried again only after its time lets the next one go at once. */
-function holdsLine(run: Run, delayMs: number, startedAt: number, now: number): boolean {
+function holdsLine(run: Run, delayMs: number, ranMs: number, now: number): boolean {
   const { skipAfterMs } = run.definition.limits!.order!
   if (skipAfterMs === undefined) return true
-  const { claim, steps } = run.claimed
-  const known = run.attempt === 1 ? undefined : latestStart(steps)
-  // An attempt 1 begins anew, also where somebody has retried the job by hand.
-  if (known === undefined) run.remember(`${firstStart}${claim}`, String(startedAt))
 
-  return now + delayMs - (known ?? startedAt) <= skipAfterMs
+  return now + delayMs - (startBefore(run) ?? now - ranMs) <= skipAfterMs
 }
+
+function rememberStart(run: Run, startedAt: number): void {
+  if (run.definition.limits?.order?.skipAfterMs === undefined || startBefore(run) !== undefined) return
+  run.remember(`${firstStart}${run.claimed.claim}`, String(startedAt))
+}
+
+/** An attempt 1 begins anew, also where somebody has retried the job by hand. */
+const startBefore = ({ attempt, claimed }: Run) => (attempt === 1 ? undefined : latestStart(claimed.steps))
 
 function latestStart(steps: ClaimedJob['steps'] = {}): number | undefined {
   const claims = Object.keys(steps).flatMap((name) =>

@@ -54,6 +54,8 @@ export class Loop {
   /** A turn has failed, so what this worker holds is not known: no other is sent before `resync` has told. */
   #unsure = false
   #gone = false
+  /** It holds jobs that have started, and has given up telling the store. */
+  #untold = false
   #cutRestShort: () => void = () => {}
 
   constructor(runtime: Runtime, options: ResolvedWorkerOptions, links: LoopLinks) {
@@ -103,8 +105,9 @@ export class Loop {
     while (!this.#isOver()) await this.#step()
   }
 
-  /** Where the store cannot be told, the end of the lease tells it. */
+  /** Where the store cannot be told, the end of the lease tells it. It would take what has started for unstarted. */
   async leave(): Promise<void> {
+    if (this.#untold) return
     try {
       await this.#store.leave(this.#incarnation)
     } catch (error) {
@@ -260,7 +263,7 @@ export class Loop {
     this.#failed(error)
     if (closing.signal.aborted) this.crew.abandon()
     if (this.#cannotWait) {
-      this.#results.forget()
+      this.#untold = this.#results.forget() || this.#untold
       this.crew.forgetWaiting()
     }
     if (this.#isOver()) return

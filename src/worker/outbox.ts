@@ -1,8 +1,6 @@
 /** What the store is to be told: how runs ended, and jobs that are given back. Kept until it is known to have been heard. */
-import type { Claim, Settlement, StoreLimits, Turn } from '../store/store.ts'
+import type { Claim, GivenBack, Settlement, StoreLimits } from '../store/store.ts'
 import type { Ended } from './tell.ts'
-
-export type GivenBack = Turn['givenBack'][number]
 
 /** What one turn carries. Each end and each job given back is in one parcel at a time. */
 export interface Parcel {
@@ -89,6 +87,13 @@ export class Outbox {
     return (
       this.#ended.some(({ settlement }) => same(settlement.claim)) || this.#givenBack.some((back) => same(back.claim))
     )
+  }
+
+  /** Whether it knows of jobs that have started. */
+  get hasStarted(): boolean {
+    const parcels = [...this.#sent, { ended: this.#ended, givenBack: this.#givenBack }]
+
+    return parcels.some(({ ended, givenBack }) => ended.length > 0 || givenBack.some(({ started }) => started))
   }
 
   /** Nothing of this will be told any more. Gives the ends that were not, as far as is known. */

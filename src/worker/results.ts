@@ -1,9 +1,9 @@
 /** What became of jobs: on its way to the store, and told to listeners here once it is recorded. */
 import type { Runtime } from '../runtime.ts'
-import type { Claim, ClaimedJob, StoreLimits } from '../store/store.ts'
+import type { Claim, ClaimedJob, GivenBack, StoreLimits } from '../store/store.ts'
 import type { OutcomeEnd } from './execute.ts'
-import { limiting } from './holding.ts'
-import { Outbox, type GivenBack, type Parcel } from './outbox.ts'
+import { asleep, limiting } from './holding.ts'
+import { Outbox, type Parcel } from './outbox.ts'
 import type { Run } from './run.ts'
 import { tellEnd } from './tell.ts'
 
@@ -45,10 +45,18 @@ export class Results {
     tellEnd(this.#runtime, { run, end, settlement: { claim: run.claimed, outcome: end.outcome, ranMs } })
   }
 
+  /** To be run again from its beginning after so long. */
+  sleeps(run: Run, delayMs: number, ranMs: number): void {
+    this.giveBack(run.claimed, undefined, {
+      delayMs,
+      started: true,
+      ...asleep(run, delayMs, ranMs, this.#runtime.env.now()),
+    })
+  }
+
   /** Without a reason nobody here is told. */
-  giveBack(job: ClaimedJob, why?: WhyGivenBack, delayMs?: number): void {
-    const back: GivenBack = delayMs === undefined ? { claim: job } : { claim: job, delayMs }
-    this.#outbox.giveBack(back)
+  giveBack(job: ClaimedJob, why?: WhyGivenBack, more: Omit<GivenBack, 'claim'> = {}): void {
+    this.#outbox.giveBack({ claim: job, ...more })
     if (!why || !this.#runtime.bus.hears('given back')) return
     const { id, task, queue, attempt } = job
     this.#runtime.bus.emit('given back', { id, task, queue, attempt, why })
@@ -88,11 +96,14 @@ export class Results {
     return this.#outbox.has(claim)
   }
 
-  /** Gives up recording what has ended. */
-  forget(): void {
+  /** Gives up recording what has ended. Answers whether any of it had started. */
+  forget(): boolean {
     this.#moved = false
+    const { hasStarted } = this.#outbox
     // What ended in a transaction of its own is as final as that.
     for (const { run } of this.#outbox.clear())
       if (!run.completed) this.#runtime.bus.emit('stale', { claim: run.claimed })
+
+    return hasStarted
   }
 }

@@ -39,12 +39,22 @@ export interface Turn {
   readonly incarnation: IncarnationId
   /** Ended since the last turn. */
   readonly settled: readonly Settlement[]
-  /** Claimed and not started. `delayMs` keeps it from being claimed again so soon. */
-  readonly givenBack: readonly { readonly claim: Claim; readonly delayMs?: number }[]
+  /** Not ended, and to be claimed again. */
+  readonly givenBack: readonly GivenBack[]
   /** What can be started now. */
   readonly room: readonly Room[]
   /** This worker is about to sleep: whoever brings work should wake it. */
   readonly park?: boolean
+}
+
+export interface GivenBack {
+  readonly claim: Claim
+  /** Keeps it from being claimed again so soon. */
+  readonly delayMs?: number
+  /** Its handler was called: it has started, so it does not expire any more, and the token of its rate is used. */
+  readonly started?: true
+  /** Where it is delayed, others of its lane go first, also of one that keeps its order. */
+  readonly freesSlot?: true
 }
 
 /** Claims at most `jobs` from these queues, the earlier queue first, and the last `bottomUp` of them from the lowest priority up. */

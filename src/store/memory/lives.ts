@@ -23,7 +23,7 @@ export function leave(data: Data, id: IncarnationId): void {
   if (!life) return
 
   // As in a rescue: the first to come back may lead the others.
-  for (const entry of [...life.held.values()].toSorted((a, b) => a.seq - b.seq)) takeBack(data, entry, 0)
+  for (const entry of [...life.held.values()].toSorted((a, b) => a.seq - b.seq)) takeBack(data, entry, {})
   markGone(data, life)
 }
 

@@ -1,6 +1,6 @@
-/** Recording how runs ended, and taking back jobs that were not started. */
+/** Recording how runs ended, and taking back jobs that have not ended. */
 import type { Outcome } from '../../outcome.ts'
-import type { Claim, Settlement } from '../store.ts'
+import type { Claim, GivenBack, Settlement } from '../store.ts'
 import { setState, tally, type Data, type Incarnation } from './data.ts'
 import { waitMore } from './dependencies.ts'
 import { end } from './ending.ts'
@@ -31,26 +31,35 @@ export function settle(data: Data, life: Incarnation, settlement: Settlement): b
 }
 
 /** False if the claim is stale. */
-export function giveBack(data: Data, life: Incarnation, claim: Claim, delayMs = 0): boolean {
-  const entry = fenced(life, claim)
+export function giveBack(data: Data, life: Incarnation, back: GivenBack): boolean {
+  const entry = fenced(life, back.claim)
   if (!entry) return false
 
-  takeBack(data, entry, delayMs)
+  takeBack(data, entry, back)
   return true
 }
 
-/** Untouched: as if it had not been claimed, except that its claim is used up. */
-export function takeBack(data: Data, entry: Entry, delayMs: number): void {
-  forgetStart(data, entry)
+/** As if it had not been claimed, except that its claim is used up, and its start, if it has started. */
+export function takeBack(
+  data: Data,
+  entry: Entry,
+  { delayMs = 0, started, freesSlot }: Omit<GivenBack, 'claim'>,
+): void {
   letGo(data, entry)
-  watchExpiry(data, entry)
-  entry.startedAt = undefined
+  if (started) dropExpiry(data, entry)
+  else forgetClaim(data, entry)
   if (entry.cancelRequestedAt !== undefined) return finish(data, entry, { state: 'cancelled' })
 
   // In a lane that keeps its order nobody goes past it.
-  if (delayMs > 0) putOff(data, entry, delayMs, keepsItsOrder(entry))
+  if (delayMs > 0) putOff(data, entry, delayMs, keepsItsOrder(entry) && !freesSlot)
   else lineUpAgain(data, entry)
   data.news.tell('given back', entry)
+}
+
+function forgetClaim(data: Data, entry: Entry) {
+  forgetStart(data, entry)
+  watchExpiry(data, entry)
+  entry.startedAt = undefined
 }
 
 const keepsItsOrder = ({ job: { lane } }: Entry) => lane?.ordered === true && !lane.gather

@@ -17,7 +17,7 @@ export function turn(data: Data, asked: Turn): TurnResult {
 
   const stale = [
     ...settled.filter((settlement) => !settle(data, life, settlement)).map(({ claim }) => claim),
-    ...givenBack.filter(({ claim, delayMs }) => !giveBack(data, life, claim, delayMs)).map(({ claim }) => claim),
+    ...givenBack.filter((back) => !giveBack(data, life, back)).map(({ claim }) => claim),
   ]
   spread(data)
   const said = handOver(life)

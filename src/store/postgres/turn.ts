@@ -2,7 +2,7 @@
 import type { Env } from '../../env.ts'
 import { StoreBusyError, UnknownOutcomeError } from '../../errors.ts'
 import { checkTurn } from '../checked-times.ts'
-import type { Claim, ClaimedJob, ControlMessage, Settlement, Turn, TurnResult } from '../store.ts'
+import type { Claim, ClaimedJob, ControlMessage, GivenBack, Settlement, Turn, TurnResult } from '../store.ts'
 import type { Clock } from './clock.ts'
 import { claimedOf, numberIn, type ClaimedRow } from './decode.ts'
 import { namedIn, specOf } from './encode.ts'
@@ -155,7 +155,10 @@ export class Turns {
   #spec(end: OtherEnd) {
     const { claim } = end
     const fence = { id: claim.id, no: numberIn(claim), claim: claim.claim }
-    if (!('outcome' in end)) return { ...fence, kind: 'back', delay: Math.round(end.delayMs ?? 0) }
+    if (!('outcome' in end)) {
+      const { delayMs = 0, started, freesSlot } = end
+      return { ...fence, kind: 'back', delay: Math.round(delayMs), started, freesSlot }
+    }
 
     const { outcome, ranMs, followUps, keepsSlot, closesRateMs } = end
     return {
@@ -173,7 +176,6 @@ export class Turns {
   }
 }
 
-type GivenBack = Turn['givenBack'][number]
 type OtherEnd = Settlement | GivenBack
 
 interface Sorted {

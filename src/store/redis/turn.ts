@@ -23,7 +23,9 @@ export type TurnAnswer = readonly [
 
 export function turnArguments({ settled, givenBack, room }: Turn, kinds: Kinds): Argument[] {
   const rooms = room.map(({ queues, jobs, bottomUp }) => [queues, jobs, bottomUp])
-  const back = givenBack.map(({ claim, delayMs = 0 }) => [claim.id, String(claim.claim), delayMs])
+  const back = givenBack.map(({ claim, delayMs = 0, started, freesSlot }) => {
+    return [claim.id, String(claim.claim), delayMs, started ? 1 : 0, freesSlot ? 1 : 0]
+  })
   const args: Argument[] = [JSON.stringify(rooms), back.length > 0 ? JSON.stringify(back) : '', wishes(settled, kinds)]
   const ids = settled.map(({ claim }) => claim.id)
   args.push(settled.length, JSON.stringify(alike(settled)), ...packIds(ids), join(settled.map(payload)))

@@ -74,7 +74,7 @@ export function leave(step: Step, id: string): void {
   const life = lifeOf(step, id)
   if (!life) return
 
-  for (const held of heldBy(step, life.n, everything)) takeBack(step, held, 0)
+  for (const held of heldBy(step, life.n, everything)) takeBack(step, held, {})
   forget(step, life.n)
 }
 

@@ -1,6 +1,6 @@
-/** Recording how runs ended, and taking back jobs that were not started. */
+/** Recording how runs ended, and taking back jobs that have not ended. */
 import type { Outcome } from '../../outcome.ts'
-import type { Claim, Settlement, Turn } from '../store.ts'
+import type { Claim, GivenBack, Settlement } from '../store.ts'
 import { flagsOf, Held, isNoted, keepOf, queueOf, rankOf, raresOf, type ClaimRow } from './claimed-job.ts'
 import { dropExpiry, end } from './ending.ts'
 import { errorText, flag, idValue, type JobRow } from './job-row.ts'
@@ -136,33 +136,48 @@ function putOff(step: Step, job: JobRow, delayMs: number, keepsSlot: boolean): '
 }
 
 /** Answers the claims that were stale. */
-export function giveBack(step: Step, incarnation: number, givenBack: Turn['givenBack']): Claim[] {
+export function giveBack(step: Step, incarnation: number, givenBack: readonly GivenBack[]): Claim[] {
   const stale: Claim[] = []
-  for (const { claim, delayMs = 0 } of givenBack) {
-    const held = heldJob(step, incarnation, claim)
-    if (held) takeBack(step, held, delayMs)
-    else stale.push(claim)
+  for (const back of givenBack) {
+    const held = heldJob(step, incarnation, back.claim)
+    if (held) takeBack(step, held, back)
+    else stale.push(back.claim)
   }
   return stale
 }
 
-/** Untouched: as if it had not been claimed, except that its claim is used up. */
-export function takeBack(step: Step, { job, place }: HeldJob, delayMs: number): void {
-  const { sql } = step
-  sql.leaveClaimed.run(job.seq)
+/** As if it had not been claimed, except that its claim is used up, and its start, if it has started. */
+export function takeBack(
+  step: Step,
+  held: HeldJob,
+  { delayMs = 0, started, freesSlot }: Omit<GivenBack, 'claim'>,
+): void {
+  const { job, place } = held
+  step.sql.leaveClaimed.run(job.seq)
   forgetLeader(step, job)
-  returnToken(step, job, place)
-  if (place.cancel_at !== null)
-    return end(step, job, 'running', { state: 'cancelled', startedAt: null, cancelAt: place.cancel_at })
+  if (!started) returnToken(step, job, place)
+  if (place.cancel_at !== null) {
+    const startedAt = started ? place.since : null
+    return end(step, job, 'running', { state: 'cancelled', startedAt, cancelAt: place.cancel_at })
+  }
 
-  // It has not started, so it may still expire.
-  if (job.expires !== null) sql.addDeadline.run(job.expires, job.seq)
-  const back = job.started === null ? job : note(step, { ...job, started: null })
+  const back = started ? startedOnce(step, held) : asUnstarted(step, job)
   step.flushReady()
   if (delayMs <= 0) standAgain(step, back)
   // In a lane that keeps its order nobody goes past it.
-  const keepsSlot = (job.flags & flag.ordered) !== 0 && !isGroup(job.lane)
+  const keepsSlot = !freesSlot && (job.flags & flag.ordered) !== 0 && !isGroup(job.lane)
   const state = delayMs > 0 ? putOff(step, back, delayMs, keepsSlot) : 'ready'
   step.move(job.queue, 'running', state)
   step.tell('given back', job, state, job.failures)
+}
+
+function startedOnce(step: Step, { job, place }: HeldJob): JobRow {
+  dropExpiry(step, job)
+  return note(step, { ...job, expires: null, started: place.since })
+}
+
+/** It may still expire. */
+function asUnstarted(step: Step, job: JobRow): JobRow {
+  if (job.expires !== null) step.sql.addDeadline.run(job.expires, job.seq)
+  return job.started === null ? job : note(step, { ...job, started: null })
 }

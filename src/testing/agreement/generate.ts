@@ -158,6 +158,8 @@ function turn(dice: Dice): Command {
     givenBack: dice.list(0, 1, () => ({
       claim: claim(dice),
       ...(dice.chance(0.5) && { delayMs: dice.pick([0, 1_000]) }),
+      ...(dice.chance(0.4) && { started: true as const }),
+      ...(dice.chance(0.3) && { freesSlot: true as const }),
     })),
     room: dice.list(0, 2, () => room(dice)),
     ...(dice.chance(0.05) && { lost: true }),

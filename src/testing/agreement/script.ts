@@ -9,6 +9,7 @@
 import type { Outcome } from '../../outcome.ts'
 import type {
   ControlMessage,
+  GivenBack,
   JobChange,
   JobQuery,
   LimitQuery,
@@ -44,7 +45,7 @@ export type Call =
       do: 'turn'
       worker: number
       settled: readonly ScriptedSettlement[]
-      givenBack: readonly { readonly claim: Pick; readonly delayMs?: number }[]
+      givenBack: readonly (Omit<GivenBack, 'claim'> & { readonly claim: Pick })[]
       room: readonly Room[]
       /** The answer never arrives. */
       lost?: boolean

@@ -4,6 +4,9 @@ import { aJob, jobs, retryIn } from './builders.ts'
 import type { StoreHarness } from './harness.ts'
 import { setScene } from './scene.ts'
 
+const expires = { expires: { inMs: 3_000 } }
+const rate = { name: 'rate', tokens: 1, perMs: 60_000 }
+
 export function givingBack(harness: StoreHarness): void {
   test('a job given back is as if it had never been claimed', async (t) => {
     const scene = await setScene(harness, t)
@@ -82,5 +85,77 @@ export function givingBack(harness: StoreHarness): void {
 
     assert.equal(claimed[0]?.id, 'a')
     assert.ok(claimed[0]!.claim > first!.claim)
+  })
+
+  test('a job that had started when it was given back does not expire any more', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join({ leaseMs: 600_000 })
+    await scene.insert(aJob({ id: 'slept', ...expires }), aJob({ id: 'stopped', ...expires }))
+    const [slept, stopped] = await scene.claim(worker)
+
+    await scene.giveBack(worker, slept!, 10_000, { started: true })
+    await scene.giveBack(worker, stopped!, 0, { started: true })
+    const [again] = await scene.claim(worker)
+    await scene.giveBack(worker, again!)
+    await scene.pass(4_000)
+
+    assert.deepEqual(await scene.states('slept', 'stopped'), ['scheduled', 'ready'])
+    assert.equal((await scene.get('slept')).expiresAt, undefined)
+    await scene.pass(7_000)
+    assert.deepEqual((await scene.claimedIds(worker)).toSorted(), ['slept', 'stopped'])
+  })
+
+  test('a job that had started when it was given back has used its token', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    await scene.insert(...jobs(['a', 'b'], { rate }))
+    const [a] = await scene.claim(worker)
+
+    await scene.giveBack(worker, a!, 0, { started: true })
+
+    assert.deepEqual(await scene.claimedIds(worker), [])
+  })
+
+  test('a job that had started when it was given back keeps its start, its place and its attempts', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    await scene.insert(...jobs(['a', 'b']))
+    const startedAt = scene.env.now()
+    const [a] = await scene.claim(worker, { jobs: 1 })
+    await scene.env.advance(1_000)
+
+    await scene.giveBack(worker, a!, 0, { started: true })
+
+    assert.deepEqual([(await scene.get('a')).startedAt, (await scene.get('a')).attempt], [startedAt, 0])
+    const [first] = await scene.claim(worker, { jobs: 1 })
+    assert.deepEqual([first?.id, first?.attempt], ['a', 1])
+  })
+
+  test('a job that had started when it was given back is cancelled as one that has started', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    await scene.insert(aJob({ id: 'a' }))
+    const startedAt = scene.env.now()
+    const [a] = await scene.claim(worker)
+    await scene.store.cancel(['a'])
+
+    await scene.giveBack(worker, a!, 1_000, { started: true })
+
+    const { state, ...job } = await scene.get('a')
+    assert.deepEqual([state, job.startedAt], ['cancelled', startedAt])
+  })
+
+  test('an ordered job that is given back with a delay lets others go first only if it says so', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    const lane = { name: 'line', slots: 1, ordered: true } as const
+    await scene.insert(...jobs(['a', 'b', 'c'], { lane }))
+    const [a] = await scene.claim(worker)
+
+    await scene.giveBack(worker, a!, 1_000, { started: true, freesSlot: true })
+
+    const [b] = await scene.claim(worker)
+    await scene.giveBack(worker, b!, 1_000, { started: true })
+    assert.deepEqual([a!.id, b!.id, await scene.claimedIds(worker)], ['a', 'b', []])
   })
 }

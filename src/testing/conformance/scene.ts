@@ -5,6 +5,7 @@ import type { JobState } from '../../job.ts'
 import type { Outcome } from '../../outcome.ts'
 import type {
   ClaimedJob,
+  GivenBack,
   IncarnationId,
   InsertOutcome,
   JobEventKind,
@@ -86,8 +87,13 @@ export class Scene {
     return this.turn(incarnation, { settled: [aSettlement({ id, claim }, outcome, more)], room: [] })
   }
 
-  giveBack(incarnation: IncarnationId, { id, claim }: ClaimedJob, delayMs?: number): Promise<LiveTurn> {
-    const back = { claim: { id, claim }, ...(delayMs !== undefined && { delayMs }) }
+  giveBack(
+    incarnation: IncarnationId,
+    { id, claim }: ClaimedJob,
+    delayMs?: number,
+    more: Partial<GivenBack> = {},
+  ): Promise<LiveTurn> {
+    const back = { claim: { id, claim }, ...(delayMs !== undefined && { delayMs }), ...more }
     return this.turn(incarnation, { givenBack: [back], room: [] })
   }
 

@@ -1,5 +1,5 @@
 /** The fence: what a turn recorded is exactly what its worker still held. */
-import type { ClaimedJob, ControlMessage, Settlement, Turn, TurnResult } from '../../../src/store/store.ts'
+import type { ClaimedJob, ControlMessage, GivenBack, Settlement, Turn, TurnResult } from '../../../src/store/store.ts'
 import { shortId, type Life, type Page } from '../book.ts'
 import type { Checker } from '../checker.ts'
 import { claimed } from './claiming.ts'
@@ -13,10 +13,10 @@ export function turned(checker: Checker, life: Life, turn: Turn, answer: TurnRes
   if (life.gone || life.left) return checker.violate('P5', `a turn of ${life.actor.name} was answered after its rescue`)
 
   const stale = turn.settled.filter((each) => !settle(checker, life, each)).map(({ claim }) => named(claim))
-  for (const { claim, delayMs = 0 } of turn.givenBack) {
-    const page = heldBy(checker, life, claim)
-    if (page) giveBack(checker, page, delayMs)
-    else stale.push(named(claim))
+  for (const back of turn.givenBack) {
+    const page = heldBy(checker, life, back.claim)
+    if (page) giveBack(checker, page, back)
+    else stale.push(named(back.claim))
   }
   checkStale(checker, life, stale, answer.stale.map(named))
   checkCancels(checker, life, answer.cancels)
@@ -65,7 +65,7 @@ export function checkSteps(checker: Checker, page: Page | undefined, job: Claime
 }
 
 export function leftInOrder(checker: Checker, life: Life): void {
-  if (!life.gone) for (const page of life.held) giveBack(checker, page, 0)
+  if (!life.gone) for (const page of life.held) giveBack(checker, page, {})
   life.left = true
 }
 
@@ -106,8 +106,9 @@ function apply(checker: Checker, page: Page, { outcome, followUps }: Settlement)
   }
 }
 
-function giveBack({ book, world }: Checker, page: Page, delayMs: number): void {
-  book.forgetStart(page)
+function giveBack({ book, world }: Checker, page: Page, { delayMs = 0, started }: Omit<GivenBack, 'claim'>): void {
+  if (started) page.expiresAt = undefined
+  else book.forgetStart(page)
   book.letGo(page)
   if (page.cancel !== 'no') return book.end(page, { state: 'cancelled', at: world.wall() })
   if (delayMs === 0) return

@@ -117,7 +117,7 @@ declare
 begin
   if j.no is null then return false; end if;
   if outcome = 'back' then
-    perform errand.take_back(c, j, delay);
+    perform errand.take_back(c, j, delay, coalesce((e ->> 'started')::boolean, false), coalesce((e ->> 'freesSlot')::boolean, false));
     return true;
   end if;
 
@@ -158,21 +158,28 @@ begin
   return true;
 end $$;
 
--- Untouched: as if it had not been claimed, except that its claim is used up.
-create function errand.take_back(c errand.context, j errand.job, p_delay bigint) returns void language plpgsql as $$
+-- As if it had not been claimed, except that its claim is used up, and its start, if it has started.
+create function errand.take_back(c errand.context, j errand.job, p_delay bigint, p_started boolean, p_frees_slot boolean)
+returns void language plpgsql as $$
 declare
   in_lane int;
 begin
-  perform errand.forget_start(j);
-  j.started := null;
-  if j.flags & 2048 <> 0 then update errand.course set started = null where no = j.no; end if;
+  if p_started then
+    j.expires := null;
+    perform errand.note(j.no, j.started, null);
+    j.flags := j.flags | 2048;
+  else
+    perform errand.forget_start(j);
+    j.started := null;
+    if j.flags & 2048 <> 0 then update errand.course set started = null where no = j.no; end if;
+  end if;
   if j.cancel_at is not null then
     perform errand.finish(c, j, 6, null, null, null);
     return;
   end if;
   if p_delay > 0 then
     -- In a lane that keeps its order nobody goes past it.
-    if j.flags & 49152 <> 16384 then in_lane := errand.hand_in(j); end if;
+    if p_frees_slot or j.flags & 49152 <> 16384 then in_lane := errand.hand_in(j); end if;
     perform errand.postpone(j, c.now + p_delay);
     if in_lane is not null then perform errand.admit(array[in_lane]); end if;
   else

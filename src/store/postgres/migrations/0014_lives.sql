@@ -38,7 +38,7 @@ begin
   perform errand.enter();
   c := errand.begin(p_now, null);
   for held in select no from errand.running where worker = w.no order by claim, rank, place loop
-    perform errand.take_back(c, errand.take_running(w.no, held, null), 0);
+    perform errand.take_back(c, errand.take_running(w.no, held, null), 0, false, false);
   end loop;
   perform errand.forget_worker(w.no);
   perform errand.spread(c, 500);

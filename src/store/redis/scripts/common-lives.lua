@@ -52,15 +52,19 @@ function E.fenced(life, id, claim)
   return known and known.life == life and job or nil
 end
 
--- Untouched: as if it had not been claimed, except that its claim is used up.
-function E.takeBack(job, delayMs)
-  E.forgetStart(job)
+-- As if it had not been claimed, except that its claim is used up, and its start, if it has started.
+function E.takeBack(job, delayMs, started, freesSlot)
+  if not started then E.forgetStart(job) end
   E.letGo(job)
-  E.watchExpiry(job)
-  job.f.st = nil
+  if started then
+    E.dropExpiry(job)
+  else
+    E.watchExpiry(job)
+    job.f.st = nil
+  end
   if job.f.cr then return E.finish(job, 'c') end
   -- In a lane that keeps its order nobody goes past it.
-  if delayMs > 0 then E.putOff(job, delayMs, job.f.lo) else E.lineUpAgain(job) end
+  if delayMs > 0 then E.putOff(job, delayMs, job.f.lo and not freesSlot) else E.lineUpAgain(job) end
   E.tell('given back', job)
 end
 
