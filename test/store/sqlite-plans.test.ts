@@ -43,6 +43,7 @@ const firstRow = new Set([
   'anyEdge',
   'anyPinned',
   'firstReleasing',
+  'firstToReopen',
   'oldestGone',
   'forgetGone',
   'firstReopening',

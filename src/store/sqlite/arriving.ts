@@ -201,9 +201,7 @@ function blockAgainIfRetried(step: Step, job: JobRow, because: Id): void {
   const final = member && (sql.getFinal.get(member.seq) as FinalRow | undefined)
   if (!member || !edge || edge.runs || (final && final.state !== stateCode.succeeded)) return
 
-  const blocked = blockAgain(step, job.seq, member)
-  if (!blocked || job.flags & flag.held || openCount(step, job) > 0) return
-  unblock(step, blocked, (sql.getBlocked.get(job.seq) as { due: number | null }).due)
+  blockAgain(step, job.seq, member)
 }
 
 const openCount = ({ sql }: Step, { seq }: JobRow) => (sql.openCount.get(seq) as { n: number }).n

@@ -7,8 +7,8 @@ import { flag, flagsWith, idValue, moment, optionsWith, type FinalRow, type JobR
 import { dropBlockedSlot, enterLine, leaveLine, parkedRank, stand } from './line.ts'
 import { erase } from './prune.ts'
 import type { Step } from './step.ts'
-import { spread, spreadPerStep } from './telling.ts'
-import { blockWaitersAgain } from './waiting.ts'
+import { spreadCommand } from './telling.ts'
+import { markReopened } from './waiting.ts'
 import { isWaiting, leavePlace, note, whereIs, type Where } from './where.ts'
 
 export function change(step: Step, id: string, wanted: JobChange): ChangeAnswer {
@@ -34,7 +34,7 @@ export function cancel(step: Step, id: string): CancelAnswer {
   if (!isWaiting(where.state)) return 'final'
 
   endWaiting(step, job, where)
-  spread(step, spreadPerStep)
+  spreadCommand(step)
   return 'cancelled'
 }
 
@@ -47,7 +47,8 @@ export function retry(step: Step, id: string): RetryAnswer {
   const state = startAnew(step, job, where.final)
   step.move(job.queue, where.state, state)
   step.tell('retried', job, state, 0)
-  blockWaitersAgain(step, job)
+  markReopened(step, job.seq)
+  spreadCommand(step)
   return 'retried'
 }
 
@@ -59,10 +60,11 @@ export function remove(step: Step, id: string): RemoveAnswer {
   if (where.state === 'running') return 'running'
 
   if (isWaiting(where.state)) endWaiting(step, job, where)
-  // While its row is there its waiters can still be told who it was.
-  spread(step, Number.MAX_SAFE_INTEGER)
+  spreadCommand(step)
   if (job.unique_key !== null) sql.freeKey.run(job.task, job.unique_key, job.seq)
   const final = sql.getFinal.get(job.seq) as FinalRow
+  // Those of its waiters that are told later must still hear who it was.
+  sql.nameReleasing.run(job.id, final.state, job.seq)
   step.tell('removed', job, isWaiting(where.state) ? 'cancelled' : where.state, final.attempts)
   erase(step, job, final)
   sql.forgetId.run(job.id)
@@ -81,7 +83,7 @@ export function release(
 
   leavePlace(step, job, where)
   end(step, job, 'blocked', { state: 'succeeded', result, due: where.due })
-  spread(step, spreadPerStep)
+  spreadCommand(step)
   return 'released'
 }
 

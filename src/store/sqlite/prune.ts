@@ -35,6 +35,11 @@ function pruneJob(step: Step, seq: number): boolean {
     step.pruneAt(final.until, seq)
     return false
   }
+  // Those that were cancelled because of it are still to hear that it went well.
+  if (sql.isReopening.get(seq)) {
+    step.pruneAt(now, seq)
+    return false
+  }
   if (sql.neededBy.get(seq)) {
     sql.pin.run(seq)
     return false

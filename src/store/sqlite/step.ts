@@ -32,6 +32,17 @@ export class TooLightError extends Error {}
 /** The part of a job's row that events and counters need. */
 export type Named = Pick<JobRow, 'seq' | 'id' | 'task' | 'queue' | 'options'>
 
+/** A member that goes on after all, and the edge that was looked at last. */
+export interface Reopening {
+  readonly member: number
+  readonly after: number
+}
+
+export interface Removed {
+  readonly id: Uint8Array | string
+  readonly state: number
+}
+
 interface Uses {
   jobs: number
   unfinished: number
@@ -57,7 +68,13 @@ export class Step {
   readonly ended: number[] = []
   /** Members whose waiters are to be told before the step ends. */
   readonly telling: number[] = []
-  /** Members have ended whose waiters are for later steps to be told. */
+  /** Members that go on, whose waiters are to be looked at before the step ends. */
+  readonly reopening: Reopening[] = []
+  /** Members that were removed before all their waiters were told. */
+  readonly removed: Map<number, Removed> = new Map()
+  /** How much of what it may tell people's commands have used. */
+  spreadByCommands = 0
+  /** There are waiters that are for later steps to be told. */
   leftReleasing = false
   readonly events: JobEvent[] | undefined
   readonly #moves = new Map<number, number>()

@@ -6,7 +6,8 @@
  */
 import { end } from './ending.ts'
 import { stateCode, type JobRow } from './job-row.ts'
-import type { Step } from './step.ts'
+import { blockRestAgain, blockWaitersAgain } from './reopening.ts'
+import type { Removed, Step } from './step.ts'
 import { unblock } from './waiting.ts'
 import { leavePlace, whereIs } from './where.ts'
 
@@ -19,13 +20,18 @@ type EdgeRow = readonly [at: number, waiter: number, position: number, runs: num
 /** `line`: where it goes if it is plain. */
 type WaiterRow = [seq: number, pending: number, held: number, line: number | null]
 
-/** Tells the waiters of all that ended in this step, and of what ends by that, up to a limit. */
-export function spread(step: Step, limit: number): number {
-  const { telling, sql } = step
-  if (telling.length === 0) return 0
-  if (!sql.anyEdge.get()) telling.length = 0
+/** Commands come by the hundred: all of one step share what a step may tell. */
+export function spreadCommand(step: Step): void {
+  step.spreadByCommands += spread(step, spreadPerStep - step.spreadByCommands)
+}
 
-  let told = 0
+/** Tells the waiters of all that ended in this step, or goes on after all, and of what ends by that, up to a limit. */
+export function spread(step: Step, limit: number): number {
+  const { telling, reopening, sql } = step
+  if (telling.length === 0 && reopening.length === 0) return 0
+  if (!sql.anyEdge.get()) telling.length = reopening.length = 0
+
+  let told = blockWaitersAgain(step, limit)
   while (telling.length > 0) {
     const members = telling.splice(0)
     if (told < limit) told += tell(step, members, fromStart, limit - told)
@@ -36,15 +42,18 @@ export function spread(step: Step, limit: number): number {
 
 /** Goes on where earlier steps left off. */
 export function spreadRest(step: Step, limit: number): number {
-  let told = 0
+  let told = blockRestAgain(step, limit)
   while (told < limit && !step.leftReleasing) {
     const left = step.sql.firstReleasing.all(limit - told) as unknown as Releasing[]
     if (left.length === 0) break
 
     const next = left[0]!.after === fromStart ? beginning(left) : left.slice(0, 1)
     const members = next.map(({ member }) => member)
+    const removed = removedOf(next)
+    for (const [member, was] of removed) step.removed.set(member, was)
     step.sql.deleteReleasing.run(JSON.stringify(members))
     told += tell(step, finalOnes(step, members), next[0]!.after, limit - told)
+    for (const [member, { id, state }] of removed) step.sql.nameReleasing.run(id, state, member)
     told += spread(step, limit - told)
   }
   return told
@@ -54,7 +63,13 @@ interface Releasing {
   readonly member: number
   /** The edge that was told last. */
   readonly after: number
+  /** Of one that was removed since. */
+  readonly id: Uint8Array | string | null
+  readonly state: number | null
 }
+
+const removedOf = (left: readonly Releasing[]): [number, Removed][] =>
+  left.flatMap(({ member, id, state }) => (id === null ? [] : [[member, { id, state: state! }]]))
 
 /** Before any edge. */
 const fromStart = -1
@@ -65,7 +80,8 @@ function beginning(left: readonly Releasing[]): readonly Releasing[] {
 }
 
 /** They may have been retried since. */
-const finalOnes = ({ sql }: Step, members: readonly number[]) => members.filter((member) => sql.getFinal.get(member))
+const finalOnes = ({ sql, removed }: Step, members: readonly number[]) =>
+  members.filter((member) => removed.has(member) || sql.getFinal.get(member))
 
 /** Answers how much of the limit it has used. `after`: of a single member, the edge that was told last. */
 function tell(step: Step, members: readonly number[], after: number, limit: number): number {
@@ -136,7 +152,8 @@ class Round {
     let told = 0
     for (; this.next < this.#edges.length; this.next++) {
       const edge = this.#edges[this.next]!
-      const forbids = edge[4] !== stateCode.succeeded && edge[3] === 0
+      const state = edge[4] ?? this.#step.removed.get(this.#members[edge[0]]!)?.state
+      const forbids = state !== stateCode.succeeded && edge[3] === 0
       const counts = forbids ? weight.cancelled : weight.told
       if (told > 0 && told + counts > limit) break
       told += counts
@@ -165,7 +182,7 @@ class Round {
     const job = step.sql.jobBySeq.get(seq) as JobRow
     const where = whereIs(step, job)
     leavePlace(step, job, where)
-    const { id: because } = step.sql.idOfSeq.get(member) as { id: Uint8Array | string }
+    const { id: because } = step.removed.get(member) ?? (step.sql.idOfSeq.get(member) as { id: Uint8Array | string })
     end(step, job, 'blocked', { state: 'cancelled', because, due: where.state === 'blocked' ? where.due : null })
   }
 

@@ -45,37 +45,36 @@ export function unblock(step: Step, job: JobRow, due: number | null, hasSlot = f
 }
 
 /** A final job goes on: those that were cancelled because of it wait for it again, and theirs for them. */
-export function blockWaitersAgain(step: Step, member: JobRow): void {
-  const members = [member]
-  for (let job = members.shift(); job; job = members.shift()) {
-    for (const { waiter } of step.sql.waitersOf.all(job.seq) as { waiter: number }[]) {
-      const blocked = blockAgain(step, waiter, job)
-      if (blocked) members.push(blocked)
-    }
-  }
+export function markReopened(step: Step, member: number): void {
+  if (step.sql.hasWaiter.get(member)) step.reopening.push({ member, after: -1 })
 }
 
-export function blockAgain(step: Step, seq: number, member: JobRow): JobRow | undefined {
+/** False for one that was not cancelled because of this member. */
+export function blockAgain(step: Step, seq: number, member: JobRow): boolean {
   const { sql } = step
   const final = sql.getFinal.get(seq) as FinalRow | undefined
-  if (sql.getLeaving.get(seq)) return undefined
-  if (final?.state !== stateCode.cancelled || final.because === null || !isSame(final.because, member.id))
-    return undefined
+  if (sql.getLeaving.get(seq)) return false
+  if (final?.state !== stateCode.cancelled || final.because === null || !isSame(final.because, member.id)) return false
 
   const other = cancellingMember(step, { seq })
   if (other !== undefined) {
     sql.setBecause.run(other, seq)
-    return undefined
+    return true
   }
   const job = sql.jobBySeq.get(seq) as JobRow
   sql.deleteFinal.run(seq)
   step.countLimits(job, 0, 1)
   sql.reopenEdgesOf.run(seq)
   const pending = (sql.openCount.get(seq) as { n: number }).n
-  sql.block.run(seq, pending, job.flags & flag.held ? 1 : 0, final.due, 0)
+  const held = (job.flags & flag.held) !== 0
+  sql.block.run(seq, pending, held ? 1 : 0, final.due, 0)
   step.move(job.queue, 'cancelled', 'blocked')
   step.tell('blocked', job, 'blocked', final.attempts)
-  return keepAttempts(step, job, final)
+  markReopened(step, seq)
+  const kept = keepAttempts(step, job, final)
+  // The member may have succeeded by now.
+  if (pending === 0 && !held) unblock(step, kept, final.due)
+  return true
 }
 
 /** What its last run left behind is in the final row, which is gone now. */

@@ -152,8 +152,17 @@ create table errand_edge (
 ) without rowid;
 create index errand_edge_member on errand_edge (member, n);
 
--- Final jobs whose waiters have not all been told, and the last edge that has been.
+-- Final jobs whose waiters have not all been told, and the last edge that has been. One that was removed since has left
+-- its id and how it ended.
 create table errand_releasing (
+  member integer primary key,
+  after  integer not null,
+  id     blob,
+  state  integer
+);
+
+-- Jobs that go on after all, with the last edge that was looked at for waiters to be blocked again.
+create table errand_reopening (
   member integer primary key,
   after  integer not null
 );

@@ -26,7 +26,10 @@ export const movingQueries = {
   blockedToLeave: `select seq from errand_blocked where seq > ? order by seq limit ?`,
   finalToLeave: `select seq from errand_final where seq > ? order by seq limit ?`,
   mustStay: `select 1 where ${claimedOrLeaving('?1')}
-    or exists (select 1 from errand_final f where f.seq = ?1 and exists (select 1 from errand_edge e where e.member = ?1 and e.open = 1))` as string,
+    or exists (select 1 from errand_final f where f.seq = ?1 and exists (select 1 from errand_edge e where e.member = ?1 and e.open = 1))
+    or exists (select 1 from errand_reopening o where o.member = ?1)
+    or exists (select 1 from errand_edge e cross join errand_releasing r on r.member = e.member
+      where e.waiter = ?1 and e.open = 1 and r.id is not null)` as string,
   stayingMembers: `select e.member, e.open from errand_edge e where e.waiter = ? and exists (select 1 from errand_job j where j.seq = e.member)
     and not exists (select 1 from errand_leaving l where l.seq = e.member and (l.aside = 1 or l.ticket = ?)) limit ?`,
   // A waiter that is leaving is not claimed here any more.

@@ -91,7 +91,8 @@ export const placeQueries = {
   reopenEdge: `update errand_edge set open = 1, runs = 1 where waiter = ? and position = ?`,
   lastPosition: `select max(position) as position from errand_edge where waiter = ?`,
   anyEdge: `select 1 from errand_edge limit 1`,
-  waitersOf: `select waiter from errand_edge where member = ? order by n`,
+  hasWaiter: `select 1 from errand_edge where member = ? limit 1`,
+  waitersAfter: `select waiter, n from errand_edge where member = ? and n > ? order by n limit ?`,
   // Of one member those behind an edge, as far as that of this waiter and position.
   closeEdgesUpTo: `update errand_edge set open = 0 where member = ? and n > ? and open = 1
     and n <= (select l.n from errand_edge l where l.waiter = ? and l.position = ?)`,
@@ -109,12 +110,18 @@ export const placeQueries = {
   // A member is needed while one of its waiters is not final.
   neededBy: `select e.waiter from errand_edge e where e.member = ? and not exists (select 1 from errand_final f where f.seq = e.waiter) limit 1`,
   pinnedMembers: `select p.seq from errand_edge e cross join errand_pinned p on p.seq = e.member where e.waiter = ?`,
-  addReleasing: `insert into errand_releasing select s.value, -1 from json_each(?) s
+  addReleasing: `insert into errand_releasing (member, after) select s.value, -1 from json_each(?) s
     where exists (select 1 from errand_edge e where e.member = s.value and e.open = 1) on conflict (member) do update set after = -1`,
-  goOnReleasing: `insert into errand_releasing values (?1, (select n from errand_edge where waiter = ?2 and position = ?3))
+  goOnReleasing: `insert into errand_releasing (member, after) values (?1, (select n from errand_edge where waiter = ?2 and position = ?3))
     on conflict (member) do update set after = min(after, excluded.after)`,
-  firstReleasing: `select member, after from errand_releasing order by member limit ?`,
+  nameReleasing: `update errand_releasing set id = ?, state = ? where member = ?`,
+  firstReleasing: `select member, after, id, state from errand_releasing order by member limit ?`,
   deleteReleasing: `delete from errand_releasing where member in (select value from json_each(?))`,
+  addReopening: `insert into errand_reopening (member, after) values (?, ?)
+    on conflict (member) do update set after = min(after, excluded.after)`,
+  isReopening: `select 1 from errand_reopening where member = ?`,
+  firstToReopen: `select member, after from errand_reopening order by member limit 1`,
+  deleteReopening: `delete from errand_reopening where member = ?`,
 } as const
 
 /** Read as arrays: claims are made from these rows by the hundred. */
