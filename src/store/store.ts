@@ -204,7 +204,7 @@ export interface Store {
 }
 
 export interface StoreLimits {
-  /** Jobs per call of `insert`, and outcomes or claims per turn. */
+  /** Jobs per call of `insert`, and outcomes or claims per turn. A group that gathers is no larger, and is ripe with so many. */
   readonly jobsPerCall: number
   readonly bytesPerCall: number
   /** Ids per call of change, cancel, retry, remove and get. */

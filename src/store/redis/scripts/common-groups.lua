@@ -6,14 +6,14 @@
 --   group:<group>  parked jobs in the order of the lane; since:<group>: the same by the time from which they wait
 --   leaders        group -> the job that stands in the line for it
 --   ripe           groups without a leader, by the time when they will have one
--- One turn hands out no more, and settles them in one call later.
-local mostMembers, mostBytes, longAgo = 149, 1048576, 0
+-- A group has no more than one call may settle later: `jobsPerCall` of the store's limits.
+local mostJobs, mostBytes, longAgo = 200, 1048576, 0
 
 local function groupOf(job) return job.f.g .. '\n' .. job.queue end
 
 local function sizeOf(group)
   local size, waitMs = string.match(call('HGET', K .. 'groups', group) or '1 0', '^(%S+) (%S+)')
-  return tonumber(size), tonumber(waitMs)
+  return math.min(tonumber(size), mostJobs), tonumber(waitMs)
 end
 
 function E.gathers(job) return job.f.g and not E.isSuspect(job) end
@@ -105,7 +105,7 @@ end
 function E.claimMembers(leader, turn)
   local group, members, bytes = groupOf(leader), {}, 0
   if not isLeader(leader) then return members end
-  local size = math.min(sizeOf(group), mostMembers + 1)
+  local size = sizeOf(group)
   while #members < size - 1 and bytes < mostBytes do
     local ids = call('ZRANGE', K .. 'group:' .. group, 0, size - 2 - #members)
     if #ids == 0 then break end
