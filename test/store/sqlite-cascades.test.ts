@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import type { JobState } from '../../src/job.ts'
+import type { Outcome } from '../../src/outcome.ts'
 import { aJob, aSettlement, aTurn, aWorker, failed, jobs, succeeded } from '../../src/testing/conformance/builders.ts'
 import { aStore } from './sqlite-files.ts'
 
@@ -18,7 +19,7 @@ async function opened(t: TestContext) {
 
   const countOf = async (state: JobState) =>
     (await store.counts()).find(({ queue }) => queue === 'later')?.states[state] ?? 0
-  async function end(outcome: typeof succeeded | typeof failed): Promise<void> {
+  async function end(outcome: Outcome): Promise<void> {
     const answer = await store.turn(aTurn({ incarnation: worker }))
     assert.ok(!answer.gone)
     await store.turn(aTurn({ incarnation: worker, settled: [aSettlement(answer.claimed[0]!, outcome)], room: [] }))
