@@ -67,6 +67,7 @@ export class Loop {
       store,
       incarnation,
       answered: () => outage.answered(writing),
+      sure: () => this.lease.sure,
       failed: (error, again) => (again ? outage.failed(writing, error) : bus.emit('error', { error, during: writing })),
     })
     this.#runtime = runtime

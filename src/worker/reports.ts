@@ -3,14 +3,15 @@
  * the latest progress of each run standing for all before it, and always written before
  * the run's outcome is. While the store is away the latest thousand lines are kept.
  */
-import type { Env, Timer } from '../env.ts'
-import { type ErrandError, mayPass, TransactionError, UnknownOutcomeError } from '../errors.ts'
+import { sleep, type Env, type Timer } from '../env.ts'
+import { type ErrandError, mayPass, TransactionError } from '../errors.ts'
 import type { LogLine, Progress } from '../job.ts'
 import type { Report, SettledWith, Settlement, Store } from '../store/store.ts'
 import type { Run } from './run.ts'
 
 const gatherMs = 100
-const stepAttempts = 3
+/** Between two tries to write the result of a step. */
+const [firstWaitMs, longestWaitMs] = [50, 1_000]
 /** Lines kept for a store that is away. */
 const mostKept = 1_000
 
@@ -28,6 +29,7 @@ export class Reports {
   readonly #incarnation: () => string
   readonly #failed: (error: unknown, again: boolean) => void
   readonly #answered: () => void
+  readonly #sure: () => boolean
   #progress = new Map<Run, Progress>()
   #lines: { readonly run: Run; readonly line: LogLine }[] = []
   #remembered: Said[] = []
@@ -44,6 +46,8 @@ export class Reports {
     store: () => Store
     incarnation: () => string
     answered: () => void
+    /** Whether this worker is known to hold its jobs. */
+    sure: () => boolean
     /** `again`: it will be tried again. */
     failed: (error: unknown, again: boolean) => void
   }) {
@@ -52,6 +56,7 @@ export class Reports {
     this.#incarnation = parts.incarnation
     this.#failed = parts.failed
     this.#answered = parts.answered
+    this.#sure = parts.sure
   }
 
   progress(run: Run, progress: Progress): void {
@@ -112,16 +117,20 @@ export class Reports {
     )
   }
 
-  /** Writes the result of a step at once. An answer that got lost is asked for again: the first result stays. */
-  async step({ claimed }: Run, name: string, result: string): Promise<'written' | 'stale'> {
-    for (let attempt = 1; ; attempt++) {
+  /**
+   * Writes the result of a step at once, and again while the store is away and the job is surely this run's: what was done
+   * must not be done anew because of that. The first result stays.
+   */
+  async step(run: Run, name: string, result: string): Promise<'written' | 'stale'> {
+    for (let waitMs = firstWaitMs; ; waitMs = Math.min(2 * waitMs, longestWaitMs)) {
       try {
-        const report = { kind: 'step', claim: claimed, name, result } as const
+        const report = { kind: 'step', claim: run.claimed, name, result } as const
         const [answer] = await this.#store().report(this.#incarnation(), [report])
         return answer === 'stale' ? 'stale' : 'written'
       } catch (error) {
-        if (!(error instanceof UnknownOutcomeError) || attempt === stepAttempts) throw error
+        if (!mayPass(error) || run.closed || run.ending === 'lost' || !this.#sure()) throw error
       }
+      await sleep(this.#env, waitMs)
     }
   }
 

@@ -86,6 +86,43 @@ test('what a handler says while the store is away is written when it is back, th
   await job.result()
 })
 
+test('the result of a step is written when the store is back: its work is not done again', async (t) => {
+  const { errand, server, said } = anApp(t)
+  let charges = 0
+  const order = errand.task('order', (_: void, job) =>
+    job.step('charge', () => {
+      server.away = true
+      return ++charges
+    }),
+  )
+  await errand.worker({ beat: false }).start()
+  const handle = await order.enqueue()
+  await until(() => said.length === 1)
+
+  server.away = false
+
+  assert.equal(await handle.result(), 1)
+  assert.deepEqual([charges, (await handle.info()).attempt], [1, 1])
+})
+
+test('a step waits no longer for the store than its job is surely its own', async (t) => {
+  const { errand, server } = anApp(t)
+  const refused = Promise.withResolvers<unknown>()
+  const order = errand.task('order', (_: void, job) =>
+    job
+      .step('charge', () => void (server.away = true))
+      .catch((error: unknown) => {
+        refused.resolve(error)
+        throw error
+      }),
+  )
+  await errand.worker({ beat: false, lease: '1s' }).start()
+  await order.enqueue()
+
+  assert.equal(((await refused.promise) as StoreAwayError).code, 'STORE_AWAY')
+  server.away = false
+})
+
 for (const scheme of ['redis', 'postgres']) {
   test(`a worker and a beat that wait for a ${scheme} server that says nothing can be stopped, and the app closed`, async (t) => {
     const silent = createServer()
