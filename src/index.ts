@@ -113,6 +113,7 @@ export {
   StoreRefusedError,
   StoreTooNewError,
   StoreUnsafeError,
+  TickRefusedError,
   TransactionError,
   UnknownDependencyError,
   UnknownOptionError,

@@ -43,6 +43,18 @@ export class ScheduleNotFoundError extends ErrandError {
   }
 }
 
+/** A tick enqueued nothing: the store refused its job. Told as an `error` event. */
+export class TickRefusedError extends ErrandError {
+  readonly code = 'TICK_REFUSED'
+
+  constructor(schedule: string, tick: Date) {
+    super(
+      `The tick of the schedule ${shown(schedule)} at ${tick.toISOString()} enqueued nothing: the store refused its job, ` +
+        `since another one has its unique key or its id. The schedule goes on with its next tick.`,
+    )
+  }
+}
+
 /** The job ended and was deleted when its retention was over. */
 export class ResultGoneError extends ErrandError {
   readonly code = 'RESULT_GONE'

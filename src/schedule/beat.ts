@@ -9,11 +9,10 @@ import { orAborted, type Timer } from '../env.ts'
 import { checkOptions } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Store } from '../store/store.ts'
-import type { DeclaredSchedules } from './declared.ts'
+import { declareEveryMs, type DeclaredSchedules } from './declared.ts'
 import { Firing } from './firing.ts'
 
 const longestSleepMs = 1_000
-const declareEveryMs = 3_600_000
 
 export interface StartOptions {
   /**
@@ -107,7 +106,7 @@ export class Beat {
   async #declare(store: Store): Promise<void> {
     const now = this.#runtime.env.monotonic()
     if (now < this.#declareAt) return
-    await this.#declared.declare(store)
+    await this.#declared.declare(store, this.#declareAt > 0)
     this.#declareAt = now + declareEveryMs
   }
 

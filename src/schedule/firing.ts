@@ -3,9 +3,9 @@
  *
  * One that cannot be fired stops no other: it is told of, left as it is and set aside.
  */
-import { mayPass } from '../errors.ts'
+import { mayPass, TickRefusedError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
-import type { NewJob, ScheduleRecord, Store, Tick } from '../store/store.ts'
+import type { NewJob, ScheduleRecord, Store, Tick, TickAnswer } from '../store/store.ts'
 import { readRule } from './rule.ts'
 import { ticksOf } from './tick.ts'
 
@@ -78,8 +78,9 @@ export class Firing {
   }
 
   async #fireSlice(store: Store, ticks: readonly Tick[], due: readonly ScheduleRecord[]): Promise<void> {
+    let answers: TickAnswer[]
     try {
-      await store.schedules.fire(ticks)
+      answers = await store.schedules.fire(ticks)
     } catch (error) {
       if (mayPass(error) || this.#runtime.closing.signal.aborted) throw error
       const names = [...new Set(ticks.map(({ name }) => name))]
@@ -93,7 +94,29 @@ export class Firing {
       }
       const each = Map.groupBy(ticks, ({ name }) => name)
       for (const own of each.values()) await this.#fireSlice(store, own, due)
+      return
     }
+    const again = this.#again(ticks, answers)
+    if (again.length > 0) await this.#fireSlice(store, again, due)
+  }
+
+  /** A tick that was refused has not fired, and so none of its schedule that came after it. */
+  #again(ticks: readonly Tick[], answers: readonly TickAnswer[]): Tick[] {
+    const refused = new Set(ticks.filter((_, index) => answers[index] === 'refused').map(({ name }) => name))
+    const open = ticks.filter(({ name }, index) => refused.has(name) && answers[index] !== 'fired')
+
+    return open.map((tick) => (answers[ticks.indexOf(tick)] === 'refused' ? this.#withLess(tick) : tick))
+  }
+
+  /** What it waits for may have been pruned since it was looked at: then it ended. Otherwise the tick has no job. */
+  #withLess({ job, ...tick }: Tick): Tick {
+    if (job?.after) {
+      const { after: _, ...alone } = job
+      return { ...tick, job: alone }
+    }
+    const error = new TickRefusedError(tick.name, new Date(tick.at))
+    this.#runtime.bus.emit('error', { error, during: `firing the schedule "${tick.name}"` })
+    return tick
   }
 
   #isAside({ name, rule }: ScheduleRecord): boolean {

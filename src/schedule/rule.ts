@@ -85,6 +85,13 @@ export function ruleWithJob(name: string, rule: Omit<StoredRule, 'job'>, { id: _
   )
 }
 
+/** As text, and how that begins: what comes first says when it fires, and `when` ends where that does. */
+export function storedText({ when, from, until, jitterMs, ...how }: StoredRule): { rule: string; when: string } {
+  const times = JSON.stringify({ when, from, until }).slice(0, -1)
+
+  return { rule: JSON.stringify({ when, from, until, jitterMs, ...how }), when: `${times},"jitterMs":` }
+}
+
 export function readRule(text: string): StoredRule {
   return JSON.parse(text) as StoredRule
 }

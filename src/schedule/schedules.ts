@@ -52,8 +52,8 @@ export class Schedules {
   }
 
   /**
-   * Makes a schedule, or changes the one of that name: it then begins anew, at its next tick from now. With the rule it has
-   * already, nothing changes.
+   * Makes a schedule, or changes the one of that name. Where it then fires at other times it begins anew, at its next tick from
+   * now; otherwise its next tick stays what it is.
    *
    * @throws InvalidOptionError, UnknownOptionError, UnknownTaskError, InvalidInputError, NotStorableError
    */

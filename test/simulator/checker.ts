@@ -226,7 +226,7 @@ export class Checker implements Witness {
       case 'send':
         return sent(this, args[0] as string, args[1] as contract.ControlMessage)
       case 'schedules.fire':
-        return fired(this, args[0] as contract.Tick[], answer as ('fired' | 'stale')[])
+        return fired(this, args[0] as contract.Tick[], answer as contract.TickAnswer[])
     }
   }
 

@@ -30,10 +30,8 @@ export interface SchedulePage {
 }
 
 export interface ScheduleStore {
-  /** Adds or updates by name. `nextAt` of one that is there with the same rule is left alone. */
-  put(
-    schedules: readonly { readonly name: string; readonly rule: string; readonly nextAt: number | null }[],
-  ): Promise<void>
+  /** Adds or updates by name. The next time of one that is there and fires at the same times is left alone. */
+  put(schedules: readonly NewSchedule[]): Promise<void>
   pause(name: string, paused: boolean): Promise<boolean>
   remove(names: readonly string[]): Promise<number>
   /** By name, in the order asked; undefined for one that is not there. */
@@ -45,9 +43,22 @@ export interface ScheduleStore {
    * until the next falls due. Costs as much as it gives.
    */
   due(limit: number): Promise<DueSchedules>
-  /** Compares `at` with the schedule's next time, moves it on and inserts the job: one step, so a tick fires at most once. */
-  fire(ticks: readonly Tick[]): Promise<('fired' | 'stale')[]>
+  /**
+   * Compares `at` with the schedule's next time, moves it on and inserts the job: one step, so a tick fires at most once.
+   * `refused`: its job was, by the rules of `insert`, and nothing has changed.
+   */
+  fire(ticks: readonly Tick[]): Promise<TickAnswer[]>
 }
+
+export interface NewSchedule {
+  readonly name: string
+  readonly rule: string
+  /** The beginning of `rule` that says when it fires: a known rule that begins with it fires at the same times. Without it only the same rule does. */
+  readonly when?: string
+  readonly nextAt: number | null
+}
+
+export type TickAnswer = 'fired' | 'stale' | 'refused'
 
 export interface Tick {
   readonly name: string

@@ -1,19 +1,18 @@
 /** Schedules as the memory engine keeps them: a rule nobody here reads, and the time it fires next. */
 import { compareText } from '../../compare.ts'
-import type { DueSchedules, ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
+import type { DueSchedules, NewSchedule, ScheduleRecord, Tick, TickAnswer } from '../store.ts'
 import type { Data } from './data.ts'
 import { present } from './entry.ts'
 import { insertCall } from './insert.ts'
 
-type Declared = Parameters<ScheduleStore['put']>[0][number]
-
-export function putSchedule(data: Data, { name, rule, nextAt }: Declared): void {
+export function putSchedule(data: Data, { name, rule, when, nextAt }: NewSchedule): void {
   if (data.moving.schedules.has(name)) return
   const known = data.schedules.get(name)
   const declaredAt = data.env.now()
 
   if (!known) data.schedules.set(name, { name, rule, nextAt, paused: false, declaredAt })
-  else if (known.rule === rule) known.declaredAt = declaredAt
+  else if (known.rule === rule || (when !== undefined && known.rule.startsWith(when)))
+    Object.assign(known, { rule, declaredAt })
   else Object.assign(known, { rule, nextAt, declaredAt })
 }
 
@@ -48,14 +47,15 @@ export function dueSchedules(data: Data, limit: number): DueSchedules {
 }
 
 /** The comparison of times is what makes a tick fire at most once, however many fire it. */
-export function fire(data: Data, { name, at, nextAt, job }: Tick): 'fired' | 'stale' {
+export function fire(data: Data, { name, at, nextAt, job }: Tick): TickAnswer {
   const schedule = data.schedules.get(name)
   if (!schedule || schedule.paused || schedule.nextAt !== at) return 'stale'
 
+  if (job) {
+    const [outcome] = insertCall(data, [job])
+    if (outcome!.kind === 'refused') return 'refused'
+    schedule.lastJob = outcome!.kind === 'kept' ? outcome!.other : job.id
+  }
   schedule.nextAt = nextAt
-  if (!job) return 'fired'
-  const [outcome] = insertCall(data, [job])
-  if (outcome!.kind === 'kept') schedule.lastJob = outcome!.other
-  else if (outcome!.kind !== 'refused') schedule.lastJob = job.id
   return 'fired'
 }

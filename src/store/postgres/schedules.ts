@@ -1,6 +1,6 @@
 /** Schedules: a rule nobody here reads, and the time it fires next. */
 import { checkTicks } from '../checked-times.ts'
-import type { ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
+import type { ScheduleRecord, ScheduleStore, Tick, TickAnswer } from '../store.ts'
 import type { Clock } from './clock.ts'
 import { number, present } from './decode.ts'
 import { namedIn, specOf } from './encode.ts'
@@ -36,8 +36,9 @@ export function schedulesOf({ clock, statements, names, arrived }: ScheduleParts
         schedules.map(({ rule }) => rule),
         schedules.map(({ nextAt }) => nextAt),
       ]
+      const whens = JSON.stringify(Object.fromEntries(schedules.map(({ name, when }) => [name, when])))
       if (all.length > 0) {
-        await statements.all('select errand.put_schedules($1, $2, $3, $4)', [clock().now, all, rules, next])
+        await statements.all('select errand.put_schedules($1, $2, $3, $4, $5)', [clock().now, all, rules, next, whens])
       }
     },
     async pause(name, paused) {
@@ -80,10 +81,10 @@ export function schedulesOf({ clock, statements, names, arrived }: ScheduleParts
       checkTicks(ticks)
       const named = namedIn(ticks.flatMap(({ job }) => job ?? []))
       const answer = await names.numbered(named, () =>
-        statements.one<{ answers: ('fired' | 'stale')[]; arrivals: string | null }>(
-          'select * from errand.fire($1, $2)',
-          [clock().now, JSON.stringify(ticks.map((tick) => specOfTick(tick, names)))],
-        ),
+        statements.one<{ answers: TickAnswer[]; arrivals: string | null }>('select * from errand.fire($1, $2)', [
+          clock().now,
+          JSON.stringify(ticks.map((tick) => specOfTick(tick, names))),
+        ]),
       )
       arrived(queuesIn(answer.arrivals))
       return answer.answers

@@ -1,6 +1,6 @@
 /** Schedules as the Redis engine keeps them: JSON by name, and the times of those that fire in order. */
 import { checkTicks } from '../checked-times.ts'
-import type { ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
+import type { ScheduleRecord, ScheduleStore, Tick, TickAnswer } from '../store.ts'
 import type { Caller } from './caller.ts'
 import type { CallOptions } from './connection/connection.ts'
 import type { Kinds } from './kinds.ts'
@@ -37,12 +37,12 @@ export function scheduleStore(caller: Caller, kinds: Kinds): ScheduleStore {
     fire,
   }
 
-  async function fire(ticks: readonly Tick[]): Promise<('fired' | 'stale')[]> {
+  async function fire(ticks: readonly Tick[]): Promise<TickAnswer[]> {
     checkTicks(ticks)
     const wanted = await kinds.withDigests(() =>
       ticks.map(({ job, ...tick }) => ({ ...tick, ...(job && { job: wantedOf(job, kinds) }) })),
     )
-    const answer = await call<('fired' | 'stale')[] | 'kinds'>('fire', wanted, { acknowledge: true })
+    const answer = await call<TickAnswer[] | 'kinds'>('fire', wanted, { acknowledge: true })
     if (answer !== 'kinds') return answer
     // The server has lost its data since.
     kinds.forget()

@@ -1,6 +1,6 @@
 /** Schedules: a rule nobody here reads, and the time it fires next. */
 import { checkTicks } from '../checked-times.ts'
-import type { DueSchedules, SchedulePage, ScheduleRecord, ScheduleStore, Tick } from '../store.ts'
+import type { DueSchedules, NewSchedule, SchedulePage, ScheduleRecord, Tick, TickAnswer } from '../store.ts'
 import { insertCall } from './insert.ts'
 import type { Step } from './step.ts'
 import type { Statements } from './statements.ts'
@@ -16,9 +16,9 @@ interface ScheduleRow {
   readonly declared: number
 }
 
-export function putSchedules({ sql, now }: Step, schedules: Parameters<ScheduleStore['put']>[0]): void {
-  for (const { name, rule, nextAt } of schedules) {
-    if (!sql.hasLeftSchedule.get(name)) sql.putSchedule.run(name, rule, nextAt, now)
+export function putSchedules({ sql, now }: Step, schedules: readonly NewSchedule[]): void {
+  for (const { name, rule, when = null, nextAt } of schedules) {
+    if (!sql.hasLeftSchedule.get(name)) sql.putSchedule.run(name, rule, nextAt, now, when)
   }
 }
 
@@ -64,7 +64,7 @@ function recordOf(row: ScheduleRow): ScheduleRecord {
 }
 
 /** The comparison of times is what makes a tick fire at most once, however many fire it. */
-export function fire(step: Step, tick: Tick): 'fired' | 'stale' {
+export function fire(step: Step, tick: Tick): TickAnswer {
   checkTicks([tick])
   const { name, at, nextAt, job } = tick
   const { sql } = step
@@ -72,7 +72,10 @@ export function fire(step: Step, tick: Tick): 'fired' | 'stale' {
   if (!job) return 'fired'
 
   const outcome = insertCall(step, [job])[0]!
-  if (outcome.kind === 'kept') sql.setLastJob.run(outcome.other, name)
-  else if (outcome.kind !== 'refused') sql.setLastJob.run(job.id, name)
+  if (outcome.kind === 'refused') {
+    sql.setScheduleTime.run(at, name)
+    return 'refused'
+  }
+  sql.setLastJob.run(outcome.kind === 'kept' ? outcome.other : job.id, name)
   return 'fired'
 }

@@ -55,7 +55,7 @@ const kinds: readonly (readonly [number, (dice: Dice) => Command])[] = [
     2,
     (dice) => ({
       do: 'schedules.put',
-      schedules: [{ name: dice.pick(names), rule: dice.pick(names), nextAt: dice.pick([5, 7, 9, null]) }],
+      schedules: [{ name: dice.pick(names), ...rule(dice), nextAt: dice.pick([5, 7, 9, null]) }],
     }),
   ],
   [1, (dice) => ({ do: 'schedules.pause', name: dice.pick(names), paused: dice.chance(0.3) })],
@@ -251,6 +251,12 @@ function worker(dice: Dice): number {
 
 function ids(dice: Dice): string[] {
   return dice.list(1, 3, () => id(dice))
+}
+
+/** Of several that fire at the same times, as those say that give where it begins. */
+function rule(dice: Dice): { rule: string; when?: string } {
+  const when = `${dice.pick(names)} `
+  return { rule: `${when}${dice.pick(names)}`, ...(dice.chance(0.5) && { when }) }
 }
 
 function extra(dice: Dice): string {

@@ -130,6 +130,48 @@ export function schedules(harness: StoreHarness): void {
     assert.deepEqual([schedule?.rule, schedule?.nextAt], ['other', next])
   })
 
+  test('a schedule declared with another rule that fires at the same times keeps its time', async (t) => {
+    const scene = await setScene(harness, t)
+    await scene.store.schedules.put([
+      { name: 's', rule: 'hourly: old', when: 'hourly: ', nextAt: at },
+      { name: 'over', rule: 'once: old', when: 'once: ', nextAt: null },
+    ])
+
+    await scene.store.schedules.put([
+      { name: 's', rule: 'hourly: new', when: 'hourly: ', nextAt: next },
+      { name: 'over', rule: 'once: new', when: 'once: ', nextAt: next },
+    ])
+    const [kept, over] = await scene.store.schedules.get(['s', 'over'])
+    await scene.store.schedules.put([{ name: 's', rule: 'daily: new', when: 'daily: ', nextAt: next }])
+    const [changed] = await scene.store.schedules.get(['s'])
+
+    assert.deepEqual([kept?.rule, kept?.nextAt], ['hourly: new', at])
+    assert.deepEqual([over?.rule, over?.nextAt], ['once: new', null])
+    assert.deepEqual([changed?.rule, changed?.nextAt], ['daily: new', next])
+  })
+
+  test('a tick whose job is refused has not fired', async (t) => {
+    const scene = await setScene(harness, t)
+    const { schedules } = scene.store
+    const unique = { key: 'k', scope: 'active', onConflict: 'refuse' } as const
+    await scene.insert(aJob({ id: 'holder', unique }))
+    await schedules.put(['taken', 'waits', 'good'].map((name) => ({ name, rule: 'r', nextAt: at })))
+    const before = await schedules.get(['taken', 'waits'])
+
+    const answers = await schedules.fire([
+      { name: 'taken', at, nextAt: next, job: aJob({ id: 'x', unique }) },
+      { name: 'taken', at: next, nextAt: null, job: aJob({ id: 'y' }) },
+      { name: 'waits', at, nextAt: next, job: aJob({ id: 'z', after: { on: ['nobody'], otherwise: 'run' } }) },
+      { name: 'good', at, nextAt: next, job: aJob({ id: 'tick' }) },
+    ])
+
+    assert.deepEqual(answers, ['refused', 'stale', 'refused', 'fired'])
+    assert.deepEqual(await schedules.get(['taken', 'waits']), before)
+    assert.deepEqual(await scene.store.get(['x', 'y', 'z']), [undefined, undefined, undefined])
+    assert.equal((await schedules.due(10)).due.length, 0)
+    assert.deepEqual(await schedules.fire([{ name: 'taken', at, nextAt: next }]), ['fired'])
+  })
+
   test('a paused schedule does not fire', async (t) => {
     const scene = await setScene(harness, t)
     await scene.store.schedules.put([{ name: 's', rule: 'r', nextAt: at }])

@@ -1,5 +1,5 @@
 /** Unknown outcomes are safe to repeat, unique keys admit one job, a tick fires once. */
-import type { InsertOutcome, NewJob, Tick } from '../../../src/store/store.ts'
+import type { InsertOutcome, NewJob, Tick, TickAnswer } from '../../../src/store/store.ts'
 import { keyOf, shortId, type Page } from '../book.ts'
 import { scheduleEveryMs } from '../actors/tasks.ts'
 import type { Checker } from '../checker.ts'
@@ -96,10 +96,10 @@ function surelyHolds(checker: Checker, page: Page): boolean {
 
 const stillWaits = (page: Page) => page.job.unique!.scope === 'active' || !page.everClaimed
 
-export function fired(checker: Checker, ticks: readonly Tick[], answers: readonly ('fired' | 'stale')[]): void {
+export function fired(checker: Checker, ticks: readonly Tick[], answers: readonly TickAnswer[]): void {
   ticks.forEach((tick, index) => {
     const name = `${tick.name} at ${tick.at}`
-    if (answers[index] === 'stale') {
+    if (answers[index] !== 'fired') {
       if (tick.job) checker.book.refused.add(tick.job.id)
       return
     }

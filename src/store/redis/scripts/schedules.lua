@@ -47,13 +47,18 @@ E.loadAll(ids)
 -- This life of the store has the name of when a schedule was first put; a server that was emptied begins another.
 if what == 'put' then call('HSETNX', K .. 'meta', 'life', nowText) end
 
+local entered = { inserted = true, exists = true, kept = true, replaced = true }
 for index, each in ipairs(given) do
   local schedule = known[names[index]]
   if what == 'put' and call('HEXISTS', K .. 'schedules-away', each.name) == 1 then
     -- It fires in another store now.
   elseif what == 'put' then
     if not schedule then schedule = { rule = each.rule, nextAt = each.nextAt }
-    elseif schedule.rule ~= each.rule then schedule.rule, schedule.nextAt = each.rule, each.nextAt end
+    elseif schedule.rule ~= each.rule then
+      local sameTimes = each.when and schedule.rule:sub(1, #each.when) == each.when
+      schedule.rule = each.rule
+      if not sameTimes then schedule.nextAt = each.nextAt end
+    end
     schedule.declaredAt = now
     write(each.name, schedule)
   elseif what == 'pause' then
@@ -69,15 +74,19 @@ for index, each in ipairs(given) do
     answers[index] = 'stale'
   else
     -- The comparison of times is what makes a tick fire at most once, however many fire it.
-    schedule.nextAt = each.nextAt
+    local outcome
     if each.job then
       each.job.features = each.job.features or {}
-      local outcome = E.insertCall({ each.job })
-      if outcome[1] == 'kept' then schedule.lastJob = outcome[2]
-      elseif outcome[1] == 'inserted' or outcome[1] == 'replaced' or outcome[1] == 'exists' then schedule.lastJob = each.job.id end
+      outcome = E.insertCall({ each.job })
     end
-    write(each.name, schedule)
-    answers[index] = 'fired'
+    if outcome and not entered[outcome[1]] then
+      answers[index] = 'refused'
+    else
+      schedule.nextAt = each.nextAt
+      if outcome then schedule.lastJob = outcome[1] == 'kept' and outcome[2] or each.job.id end
+      write(each.name, schedule)
+      answers[index] = 'fired'
+    end
   end
 end
 writeSchedules()

@@ -53,8 +53,9 @@ export const restQueries = {
   isPaused: `select 1 from errand_paused where queue = ?`,
   queues: `select n.id, n.name, p.queue is not null as paused from errand_name n left join errand_paused p on p.queue = n.id where n.kind = 0`,
 
-  putSchedule: `insert into errand_schedule (name, rule, next, declared) values (?, ?, ?, ?)
-    on conflict (name) do update set next = iif(rule = excluded.rule, next, excluded.next), rule = excluded.rule, declared = excluded.declared`,
+  // The last is the beginning that both rules have when they fire at the same times, or null.
+  putSchedule: `insert into errand_schedule (name, rule, next, declared) values (?1, ?2, ?3, ?4)
+    on conflict (name) do update set next = iif(rule = excluded.rule or substr(rule, 1, length(?5)) = ?5, next, excluded.next), rule = excluded.rule, declared = excluded.declared`,
   pauseSchedule: `update errand_schedule set paused = ? where name = ?`,
   deleteSchedule: `delete from errand_schedule where name = ?`,
   schedulesAfter: `select name, rule, next, paused, last_job, declared from errand_schedule
@@ -62,6 +63,7 @@ export const restQueries = {
   nextSchedules: `select name, rule, next, paused, last_job, declared from errand_schedule
     where paused = 0 and next is not null order by next, name limit ?`,
   advanceSchedule: `update errand_schedule set next = ? where name = ? and next = ? and paused = 0`,
+  setScheduleTime: `update errand_schedule set next = ? where name = ?`,
   setLastJob: `update errand_schedule set last_job = ? where name = ?`,
 
   count: `insert into errand_counter values (?, ?, ?) on conflict (queue, state) do update set n = n + excluded.n`,
