@@ -120,7 +120,7 @@ export interface ClaimedJob extends Claim {
   /** What it waited for; `moreMembers` says that the rest must be read with `members`. */
   readonly members?: readonly Member[]
   readonly moreMembers?: boolean
-  /** Step results of earlier attempts, encoded, by name. */
+  /** Step results of earlier attempts, encoded, by name. All of them, however many there are. */
   readonly steps?: Readonly<Record<string, string>>
 }
 
