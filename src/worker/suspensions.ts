@@ -39,6 +39,10 @@ class Suspended extends Error {
 }
 
 const longestName = 100
+/** No name of a handler's own begins so: the worker keeps things of its own beside its steps. */
+const ownMark = '~'
+/** Apart from the steps: a later version of a handler may sleep under the name that a step had. */
+const sleepName = (name: string) => `${ownMark}until ${name}`
 
 export class Suspensions {
   readonly #run: Run
@@ -103,7 +107,7 @@ export class Suspensions {
   async #workOnce<T>(name: string, work: () => Awaitable<T>): Promise<StepResult<T>> {
     this.#take(name)
     const { codec } = this.#runtime
-    const known = this.#run.claimed.steps?.[name]
+    const known = this.#known(name)
     if (known !== undefined) return codec.decode(known) as StepResult<T>
 
     const encoded = encodeWithin(this.#runtime, await work(), `the result of step "${name}"`)
@@ -115,13 +119,14 @@ export class Suspensions {
   async #sleepFor(name: string, duration: Duration): Promise<void> {
     this.#take(name)
     const ms = durationMs(duration, `the duration of "${name}"`)
-    const known = this.#run.claimed.steps?.[name]
+    const known = this.#known(sleepName(name))
     // By the store's clock: it may go on elsewhere, where it is another time.
     const { now } = await (await this.#runtime.open()).schedules.due(1)
     const until = known === undefined ? now + ms : Number(known)
-    if (known === undefined) await this.#write(name, String(until))
+    if (known === undefined) await this.#write(sleepName(name), String(until))
 
     const leftMs = Math.ceil(until - now)
+    if (!Number.isFinite(leftMs)) throw new InvalidOptionError(`the stored end of the sleep "${name}"`, known, 'a time')
     if (leftMs <= 0) return
     this.#sleepMs = Math.min(this.#sleepMs ?? Infinity, leftMs)
     throw new Suspended()
@@ -198,10 +203,21 @@ export class Suspensions {
     if (run.over || run.closed) throw new ClaimLostError(run.id)
   }
 
+  /** What an earlier run has stored. */
+  #known(name: string): string | undefined {
+    const { steps = {} } = this.#run.claimed
+
+    return Object.hasOwn(steps, name) ? steps[name] : undefined
+  }
+
   #take(name: string): void {
     this.#check()
-    if (typeof name !== 'string' || name === '' || name.length > longestName) {
-      throw new InvalidOptionError('the name of a step', name, `a text of 1 to ${longestName} characters`)
+    if (typeof name !== 'string' || name === '' || name.length > longestName || name.startsWith(ownMark)) {
+      throw new InvalidOptionError(
+        'the name of a step',
+        name,
+        `a text of 1 to ${longestName} characters that does not begin with "${ownMark}"`,
+      )
     }
     if (this.#names.has(name)) throw new DuplicateStepError(this.#run.task, name)
     this.#names.add(name)

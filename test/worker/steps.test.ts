@@ -234,3 +234,46 @@ test('a handler that goes on after its end does no more steps', async (t) => {
 
   assert.deepEqual([((await late.promise) as { code?: string }).code, charges], ['CLAIM_LOST', 0])
 })
+
+test('a sleep under the name that a step had sleeps, and a step under that of a sleep works', async (t) => {
+  const { errand, work } = started(t)
+  let runs = 0
+  const order = errand.task('order', async (_: void, job) => {
+    if (++runs === 1) {
+      await job.step('pause', () => 'abc')
+      return job.sleep('again', 10)
+    }
+    await job.sleep('pause', 30)
+    return job.step('again', () => 'worked')
+  })
+  await work()
+
+  assert.deepEqual([await (await order.enqueue()).result(soon), runs], ['worked', 3])
+})
+
+test('a step may have the name of something that every object has, and none that begins with a tilde', async (t) => {
+  const { errand, work } = started(t)
+  const order = errand.task('order', { retry: false }, async (_: void, job) => {
+    await job.sleep('rest', 1)
+    return job.step('constructor', () => 1)
+  })
+  const other = errand.task('other', { retry: false }, (_: void, job) => job.step('~started 1', () => 1))
+  await work()
+
+  assert.equal(await (await order.enqueue()).result(soon), 1)
+  await assert.rejects((await other.enqueue()).result(soon), { message: /does not begin with "~"/ })
+})
+
+test('a sleep whose stored end cannot be read fails, and is not sent to the store', async (t) => {
+  const { errand, store, work } = started(t)
+  const { report } = store
+  store.report = (incarnation, reports) =>
+    report(
+      incarnation,
+      reports.map((said) => (said.kind === 'step' ? { ...said, result: 'soon' } : said)),
+    )
+  const order = errand.task('order', { retry: false }, (_: void, job) => job.sleep('rest', 1))
+  await work()
+
+  await assert.rejects((await order.enqueue()).result(soon), { message: /the stored end of the sleep "rest"/ })
+})
