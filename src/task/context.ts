@@ -60,7 +60,7 @@ export interface JobContext {
    * @throws JobFailedError, JobCancelledError, JobExpiredError as the flow ended, DuplicateStepError
    */
   run<R>(name: string, step: Step<void, R>): Promise<R>
-  /** Waits without holding the job's slot, and goes on like `run`. */
+  /** Waits without holding the job's slot, and goes on like `run`. Beside a `run`, the job goes on when that flow has ended. */
   sleep(name: string, duration: Duration): Promise<void>
   /** A job that will exist if and only if this attempt succeeds: it is enqueued in the step that records the success. */
   followUp<I>(task: Task<I, unknown>, ...args: FollowUpArgs<I>): void

@@ -1,10 +1,7 @@
 /** Jobs with `delivery: 'once'` whose worker stops, on the memory engine. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { started, until } from './worker-support.ts'
-
-const untilAborted = (signal: AbortSignal) =>
-  new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+import { started, until, untilAborted } from './worker-support.ts'
 
 test('a job that must not run twice ends failed where its worker stops and it heeds that', async (t) => {
   const { errand, work } = started(t)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { chain, mapEach } from '../../src/index.ts'
 import type { MemoryStore } from '../../src/store/memory/memory.ts'
-import { started, until } from './worker-support.ts'
+import { started, until, untilAborted } from './worker-support.ts'
 
 const soon = { timeout: '10s' } as const
 const later = <T>(ms: number, value: T) => new Promise<T>((resolve) => setTimeout(resolve, ms, value))
@@ -276,4 +276,17 @@ test('a sleep whose stored end cannot be read fails, and is not sent to the stor
   await work()
 
   await assert.rejects((await order.enqueue()).result(soon), { message: /the stored end of the sleep "rest"/ })
+})
+
+test('a flow is limited by a job that cancels it later', async (t) => {
+  const { errand, work } = started(t)
+  const child = errand.task('child', (_: void, job) => untilAborted(job.signal))
+  const giveUp = errand.task('order.give-up', (flow: string) => errand.workflow(flow).cancel())
+  const order = errand.task('order', { retry: false }, async (_: void, job) => {
+    await job.step('limit', async () => (await giveUp.enqueue(`${job.id}:flow`, { delay: 50 })).id)
+    return job.run('flow', chain(child.with(), child))
+  })
+  await work()
+
+  await assert.rejects((await order.enqueue()).result(soon), { code: 'JOB_FAILED', message: /was cancelled/ })
 })
