@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import type { JobState } from '../../src/job.ts'
 import type { Outcome } from '../../src/outcome.ts'
-import { aJob, aSettlement, aTurn, aWorker, failed, jobs, succeeded } from '../../src/testing/conformance/builders.ts'
+import { aJob, aSettlement, aTurn, aWorker, failed, jobs } from '../../src/testing/conformance/builders.ts'
 import { aStore } from './sqlite-files.ts'
 
 const wide = 3_000
@@ -45,19 +45,15 @@ describe('wide cascades on sqlite', () => {
     assert.equal(await countOf('blocked'), wide)
   })
 
-  test('a removal tells only so many waiters in its own step, and all in the end by whom', async (t) => {
+  test('a removal tells only so many waiters in its own step, and all in the end', async (t) => {
     const { store, countOf, spread } = await opened(t)
 
     await store.remove(['a'])
     const atOnce = await countOf('cancelled')
-    // Whoever has its id now is somebody else.
-    await store.insert([[aJob({ id: 'a', input: '"another"' })]])
     await spread()
 
     assert.ok(atOnce > 0 && atOnce <= 1_000, `${atOnce} in one step`)
     assert.equal(await countOf('cancelled'), wide)
-    const [last] = await store.get([ids.at(-1)!])
-    assert.equal(typeof last === 'object' && last.because, 'a')
   })
 
   test('many commands of one call tell together no more than one does', async (t) => {
@@ -75,17 +71,5 @@ describe('wide cascades on sqlite', () => {
 
     assert.ok(atOnce > 0 && atOnce <= 1_000, `${atOnce} in one step`)
     assert.equal(await countOf('cancelled'), wide + members.length * 400)
-  })
-
-  test('a member that succeeded and is removed while its waiters are being told lets every one of them go on', async (t) => {
-    const { store, countOf, end, spread } = await opened(t)
-    await end(succeeded)
-    const before = await countOf('ready')
-
-    await store.remove(['a'])
-    await spread()
-
-    assert.ok(before < wide)
-    assert.equal(await countOf('ready'), wide)
   })
 })

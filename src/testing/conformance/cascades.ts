@@ -200,6 +200,38 @@ export function cascades(harness: StoreHarness): void {
     )
   })
 
+  test('all waiters of a member that is removed hear of its end and whose it was, also when its id is used again', async (t) => {
+    const scene = await setScene(harness, t)
+    const ids = Array.from({ length: 1_100 }, (_, n) => `w${n}`)
+    await scene.insert(aJob({ id: 'a' }))
+    for (let n = 0; n < 1_100; n += 100) await scene.insert(...jobs(ids.slice(n, n + 100), after(['a'])))
+
+    await scene.store.remove(['a'])
+    await scene.insert(aJob({ id: 'a', input: '"another"' }))
+    while ((await scene.store.upkeep()).more);
+
+    const [counts] = await scene.store.counts()
+    assert.deepEqual([counts?.states.cancelled, counts?.states.blocked, counts?.states.ready], [1_100, 0, 1])
+    assert.equal((await scene.get('w1099')).because, 'a')
+  })
+
+  test('removing a member that succeeded lets all who have yet to hear of it go on', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    const ids = Array.from({ length: 2_200 }, (_, n) => `w${n}`)
+    await scene.insert(aJob({ id: 'a' }))
+    for (let n = 0; n < 2_200; n += 100) {
+      await scene.insert(...jobs(ids.slice(n, n + 100), { queue: 'later', ...after(['a']) }))
+    }
+
+    await scene.run(worker, succeeded)
+    await scene.store.remove(['a'])
+    while ((await scene.store.upkeep()).more);
+
+    const later = (await scene.store.counts()).find(({ queue }) => queue === 'later')
+    assert.deepEqual([later?.states.ready, later?.states.blocked], [2_200, 0])
+  })
+
   test('a wide cascade is marked at once and spread in bounded portions', async (t) => {
     const scene = await setScene(harness, t)
     const worker = await scene.join()
