@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { Scene } from './scene.ts'
 
@@ -72,6 +74,19 @@ test('a paused schedule says so until it is resumed, and a removed one is gone',
   schedules.errand(['schedules', 'remove', 'often'])
 
   assert.doesNotMatch(listed(), /often/)
+})
+
+test('a schedule of a kind that only a newer release knows is listed with the others', async () => {
+  const schedules = await scene()
+  const file = new DatabaseSync(join(schedules.folder, 'jobs.db'))
+  file.exec(`update errand_schedule set rule = json_set(rule, '$.when', json('{"tide":"high"}')) where name = 'often'`)
+  file.close()
+
+  const { stdout, code } = schedules.errand(['schedules'])
+
+  assert.equal(code, 0)
+  assert.match(stdout, /nightly +30 2/)
+  assert.match(stdout, /often +\{"tide":"high"\}/)
 })
 
 test('what is mistyped is answered with what was meant', async () => {

@@ -49,5 +49,8 @@ function notes({ paused, orphaned }: ScheduleInfo): string {
 function whenText(when: StoredWhen): string {
   if ('cron' in when) return `${when.cron} ${when.zone}`
 
-  return 'every' in when ? `every ${length(when.every)}` : `at ${new Date(when.at).toISOString()}`
+  if ('every' in when) return `every ${length(when.every)}`
+
+  // A newer release may know others.
+  return 'at' in when ? `at ${new Date(when.at).toISOString()}` : JSON.stringify(when)
 }
