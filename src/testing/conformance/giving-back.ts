@@ -158,4 +158,23 @@ export function givingBack(harness: StoreHarness): void {
     await scene.giveBack(worker, b!, 1_000, { started: true })
     assert.deepEqual([a!.id, b!.id, await scene.claimedIds(worker)], ['a', 'b', []])
   })
+
+  test('what a worker leaves behind comes back in the order of its insertion, and the first leads', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    const lane = { name: 'batch', slots: 1, gather: { size: 2, waitMs: 1_000 } }
+    await scene.insert(aJob({ id: 'low', rank: 3, lane }), aJob({ id: 'high', rank: 0, lane }))
+    const before = await scene.claim(worker)
+
+    await scene.store.leave(worker)
+
+    const after = await scene.claim(await scene.join())
+    assert.deepEqual(
+      [before, after].map((jobs) => jobs.map(({ leader }) => leader)),
+      [
+        ['high', 'high'],
+        ['low', 'low'],
+      ],
+    )
+  })
 }

@@ -37,7 +37,8 @@ begin
   if not found then return null; end if;
   perform errand.enter();
   c := errand.begin(p_now, null);
-  for held in select no from errand.running where worker = w.no order by claim, rank, place loop
+  -- As in a rescue: the first to come back may lead the others.
+  for held in select no from errand.running where worker = w.no order by no loop
     perform errand.take_back(c, errand.take_running(w.no, held, null), 0, false, false);
   end loop;
   perform errand.forget_worker(w.no);
