@@ -140,7 +140,8 @@ async function run(
     runs.end(actor, id, claim, 'well')
     return { id, claim }
   } catch (error) {
-    const interrupted = listens && job.signal.reason instanceof WorkerStoppingError
+    // One that must not run twice ends by it.
+    const interrupted = listens && job.task !== 'once' && job.signal.reason instanceof WorkerStoppingError
     runs.end(actor, id, claim, interrupted ? 'interrupted' : 'badly')
     throw error
   }
