@@ -6,7 +6,7 @@ const errand = new Errand({ store: 'sqlite:errand.db' })
 
 const copy = errand.task('files.copy', async ({ files }: { files: number }, job) => {
   for (let done = 1; done <= files; done++) {
-    await sleep(5, undefined, { signal: job.signal })
+    await sleep(100, undefined, { signal: job.signal })
     await job.progress(done, { of: files })
   }
   job.log('all copied', { files })
