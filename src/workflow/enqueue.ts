@@ -107,13 +107,8 @@ const makingOf = (flow: FlowNode, { id, options, origin }: Sending): Making => (
 async function isThere(store: Store, id: string, jobs: readonly NewJob[]): Promise<boolean> {
   const [last, gate] = await store.get([id, gateIdOf(id)])
   if (!last || last === 'gone') return false
-  if (
-    !isSameStep(
-      last,
-      jobs.find((job) => job.id === id)!,
-    )
-  )
-    throw new IdConflictError(id)
+  const own = jobs.find((job) => job.id === id)!
+  if (!isSameStep(last, own)) throw new IdConflictError(id)
 
   return !gate || gate === 'gone' || gate.state === 'succeeded'
 }

@@ -110,10 +110,13 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
   /** Also what handlers have started, and theirs. Gives how many it found. */
   async #cancelAll(): Promise<number> {
     const store = await this.#runtime.open()
+    const [last] = await store.get([this.id])
+    // All that is below one that is nobody's carries its tag.
+    const inner = last && last !== 'gone' && notedRecord(last).note?.of !== undefined
     const flows = new Set([this.id])
     let all = 0
     for (const flow of flows) {
-      for (const child of await childrenOf(store, flow)) flows.add(child)
+      if (inner) for (const child of await childrenOf(store, flow)) flows.add(child)
       all += (await cancelFound(this.#runtime, { tag: workflowTag(flow), state: unfinished })).matched
     }
     return all
@@ -174,12 +177,11 @@ function neededBy({ record: { state, because }, note }: Noted): string[] {
   return [because, ...(note ? numbersOf(note.after).map((step) => stepId(note.id, step, note.last)) : [])]
 }
 
-/** The flows that handlers of this one have started. None where all below carry its tag, as below one that is nobody's. */
-async function childrenOf(store: Store, flow: string): Promise<Set<string>> {
+/** The flows that handlers of this one have started. */
+async function childrenOf(store: Store, flow: string): Promise<string[]> {
   const records = (await recordsOf(store, workflowTag(flow))).map(notedRecord)
-  const inner = records.some(({ note }) => note?.of !== undefined && note.of !== flow)
 
-  return new Set(inner ? records.flatMap(({ note }) => (note && note.id !== flow ? note.id : [])) : [])
+  return records.flatMap(({ note }) => (note && note.id !== flow ? note.id : []))
 }
 
 /** Oldest first. */
