@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TickRefusedError } from '../../src/index.ts'
 import type { StoredRule } from '../../src/schedule/rule.ts'
-import type { ScheduleRecord } from '../../src/store/store.ts'
+import type { ScheduleRecord, Store, Tick } from '../../src/store/store.ts'
 import { beating, minute, world } from './beating.ts'
 
 test('a tick whose job is refused is told of, and the schedule goes on', async (t) => {
@@ -32,14 +32,8 @@ test('with overlap queued, a predecessor that goes while its follower is made ho
   const told: unknown[] = []
   errand.on('error', ({ error }) => told.push(error))
   await env.advance(1)
-  const { fire } = store.schedules
   const [first] = await jobs()
-  Object.assign(store.schedules, {
-    fire: async (given: Parameters<typeof fire>[0]) => {
-      await store.remove([first!.id])
-      return fire(given)
-    },
-  })
+  removeAsItFires(store, first!.id)
 
   await env.advance(2 * minute)
 
@@ -54,14 +48,8 @@ test('with overlap queued, several missed ticks stay in turn though the job befo
   const { env, store, app, beat, jobs } = await beating(t, { every: '1m', overlap: 'queue', missed: { atMost: 5 } })
   await env.advance(1)
   await beat.stop()
-  const { fire } = store.schedules
   const [first] = await jobs()
-  Object.assign(store.schedules, {
-    fire: async (given: Parameters<typeof fire>[0]) => {
-      await store.remove([first!.id])
-      return fire(given)
-    },
-  })
+  removeAsItFires(store, first!.id)
 
   env.jump(3 * minute)
   await app().errand.beat().start()
@@ -88,3 +76,14 @@ test('with overlap queued, jobs that expire bound how many wait', async (t) => {
   const waiting = (await store.find({})).jobs.filter(({ state }) => state === 'blocked')
   assert.ok(waiting.length <= 3, `${waiting.length} wait`)
 })
+
+/** The job goes after the beat has looked at it and before the store has its answer. */
+function removeAsItFires(store: Store, id: string): void {
+  const { fire } = store.schedules
+  Object.assign(store.schedules, {
+    fire: async (ticks: readonly Tick[]) => {
+      await store.remove([id])
+      return fire(ticks)
+    },
+  })
+}
