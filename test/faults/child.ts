@@ -9,6 +9,7 @@ import { systemEnv, type Env, type Point } from '../../src/env.ts'
 import { engines, type Synchronous } from './engine.ts'
 import { LedgerWriter } from './ledger.ts'
 import { produce, type ProducePlan } from './produce.ts'
+import { traced } from './trace.ts'
 
 export interface ChildPlan {
   /** Names this life of this process. */
@@ -183,7 +184,7 @@ function obey(errand: Errand): void {
 async function main(): Promise<void> {
   const env = childEnv()
   const store = await engines[plan.engine]!.open(plan.place, env, plan.synchronous ?? 'full')
-  const errand = new Errand({ store: watched(store), env })
+  const errand = new Errand({ store: watched(traced(store, plan.ledger, by)), env })
   const tasks = defineTasks(errand)
 
   keepLedger(errand)

@@ -4,7 +4,7 @@
  */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Errand, systemEnv, type JobInfo } from 'errand'
 import { builtInPrefix } from '../../src/workflow/built-in.ts'
 import type { ChildPlan } from './child.ts'
@@ -14,6 +14,7 @@ import { judge, type JobInTheEnd, type Verdict } from './checker.ts'
 import { recoveryMs } from './lane.ts'
 import { LedgerWriter, readLedger, type Ledger } from './ledger.ts'
 import { Processes, type Child } from './processes.ts'
+import { keptLedger } from './trace.ts'
 import { undoLater } from './undo.ts'
 
 /** Longer than any recovery takes. */
@@ -70,7 +71,7 @@ export class Scene {
     this.#ground = ground
     this.#readerPlace = ground.place
     this.#removeFolder = removeFolder
-    this.#ledgerFolder = join(folder, 'ledger')
+    this.#ledgerFolder = keptLedger(basename(folder)) ?? join(folder, 'ledger')
     this.control = new LedgerWriter(this.#ledgerFolder, 'harness')
     this.#processes = new Processes(this.control)
   }
