@@ -170,6 +170,19 @@ test('a connection that falls silent is given up, and the next call has another'
   assert.deepEqual(await connection.query('select 1 as one'), [{ one: 1 }])
 })
 
+test('one that may have fallen silent is given up once, also where nothing takes its place', { skip }, async (t) => {
+  const { proxy, connection } = await viaProxy(t)
+  const ask = (text: string) => connection.query(text, [], { silenceMs: 200 })
+  await Promise.all([ask('select pg_sleep(0.1)'), ask('select pg_sleep(0.1)')])
+
+  proxy.blackHole()
+  await assert.rejects(ask('select 1'), { code: 'UNKNOWN_OUTCOME' })
+  await assert.rejects(ask('select 1'), { code: 'STORE_AWAY' })
+  proxy.pass()
+
+  assert.deepEqual(await connection.query('select 1 as one'), [{ one: 1 }])
+})
+
 test('new connections into silence fail in their time', { skip }, async (t) => {
   const { proxy, connection } = await viaProxy(t)
   proxy.blackHole()

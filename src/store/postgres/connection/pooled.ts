@@ -7,7 +7,7 @@
 import { sleep, type Env } from '../../../env.ts'
 import { StoreBusyError, StoreClosedError, UnknownOutcomeError } from '../../../errors.ts'
 import type { Query, QueryOptions } from './connection.ts'
-import { afterSending, isConflict, isFinalRefusal, saidByServer, whileConnecting } from './failures.ts'
+import { afterSending, isConflict, isFinalRefusal, whileConnecting } from './failures.ts'
 import type { ResolvedPostgresOptions } from './options.ts'
 import type { Peer, PgPool, PgStatement, PooledClient } from './peer.ts'
 
@@ -155,16 +155,15 @@ export class Pooled {
   /** A server that is silent may be back a moment later, so whoever has little time asks it anew. */
   async #connect(limitMs: number): Promise<PooledClient> {
     const connecting = this.#pool.connect()
-    try {
-      const client = await this.#within(limitMs, connecting, 'no connection')
-      if ((this.#heard.get(client) ?? Infinity) >= this.#trustedFrom) return client
-      client.release(new Error('it may have fallen silent'))
-      return await this.#connect(limitMs)
-    } catch (error) {
+    const client = await this.#within(limitMs, connecting, 'no connection').catch((error: unknown) => {
       // One that comes after all goes back to the pool.
-      if (!saidByServer(error)) connecting.then((late) => late.release(), ignore)
+      connecting.then((late) => late.release(), ignore)
       throw error
-    }
+    })
+    if ((this.#heard.get(client) ?? Infinity) >= this.#trustedFrom) return client
+    client.release(new Error('it may have fallen silent'))
+
+    return this.#connect(limitMs)
   }
 
   /**
