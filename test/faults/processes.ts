@@ -23,6 +23,8 @@ export class Child {
   errors = ''
   readonly #killNow: () => void
   gone = false
+  /** Ended by an error of its own: nobody has told it to. */
+  crashed = false
 
   constructor(plan: ChildPlan, control: LedgerWriter, environment: Readonly<Record<string, string>>) {
     this.by = plan.by
@@ -38,7 +40,9 @@ export class Child {
       this.#tellNews()
     })
     this.#killNow = undoLater(() => void this.#process.kill('SIGKILL'))
-    this.exited = new Promise((resolve) => this.#process.once('exit', (_, signal) => this.#left(signal, resolve)))
+    this.exited = new Promise((resolve) =>
+      this.#process.once('exit', (code, signal) => this.#left(code, signal, resolve)),
+    )
   }
 
   /** How often it has said this. */
@@ -110,8 +114,9 @@ export class Child {
     this.#news = Promise.withResolvers()
   }
 
-  #left(signal: NodeJS.Signals | null, resolve: (signal: NodeJS.Signals | null) => void): void {
+  #left(code: number | null, signal: NodeJS.Signals | null, resolve: (signal: NodeJS.Signals | null) => void): void {
     this.gone = true
+    this.crashed = code !== null && code !== 0
     this.#control.write('control', { kind: 'exit', by: this.by })
     this.#tellNews()
     resolve(signal)
@@ -131,6 +136,11 @@ export class Processes {
     this.#children.push(child)
 
     return child
+  }
+
+  /** What those wrote who ended by an error of their own. */
+  get crashes(): string[] {
+    return this.#children.filter(({ crashed }) => crashed).map(({ by, errors }) => `${by} ended by itself: ${errors}`)
   }
 
   async end(): Promise<void> {

@@ -188,6 +188,10 @@ export class Scene {
     this.#reader = undefined
   }
 
+  get crashes(): readonly string[] {
+    return this.#processes.crashes
+  }
+
   async endProcesses(): Promise<void> {
     await this.#processes.end()
   }
@@ -212,11 +216,14 @@ function inTheEnd({ id, state, result, error }: JobInfo): JobInTheEnd {
   }
 }
 
-/** Plays in a scene, and clears it away whatever happens. */
+/** Plays in a scene, and clears it away whatever happens. No fault may end a process by an error of its own. */
 export async function inScene<T>(options: SceneOptions, play: (scene: Scene) => Promise<T>): Promise<T> {
   const scene = await Scene.set(options)
   try {
-    return await play(scene)
+    const [played] = await Promise.allSettled([play(scene)])
+    if (scene.crashes.length > 0) throw new Error(scene.crashes.join('\n'))
+    if (played.status === 'rejected') throw played.reason
+    return played.value
   } finally {
     await scene.close()
   }
