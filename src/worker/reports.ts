@@ -179,16 +179,16 @@ export class Reports {
     this.#sending = all
     for (let from = 0; from < all.length; from += jobsPerCall) {
       const left = await this.#send(all.slice(from, from + jobsPerCall))
-      if (left) {
-        this.#keep(all.slice(from))
+      if (left.length > 0) {
+        this.#keep([...left, ...all.slice(from + jobsPerCall)])
         break
       }
     }
     this.#sending = []
   }
 
-  /** Whether it is left to be sent again: what may have been written is not written twice. */
-  async #send(said: readonly Said[]): Promise<boolean> {
+  /** Gives what is left to be sent again. What may have been written is not written twice, but of a step the first result stays. */
+  async #send(said: readonly Said[]): Promise<readonly Said[]> {
     try {
       const answers = await this.#store().report(
         this.#incarnation(),
@@ -197,11 +197,12 @@ export class Reports {
       this.#away = false
       this.#answered()
       answers.forEach((answer, index) => answer === 'stale' && this.#lose(said[index]!.run))
-      return false
+      return []
     } catch (error) {
       const again = mayPass(error) && (error as ErrandError).outcome !== 'unknown'
       this.#failed(error, again)
-      return again
+      if (again) return said
+      return mayPass(error) ? said.filter(({ report }) => report.kind === 'step') : []
     }
   }
 
@@ -211,6 +212,7 @@ export class Reports {
     const lines = said.flatMap(({ run, report }) => (report.kind === 'log' ? { run, line: report.line } : []))
     this.#lines = [...lines, ...this.#lines]
     this.#dropOldest()
+    this.#remembered = [...said.filter(({ report }) => report.kind === 'step'), ...this.#remembered]
     for (const { run, report } of said) {
       if (report.kind === 'progress' && !this.#progress.has(run)) this.#progress.set(run, report.progress)
     }

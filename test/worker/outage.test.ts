@@ -3,7 +3,14 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
-import { Errand, StoreAwayError, type Events, type Store } from '../../src/index.ts'
+import {
+  Errand,
+  StoreAwayError,
+  UnknownOutcomeError,
+  type ErrandError,
+  type Events,
+  type Store,
+} from '../../src/index.ts'
 import { systemEnv } from '../../src/env.ts'
 import { MemoryStore } from '../../src/store/memory/memory.ts'
 import { until } from './worker-support.ts'
@@ -11,11 +18,11 @@ import { until } from './worker-support.ts'
 const ofWorkers = ['turn', 'resync', 'report', 'upkeep', 'leave']
 
 /** An app whose workers cannot reach their store while `away`. */
-function anApp(t: TestContext) {
+function anApp(t: TestContext, trouble: Error = new StoreAwayError('10.0.0.1:6379', 0, 'connection refused')) {
   const store = new MemoryStore({ env: systemEnv() })
   const server = { away: false }
   const refuse = async () => {
-    throw new StoreAwayError('10.0.0.1:6379', 0, 'connection refused')
+    throw trouble
   }
   const reached = new Proxy(store, {
     get(target, name) {
@@ -27,7 +34,7 @@ function anApp(t: TestContext) {
   }) as Store
   const errand = new Errand({ store: reached })
   const [said, errors] = [[] as string[], [] as Events['error'][]]
-  errand.on('store away', ({ error }) => said.push(`away: ${(error as StoreAwayError).code}`))
+  errand.on('store away', ({ error }) => said.push(`away: ${(error as ErrandError).code}`))
   errand.on('store back', ({ awayMs }) => said.push(awayMs > 0 ? 'back' : 'back at once'))
   errand.on('error', (event) => errors.push(event))
   t.after(() => errand.close())
@@ -104,6 +111,30 @@ test('the result of a step is written when the store is back: its work is not do
   assert.equal(await handle.result(), 1)
   assert.deepEqual([charges, (await handle.info()).attempt], [1, 1])
 })
+
+for (const trouble of [undefined, new UnknownOutcomeError('a report', [], new Error('cut'))]) {
+  const what = trouble ? 'whose answers get lost' : 'that is away'
+
+  test(`when a job first started is not forgotten by a store ${what}: its line goes on after \`skipAfter\``, async (t) => {
+    const { errand, server, said } = anApp(t, trouble)
+    const runs: string[] = []
+    const retry = { attempts: 3, first: 200, jitter: 0, backoff: 'fixed' } as const
+    const sync = errand.task('sync', { order: { by: () => 'one', skipAfter: '300ms' }, retry }, (name: string, job) => {
+      runs.push(`${name}${job.attempt}`)
+      if (name === 'last') return
+      server.away = job.attempt === 1
+      throw new Error('It fails each time.')
+    })
+    const jobs = await sync.enqueueMany(['first', 'last'])
+    await errand.worker({ beat: false }).start()
+    await until(() => said.length === 1)
+
+    server.away = false
+    await jobs[0]!.result().catch(() => {})
+
+    assert.deepEqual(runs, ['first1', 'first2', 'last1', 'first3'])
+  })
+}
 
 test('a step waits no longer for the store than its job is surely its own', async (t) => {
   const { errand, server } = anApp(t)
