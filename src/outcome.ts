@@ -7,5 +7,8 @@ export type Outcome =
   | { readonly kind: 'retry'; readonly error: JobError; readonly delayMs: number }
   | { readonly kind: 'failed'; readonly error: JobError }
   | { readonly kind: 'cancelled'; readonly error?: JobError }
-  /** Gives up its slot until these jobs are final, then runs again. Counts as no attempt. */
-  | { readonly kind: 'wait'; readonly on: readonly string[] }
+  /**
+   * Gives up its slot until all these jobs are final, or until `delayMs` is over where `on` names none; then it goes on: it
+   * runs again, before those that came after it and without another token of its rate. Counts as no attempt.
+   */
+  | { readonly kind: 'wait'; readonly on: readonly string[]; readonly delayMs?: number }

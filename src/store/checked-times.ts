@@ -33,7 +33,7 @@ export function checkTurn({ settled, givenBack }: Turn): void {
 /** @throws InvalidOptionError */
 export function checkSettlement({ claim, outcome, ranMs, followUps, closesRateMs }: Settlement): void {
   checkMs(ranMs, 'ranMs', claim.id)
-  if (outcome.kind === 'retry') checkMs(outcome.delayMs, 'delayMs', claim.id)
+  if ('delayMs' in outcome && outcome.delayMs !== undefined) checkMs(outcome.delayMs, 'delayMs', claim.id)
   if (closesRateMs !== undefined) checkMs(closesRateMs, 'closesRateMs', claim.id)
   if (followUps) checkJobs(followUps)
 }

@@ -295,8 +295,7 @@ export class Crew {
     }
 
     const ranMs = Math.round(this.#now - run.startedAt)
-    if (end.kind === 'sleep') this.#links.results.sleeps(run, end.delayMs, ranMs)
-    else if (end.kind === 'recorded') this.#links.results.recordedAlready(run, end.end, ranMs)
+    if (end.kind === 'recorded') this.#links.results.recordedAlready(run, end.end, ranMs)
     else this.#links.results.ended(run, end, ranMs)
   }
 

@@ -28,8 +28,6 @@ export type RunEnd =
   | OutcomeEnd
   | { readonly kind: 'recorded'; readonly end: OutcomeEnd }
   | { readonly kind: 'give back' }
-  /** To be run again after so long. */
-  | { readonly kind: 'sleep'; readonly delayMs: number }
 
 export interface OutcomeEnd {
   readonly kind: 'outcome'

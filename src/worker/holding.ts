@@ -1,10 +1,10 @@
 /**
- * What the end of a run says to the limits of its job: a retry of an ordered task holds its line, as a sleep does, and
+ * What the end of a run says to the limits of its job: one of an ordered task that is tried again, or waits, holds its line, and
  * `RetryAfter` closes the rate.
  */
 import { durationMs } from '../duration.ts'
 import { RetryAfter } from '../errors.ts'
-import type { ClaimedJob, GivenBack, Settlement } from '../store/store.ts'
+import type { ClaimedJob, Settlement } from '../store/store.ts'
 import type { OutcomeEnd } from './execute.ts'
 import type { Run } from './run.ts'
 
@@ -15,20 +15,13 @@ const firstStart = '~started '
 
 /** `now`: the time it is, by the clock on the wall. */
 export function limiting(run: Run, { outcome, thrown }: OutcomeEnd, ranMs: number, now: number): Limiting {
-  const delayMs = outcome.kind === 'retry' ? outcome.delayMs : 0
+  const delayMs = ('delayMs' in outcome && outcome.delayMs) || 0
   const waits = outcome.kind === 'retry' || outcome.kind === 'wait'
   const keepsSlot = waits && run.definition.limits?.order && holdsLine(run, delayMs, ranMs, now)
   if (outcome.kind === 'retry') rememberStart(run, now - ranMs)
   const closesRateMs = thrown instanceof RetryAfter && outcome.kind !== 'cancelled' ? closedMs(thrown, delayMs) : 0
 
   return { ...(keepsSlot && { keepsSlot: true }), ...(closesRateMs > 0 && { closesRateMs }) }
-}
-
-/** The same of a run that sleeps. */
-export function asleep(run: Run, delayMs: number, ranMs: number, now: number): Pick<GivenBack, 'freesSlot'> {
-  const lineGoesOn = run.definition.limits?.order && !holdsLine(run, delayMs, ranMs, now)
-
-  return lineGoesOn ? { freesSlot: true } : {}
 }
 
 /** One that would be tried again only after its time lets the next one go at once. */

@@ -2,7 +2,7 @@
 import type { Runtime } from '../runtime.ts'
 import type { Claim, ClaimedJob, GivenBack, StoreLimits } from '../store/store.ts'
 import type { OutcomeEnd } from './execute.ts'
-import { asleep, limiting } from './holding.ts'
+import { limiting } from './holding.ts'
 import { Outbox, type Parcel } from './outbox.ts'
 import type { Run } from './run.ts'
 import { tellEnd } from './tell.ts'
@@ -43,15 +43,6 @@ export class Results {
   recordedAlready(run: Run, end: OutcomeEnd, ranMs: number): void {
     this.#moved = true
     tellEnd(this.#runtime, { run, end, settlement: { claim: run.claimed, outcome: end.outcome, ranMs } })
-  }
-
-  /** To be run again from its beginning after so long. */
-  sleeps(run: Run, delayMs: number, ranMs: number): void {
-    this.giveBack(run.claimed, undefined, {
-      delayMs,
-      started: true,
-      ...asleep(run, delayMs, ranMs, this.#runtime.env.now()),
-    })
   }
 
   /** Without a reason nobody here is told. */

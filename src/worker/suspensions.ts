@@ -74,9 +74,10 @@ export class Suspensions {
       await Promise.allSettled(this.#begun)
     }
     this.#over = true
-    if (this.#waitsFor.length > 0) return { kind: 'outcome', outcome: { kind: 'wait', on: this.#waitsFor } }
+    const on = this.#waitsFor
+    const delayMs = on.length === 0 ? this.#sleepMs : undefined
 
-    return { kind: 'sleep', delayMs: this.#sleepMs! }
+    return { kind: 'outcome', outcome: { kind: 'wait', on, ...(delayMs !== undefined && { delayMs }) } }
   }
 
   /** Whether it is the failure of a flow, which would be met again. */

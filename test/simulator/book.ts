@@ -58,6 +58,8 @@ export interface Page {
   endsInDoubt: boolean
   /** Whom it waits for by its own wish. */
   waitsOn: readonly string[]
+  /** It has waited by its own wish, so that some of its starts need no token. */
+  hasWaited: boolean
   steps: Map<string, string>
   progress: number | undefined
   /** Log lines and failed attempts that were written. */
@@ -140,6 +142,7 @@ export class Book {
       endsInDoubt: false,
       pastInDoubt: false,
       waitsOn: job.after?.on ?? [],
+      hasWaited: false,
       steps: new Map(),
       progress: undefined,
       lines: 0,

@@ -108,6 +108,22 @@ onEach('jobs of a key run one at a time and in the order enqueued, whatever work
   }
 })
 
+onEach('a job takes one start of its rate, however often it sleeps and waits for flows', async (open) => {
+  const errand = open()
+  const child = errand.task('child', (n: number) => n)
+  const order = errand.task('order', { limit: { rate: '2/h' } }, async (n: number, job) => {
+    await job.sleep('first', 10)
+    const got = await job.run('flow', child.with(n))
+    await job.sleep('second', 10)
+    return got
+  })
+  const jobs = await order.enqueueMany([1, 2])
+
+  await errand.worker().start()
+
+  assert.deepEqual(await Promise.all(jobs.map((job) => job.result({ timeout: '20s' }))), [1, 2])
+})
+
 onEach('a job that fails again and again holds its line no longer than `skipAfter`', async (open) => {
   const errand = open()
   const done: string[] = []

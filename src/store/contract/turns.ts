@@ -53,8 +53,6 @@ export interface GivenBack {
   readonly delayMs?: number
   /** Its handler was called: it has started, so it does not expire any more, and the token of its rate is used. */
   readonly started?: true
-  /** Where it is delayed, others of its lane go first, also of one that keeps its order. */
-  readonly freesSlot?: true
 }
 
 /** Claims at most `jobs` from these queues, the earlier queue first, and the last `bottomUp` of them from the lowest priority up. */
@@ -72,7 +70,7 @@ export interface Settlement {
   /** Added if and only if this settlement is accepted and the outcome is 'succeeded'. */
   readonly followUps?: readonly NewJob[]
   /**
-   * Where the outcome makes the job wait (a retry, or members): its slot of the lane stays its own meanwhile, and when it
+   * Where the outcome makes the job wait (a retry, or `wait`): its slot of the lane stays its own meanwhile, and when it
    * is time it goes straight to the ready line. Means nothing without a lane, or in one that gathers.
    */
   readonly keepsSlot?: true

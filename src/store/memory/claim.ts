@@ -63,7 +63,7 @@ function take(claiming: Claiming, standing: Standing, end: number) {
     if (!expired) claim(claiming, entry)
     // Either may have brought others into the lines.
     if (expired || entry.job.lane?.gather) lines = startable(claiming.data, standing)
-    if (entry.job.rate && !mayStart(claiming.data, entry)) lines.delete(line)
+    if (entry.rate && !mayStart(claiming.data, entry)) lines.delete(line)
   }
 }
 

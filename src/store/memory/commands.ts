@@ -107,7 +107,7 @@ function changeDue(data: Data, entry: Entry, due: Due) {
     schedule(data, entry, at)
     freeSlot(data, entry)
   } else if (entry.state === 'ready') {
-    entry.place = ++data.places
+    if (!entry.goesOn) entry.place = ++data.places
     restand(data, entry)
   } else {
     withdraw(data, entry)
@@ -119,6 +119,7 @@ function startAnew(data: Data, entry: Entry) {
   reopen(data, entry)
   entry.attempts = 0
   entry.crashes = 0
+  entry.goesOn = false
   entry.startedAt = undefined
   entry.progress = undefined
   if (entry.held) return setState(data, entry, 'blocked')

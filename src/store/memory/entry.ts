@@ -8,7 +8,7 @@ import {
   type Progress,
   type Rank,
 } from '../../job.ts'
-import type { AttemptRecord, ClaimedJob, IncarnationId, JobRecord, NewJob, SettledJob } from '../store.ts'
+import type { AttemptRecord, ClaimedJob, IncarnationId, JobRecord, NewJob, Rate, SettledJob } from '../store.ts'
 import type { Spot } from './line.ts'
 
 /** One job that waits for another. */
@@ -36,6 +36,8 @@ export class Entry {
   place = 0
   attempts = 0
   crashes = 0
+  /** Its attempt has waited: whenever it is ready it stands where it stood, and needs no token. */
+  goesOn = false
   /** The claim under which it runs or last ran. */
   claim = 0
   /** Of a job whose lane gathers: who led the group in which it was claimed. */
@@ -99,6 +101,11 @@ export class Entry {
 
   get final(): boolean {
     return isFinal(this.state)
+  }
+
+  /** Of which its next start takes a token. */
+  get rate(): Rate | undefined {
+    return this.goesOn ? undefined : this.job.rate
   }
 
   get suspect(): boolean {

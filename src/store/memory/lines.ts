@@ -1,7 +1,8 @@
 /**
  * How a job comes to stand ready: through its lane, if it has one, into the line of its queue and rank.
  *
- * Coming from anywhere but a give-back or a rescue, it takes a new number and so the end of the line.
+ * Coming from anywhere but a give-back or a rescue, it takes a new number and so the end of the line; one that goes on after
+ * it has waited keeps the number it had.
  * A lane lets its jobs out by rank and number, or by number alone, while it has free slots; those it keeps stand
  * parked. A job that waits and has kept its slot goes straight to its line.
  */
@@ -13,9 +14,9 @@ import type { Lane, Rate } from '../store.ts'
 
 const beforeAllRanks = -1
 
-/** Makes a job ready at the end of its line. */
+/** Makes a job ready at the end of its line, or where it stood before it waited. */
 export function lineUp(data: Data, entry: Entry): void {
-  entry.place = ++data.places
+  if (!entry.goesOn) entry.place = ++data.places
   entry.dueAt = undefined
   setState(data, entry, 'ready')
 
@@ -61,7 +62,7 @@ export function withdraw(data: Data, entry: Entry): void {
   entry.standing = undefined
   const group = groupOf(data, entry.job)
   if (group?.leader === entry) group.leader = undefined
-  const { rate } = entry.job
+  const { rate } = entry
   if (rate && !parked) rateOf(data, rate).standing--
 }
 
@@ -139,7 +140,7 @@ function park(data: Data, entry: Entry) {
 
 export function stand(data: Data, entry: Entry): void {
   const queue = queueOf(data, entry.job.queue)
-  const { rate } = entry.job
+  const { rate } = entry
   if (rate) rateOf(data, rate).standing++
 
   if (entry.suspect) entry.standing = queue.suspects.add(entry, entry.rank, entry.place)

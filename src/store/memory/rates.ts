@@ -4,7 +4,7 @@ import type { Entry } from './entry.ts'
 import { rateOf } from './lines.ts'
 
 export function mayStart(data: Data, entry: Entry): boolean {
-  const rate = entry.job.rate && data.rates.get(entry.job.rate.name)
+  const rate = entry.rate && data.rates.get(entry.rate.name)
   const now = data.env.now()
   return !rate || (rate.closedUntil <= now && freeTokens(rate, now) > 0)
 }
@@ -14,7 +14,7 @@ export function freeTokens(rate: RateState, now: number): number {
 }
 
 export function recordStart(data: Data, entry: Entry): void {
-  const rate = entry.job.rate && data.rates.get(entry.job.rate.name)
+  const rate = entry.rate && data.rates.get(entry.rate.name)
   if (!rate) return
   const at = data.env.now()
   // In order even when the clock has gone back.

@@ -40,18 +40,14 @@ export function giveBack(data: Data, life: Incarnation, back: GivenBack): boolea
 }
 
 /** As if it had not been claimed, except that its claim is used up, and its start, if it has started. */
-export function takeBack(
-  data: Data,
-  entry: Entry,
-  { delayMs = 0, started, freesSlot }: Omit<GivenBack, 'claim'>,
-): void {
+export function takeBack(data: Data, entry: Entry, { delayMs = 0, started }: Omit<GivenBack, 'claim'>): void {
   letGo(data, entry)
   if (started) dropExpiry(data, entry)
   else forgetClaim(data, entry)
   if (entry.cancelRequestedAt !== undefined) return finish(data, entry, { state: 'cancelled' })
 
   // In a lane that keeps its order nobody goes past it.
-  if (delayMs > 0) putOff(data, entry, delayMs, keepsItsOrder(entry) && !freesSlot)
+  if (delayMs > 0) putOff(data, entry, delayMs, keepsItsOrder(entry))
   else lineUpAgain(data, entry)
   data.news.tell('given back', entry)
 }
@@ -72,7 +68,7 @@ function recordedOutcome({ cancelRequestedAt }: Entry, outcome: Outcome): Outcom
 
 function apply(data: Data, entry: Entry, outcome: Outcome, settlement: Settlement) {
   const keepsSlot = settlement.keepsSlot === true
-  if (outcome.kind === 'wait') return block(data, entry, outcome.on, keepsSlot)
+  if (outcome.kind === 'wait') return waitFor(data, entry, outcome, keepsSlot)
 
   entry.attempts++
   if (outcome.kind === 'retry' || outcome.kind === 'failed') {
@@ -86,21 +82,25 @@ function apply(data: Data, entry: Entry, outcome: Outcome, settlement: Settlemen
 
 function again(data: Data, entry: Entry, { error, delayMs }: Outcome & { kind: 'retry' }, keepsSlot: boolean) {
   entry.error = error
+  entry.goesOn = false
   if (delayMs > 0) putOff(data, entry, delayMs, keepsSlot)
   else lineUpAfresh(data, entry, keepsSlot)
   data.news.tell('retrying', entry, { error })
 }
 
-function block(data: Data, entry: Entry, on: readonly string[], keepsSlot: boolean) {
+function waitFor(data: Data, entry: Entry, { on, delayMs = 0 }: Outcome & { kind: 'wait' }, keepsSlot: boolean) {
   waitMore(data, entry, on)
   entry.dueAt = undefined
-  if (entry.pending === 0) {
-    lineUpAfresh(data, entry, keepsSlot)
-    return data.news.tell('ready', entry)
-  }
+  entry.goesOn = true
+  if (entry.pending > 0) block(data, entry, keepsSlot)
+  else if (on.length === 0 && delayMs > 0) putOff(data, entry, delayMs, keepsSlot)
+  else lineUpAfresh(data, entry, keepsSlot)
+  data.news.tell(entry.state === 'ready' ? 'ready' : 'blocked', entry)
+}
+
+function block(data: Data, entry: Entry, keepsSlot: boolean) {
   setState(data, entry, 'blocked')
   if (!keepsSlot) freeSlot(data, entry)
-  data.news.tell('blocked', entry)
 }
 
 function putOff(data: Data, entry: Entry, delayMs: number, keepsSlot: boolean) {

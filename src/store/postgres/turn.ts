@@ -156,8 +156,8 @@ export class Turns {
     const { claim } = end
     const fence = { id: claim.id, no: numberIn(claim), claim: claim.claim }
     if (!('outcome' in end)) {
-      const { delayMs = 0, started, freesSlot } = end
-      return { ...fence, kind: 'back', delay: Math.round(delayMs), started, freesSlot }
+      const { delayMs = 0, started } = end
+      return { ...fence, kind: 'back', delay: Math.round(delayMs), started }
     }
 
     const { outcome, ranMs, followUps, keepsSlot, closesRateMs } = end
@@ -167,7 +167,7 @@ export class Turns {
       ran: Math.round(ranMs),
       ...('result' in outcome && { result: outcome.result }),
       ...('error' in outcome && outcome.error && { error: JSON.stringify(outcome.error) }),
-      ...('delayMs' in outcome && { delay: Math.round(outcome.delayMs) }),
+      ...('delayMs' in outcome && { delay: Math.round(outcome.delayMs ?? 0) }),
       ...('on' in outcome && { on: outcome.on }),
       ...(keepsSlot && { keepsSlot }),
       ...(closesRateMs !== undefined && { closesRate: Math.round(closesRateMs) }),

@@ -23,8 +23,8 @@ export type TurnAnswer = readonly [
 
 export function turnArguments({ settled, givenBack, room }: Turn, kinds: Kinds): Argument[] {
   const rooms = room.map(({ queues, jobs, bottomUp }) => [queues, jobs, bottomUp])
-  const back = givenBack.map(({ claim, delayMs = 0, started, freesSlot }) => {
-    return [claim.id, String(claim.claim), delayMs, started ? 1 : 0, freesSlot ? 1 : 0]
+  const back = givenBack.map(({ claim, delayMs = 0, started }) => {
+    return [claim.id, String(claim.claim), delayMs, started ? 1 : 0]
   })
   const args: Argument[] = [JSON.stringify(rooms), back.length > 0 ? JSON.stringify(back) : '', wishes(settled, kinds)]
   const ids = settled.map(({ claim }) => claim.id)
@@ -49,7 +49,7 @@ function alike(settled: readonly Settlement[]): [claim: string, said: string, nu
 
 function payload({ outcome }: Settlement): string {
   if (outcome.kind === 'succeeded') return resultText(outcome.result)
-  if (outcome.kind === 'wait') return JSON.stringify(outcome.on)
+  if (outcome.kind === 'wait') return `${outcome.delayMs ?? 0}\n${JSON.stringify(outcome.on)}`
   if (outcome.kind === 'retry') return `${outcome.delayMs}\n${JSON.stringify(outcome.error)}`
   return outcome.error ? JSON.stringify(outcome.error) : ''
 }

@@ -88,7 +88,7 @@ function addPast({ sql }: Step, moving: MovingJob, seq: number, at: number): voi
   const over = moving.finishedAt !== undefined
   const [failures, started, thrown] = over ? [0, null, null] : [attempts, startedAt, errorText(error)]
   if (failures + crashes > 0 || started !== null || thrown !== null || at !== seq) {
-    sql.putCourse.run(seq, at, failures, crashes, started, thrown)
+    sql.putCourse.run(seq, at, failures, crashes, started, thrown, 0)
   }
   if (progress) sql.putProgress.run(seq, JSON.stringify(progress))
   for (const each of history) sql.addAttempt.run(seq, each.attempt, each.at, errorText(each.error), seq)

@@ -6,7 +6,7 @@
  * range: read, moved and deleted by three statements however many they are.
  */
 import type { ClaimedJob, Room } from '../store.ts'
-import { claimedJob, flagsOf, queueOf, rankOf, raresOf, type ClaimRow, type Known } from './claimed-job.ts'
+import { claimedJob, flagsOf, isNoted, queueOf, rankOf, raresOf, type ClaimRow, type Known } from './claimed-job.ts'
 import { membersTogether } from './claimed-members.ts'
 import { end } from './ending.ts'
 import { groupById, look } from './groups.ts'
@@ -71,7 +71,7 @@ export class Claiming {
   }
 
   #hasToken(row: ClaimRow): boolean {
-    const [, , rate] = raresOf(row)
+    const rate = this.#rateOf(row)
     return rate === null || nextToken(this.#step, rate) <= this.#step.now
   }
 
@@ -160,8 +160,15 @@ export class Claiming {
     if (flagsOf(row) & flag.gathers) this.#claimMembers(row)
   }
 
-  #claimOne(row: ClaimRow): void {
+  /** Of which its start takes a token. */
+  #rateOf(row: ClaimRow): number | null {
     const [, , rate] = raresOf(row)
+    if (rate === null || !isNoted(row)) return rate
+    return (this.#step.sql.getCourse.get(row[0]) as Pick<JobRow, 'goes_on'>).goes_on ? null : rate
+  }
+
+  #claimOne(row: ClaimRow): void {
+    const rate = this.#rateOf(row)
     const { sql, now } = this.#step
     if (rate !== null) sql.addStart.run(rate, now, row[0], this.#step.claim())
     this.#start(row)

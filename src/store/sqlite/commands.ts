@@ -9,7 +9,7 @@ import { erase } from './prune.ts'
 import type { Step } from './step.ts'
 import { spreadCommand } from './telling.ts'
 import { markReopened } from './waiting.ts'
-import { isWaiting, leavePlace, note, whereIs, type Where } from './where.ts'
+import { atTheEnd, isWaiting, leavePlace, note, whereIs, type Where } from './where.ts'
 
 export function change(step: Step, id: string, wanted: JobChange): ChangeAnswer {
   checkChange([id], wanted)
@@ -151,7 +151,7 @@ function changeDue(step: Step, job: JobRow, where: Where, due: Due): 'scheduled'
     sql.delay.run(job.seq, at, 0)
     return 'scheduled'
   }
-  const last = note(step, { ...job, place: step.nextSeq() })
+  const last = atTheEnd(step, job)
   if (where.state === 'ready') standAgain(step, job, last)
   else {
     sql.leaveDelayed.run(job.seq)
@@ -168,7 +168,8 @@ function startAnew(step: Step, job: JobRow, final: FinalRow): 'blocked' | 'ready
   step.countLimits(job, 0, 1)
   sql.deleteProgress.run(job.seq)
   dropExpiry(step, job)
-  const anew = { ...job, expires: null, place: step.nextSeq(), failures: 0, crashes: 0, started: null, error: null }
+  const unstarted = { failures: 0, crashes: 0, started: null, error: null, goes_on: 0 }
+  const anew = { ...job, ...unstarted, expires: null, place: step.nextSeq() }
   const noted = note(step, anew)
   if (job.flags & flag.held) {
     sql.block.run(job.seq, (sql.openCount.get(job.seq) as { n: number }).n, 1, final.due, 0)

@@ -123,6 +123,7 @@ function rowOf(step: Step, job: NewJob, seq: number): JobRow {
     noted: 0,
     place: seq,
     failures: 0,
+    goes_on: 0,
     crashes: 0,
     started: null,
     error: null,

@@ -41,13 +41,15 @@ export interface JobRow {
   readonly metadata: string | null
   readonly options: string | null
   readonly input: string
-  /** Whether it has a row in `course`; the five below are read from it. */
+  /** Whether it has a row in `course`; the six below are read from it. */
   readonly noted: number
   readonly place: number
   readonly failures: number
   readonly crashes: number
   readonly started: number | null
   readonly error: string | null
+  /** 1 once its attempt has waited: it keeps its place, and needs no token. */
+  readonly goes_on: number
 }
 
 export interface FinalRow {

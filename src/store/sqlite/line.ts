@@ -12,7 +12,18 @@ import type { ClaimedPlace } from './where.ts'
 /** What standing in a line needs to know of a job. */
 export type Standing = Pick<
   JobRow,
-  'seq' | 'queue' | 'rank' | 'lane' | 'rate' | 'flags' | 'place' | 'failures' | 'crashes' | 'started' | 'error'
+  | 'seq'
+  | 'queue'
+  | 'rank'
+  | 'lane'
+  | 'rate'
+  | 'flags'
+  | 'place'
+  | 'failures'
+  | 'crashes'
+  | 'started'
+  | 'error'
+  | 'goes_on'
 >
 
 export const isSuspect = (job: Pick<JobRow, 'crashes'>): boolean => job.crashes >= 2
@@ -20,6 +31,9 @@ export const isSuspect = (job: Pick<JobRow, 'crashes'>): boolean => job.crashes 
 /** More than its place has changed since it was added. */
 const hasPast = ({ failures, crashes, started, error }: Standing): boolean =>
   failures + crashes > 0 || started !== null || error !== null
+
+/** Of which its next start takes a token. */
+const rateOf = ({ rate, goes_on: goesOn }: Standing): number | null => (goesOn ? null : rate)
 
 /** Towards being ready: through the lane if the job has one. */
 export function enterLine(step: Step, job: Standing): void {
@@ -39,8 +53,9 @@ export const parkedRank = ({ flags, rank }: Pick<JobRow, 'flags' | 'rank'>): num
 
 /** Into the ready line; of suspects, of its rate, or the plain one. */
 export function stand(step: Step, job: Standing): void {
+  const rate = rateOf(job)
   if (isSuspect(job)) step.sql.stand.run(-job.queue, job.rank, job.place, job.seq, 1)
-  else if (job.rate !== null) standThrottled(step, job, job.rate)
+  else if (rate !== null) standThrottled(step, job, rate)
   else step.sql.stand.run(job.queue, job.rank, job.place, job.seq, hasPast(job) ? 1 : 0)
 
   step.wokenQueues.add(job.queue)
@@ -59,8 +74,9 @@ export function leaveLine(step: Step, job: Standing): void {
   if (isGroup(job.lane) && leaveGathered(step, { ...job, lane: job.lane })) return freeSlot(step, job.lane)
   if (job.lane !== null && Number(sql.leaveParked.run(job.lane, parkedRank(job), job.place).changes) > 0) return
 
+  const rate = rateOf(job)
   if (isSuspect(job)) sql.leaveReady.run(-job.queue, job.rank, job.place)
-  else if (job.rate !== null) leaveThrottled(step, job, job.rate)
+  else if (rate !== null) leaveThrottled(step, job, rate)
   else sql.leaveReady.run(job.queue, job.rank, job.place)
   if (isGroup(job.lane)) loseLeader(step, { seq: job.seq, lane: job.lane })
   freeSlot(step, job.lane)

@@ -64,7 +64,8 @@ function jobOf({ id }: Claim, row: ClaimRow): JobRow {
   const [expires, lane, rate, key] = raresOf(row)
   const [queue, rank, keep, flags] = [queueOf(row), rankOf(row), keepOf(row), flagsOf(row)]
   const job = { seq, id, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, input }
-  return { ...job, metadata: null, options: null, noted: 0, place, failures: 0, crashes: 0, started: null, error: null }
+  const unnoted = { noted: 0, place, failures: 0, crashes: 0, started: null, error: null, goes_on: 0 }
+  return { ...job, ...unnoted, metadata: null, options: null }
 }
 
 /** Once a cancel was asked for, a job can only end cancelled, whatever its handler did. */
@@ -80,13 +81,14 @@ function apply(
   settlement: Settlement,
 ): void {
   const keepsSlot = settlement.keepsSlot === true && job.lane !== null && !isGroup(job.lane)
-  if (outcome.kind === 'wait') return block(step, { ...job, started: since }, outcome.on, keepsSlot)
+  if (outcome.kind === 'wait') return waitFor(step, { ...job, started: since, goes_on: 1 }, outcome, keepsSlot)
 
   const attempts = job.failures + 1
   if (outcome.kind === 'retry' || outcome.kind === 'failed') {
     step.sql.addAttempt.run(job.seq, attempts, step.now, errorText(outcome.error), job.seq)
   }
-  if (outcome.kind === 'retry') return again(step, { ...job, failures: attempts, started: since }, outcome, keepsSlot)
+  if (outcome.kind === 'retry')
+    return again(step, { ...job, failures: attempts, started: since, goes_on: 0 }, outcome, keepsSlot)
   if (outcome.kind === 'succeeded') {
     return end(step, job, 'running', {
       state: 'succeeded',
@@ -106,18 +108,24 @@ function again(step: Step, job: JobRow, { error, delayMs }: Outcome & { kind: 'r
   step.tell('retrying', job, state, job.failures, { error })
 }
 
-function block(step: Step, job: JobRow, on: readonly string[], keepsSlot: boolean): void {
+function waitFor(step: Step, job: JobRow, outcome: Outcome & { kind: 'wait' }, keepsSlot: boolean): void {
+  const { on, delayMs = 0 } = outcome
   const pending = waitMore(step, job, on)
   const noted = note(step, job)
-  if (pending === 0) {
-    lineUpAfresh(step, noted, keepsSlot)
-    step.move(job.queue, 'running', 'ready')
-    return step.tell('ready', job, 'ready', job.failures)
-  }
+  const state =
+    pending > 0
+      ? block(step, noted, pending, keepsSlot)
+      : on.length === 0 && delayMs > 0
+        ? putOff(step, noted, delayMs, keepsSlot)
+        : lineUpAfresh(step, noted, keepsSlot)
+  step.move(job.queue, 'running', state)
+  step.tell(state === 'ready' ? 'ready' : 'blocked', job, state, job.failures)
+}
+
+function block(step: Step, job: JobRow, pending: number, keepsSlot: boolean): 'blocked' {
   step.sql.block.run(job.seq, pending, 0, null, keepsSlot ? 1 : 0)
-  step.move(job.queue, 'running', 'blocked')
   if (!keepsSlot) freeSlot(step, job.lane)
-  step.tell('blocked', job, 'blocked', job.failures)
+  return 'blocked'
 }
 
 /** At the end of the line, and through its lane anew unless it keeps its slot: others that wait there may be before it. */
@@ -147,11 +155,7 @@ export function giveBack(step: Step, incarnation: number, givenBack: readonly Gi
 }
 
 /** As if it had not been claimed, except that its claim is used up, and its start, if it has started. */
-export function takeBack(
-  step: Step,
-  held: HeldJob,
-  { delayMs = 0, started, freesSlot }: Omit<GivenBack, 'claim'>,
-): void {
+export function takeBack(step: Step, held: HeldJob, { delayMs = 0, started }: Omit<GivenBack, 'claim'>): void {
   const { job, place } = held
   step.sql.leaveClaimed.run(job.seq)
   forgetLeader(step, job)
@@ -165,7 +169,7 @@ export function takeBack(
   step.flushReady()
   if (delayMs <= 0) standAgain(step, back)
   // In a lane that keeps its order nobody goes past it.
-  const keepsSlot = !freesSlot && (job.flags & flag.ordered) !== 0 && !isGroup(job.lane)
+  const keepsSlot = (job.flags & flag.ordered) !== 0 && !isGroup(job.lane)
   const state = delayMs > 0 ? putOff(step, back, delayMs, keepsSlot) : 'ready'
   step.move(job.queue, 'running', state)
   step.tell('given back', job, state, job.failures)

@@ -55,19 +55,19 @@ export function leavePlace(step: Step, job: JobRow, where: Where): void {
   if ('slot' in where && where.slot) freeSlot(step, job.lane)
 }
 
-/** The job with a new number, at the end of its line. */
+/** The job with a new number, at the end of its line; one that goes on keeps the number it had. */
 export function atTheEnd(step: Step, job: JobRow): JobRow {
-  return note(step, { ...job, place: step.nextSeq() })
+  return note(step, job.goes_on ? job : { ...job, place: step.nextSeq() })
 }
 
 /** Writes what has happened to a job besides standing in line. */
 export function note(step: Step, job: JobRow): JobRow {
-  const { seq, place, failures, crashes, started, error } = job
-  step.sql.putCourse.run(seq, place, failures, crashes, started, error)
+  const { seq, place, failures, crashes, started, error, goes_on: goesOn } = job
+  step.sql.putCourse.run(seq, place, failures, crashes, started, error, goesOn)
   return job.noted ? job : { ...job, noted: 1 }
 }
 
-/** Scheduled while `due` is ahead, else ready at the end of its line. Answers which. */
+/** Scheduled while `due` is ahead, else ready in its line. Answers which. */
 export function goOn(step: Step, job: JobRow, due: number | null, hasSlot: boolean): 'scheduled' | 'ready' {
   if (due !== null && due > step.now) {
     step.sql.delay.run(job.seq, due, hasSlot ? 1 : 0)

@@ -159,7 +159,6 @@ function turn(dice: Dice): Command {
       claim: claim(dice),
       ...(dice.chance(0.5) && { delayMs: dice.pick([0, 1_000]) }),
       ...(dice.chance(0.4) && { started: true as const }),
-      ...(dice.chance(0.3) && { freesSlot: true as const }),
     })),
     room: dice.list(0, 2, () => room(dice)),
     ...(dice.chance(0.05) && { lost: true }),
@@ -188,6 +187,7 @@ function outcome(dice: Dice): Outcome {
     [3, () => ({ kind: 'retry', error, delayMs: dice.pick([0, 1, 1_000]) })],
     [1, () => ({ kind: 'cancelled', ...(dice.chance(0.5) && { error }) })],
     [2, () => ({ kind: 'wait', on: ids(dice) })],
+    [2, () => ({ kind: 'wait', on: [], delayMs: dice.pick([0, 1, 1_000]) })],
   ])()
 }
 

@@ -56,3 +56,4 @@ export const failed: Outcome = { kind: 'failed', error: anError }
 export const cancelled: Outcome = { kind: 'cancelled' }
 export const retryIn = (delayMs: number): Outcome => ({ kind: 'retry', error: anError, delayMs })
 export const waitOn = (...on: string[]): Outcome => ({ kind: 'wait', on })
+export const sleepFor = (delayMs: number): Outcome => ({ kind: 'wait', on: [], delayMs })

@@ -13,6 +13,7 @@ import { expiry } from './expiry.ts'
 import { finding } from './finding.ts'
 import { gathering } from './gathering.ts'
 import { givingBack } from './giving-back.ts'
+import { goingOn } from './going-on.ts'
 import type { StoreHarness } from './harness.ts'
 import { held } from './held.ts'
 import { holdingTheLine } from './holding-the-line.ts'
@@ -49,6 +50,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   settling,
   crowds,
   'giving back': givingBack,
+  'going on': goingOn,
   'leases and rescue': leases,
   suspects,
   cancelling,

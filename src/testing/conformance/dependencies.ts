@@ -221,6 +221,6 @@ export function dependencies(harness: StoreHarness): void {
 
     await scene.run(worker, waitOn('x'))
 
-    assert.deepEqual(await scene.claimedIds(worker), ['b', 'parent'])
+    assert.deepEqual(await scene.claimedIds(worker), ['parent', 'b'])
   })
 }

@@ -145,20 +145,6 @@ export function givingBack(harness: StoreHarness): void {
     assert.deepEqual([state, job.startedAt], ['cancelled', startedAt])
   })
 
-  test('an ordered job that is given back with a delay lets others go first only if it says so', async (t) => {
-    const scene = await setScene(harness, t)
-    const worker = await scene.join()
-    const lane = { name: 'line', slots: 1, ordered: true } as const
-    await scene.insert(...jobs(['a', 'b', 'c'], { lane }))
-    const [a] = await scene.claim(worker)
-
-    await scene.giveBack(worker, a!, 1_000, { started: true, freesSlot: true })
-
-    const [b] = await scene.claim(worker)
-    await scene.giveBack(worker, b!, 1_000, { started: true })
-    assert.deepEqual([a!.id, b!.id, await scene.claimedIds(worker)], ['a', 'b', []])
-  })
-
   test('what a worker leaves behind comes back in the order of its insertion, and the first leads', async (t) => {
     const scene = await setScene(harness, t)
     const worker = await scene.join()

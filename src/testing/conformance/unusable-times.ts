@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { NewJob, Turn } from '../../store/store.ts'
-import { aJob, aSettlement, retryIn, succeeded } from './builders.ts'
+import { aJob, aSettlement, retryIn, sleepFor, succeeded } from './builders.ts'
 import type { StoreHarness } from './harness.ts'
 import { setScene } from './scene.ts'
 
@@ -35,6 +35,7 @@ export function unusableTimes(harness: StoreHarness): void {
     const [a, b] = await scene.claim(worker)
     const told = (ms: number): Pick<Turn, 'settled' | 'givenBack'>[] => [
       { settled: [aSettlement(b!, retryIn(ms))], givenBack: [] },
+      { settled: [aSettlement(b!, sleepFor(ms))], givenBack: [] },
       { settled: [aSettlement(b!, succeeded, { ranMs: ms })], givenBack: [] },
       { settled: [aSettlement(b!, succeeded, { closesRateMs: ms })], givenBack: [] },
       { settled: [aSettlement(b!, succeeded, { followUps: [aJob({ due: { inMs: ms } })] })], givenBack: [] },

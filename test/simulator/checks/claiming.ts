@@ -117,7 +117,7 @@ function checkLimits(checker: Checker, life: Life, page: Page): void {
     )
     if (running > book.lanes.get(lane.name)!) checker.violate('P21', `${running} jobs of lane ${lane.name} run at once`)
   }
-  if (rate && !checker.jumps) checkRate(checker, page)
+  if (rate && !checker.jumps && !page.hasWaited) checkRate(checker, page)
   const suspects = countWhere(life.held, ({ crashes }) => crashes >= 2)
   if (suspects > 1) checker.violate('P14', `${life.actor.name} was handed ${suspects} suspects at once`)
 }

@@ -102,7 +102,8 @@ function apply(checker: Checker, page: Page, { outcome, followUps }: Settlement)
   else if (outcome.kind === 'retry') page.notBefore = at + outcome.delayMs
   else if (outcome.kind === 'wait') {
     page.waitsOn = [...page.waitsOn, ...outcome.on]
-    page.notBefore = -Infinity
+    page.hasWaited = true
+    page.notBefore = outcome.on.length === 0 ? at + (outcome.delayMs ?? 0) : -Infinity
   }
 }
 

@@ -160,6 +160,7 @@ create table errand.waiting (
   due      bigint,
   pending  int,
   lane     int,
+  -- Negated where it needs no token; 0 where it has none and stands among those that have.
   rate     int
 );
 create index waiting_by_due on errand.waiting (due, no) where kind = 's';

@@ -5,7 +5,8 @@
 -- Flags: 1 has a lane, 2 a rate, 4 a key until its first claim, 8 a key until its end, 16 a key for a time,
 -- 32 others wait for it, 64 it waits for others, 128 and 256 a job follows its success or failure, 512 must not run
 -- twice, 1024 was inserted held, 2048 has a course, 4096 its cancel was asked for, 8192 has steps, 16384 its lane is ordered,
--- 32768 its lane gathers, 65536 is scheduled or blocked and has kept its slot.
+-- 32768 its lane gathers, 65536 is scheduled or blocked and has kept its slot, 131072 its attempt has waited: it keeps its place
+-- and needs no token.
 
 -- One job on its way from one place to another. `state` is where it comes from.
 create type errand.job as (
@@ -217,7 +218,8 @@ begin
   insert into errand.waiting (no, kind, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires,
     due, pending, lane, rate)
   select j.no, p_kind, j.queue, j.rank, j.place, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires,
-    j.due, j.pending, lane, case when p_kind = 'r' then coalesce(rate, 0) else rate end from errand.body where no = j.no;
+    j.due, j.pending, lane, case when p_kind = 'r' then coalesce(needed, 0) else needed end
+  from errand.body cross join lateral (select case when j.flags & 131072 = 0 then rate else -rate end as needed) r where no = j.no;
 end $$;
 
 -- Into the line of its queue and rank, or where those stand that no plain claim may take.
@@ -225,7 +227,7 @@ create function errand.stand(j errand.job) returns void language plpgsql as $$
 begin
   if j.crashes >= 2 then
     perform errand.put(j, 'u');
-  elsif j.flags & 32770 <> 0 then
+  elsif j.flags & 163842 <> 0 then
     perform errand.put(j, 'r');
   else
     insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
@@ -234,12 +236,12 @@ begin
   perform errand.arrived(j.queue);
 end $$;
 
--- Makes a job ready at the end of its line, or parks it in its lane.
+-- Makes a job ready at the end of its line, or where it stood before it waited; or parks it in its lane.
 create function errand.line_up(j errand.job, p_place bigint default null) returns void language plpgsql as $$
 declare
   in_lane int;
 begin
-  j.place := coalesce(p_place, nextval('errand.counter'));
+  if j.flags & 131072 = 0 then j.place := coalesce(p_place, nextval('errand.counter')); end if;
   j.due := null;
   j.pending := null;
   perform errand.move(j.queue, j.state, 2);
@@ -286,7 +288,7 @@ declare
 begin
   with next as materialized (
     select l.no as lane, w.no, w.plain from errand.lane l cross join lateral (
-      select x.no, x.crashes < 2 and x.flags & 2 = 0 as plain from errand.waiting x
+      select x.no, x.crashes < 2 and x.flags & 131074 = 0 as plain from errand.waiting x
       where x.lane = l.no and x.kind = 'p'
       order by case when x.flags & 16384 = 0 then x.rank else -1 end, x.place limit greatest(l.slots - l.taken, 0)
     ) w where l.no = any (p_lanes)
@@ -295,7 +297,7 @@ begin
   ), counted as (
     update errand.lane l set taken = l.taken + n.n from (select lane, count(*) as n from next group by lane) n where l.no = n.lane
   ), apart as (
-    update errand.waiting w set kind = case when w.crashes >= 2 then 'u' else 'r' end from next n where w.no = n.no and not n.plain returning w.queue
+    update errand.waiting w set kind = case when w.crashes >= 2 then 'u' else 'r' end, rate = coalesce(w.rate, 0) from next n where w.no = n.no and not n.plain returning w.queue
   ), gone as (
     delete from errand.waiting w using next n where w.no = n.no and n.plain returning w.*
   ), lined as (
@@ -346,7 +348,7 @@ end $$;
 -- Tokens that are free now.
 create function errand.tokens(p_rate int, p_now bigint) returns bigint language plpgsql as $$
 begin
-  if p_rate = 0 then return 1000000; end if;
+  if p_rate <= 0 then return 1000000; end if;
   return (
     select r.tokens - (select count(*) from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms) from errand.rate r where r.no = p_rate
   );
@@ -355,7 +357,7 @@ end $$;
 -- Whether a job may start as far as its rate goes.
 create function errand.may_start(p_rate int, p_now bigint) returns boolean language plpgsql as $$
 begin
-  if coalesce(p_rate, 0) = 0 then return true; end if;
+  if coalesce(p_rate, 0) <= 0 then return true; end if;
   return exists (select from errand.rate where no = p_rate and closed_until <= p_now) and errand.tokens(p_rate, p_now) > 0;
 end $$;
 

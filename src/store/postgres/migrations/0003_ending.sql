@@ -50,7 +50,7 @@ declare
   d errand.done;
 begin
   delete from errand.done where no = p_no returning * into d;
-  select b.no, d.state, b.queue, b.rank, null, b.task, d.flags & ~4096, b.keep_succeeded, b.keep_failed, d.attempts, d.crashes, null, p_due
+  select b.no, d.state, b.queue, b.rank, null, b.task, d.flags & ~135168, b.keep_succeeded, b.keep_failed, d.attempts, d.crashes, null, p_due
   into j from errand.body b where b.no = p_no;
   if d.started is not null or d.flags & 2048 <> 0 then
     insert into errand.course (no, started) values (p_no, d.started)

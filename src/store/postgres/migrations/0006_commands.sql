@@ -81,7 +81,7 @@ begin
     end if;
   elsif new_due <= c.now and j.kind in ('g', 'r', 'u', 'l') then
     -- Where it stood, on its side of the lane, but at the end.
-    j.place := nextval('errand.counter');
+    if j.flags & 131072 = 0 then j.place := nextval('errand.counter'); end if;
     perform errand.stand_again(j, since, led);
     if j.kind <> 'g' then perform errand.arrived(j.queue); end if;
   elsif new_due > c.now then

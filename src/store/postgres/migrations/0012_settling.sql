@@ -117,7 +117,7 @@ declare
 begin
   if j.no is null then return false; end if;
   if outcome = 'back' then
-    perform errand.take_back(c, j, delay, coalesce((e ->> 'started')::boolean, false), coalesce((e ->> 'freesSlot')::boolean, false));
+    perform errand.take_back(c, j, delay, coalesce((e ->> 'started')::boolean, false));
     return true;
   end if;
 
@@ -131,7 +131,7 @@ begin
   end if;
   j.expires := null;
   if outcome = 'wait' then
-    perform errand.wait_more(c, j, e -> 'on', keeps_slot);
+    perform errand.wait_more(c, j, e -> 'on', delay, keeps_slot);
     return true;
   end if;
 
@@ -141,7 +141,7 @@ begin
   end if;
   if outcome = 'retry' then
     perform errand.note(j.no, j.started, problem);
-    j.flags := j.flags | 2048;
+    j.flags := (j.flags & ~131072) | 2048;
     if not keeps_slot then in_lane := errand.hand_in(j); end if;
     if delay > 0 then
       perform errand.postpone(j, c.now + delay);
@@ -159,7 +159,7 @@ begin
 end $$;
 
 -- As if it had not been claimed, except that its claim is used up, and its start, if it has started.
-create function errand.take_back(c errand.context, j errand.job, p_delay bigint, p_started boolean, p_frees_slot boolean)
+create function errand.take_back(c errand.context, j errand.job, p_delay bigint, p_started boolean)
 returns void language plpgsql as $$
 declare
   in_lane int;
@@ -179,7 +179,7 @@ begin
   end if;
   if p_delay > 0 then
     -- In a lane that keeps its order nobody goes past it.
-    if p_frees_slot or j.flags & 49152 <> 16384 then in_lane := errand.hand_in(j); end if;
+    if j.flags & 49152 <> 16384 then in_lane := errand.hand_in(j); end if;
     perform errand.postpone(j, c.now + p_delay);
     if in_lane is not null then perform errand.admit(array[in_lane]); end if;
   else
@@ -188,8 +188,9 @@ begin
   perform errand.tell(c, j, 'given back', case when p_delay > 0 then 0 else 2 end, j.attempts, null);
 end $$;
 
--- A running job waits for others, whatever becomes of them. Unknown ones are ignored, and itself.
-create function errand.wait_more(c errand.context, j errand.job, p_on json, p_keeps_slot boolean) returns void language plpgsql as $$
+-- A running job waits for others, whatever becomes of them, or where it names none for its time. Unknown ones are ignored, and itself.
+create function errand.wait_more(c errand.context, j errand.job, p_on json, p_delay bigint, p_keeps_slot boolean) returns void
+language plpgsql as $$
 declare
   ids text[] := array(select json_array_elements_text(p_on));
   in_lane int;
@@ -198,13 +199,17 @@ begin
   perform errand.join_up(j.no, ids, true);
   if exists (select from errand.edge where waiter = j.no) then j.flags := j.flags | 64; end if;
   perform errand.note(j.no, j.started, null);
-  j.flags := j.flags | 2048;
+  j.flags := j.flags | 133120;
   if not p_keeps_slot then in_lane := errand.hand_in(j); end if;
   perform from errand.edge where waiter = j.no and open;
   if found then
     perform errand.block(j);
     if in_lane is not null then perform errand.admit(array[in_lane]); end if;
     perform errand.tell(c, j, 'blocked', 1, j.attempts, null);
+  elsif cardinality(ids) = 0 and p_delay > 0 then
+    perform errand.postpone(j, c.now + p_delay);
+    if in_lane is not null then perform errand.admit(array[in_lane]); end if;
+    perform errand.tell(c, j, 'blocked', 0, j.attempts, null);
   else
     perform errand.line_up(j);
     perform errand.tell(c, j, 'ready', 2, j.attempts, null);

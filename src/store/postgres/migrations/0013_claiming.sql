@@ -11,10 +11,10 @@ begin
   if j.flags & 32768 <> 0 then
     insert into errand.grouped (no, lane, leader) select no, lane, coalesce(p_leader, id) from errand.body where no = j.no;
   end if;
-  -- A group takes one token.
+  -- A group takes one token. The start of one that goes on is long ago.
   if j.flags & 2 <> 0 and p_leader is null then
     select rate into of_rate from errand.body where no = j.no;
-    insert into errand.start (rate, at, job, claim) values (of_rate, c.now, j.no, p_claim);
+    insert into errand.start (rate, at, job, claim) values (of_rate, case when j.flags & 131072 = 0 then c.now else 0 end, j.no, p_claim);
   end if;
 end $$;
 

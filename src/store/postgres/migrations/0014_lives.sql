@@ -39,7 +39,7 @@ begin
   c := errand.begin(p_now, null);
   -- As in a rescue: the first to come back may lead the others.
   for held in select no from errand.running where worker = w.no order by no loop
-    perform errand.take_back(c, errand.take_running(w.no, held, null), 0, false, false);
+    perform errand.take_back(c, errand.take_running(w.no, held, null), 0, false);
   end loop;
   perform errand.forget_worker(w.no);
   perform errand.spread(c, 500);

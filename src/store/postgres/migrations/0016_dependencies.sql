@@ -164,7 +164,7 @@ begin
     ) w
   ), found as materialized (
     -- What needs its line alone, and all others, which are led on one by one.
-    select t.*, w.row_at, t.well and w.pending <= t.n and w.flags & 33795 = 0 and w.crashes < 2 and (w.due is null or w.due <= c.now) as plain
+    select t.*, w.row_at, t.well and w.pending <= t.n and w.flags & 164867 = 0 and w.crashes < 2 and (w.due is null or w.due <= c.now) as plain
     from concerned t cross join lateral (
       select x.*, x.ctid as row_at from errand.waiting x where x.no = t.waiter and x.kind = 'b' limit 1
     ) w

@@ -112,6 +112,7 @@ create function errand.rate_in_use(p_rate int, p_since bigint) returns boolean l
 begin
   return exists (select from errand.start where rate = p_rate and at > p_since)
     or exists (select from errand.waiting where rate = p_rate)
+    or exists (select from errand.waiting where rate = -p_rate)
     or exists (select from errand.grouped g join errand.body b on b.no = g.no where b.rate = p_rate)
     or exists (select from errand.start s join errand.running r on r.worker = any (array(select no from errand.worker)) and r.no = s.job and r.claim = s.claim
       where s.rate = p_rate)
@@ -187,9 +188,9 @@ begin
     for update skip locked);
 end $$;
 
--- Tokens that are free now of these rates; 0 is that of jobs which are of none.
+-- Tokens that are free now of these rates; jobs of 0 and below need none.
 create function errand.free_tokens(p_rates int[], p_now bigint) returns table (rate int, n bigint) language sql stable as $$
-  select 0, 1000000::bigint where 0 = any (p_rates)
+  select distinct w.no, 1000000::bigint from unnest(p_rates) w (no) where w.no <= 0
   union all
   select r.no, case when r.closed_until <= p_now then r.tokens - (select count(*) from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms) else 0 end
   from unnest(p_rates) w (no) join errand.rate r on r.no = w.no
@@ -273,5 +274,6 @@ begin
   ), moved as (
     insert into errand.move (queue, was, now, n) values (p_queue, 2, 3, taken)
   )
-  insert into errand.start (rate, at, job, claim) select rate, c.now, no, claim_set.claim from out_of_rates order by place;
+  insert into errand.start (rate, at, job, claim)
+  select abs(rate), case when rate > 0 then c.now else 0 end, no, claim_set.claim from out_of_rates where rate <> 0 order by place;
 end $$;

@@ -9,7 +9,9 @@ local function changeDue(job, at)
     return
   end
   if job.f.g and job.state == 'r' and not later then
-    return E.moveInGroup(job, function() E.takeLastPlace(job) end)
+    return E.moveInGroup(job, function()
+      if not job.f.wd then E.takeLastPlace(job) end
+    end)
   end
   E.withdraw(job)
   if later then

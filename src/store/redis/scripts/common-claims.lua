@@ -12,7 +12,8 @@ function E.takeCareful(job, turn)
   if E.isSuspect(job) then
     call('SADD', K .. 'suspected:' .. turn.life, job.id)
   end
-  if job.f.r then rateNamed(job.f.r).out = rateNamed(job.f.r).out - 1 end
+  local rate = E.rateOf(job)
+  if rate then rate.out = rate.out - 1 end
   E.startRun(job, turn, job.f.g and job.id)
   return true
 end
@@ -37,7 +38,8 @@ function E.takeSuspect(turn, queues)
       if call('SCARD', K .. 'suspected:' .. turn.life) > 0 then return end
       for _, id in ipairs(call('ZRANGE', K .. 'suspects:' .. queue, 0, 199)) do
         local job = E.load(id)
-        if not job.f.r or hasToken(rateNamed(job.f.r)) then
+        local rate = E.rateOf(job)
+        if not rate or hasToken(rate) then
           call('ZREM', K .. 'suspects:' .. queue, id)
           -- A suspect has started before and can no longer expire.
           E.takeCareful(job, turn)

@@ -147,7 +147,8 @@ function E.flushNamed()
 end
 
 function E.recordStart(job, claim)
-  if job.f.r then takeToken(rateNamed(job.f.r), claim, job.id) end
+  local rate = E.rateOf(job)
+  if rate then takeToken(rate, claim, job.id) end
 end
 
 -- A job given back unstarted returns its token.

@@ -15,6 +15,9 @@ local function spot(job) return job.rank .. ':' .. job.queue end
 E.odd, E.madeOdd = makeOdd, madeOdd
 function E.isSuspect(job) return (job.f.c or 0) >= 2 end
 
+-- Of which its next start takes a token: none, once its attempt has waited.
+function E.rateOf(job) return job.f.r and not job.f.wd and rateNamed(job.f.r) end
+
 -- Whether it holds a slot of its lane: while it is out of it, and where it has kept one while it waits.
 local function hasSlot(job)
   if job.slot == nil then
@@ -45,7 +48,8 @@ local function isParked(job) return job.f.l and job.state == 'r' and not hasSlot
 
 function E.stand(job)
   job.out = nil
-  local rate = job.f.r and changedRate(rateNamed(job.f.r))
+  local rate = E.rateOf(job)
+  rate = rate and changedRate(rate)
   if E.isSuspect(job) then
     call('ZADD', K .. 'suspects:' .. job.queue, score(job), job.id)
     E.odd(job.queue)
@@ -68,8 +72,8 @@ function E.stand(job)
 end
 
 function E.unstand(job)
-  local rate, out = job.f.r and changedRate(rateNamed(job.f.r), true), job.out
-  job.out = nil
+  local rate, out = E.rateOf(job), job.out
+  rate, job.out = rate and changedRate(rate, true), nil
   if rate and not out and call('ZREM', K .. 'rated:' .. spot(job) .. '\n' .. rate.name, job.id) == 1 then
     rate.aside = rate.aside - 1
     return
@@ -133,11 +137,9 @@ function E.takeLastPlace(job)
   job.place = E.newPlace()
 end
 
--- Makes a job ready, at the end of its line; `place` is given where it has just taken one.
+-- Makes a job ready, at the end of its line, or where it stood before it waited; `place` is given where it has just taken one.
 function E.lineUp(job, place)
-  if not place then
-    E.takeLastPlace(job)
-  end
+  if not place and not job.f.wd then E.takeLastPlace(job) end
   job.f.du = nil
   E.setState(job, 'r')
   if E.gathers(job) then return E.gather(job) end

@@ -53,7 +53,7 @@ function E.fenced(life, id, claim)
 end
 
 -- As if it had not been claimed, except that its claim is used up, and its start, if it has started.
-function E.takeBack(job, delayMs, started, freesSlot)
+function E.takeBack(job, delayMs, started)
   if not started then E.forgetStart(job) end
   E.letGo(job)
   if started then
@@ -64,7 +64,7 @@ function E.takeBack(job, delayMs, started, freesSlot)
   end
   if job.f.cr then return E.finish(job, 'c') end
   -- In a lane that keeps its order nobody goes past it.
-  if delayMs > 0 then E.putOff(job, delayMs, job.f.lo and not freesSlot) else E.lineUpAgain(job) end
+  if delayMs > 0 then E.putOff(job, delayMs, job.f.lo) else E.lineUpAgain(job) end
   E.tell('given back', job)
 end
 

@@ -74,8 +74,9 @@ local function take(turn, ids, raws, queue)
       engine(ARGV[5])
       E.adopt(id, raw)
       local job = E.load(id)
-      if job.f.r and not hasToken(rateNamed(job.f.r)) then
-        pass(turn, rateNamed(job.f.r), job.rank .. ':' .. queue, job.place, id)
+      local rate = E.rateOf(job)
+      if rate and not hasToken(rate) then
+        pass(turn, rate, job.rank .. ':' .. queue, job.place, id)
       elseif E.takeCareful(job, turn) then
         at = at + 1
         turn.ids[at], turn.found[at] = id, job

@@ -11,28 +11,35 @@ local function lineUpAfresh(job, keepsSlot)
 end
 
 local function again(job, delayMs, err, keepsSlot)
-  job.f.e = err
+  job.f.e, job.f.wd = err, nil
   if delayMs > 0 then E.putOff(job, delayMs, keepsSlot) else lineUpAfresh(job, keepsSlot) end
   E.tell('retrying', job, 'error', err)
 end
 
-local function block(job, on, keepsSlot)
-  E.waitMore(job, on)
-  job.f.du = nil
-  if not job.f.pn then
-    lineUpAfresh(job, keepsSlot)
-    return E.tell('ready', job)
-  end
+local function block(job, keepsSlot)
   E.setState(job, 'b')
   if not keepsSlot then E.freeSlot(job) end
-  E.tell('blocked', job)
 end
 
--- `payload` of a retry: delay, a line end, and the error. `wishes`: follow-ups (f), that it keeps its slot (k), and for how
+-- For others, or where it names none for its time.
+local function waitFor(job, delayMs, on, keepsSlot)
+  E.waitMore(job, on)
+  job.f.du, job.f.wd = nil, 1
+  if job.f.pn then
+    block(job, keepsSlot)
+  elseif #on == 0 and delayMs > 0 then
+    E.putOff(job, delayMs, keepsSlot)
+  else
+    lineUpAfresh(job, keepsSlot)
+  end
+  E.tell(job.state == 'r' and 'ready' or 'blocked', job)
+end
+
+-- `payload` of a retry or a wait: delay, a line end, and the error, or whom it waits for. `wishes`: follow-ups (f), that it keeps its slot (k), and for how
 -- long it closes its rate (c).
 function E.settle(job, outcome, ranMs, payload, wishes)
   local delay
-  if outcome == 'r' then
+  if outcome == 'r' or outcome == 'w' then
     local line = find(payload, '\n', 1, true)
     delay, payload = tonumber(sub(payload, 1, line - 1)), sub(payload, line + 1)
   end
@@ -44,7 +51,7 @@ function E.settle(job, outcome, ranMs, payload, wishes)
   if wishes.c and job.f.r then E.closeRate(job.f.r, now + wishes.c) end
   E.letGo(job)
   E.dropExpiry(job)
-  if outcome == 'w' then return block(job, cjson.decode(payload), wishes.k) end
+  if outcome == 'w' then return waitFor(job, delay, cjson.decode(payload), wishes.k) end
 
   job.f.a = (job.f.a or 0) + 1
   if outcome == 'r' or outcome == 'f' then addAttempt(job, payload) end

@@ -2,7 +2,7 @@
 local function startAnew(job)
   local f = job.f
   E.reopen(job)
-  f.a, f.c, f.st, f.p = nil, nil, nil, nil
+  f.a, f.c, f.st, f.p, f.wd = nil, nil, nil, nil, nil
   if f.hd then
     f.h = f.hd
     return E.setState(job, 'b')

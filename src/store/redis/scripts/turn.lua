@@ -151,7 +151,7 @@ if ARGV[7] ~= '' then
   engine(spareId)
   for _, each in ipairs(cjson.decode(ARGV[7])) do
     local job = not over[each[1]] and E.fenced(me, each[1], each[2])
-    if job then E.takeBack(job, each[3], each[4] == 1, each[5] == 1) else stale[#stale + 1] = total + back end
+    if job then E.takeBack(job, each[3], each[4] == 1) else stale[#stale + 1] = total + back end
     back = back + 1
   end
 end

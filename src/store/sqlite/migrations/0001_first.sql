@@ -50,7 +50,8 @@ create table errand_course (
   failures integer not null,
   crashes  integer not null,
   started  integer,
-  error    text
+  error    text,
+  goes_on  integer not null default 0    -- its attempt has waited: it keeps its place and needs no token
 );
 
 -- Claimable jobs. Suspects stand in the line with their queue's number negated. `course`: whether more has happened to

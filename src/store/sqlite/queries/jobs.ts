@@ -2,7 +2,7 @@
 
 const whole = `j.seq, j.id, j.task, j.queue, j.rank, j.created, j.keep, j.expires, j.lane, j.rate, j.flags, j.unique_key,
   j.metadata, j.options, j.input, c.seq is not null as noted, coalesce(c.place, j.seq) as place, coalesce(c.failures, 0) as failures,
-  coalesce(c.crashes, 0) as crashes, c.started, c.error`
+  coalesce(c.crashes, 0) as crashes, c.started, c.error, coalesce(c.goes_on, 0) as goes_on`
 
 export const jobQueries = {
   insertJob: `insert into errand_job values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
@@ -18,12 +18,12 @@ export const jobQueries = {
   dropExpiry: `update errand_job set expires = null where seq = ?`,
   deleteJob: `delete from errand_job where seq = ?`,
 
-  putCourse: `insert into errand_course (seq, place, failures, crashes, started, error) values (?, ?, ?, ?, ?, ?)
+  putCourse: `insert into errand_course (seq, place, failures, crashes, started, error, goes_on) values (?, ?, ?, ?, ?, ?, ?)
     on conflict (seq) do update set place = excluded.place, failures = excluded.failures, crashes = excluded.crashes,
-    started = excluded.started, error = excluded.error`,
+    started = excluded.started, error = excluded.error, goes_on = excluded.goes_on`,
   // With the place of the first; the others follow.
   placeTogether: `insert into errand_course (seq, place, failures, crashes) select s.value, ? + s.key, 0, 0 from json_each(?) s`,
-  getCourse: `select place, failures, crashes, started, error from errand_course where seq = ?`,
+  getCourse: `select place, failures, crashes, started, error, goes_on from errand_course where seq = ?`,
   deleteCourse: `delete from errand_course where seq = ?`,
 
   putProgress: `insert into errand_progress values (?, ?) on conflict (seq) do update set body = excluded.body`,
