@@ -75,6 +75,62 @@ export function plainClaim(kinds: Kinds, id: string, claim: number, raw: string)
   return { id, claim, task, queue, rank, input, attempt: 1, crashes: 0, createdAt: Number(raw.slice(1, 14)) }
 }
 
+/** A step that few others went before. `nextEnd` tells how each of those has ended, in turn. */
+export function stepClaim(
+  kinds: Kinds,
+  id: string,
+  claim: number,
+  raw: string,
+  nextEnd: () => string,
+): ClaimedJob | undefined {
+  if (raw.charCodeAt(30) !== 42) return undefined
+  const one = raw.indexOf('\n', 31)
+  const two = raw.indexOf('\n', one + 1)
+  const three = raw.indexOf('\n', two + 1)
+  const first = raw.charCodeAt(three + 1)
+  // Of many members it only says how many.
+  if (first === 35) return undefined
+
+  const { queue, task } = kinds.of(raw.slice(31, one))!
+  const { m, v, r } = two + 1 === three ? noExtras : (JSON.parse(raw.slice(two + 1, three)) as Extras)
+  return {
+    id,
+    claim,
+    task,
+    queue,
+    rank: (raw.charCodeAt(29) - 48) as Rank,
+    input: unescape(raw.slice(one + 1, two)),
+    attempt: 1,
+    crashes: 0,
+    ...(v !== undefined && { version: v }),
+    ...(m !== undefined && { metadata: m }),
+    ...(r && { redact: r }),
+    createdAt: Number(raw.slice(1, 14)),
+    ...(first === 60 && { members: membersIn(raw, three + 1, nextEnd) }),
+  }
+}
+
+/** A line each: `<`, a number of 15 digits, and the id. */
+function membersIn(raw: string, from: number, nextEnd: () => string): Member[] {
+  const members: Member[] = []
+  for (let index = 0; raw.charCodeAt(from) === 60; index++) {
+    const line = raw.indexOf('\n', from)
+    const to = line === -1 ? raw.length : line
+    const end = nextEnd()
+    if (end !== '') members.push(memberEnded(index, raw.slice(from + 16, to), end))
+    from = to + 1
+  }
+  return members
+}
+
+/** As it stands in `running` of a step that has succeeded; else `!`, state, result, and the error behind a line end. */
+function memberEnded(index: number, id: string, end: string): Member {
+  if (end.charCodeAt(0) !== 33) return { index, id, state: 'succeeded', result: resultFrom(end.slice(43)) }
+  const line = end.indexOf('\n')
+
+  return memberFrom([index, id, end[1]!, end.slice(2, line), end.slice(line + 1)])
+}
+
 export function parse(kinds: Kinds, raw: string): Parsed {
   const [, input = '', extras = '', tail, result] = raw.slice(31).split('\n')
   const begin = {

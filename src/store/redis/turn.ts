@@ -1,7 +1,7 @@
 /** A turn as the script takes it, and its answer. */
 import type { Claim, ClaimedJob, ControlMessage, Settlement, Turn, TurnResult } from '../store.ts'
 import type { Argument } from './connection/connection.ts'
-import { claimFrom, plainClaim, resultText, type Beside } from './record.ts'
+import { claimFrom, plainClaim, resultText, stepClaim, type Beside } from './record.ts'
 import { digestIn, type Kinds } from './kinds.ts'
 import { idsFrom, join, packIds } from './text.ts'
 import { wantedOf } from './wanted.ts'
@@ -19,6 +19,8 @@ export type TurnAnswer = readonly [
   more: number,
   nextDue: string,
   seen: string,
+  /** How the members have ended that records of steps name, in their order. */
+  ends: readonly string[],
 ]
 
 export function turnArguments({ settled, givenBack, room }: Turn, kinds: Kinds): Argument[] {
@@ -69,14 +71,14 @@ function wishes(settled: readonly Settlement[], kinds: Kinds): string {
 }
 
 export function turnResult({ settled, givenBack }: Turn, answer: TurnAnswer, kinds: Kinds): TurnResult {
-  const [, claim, stale, claimed, records, beside, cancels, messages, more, nextDue] = answer
+  const [, , stale, , , , cancels, messages, more, nextDue] = answer
   const sent = (index: number): Claim =>
     index < settled.length ? settled[index]!.claim : givenBack[index - settled.length]!.claim
 
   return {
     gone: false,
     stale: stale.map(sent),
-    claimed: claimedJobs(kinds, Number(claim), idsFrom(claimed), records, beside),
+    claimed: claimedJobs(kinds, answer),
     cancels: claimsFrom(cancels),
     messages: messages.map((text) => JSON.parse(text) as ControlMessage),
     more: more === 1,
@@ -86,16 +88,20 @@ export function turnResult({ settled, givenBack }: Turn, answer: TurnAnswer, kin
 
 function claimedJobs(
   kinds: Kinds,
-  claim: number,
-  ids: readonly string[],
-  records: readonly string[],
-  beside: TurnAnswer[5],
+  [, claimText, , claimed, records, beside, , , , , , ends]: TurnAnswer,
 ): ClaimedJob[] {
+  const claim = Number(claimText)
   const more = beside.length > 0 ? new Map(beside) : undefined
+  let told = 0
+  const nextEnd = () => ends[told++]!
 
-  return ids.map((id, index) => {
+  return idsFrom(claimed).map((id, index) => {
     const raw = records[index]!
-    return plainClaim(kinds, id, claim, raw) ?? claimFrom(kinds, id, claim, raw, more?.get(index))
+    return (
+      plainClaim(kinds, id, claim, raw) ??
+      stepClaim(kinds, id, claim, raw, nextEnd) ??
+      claimFrom(kinds, id, claim, raw, more?.get(index))
+    )
   })
 }
 

@@ -72,26 +72,27 @@ local function follow(kind, memberSeq, memberId, entry)
 end
 
 -- Where all of them are steps that wait for this member alone, they go on without being looked at.
-local function tellSteps(seq, id, entries)
-  local member = E.same(id, seq)
+local function tellSteps(seq, id, entries, ids)
+  local member, seqs = E.same(id, seq), {}
   if listened or (member and not E.isFinal(member)) then return false end
-  for _, entry in ipairs(entries) do
-    if E.jobs[sub(entry, 25)] ~= nil then return false end
+  for index, entry in ipairs(entries) do
+    if E.jobs[ids[index]] ~= nil then return false end
+    seqs[index] = sub(entry, 1, 15)
   end
-  if not areBlocked(entries) then return false end
-  for _, entry in ipairs(entries) do
-    local step = blocked[sub(entry, 25)]
+  if not areBlocked(seqs, ids) then return false end
+  for _, waiter in ipairs(ids) do
+    local step = blocked[waiter]
     if step.open ~= 1 or step.edges ~= '1' then return false end
   end
-  for _, entry in ipairs(entries) do tellStep(sub(entry, 25)) end
+  for _, waiter in ipairs(ids) do tellStep(waiter) end
   flushSteps()
   return true
 end
 
 local function tellAll(kind, seq, id, entries)
-  if kind == 's' and tellSteps(seq, id, entries) then return #entries end
   local ids, told = {}, 0
   for index, entry in ipairs(entries) do ids[index] = sub(entry, 25) end
+  if kind == 's' and tellSteps(seq, id, entries, ids) then return #entries end
   E.loadAll(ids)
   for _, entry in ipairs(entries) do
     if follow(kind, seq, id, entry) then told = told + 1 end

@@ -30,11 +30,17 @@ local function linesOf(tail, mark)
   return lines
 end
 
--- What an incarnation runs as a step under this claim.
+-- What an incarnation runs as a step under this claim; of its waiters the numbers and the ids.
+local waiterLine = '>(' .. string.rep('%d', 15) .. ')' .. string.rep('%d', 9) .. '([^\n]+)'
 local function stepUnder(claim, run)
   local at = #claim + 1
   if not run or byte(run, at) ~= 42 or sub(run, 1, at - 1) ~= claim then return nil end
-  return { seq = sub(run, at + 16, at + 30), kind = sub(run, at + 31, at + 40), waiters = linesOf(sub(run, at + 41), 62) }
+  local seqs, ids, number = {}, {}, 0
+  for seq, id in string.gmatch(sub(run, at + 41), waiterLine) do
+    number = number + 1
+    seqs[number], ids[number] = seq, id
+  end
+  return { seq = sub(run, at + 16, at + 30), kind = sub(run, at + 31, at + 40), seqs = seqs, ids = ids }
 end
 
 -- Steps that are blocked, by id; false for whatever is no step or not blocked.
@@ -58,14 +64,12 @@ local function readBlocked(ids)
   end
 end
 
--- Waiters as lines; true if all of them are blocked steps.
-local function areBlocked(lines)
-  local ids = {}
-  for index, line in ipairs(lines) do ids[index] = sub(line, 25) end
+-- Whether all of these waiters are blocked steps.
+local function areBlocked(seqs, ids)
   readBlocked(ids)
-  for index, line in ipairs(lines) do
-    local step = blocked[ids[index]]
-    if not step or step.seq ~= sub(line, 1, 15) then return false end
+  for index, id in ipairs(ids) do
+    local step = blocked[id]
+    if not step or step.seq ~= seqs[index] then return false end
   end
   return true
 end
@@ -101,63 +105,92 @@ local function flushSteps()
   told, readied = {}, {}
 end
 
+-- Whether that stands in `running` for one that has ended as a step, and nothing else has become of it in this call.
+local function isStepEnd(id, run)
+  if not run or byte(run) ~= 115 or byte(run, 28) ~= 42 then return false end
+  local known = E and E.jobs[id]
+  return not (known and not known.ending)
+end
+
 -- How members have ended, of these as index, number and id: index, id, state, result, error of each; false where it has not.
-local function endsOf(members, spareId)
+local function endsOf(members)
   local ids, missing, ends = {}, {}, {}
   for at, member in ipairs(members) do ids[at] = member[3] end
   local runs = readAll(K .. 'running', ids)
   for at, member in ipairs(members) do
-    local run, known = runs[at], E and E.jobs[ids[at]]
-    if run and byte(run) == 115 and byte(run, 28) == 42 and not (known and not known.ending) then
+    local run = runs[at]
+    if isStepEnd(ids[at], run) then
       ends[at] = sub(run, 29, 43) == member[2] and { member[1], member[3], 's', sub(run, 44), '' }
     else
       missing[#missing + 1] = ids[at]
     end
   end
-  if #missing > 0 then
-    engine(spareId)
-    E.loadAll(missing)
-  end
+  E.loadAll(missing)
   for at, member in ipairs(members) do
     if ends[at] == nil then ends[at] = E.endOf(member[1], member[3], member[2]) or false end
   end
   return ends
 end
 
--- Those that are told it of its members, and the rest, of each step in this order.
-local function membersOf(tails, spareId)
-  local members, lists, owners = {}, {}, {}
-  for index, tail in ipairs(tails) do
-    lists[index] = {}
-    for at, line in ipairs(linesOf(tail, 60)) do
-      members[#members + 1], owners[#owners + 1] = { at - 1, sub(line, 1, 15), sub(line, 16) }, index
-    end
-  end
-  for at, ended in ipairs(endsOf(members, spareId)) do
-    if ended then table.insert(lists[owners[at]], ended) end
-  end
-  return lists
+-- How a member has ended that has not done so as a step: `!`, state, result, and the error in a line of its own.
+local function endText(line)
+  local ended = E.endOf(0, sub(line, 16), sub(line, 1, 15))
+  return ended and '!' .. ended[3] .. ended[4] .. '\n' .. ended[5] or ''
 end
 
--- Of steps that are claimed: what is written in `running`, and what their workers are told of their members, as of any job.
+-- How the members have ended that these texts have lines of, in that order: as it stands in `running` of one that has as a
+-- step, or as `endText` has it; '' where it has not.
+local function endsIn(texts, spareId)
+  local lines, number, fresh, ids, known, missing = {}, 0, {}, {}, {}, {}
+  for _, text in ipairs(texts) do
+    for line in string.gmatch(text, '<([^\n]+)') do
+      number = number + 1
+      lines[number] = line
+      if not known[line] then
+        known[line] = ''
+        fresh[#fresh + 1], ids[#ids + 1] = line, sub(line, 16)
+      end
+    end
+  end
+  for index, run in ipairs(readAll(K .. 'running', ids)) do
+    local line = fresh[index]
+    if not isStepEnd(ids[index], run) then
+      missing[#missing + 1] = index
+    elseif sub(run, 29, 43) == sub(line, 1, 15) then
+      known[line] = run
+    end
+  end
+  if #missing > 0 then
+    local unread = {}
+    for at, index in ipairs(missing) do unread[at] = ids[index] end
+    engine(spareId)
+    E.loadAll(unread)
+    for _, index in ipairs(missing) do known[fresh[index]] = endText(fresh[index]) end
+  end
+  for at = 1, number do lines[at] = known[lines[at]] end
+  return lines
+end
+
+-- Of steps that are claimed: what is written in `running`; what their workers are told of their members beside, by index,
+-- where they are many; and the ends of the members that the other records name.
 local function startSteps(claim, ids, raws, spareId)
-  local tails, missing, runs, beside = {}, {}, {}, {}
+  local texts, missing, runs, many = {}, {}, {}, {}
   for index, id in ipairs(ids) do
-    tails[index] = tailOf(raws[index])
     if not placed[id] then missing[#missing + 1] = id end
   end
   for index, run in ipairs(readAll(K .. 'running', missing)) do placed[missing[index]] = run and sub(run, 2, 16) or nil end
-  local lists = membersOf(tails, spareId)
   for index, id in ipairs(ids) do
-    local raw, tail = raws[index], tails[index]
-    local seq, waiters = sub(raw, 15, 29), byte(tail) == 62 and 1 or (find(tail, '\n>', 1, true) or #tail) + 1
-    runs[index] = claim .. '*' .. (placed[id] or seq) .. seq .. sub(raw, 32, 41) .. sub(tail, waiters)
-    if byte(tail) == 35 then
+    local raw = raws[index]
+    local tail = find(raw, '\n', find(raw, '\n', 43, true) + 1, true) + 1
+    local first, seq = byte(raw, tail), sub(raw, 15, 29)
+    local waiters = first == 62 and tail or (find(raw, '\n>', tail, true) or #raw) + 1
+    runs[index] = claim .. '*' .. (placed[id] or seq) .. seq .. sub(raw, 32, 41) .. sub(raw, waiters)
+    if first == 35 then
       engine(spareId)
-      beside[index] = E.handOver(E.load(id))
-    else
-      beside[index] = { lists[index], '', {}, '' }
+      many[index] = E.handOver(E.load(id))
+    elseif first == 60 then
+      texts[#texts + 1] = sub(raw, tail, waiters - 1)
     end
   end
-  return runs, beside
+  return runs, many, endsIn(texts, spareId)
 end

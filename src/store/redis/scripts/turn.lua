@@ -62,17 +62,20 @@ local function settlePlain(id, claim, kind, times, ranMs, result, tail)
 end
 
 local function settleStep(step, id, claim, times, ranMs, result)
-  settlePlain(id, claim, step.kind, times, ranMs, '*' .. step.seq .. result)
-  for _, line in ipairs(step.waiters) do tellStep(sub(line, 25)) end
+  settlePlain(id, claim, step.kind, times .. '*' .. step.seq, ranMs, result)
+  for _, waiter in ipairs(step.ids) do tellStep(waiter) end
 end
 
 -- Whether all these steps may end without a look at those that wait for them.
 local function mayEndPlainly(steps)
-  local lines = {}
+  local seqs, ids, number = {}, {}, 0
   for _, step in pairs(steps) do
-    for _, line in ipairs(step.waiters) do lines[#lines + 1] = line end
+    for index, id in ipairs(step.ids) do
+      number = number + 1
+      seqs[number], ids[number] = step.seqs[index], id
+    end
   end
-  return areBlocked(lines)
+  return areBlocked(seqs, ids)
 end
 
 local function settleCarefully(id, claim, said, payload, wishes)
@@ -201,7 +204,7 @@ for _, room in ipairs(cjson.decode(ARGV[6])) do
 end
 if E then E.spreadMarked() end
 
-local claimed, beside, idText = {}, {}, ''
+local claimed, beside, ends, idText = {}, {}, {}, ''
 if #turn.ids > 0 then
   local ids, runs, usual, started, stepIds, stepRecords = turn.ids, {}, nil, {}, {}, {}
   idText = idTexts(ids)
@@ -224,10 +227,11 @@ if #turn.ids > 0 then
     end
     claimed[index] = raw
   end
-  local stepRuns, members = startSteps(turn.claim, stepIds, stepRecords, spareId)
+  local stepRuns, many
+  stepRuns, many, ends = startSteps(turn.claim, stepIds, stepRecords, spareId)
   for at, index in ipairs(started) do
     runs[#runs + 1], runs[#runs + 2] = ids[index], stepRuns[at]
-    beside[#beside + 1] = { index - 1, members[at] }
+    if many[at] then beside[#beside + 1] = { index - 1, many[at] } end
   end
   setAll(K .. 'running', runs)
   local inText = type(idText) == 'string'
@@ -244,4 +248,4 @@ local seen, arrivals = meta[2] or '0', E or next(arrived)
 if E then E.flush() else flushCounts() end
 if arrivals then seen = call('HGET', K .. 'meta', 'n') or '0' end
 local status = (more or turn.expired > 0) and 1 or 0
-return { 'alive', #turn.ids > 0 and turn.claim or '', stale, idText, claimed, beside, cancels, messages, status, nextDue(), seen }
+return { 'alive', #turn.ids > 0 and turn.claim or '', stale, idText, claimed, beside, cancels, messages, status, nextDue(), seen, ends }
