@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import pg from 'pg'
 import { PostgresStore } from '../../src/store/postgres/postgres.ts'
+import type { NewJob } from '../../src/store/store.ts'
 import { quiet } from '../../src/store/postgres/quiet.ts'
 import { aJob, aSettlement, aTurn, aWorker, succeeded } from '../../src/testing/conformance/builders.ts'
 import { aPostgres } from './postgres-servers.ts'
@@ -27,7 +28,12 @@ async function twoAsleep(t: TestContext) {
     return (rows as { parked: boolean }[])[0]!.parked
   }
   const say = (text: string) => client.query(text.replaceAll('errand.', `${options.schema}.`))
-  return { here, near, far, isParked, say }
+  const inTransaction = async (store: PostgresStore, calls: NewJob[][]) => {
+    await client.query('begin')
+    await store.insertWith(client, calls)
+    await client.query('commit')
+  }
+  return { here, near, far, isParked, say, inTransaction }
 }
 
 type Sleeper = Awaited<ReturnType<typeof aSleeper>>
@@ -110,6 +116,30 @@ test('who sleeps in another process is told by the insert', { skip }, async (t) 
 
   assert.equal(await far.woken, 'work')
 })
+
+const next = aJob({ id: 'next', after: { on: ['first'], otherwise: 'cancel' } })
+const leftToUpkeep = {
+  'a flow': [aJob({ id: 'first' }), next],
+  'a job of a lane': [aJob({ lane: { name: 'l', slots: 1 } })],
+}
+
+for (const [what, brought] of Object.entries(leftToUpkeep)) {
+  test(`when a transaction brings ${what}, one worker hears at its commit that upkeep is due`, { skip }, async (t) => {
+    const { near, far, inTransaction } = await twoAsleep(t)
+    await inTransaction(far.store, [brought])
+
+    await Promise.race([near.woken, far.woken])
+    for (const { store } of [near, far]) await quiet(store)
+    const turns = [near, far, near, far].map(({ store, worker }) =>
+      store.turn(aTurn({ incarnation: worker, room: [] })),
+    )
+    const dues = (await Promise.all(turns)).flatMap((turn) => (turn.gone ? [] : (turn.nextDueMs ?? [])))
+    const { spread } = await near.store.upkeep()
+
+    assert.deepEqual(dues, [0])
+    assert.ok(spread > 0 || what !== 'a flow')
+  })
+}
 
 test('a job is enqueued though nobody can be told of it', { skip }, async (t) => {
   const { here, near, say } = await twoAsleep(t)

@@ -13,6 +13,8 @@ export interface Life {
   special: boolean
   /** The last turn has noted it as asleep: if it is not so any more, somebody has woken it since. */
   parked: boolean
+  /** Somebody's transaction has left something to upkeep: the next turn says that it is due. */
+  upkeepDue: boolean
   /** A connection that is silent for so long is given up: in time for a turn over another one before the lease is over. */
   silenceMs: number | undefined
 }
@@ -30,10 +32,15 @@ export class Lives {
       epoch: undefined,
       special: false,
       parked: false,
+      upkeepDue: false,
       silenceMs: undefined,
     }
     this.#known.set(id, known)
     return known
+  }
+
+  upkeepDue(worker: number): void {
+    for (const life of this.#known.values()) if (life.no === worker) life.upkeepDue = true
   }
 
   forget(id: IncarnationId): void {

@@ -2,7 +2,8 @@
  * Who in this process waits to hear: sleeping workers, callers that wait for a result, listeners of events.
  *
  * One channel for all of a store. Its notifications: `w1,2` there is work for these workers, `c1` this worker is
- * called, `f<id>` this job is final or gone, `e<no> <part> <parts> <text>` an event, `l<token>` a listener has begun.
+ * called, `u1` upkeep is due and this worker is to see to it, `f<id>` this job is final or gone,
+ * `e<no> <part> <parts> <text>` an event, `l<token>` a listener has begun.
  */
 import type { Env } from '../../env.ts'
 import { jobStates } from '../../job.ts'
@@ -18,6 +19,7 @@ interface Sleeper {
 
 export class News {
   readonly #env: Env
+  readonly #upkeepDue: (worker: number) => void
   readonly #sleepers = new Set<Sleeper>()
   readonly #finals = new Waiters<string>()
   readonly #subscriptions = new Set<OpenedSubscription>()
@@ -26,8 +28,10 @@ export class News {
   /** Whether notifications arrive at all. */
   listening = false
 
-  constructor(env: Env) {
+  /** `upkeepDue`: this worker is to see to it, one of another process perhaps. */
+  constructor(env: Env, upkeepDue: (worker: number) => void) {
     this.#env = env
+    this.#upkeepDue = upkeepDue
   }
 
   get subscriptions(): number {
@@ -38,6 +42,7 @@ export class News {
     const rest = payload.slice(1)
     if (payload.startsWith('w')) this.#wakeAll(rest.split(',').map(Number), 'work')
     else if (payload.startsWith('c')) this.#wakeAll([Number(rest)], 'control')
+    else if (payload.startsWith('u')) this.#callForUpkeep(Number(rest))
     else if (payload.startsWith('f')) this.#finals.tell(rest)
     else if (payload.startsWith('l')) this.#tokens.get(rest)?.()
     else if (payload.startsWith('e') && this.#subscriptions.size > 0) this.#hearPart(rest)
@@ -121,6 +126,11 @@ export class News {
 
   #wakeAll(workers: readonly number[], why: WaitResult) {
     for (const sleeper of this.#sleepers) if (workers.includes(sleeper.worker)) sleeper.wake(why)
+  }
+
+  #callForUpkeep(worker: number) {
+    this.#upkeepDue(worker)
+    this.#wakeAll([worker], 'work')
   }
 
   #hearPart(text: string) {

@@ -69,12 +69,13 @@ export class PostgresStore implements Store {
   constructor({ env = systemEnv(), clock: given, ...options }: PostgresStoreOptions) {
     const clock: Clock = given ?? serversClock
     const { where, schema } = resolveOptions(options)
-    const news = new News(env)
+    const lives = new Lives()
+    const news = new News(env, (worker) => lives.upkeepDue(worker))
     const opening = new Opening(options, schema, { news, opened: (connection) => this.#transactions.open(connection) })
     const statements = new Statements(opening.connected, schema)
     const names = new Names(statements)
     const waking = new Waking({ statements, names, news })
-    const parts = { env, clock, statements, names, lives: new Lives(), waking, arrived: waking.wake }
+    const parts = { env, clock, statements, names, lives, waking, arrived: waking.wake }
     this.#env = env
     this.#clock = clock
     this.#parts = parts

@@ -83,6 +83,8 @@ export class Turns {
     await this.#know(claims)
     life.special = head.special
     life.parked = turn.park === true && claims.length === 0
+    const nextDue = life.upkeepDue ? 0 : head.nextDue
+    life.upkeepDue = false
     if (head.arrivals) waking.wake(queuesIn(head.arrivals))
     const claimed = claims.map((row) => this.#claimed(row))
     if (!head.more) this.hints.clear()
@@ -94,7 +96,7 @@ export class Turns {
       cancels: (head.cancels ?? []).map(([id, claim]) => ({ id, claim })),
       messages: head.messages ?? [],
       more: head.more,
-      ...(head.nextDue !== null && { nextDueMs: head.nextDue }),
+      ...(nextDue !== null && { nextDueMs: nextDue }),
     }
   }
 

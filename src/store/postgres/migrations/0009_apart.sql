@@ -1,8 +1,8 @@
 -- Inside transactions of others: enqueueing, and ending a job together with what it did.
 --
 -- Such a transaction lasts as long as its owner likes, so nothing here takes the gate or a row that all wait for: lanes are
--- let out, members joined and slots handed in by the next upkeep after its commit. What is taken for as long as it lasts is the
--- unique key of a new job, and the place of a job that ends.
+-- let out, members joined and slots handed in by upkeep, which a worker is asked for at its commit. What is taken for as long as
+-- it lasts is the unique key of a new job, and the place of a job that ends.
 
 -- New jobs that wait for others, which are not told yet.
 create table errand.arriving (no bigint primary key, "on" text[] not null, run boolean not null);
@@ -23,18 +23,26 @@ begin
   return query select * from errand.names(p_queues, p_tasks);
 end $$;
 
--- Sleepers hear of it at the commit. Who falls asleep before that looks again in its own time.
+-- Sleepers hear of it at the commit, and one worker that upkeep has something to do. Who falls asleep before that looks again in
+-- its own time.
 create function errand.wake_apart() returns void language plpgsql as $$
 declare
   arrivals text := current_setting('errand_call.arrivals', true);
   nos text;
 begin
+  if current_setting('errand_call.upkeep', true) = 'due' then
+    perform pg_notify('errand.news', 'u' || w.no) from (select no from errand.worker where gone is null order by parked desc, no limit 1) w;
+  end if;
   if arrivals is null or arrivals = '' then return; end if;
   select string_agg(w.no::text, ',') into nos from errand.worker w
   where w.parked and w.gone is null
     and w.queues && array(select name from errand.queue where no = any (string_to_array(arrivals, ',')::int[]) and not paused);
   if nos is not null then perform pg_notify('errand.news', 'w' || nos); end if;
 end $$;
+
+create function errand.leave_to_upkeep() returns void language sql as $$
+  select set_config('errand_call.upkeep', 'due', true)
+$$;
 
 -- As `place_jobs` for one job: in no lane, and not yet told whom it waits for.
 create function errand.place_apart(c errand.context, p_no bigint, s errand.new_job) returns void language plpgsql as $$
@@ -50,6 +58,7 @@ begin
     j.pending := json_array_length(s."on");
     perform errand.move(j.queue, -1, 1);
     perform errand.put(j, 'b');
+    perform errand.leave_to_upkeep();
     insert into errand.arriving (no, "on", run) values (b.no, array(select json_array_elements_text(s."on")), s.run);
   elsif b.flags & 1024 <> 0 then
     perform errand.block(j);
@@ -58,6 +67,7 @@ begin
   elsif b.lane is null then
     perform errand.line_up(j);
   else
+    perform errand.leave_to_upkeep();
     j.place := b.no;
     j.due := case when b.lane < 0 then c.now end;
     perform errand.move(j.queue, -1, 2);
@@ -144,7 +154,10 @@ begin
     delete from errand.uniq u using errand.body b where b.no = j.no and u.task = b.task and u.key = b.uniq and u.no = j.no;
   end if;
   if j.flags & 32 <> 0 then perform errand.mark_waiters(j.no, true); end if;
-  if j.flags & (1 | 64) <> 0 then insert into errand.ended_apart (no, flags) values (j.no, j.flags); end if;
+  if j.flags & (1 | 64) <> 0 then
+    perform errand.leave_to_upkeep();
+    insert into errand.ended_apart (no, flags) values (j.no, j.flags);
+  end if;
   perform errand.tell(c, j, 'succeeded', 4, j.attempts, null);
   if c.awaited then perform errand.tell_final(job_id); end if;
 end $$;
