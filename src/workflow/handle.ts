@@ -4,7 +4,7 @@ import type { JobHandle } from '../client/handle.ts'
 import { encodeWithin } from '../client/new-job.ts'
 import { StoredJob } from '../client/stored-job.ts'
 import { JobCancelledError, JobFailedError, JobNotFoundError, ResultGoneError, SignalNotFoundError } from '../errors.ts'
-import { isFinal, type Progress } from '../job.ts'
+import { isFinal, type JobState, type Progress } from '../job.ts'
 import { nearest } from '../nearest.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Kept } from '../task/stored.ts'
@@ -61,12 +61,9 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
 
   async graph(): Promise<WorkflowInfo> {
     const store = await this.#runtime.open()
-    const found = await recordsOf(store, workflowTag(this.id))
-    // A single job carries no tag.
-    const own = found.some(({ id }) => id === this.id) ? undefined : (await store.get([this.id]))[0]
-    if (own === 'gone') throw new ResultGoneError(this.id)
-    const info = overview(this.id, own ? [own, ...found] : found)
-    if (!info) throw new JobNotFoundError(this.id)
+    const found = await this.#records(store)
+    const info = overview(this.id, found)
+    if (!info) throw this.#missing((await store.get([this.id]))[0])
 
     return info
   }
@@ -127,7 +124,7 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
    * own job. A failure that somebody could do with, a settled step's or one that a handler caught, is none.
    */
   async #causes(store: Store): Promise<string[]> {
-    const ended = (await recordsOf(store, workflowTag(this.id), ['failed', 'expired', 'cancelled'])).map(notedRecord)
+    const ended = (await this.#records(store, ['failed', 'expired', 'cancelled'])).map(notedRecord)
     const blamed = new Set(ended.flatMap(neededBy))
     const bad = ended.filter(
       ({ record: { id, state }, note }) => state !== 'cancelled' && (blamed.has(id) || (note?.id ?? id) === id),
@@ -143,6 +140,15 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     const causes = bad.filter(({ note }) => !note?.by || !well.has(note.by))
 
     return causes.map(({ record }) => record.id).toReversed()
+  }
+
+  /** Also a single job, which carries no tag: it comes before all that its handler has started. */
+  async #records(store: Store, states?: readonly JobState[]): Promise<JobRecord[]> {
+    const tagged = await recordsOf(store, workflowTag(this.id), states)
+    if (tagged.some(({ id }) => id === this.id)) return tagged
+    const [own] = await store.get([this.id])
+
+    return own && own !== 'gone' && (states?.includes(own.state) ?? true) ? [own, ...tagged] : tagged
   }
 
   /** A single job, which has no steps, is retried as one. */
@@ -185,7 +191,7 @@ async function childrenOf(store: Store, flow: string): Promise<string[]> {
 }
 
 /** Oldest first. */
-async function recordsOf(store: Store, tag: string, states?: readonly JobRecord['state'][]): Promise<JobRecord[]> {
+async function recordsOf(store: Store, tag: string, states?: readonly JobState[]): Promise<JobRecord[]> {
   const all: JobRecord[] = []
   let cursor: string | undefined
   do {

@@ -124,6 +124,22 @@ test('retrying goes through the flows that handlers have started', async (t) => 
   assert.equal(await flow.result(soon), 8)
 })
 
+test('a single job that failed with a flow it had started is retried with it', async (t) => {
+  const { errand, work, double, fragile, mend } = scene(t)
+  const parent = errand.task('parent', { retry: false }, (_: void, job) =>
+    job.run('rest', chain(fragile.with(4), double)),
+  )
+  await work()
+  const { id } = await parent.enqueue()
+  await assert.rejects(errand.workflow(id).result(soon))
+  mend()
+
+  assert.equal(await errand.workflow(id).retry(), 'retried')
+
+  assert.equal(await errand.workflow(id).result(soon), 8)
+  assert.equal(await errand.workflow(id).retry(), 'not failed')
+})
+
 test('a flow in the middle is cancelled with all that its handlers have started', async (t) => {
   const { errand, work } = scene(t)
   const begun = Promise.withResolvers<void>()
