@@ -54,9 +54,13 @@ const unknown = (call: Call, error: UnknownOutcomeError) =>
 const sizeOf = (job: NewJob) => job.input.length + (job.metadata?.length ?? 0)
 const sizeOfCall = (call: Call) => call.reduce((sum, job) => sum + sizeOf(job), 0)
 
-/** Cuts jobs into calls that the store takes whole. */
+/** Noting that one job waits for another costs a store half of what a job does, or more. */
+const dependenciesAsOne = 2
+const weightOf = ({ after }: NewJob) => (after ? Math.max(1, after.on.length / dependenciesAsOne) : 1)
+
+/** Cuts jobs into calls that the store takes whole. One that waits for many counts as many, lest others wait for it long. */
 export const slices = (jobs: readonly NewJob[], limits: StoreLimits): Generator<NewJob[]> =>
-  sliced(jobs, limits, sizeOf, () => 1)
+  sliced(jobs, limits, sizeOf, weightOf)
 
 function* sliced<T>(
   items: readonly T[],

@@ -19,6 +19,7 @@ import type { NewJob } from '../store/store.ts'
 import { runningJob } from '../task/context.ts'
 import { parseInput, parseResult } from '../task/validate.ts'
 import { builtIns } from '../workflow/built-in.ts'
+import { mayHaveHoles } from '../workflow/note.ts'
 import { resolved } from '../workflow/resolve.ts'
 import { describe } from './describe.ts'
 import type { Run } from './run.ts'
@@ -83,7 +84,9 @@ function parsedInput(run: Run, decoded: unknown): unknown {
 /** What the handler is to get. Only a promise where something has to be waited for. */
 export function readInput(run: Run, runtime: Runtime): unknown {
   const stored = runtime.codec.decode(run.claimed.input)
-  const decoded = run.claimed.members && run.note ? resolved(runtime, run.claimed, run.note, stored) : stored
+  const { members, metadata } = run.claimed
+  const note = members && mayHaveHoles(metadata) ? run.note : undefined
+  const decoded = note ? resolved(runtime, run.claimed, note, stored) : stored
 
   return decoded instanceof Promise ? decoded.then((late) => parsedInput(run, late)) : parsedInput(run, decoded)
 }

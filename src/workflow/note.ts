@@ -91,6 +91,9 @@ export function noted(metadata: string | undefined, note: string): string {
   return `${before}"${noteKey}":${note}}`
 }
 
+/** Whether a note in encoded metadata may name holes: to see that it does not, nothing has to be decoded. */
+export const mayHaveHoles = (metadata: string | undefined): boolean => metadata?.includes('"holes":') ?? false
+
 /** The note in encoded metadata, as text. */
 export function noteIn(metadata: string | undefined): string | undefined {
   if (!metadata?.includes(noteKey)) return undefined

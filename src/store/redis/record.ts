@@ -127,8 +127,16 @@ function membersIn(raw: string, from: number, nextEnd: () => string): Member[] {
 function memberEnded(index: number, id: string, end: string): Member {
   if (end.charCodeAt(0) !== 33) return { index, id, state: 'succeeded', result: resultFrom(end.slice(43)) }
   const line = end.indexOf('\n')
+  const result = end.slice(2, line)
+  const error = end.slice(line + 1)
 
-  return memberFrom([index, id, end[1]!, end.slice(2, line), end.slice(line + 1)])
+  return {
+    index,
+    id,
+    state: stateOf(end[1]!) as FinalState,
+    ...(result !== '' && { result: resultFrom(result) }),
+    ...(error !== '' && { error: JSON.parse(error) as JobError }),
+  }
 }
 
 export function parse(kinds: Kinds, raw: string): Parsed {
@@ -209,22 +217,16 @@ export function settledFrom(kinds: Kinds, shown: Shown): SettledJob {
  * Members, where the next page begins ('' if they are all there), steps as names and results in turn, and the leader
  * of the group with which it was claimed, or ''.
  */
-export type Beside = readonly [
-  members: readonly RawMember[],
-  rest: string | number,
-  steps: readonly string[],
-  leader: string,
-]
-export type RawMember = readonly [index: number, id: string, state: string, result: string, error: string]
+export type Beside = readonly [members: RawMembers, rest: string | number, steps: readonly string[], leader: string]
+/** Of each its index, its id and how it ended, in turn. */
+export type RawMembers = readonly (string | number)[]
 
-export function memberFrom([index, id, state, result, error]: RawMember): Member {
-  return {
-    index,
-    id,
-    state: stateOf(state) as FinalState,
-    ...(result !== '' && { result: resultFrom(result) }),
-    ...(error !== '' && { error: JSON.parse(error) as JobError }),
+export function membersFrom(flat: RawMembers): Member[] {
+  const members: Member[] = []
+  for (let at = 0; at < flat.length; at += 3) {
+    members.push(memberEnded(flat[at] as number, flat[at + 1] as string, flat[at + 2] as string))
   }
+  return members
 }
 
 export function claimFrom(kinds: Kinds, id: string, claim: number, raw: string, beside?: Beside): ClaimedJob {
@@ -248,7 +250,7 @@ export function claimFrom(kinds: Kinds, id: string, claim: number, raw: string, 
     ...(extras.r && { redact: extras.r }),
     ...(f.cr !== undefined && { cancelRequested: true }),
     createdAt: Number(raw.slice(1, 14)),
-    ...(beside && (f.w !== undefined || beside[0].length > 0) && { members: beside[0].map(memberFrom) }),
+    ...(beside && (f.w !== undefined || beside[0].length > 0) && { members: membersFrom(beside[0]) }),
     ...(beside && beside[1] !== '' && { moreMembers: true }),
     ...(beside && beside[2].length > 0 && { steps: stepsFrom(beside[2]) }),
   }

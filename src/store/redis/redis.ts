@@ -25,12 +25,12 @@ import { Post } from './post.ts'
 import {
   claimFrom,
   letterOf,
-  memberFrom,
+  membersFrom,
   recordFrom,
   resultText,
   settledFrom,
   type Beside,
-  type RawMember,
+  type RawMembers,
   type Shown,
 } from './record.ts'
 import { scheduleStore } from './schedules.ts'
@@ -210,8 +210,8 @@ export class RedisStore implements Store {
   }
 
   members: Store['members'] = async (id, cursor) => {
-    const [members, rest] = await this.#caller.look<[RawMember[], string | number]>('members', id, cursor ?? '0')
-    return { members: members.map(memberFrom), ...(rest !== '' && { cursor: String(rest) }) }
+    const [members, rest] = await this.#caller.look<[RawMembers, string | number]>('members', id, cursor ?? '0')
+    return { members: membersFrom(members), ...(rest !== '' && { cursor: String(rest) }) }
   }
 
   find: Store['find'] = (query, cursor) => findPage(this.#caller, this.#kinds, query, cursor)

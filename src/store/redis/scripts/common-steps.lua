@@ -57,8 +57,7 @@ local function readBlocked(ids)
     if run and byte(run) == 98 then
       local slash = find(run, '/', 28, true)
       blocked[missing[index]] = {
-        rank = sub(run, 2, 2), kind = sub(run, 3, 12), seq = sub(run, 13, 27),
-        open = tonumber(sub(run, 28, slash - 1)), edges = sub(run, slash + 1),
+        head = sub(run, 2, 12), seq = sub(run, 13, 27), open = tonumber(sub(run, 28, slash - 1)), edges = sub(run, slash + 1),
       }
     end
   end
@@ -83,24 +82,36 @@ local function tellStep(id)
   if step.open == 0 then readied[#readied + 1] = id end
 end
 
+-- The line of those of a rank and kind, and who comes to stand in it.
+local function lineFor(lines, head)
+  local queue = kindOf(sub(head, 2)).queue
+  local spot = sub(head, 1, 1) .. ':' .. queue
+  lines[spot] = lines[spot] or { queue = queue, ids = {} }
+  return lines[spot]
+end
+
 local function flushSteps()
-  local runs, lines = {}, {}
+  local runs, lines, byHead = {}, {}, {}
   for _, id in ipairs(readied) do
-    local step, place = told[id], newPlace()
+    local step, place, at = told[id], newPlace(), #runs
     told[id], blocked[id], placed[id] = nil, nil, place
-    runs[#runs + 1], runs[#runs + 2] = id, 'r' .. place
-    local queue = kindOf(step.kind).queue
-    local spot = step.rank .. ':' .. queue
-    lines[spot] = lines[spot] or {}
-    table.insert(lines[spot], id)
-    arrived[queue] = true
-    count(queue, 'b', -1)
-    count(queue, 'r', 1)
+    runs[at + 1], runs[at + 2] = id, 'r' .. place
+    local line = byHead[step.head]
+    if not line then
+      line = lineFor(lines, step.head)
+      byHead[step.head] = line
+    end
+    line.ids[#line.ids + 1] = id
   end
   for id, step in pairs(told) do
-    runs[#runs + 1], runs[#runs + 2] = id, 'b' .. step.rank .. step.kind .. step.seq .. step.open .. '/' .. step.edges
+    runs[#runs + 1], runs[#runs + 2] = id, 'b' .. step.head .. step.seq .. step.open .. '/' .. step.edges
   end
-  for spot, ids in pairs(lines) do push(K .. 'line:' .. spot, folded(ids)) end
+  for spot, line in pairs(lines) do
+    push(K .. 'line:' .. spot, folded(line.ids))
+    arrived[line.queue] = true
+    count(line.queue, 'b', -#line.ids)
+    count(line.queue, 'r', #line.ids)
+  end
   setAll(K .. 'running', runs)
   told, readied = {}, {}
 end
@@ -112,62 +123,40 @@ local function isStepEnd(id, run)
   return not (known and not known.ending)
 end
 
--- How members have ended, of these as index, number and id: index, id, state, result, error of each; false where it has not.
-local function endsOf(members)
-  local ids, missing, ends = {}, {}, {}
-  for at, member in ipairs(members) do ids[at] = member[3] end
-  local runs = readAll(K .. 'running', ids)
-  for at, member in ipairs(members) do
-    local run = runs[at]
-    if isStepEnd(ids[at], run) then
-      ends[at] = sub(run, 29, 43) == member[2] and { member[1], member[3], 's', sub(run, 44), '' }
+-- How these members have ended: as it stands in `running` of one that has as a step; of another `!`, state, result, and the
+-- error in a line of its own; '' of one that has not.
+local function endsOf(seqs, ids, spareId)
+  local ends, missing, unread = {}, {}, {}
+  for index, run in ipairs(readAll(K .. 'running', ids)) do
+    if isStepEnd(ids[index], run) then
+      ends[index] = sub(run, 29, 43) == seqs[index] and run or ''
     else
-      missing[#missing + 1] = ids[at]
+      missing[#missing + 1], unread[#unread + 1] = index, ids[index]
     end
   end
-  E.loadAll(missing)
-  for at, member in ipairs(members) do
-    if ends[at] == nil then ends[at] = E.endOf(member[1], member[3], member[2]) or false end
+  if #missing > 0 then
+    engine(spareId)
+    E.loadAll(unread)
+    for _, index in ipairs(missing) do ends[index] = E.endText(ids[index], seqs[index]) end
   end
   return ends
 end
 
--- How a member has ended that has not done so as a step: `!`, state, result, and the error in a line of its own.
-local function endText(line)
-  local ended = E.endOf(0, sub(line, 16), sub(line, 1, 15))
-  return ended and '!' .. ended[3] .. ended[4] .. '\n' .. ended[5] or ''
-end
-
--- How the members have ended that these texts have lines of, in that order: as it stands in `running` of one that has as a
--- step, or as `endText` has it; '' where it has not.
+-- How the members have ended that these texts have lines of, in that order.
 local function endsIn(texts, spareId)
-  local lines, number, fresh, ids, known, missing = {}, 0, {}, {}, {}, {}
+  local lines, number, seqs, ids, places = {}, 0, {}, {}, {}
   for _, text in ipairs(texts) do
     for line in string.gmatch(text, '<([^\n]+)') do
       number = number + 1
       lines[number] = line
-      if not known[line] then
-        known[line] = ''
-        fresh[#fresh + 1], ids[#ids + 1] = line, sub(line, 16)
+      if not places[line] then
+        local place = #ids + 1
+        places[line], seqs[place], ids[place] = place, sub(line, 1, 15), sub(line, 16)
       end
     end
   end
-  for index, run in ipairs(readAll(K .. 'running', ids)) do
-    local line = fresh[index]
-    if not isStepEnd(ids[index], run) then
-      missing[#missing + 1] = index
-    elseif sub(run, 29, 43) == sub(line, 1, 15) then
-      known[line] = run
-    end
-  end
-  if #missing > 0 then
-    local unread = {}
-    for at, index in ipairs(missing) do unread[at] = ids[index] end
-    engine(spareId)
-    E.loadAll(unread)
-    for _, index in ipairs(missing) do known[fresh[index]] = endText(fresh[index]) end
-  end
-  for at = 1, number do lines[at] = known[lines[at]] end
+  local ends = endsOf(seqs, ids, spareId)
+  for at = 1, number do lines[at] = ends[places[lines[at]]] end
   return lines
 end
 

@@ -150,29 +150,30 @@ function E.neededByOthers(job, staying)
   return false
 end
 
-function E.endOf(index, id, seq)
+function E.endText(id, seq)
   local member = E.same(id, seq)
-  if member and E.isFinal(member) then return { index, id, member.state, member.result or '', member.f.e or '' } end
+  if not member or not E.isFinal(member) then return '' end
+  return '!' .. member.state .. (member.result or '') .. '\n' .. (member.f.e or '')
 end
 
-local function membersIn(job, from, to)
-  local fields, members = {}, {}
-  for index = from, to do fields[#fields + 1] = index end
-  for index, raw in ipairs(readAll(K .. 'edges:' .. job.seq, fields)) do
-    if raw then members[#members + 1] = { fields[index], sub(raw, 3, 17), sub(raw, 18) } end
-  end
-  return endsOf(members)
-end
-
--- Final members in index order, each as index, id, state, result, error; and where the next page begins.
+-- Final members in index order, of each its index, its id and how it ended; and where the next page begins.
 function E.members(job, from, limit, bytes)
-  local list, size, last = {}, 0, (job.f.w or 0) - 1
+  local list, number, size, last = {}, 0, 0, (job.f.w or 0) - 1
   for first = from, last, 500 do
-    for _, ended in ipairs(membersIn(job, first, math.min(first + 499, last))) do
-      if ended then
-        size = size + #ended[4] + 100
-        if #list >= limit or size > bytes then return list, ended[1] end
-        list[#list + 1] = ended
+    local fields, indices, seqs, ids = {}, {}, {}, {}
+    for index = first, math.min(first + 499, last) do fields[#fields + 1] = index end
+    for at, raw in ipairs(readAll(K .. 'edges:' .. job.seq, fields)) do
+      if raw then
+        local place = #ids + 1
+        indices[place], seqs[place], ids[place] = fields[at], sub(raw, 3, 17), sub(raw, 18)
+      end
+    end
+    for at, ended in ipairs(endsOf(seqs, ids)) do
+      if ended ~= '' then
+        size = size + #ended + 100
+        if number >= limit or size > bytes then return list, indices[at] end
+        list[3 * number + 1], list[3 * number + 2], list[3 * number + 3] = indices[at], ids[at], ended
+        number = number + 1
       end
     end
   end
