@@ -52,6 +52,7 @@ const firstRow = new Set([
   'anyLeaving',
   'anyDeparted',
   'leavingInOrder',
+  'someTightRates',
   'readyToLeave',
   'throttledToLeave',
   'parkedToLeave',

@@ -6,16 +6,19 @@
  * range: read, moved and deleted by three statements however many they are.
  */
 import type { ClaimedJob, Room } from '../store.ts'
-import { claimedJob, flagsOf, isNoted, queueOf, rankOf, raresOf, type ClaimRow, type Known } from './claimed-job.ts'
+import { claimedJob, flagsOf, queueOf, rankOf, raresOf, type ClaimRow, type Known } from './claimed-job.ts'
 import { membersTogether } from './claimed-members.ts'
 import { end } from './ending.ts'
 import { groupById, look } from './groups.ts'
 import { bytesPerTransaction, jobsPerCall } from './inserter.ts'
 import { flag, idValue, ready, running, type JobRow } from './job-row.ts'
-import { leaveLine, leaveThrottled, never, nextToken } from './line.ts'
+import { leaveLine } from './line.ts'
+import { isTight, leaveThrottled, never, nextToken, recordStarts, standThrottled, tokenRate } from './rates.ts'
 import { outcomes, type Step } from './step.ts'
 
 const lowest = 3
+/** How many jobs of tight rates one turn sends where they ask for a token. */
+const sentAsidePerTurn = 500
 
 export class Claiming {
   readonly claimed: ClaimedJob[] = []
@@ -23,10 +26,11 @@ export class Claiming {
   #taken = 0
   /** Whether something has come into the lines since the claiming began. */
   #brought = false
+  #sentAside = 0
   expired = 0
   readonly #step: Step
   readonly #incarnation: number
-  /** Whether any rate has jobs waiting, any line suspects, any queue is paused; in most stores none is. */
+  /** Whether any rate is tight, any line has suspects, any queue is paused; in most stores none is. */
   #rated: boolean
   readonly #suspects: boolean
   readonly #paused: boolean
@@ -35,6 +39,7 @@ export class Claiming {
     this.#step = step
     this.#incarnation = incarnation
     step.flushReady()
+    step.flushLimits()
     const { rated, suspects, paused } = step.sql.unusual.get() as Record<'rated' | 'suspects' | 'paused', number>
     this.#rated = rated === 1
     this.#suspects = suspects === 1
@@ -71,7 +76,7 @@ export class Claiming {
   }
 
   #hasToken(row: ClaimRow): boolean {
-    const rate = this.#rateOf(row)
+    const rate = tokenRate(this.#step, row)
     return rate === null || nextToken(this.#step, rate) <= this.#step.now
   }
 
@@ -109,6 +114,7 @@ export class Claiming {
       let rows = this.#step.sql.claimable.all(queue, rank, wanted) as ClaimRow[]
       if (before !== Infinity) rows = rows.filter(([, place]) => place < before)
       if (rows.length === 0) return false
+      if (this.#rated && this.#sendAside(queue, rank, rows)) return true
       const leader = rows.findIndex((row) => flagsOf(row) & flag.gathers)
       if (leader !== -1) rows.length = leader + 1
       if (this.#expireOverdue(rows)) return true
@@ -133,9 +139,26 @@ export class Claiming {
     }
     this.#step.count(queue, ready, -rows.length)
     this.#step.count(queue, running, rows.length)
+    for (const rate of recordStarts(this.#step, rows)) this.#step.countLined(rate, -1)
     const members = membersTogether(this.#step, rows)
     for (const row of rows) this.#handOut(row, members && { members: members.get(row[0]) })
     this.#taken += rows.length
+  }
+
+  /** Jobs whose rate may have too few tokens for all. True if there were any. */
+  #sendAside(queue: number, rank: number, rows: readonly ClaimRow[]): boolean {
+    const step = this.#step
+    const before = this.#sentAside
+    for (const row of rows) {
+      const rate = tokenRate(step, row)
+      if (rate === null || !isTight(step, rate)) continue
+      const [seq, place] = row
+      step.sql.leaveReady.run(queue, rank, place)
+      step.countLined(rate, -1)
+      standThrottled(step, { seq, queue, rank, place }, rate)
+      this.#sentAside++
+    }
+    return this.#sentAside > before
   }
 
   /** The first job of an open rate line with a token that may still be started. */
@@ -155,23 +178,14 @@ export class Claiming {
     const row = this.#step.sql.claimableThrottled.get(rate, queue, rank, place) as ClaimRow
     if (this.#expireOverdue([row])) return
 
-    leaveThrottled(this.#step, { queue, rank: rankOf(row), place }, rate)
+    leaveThrottled(this.#step, { queue, rank: rankOf(row), place, rate })
     this.#claimOne(row)
     if (flagsOf(row) & flag.gathers) this.#claimMembers(row)
   }
 
-  /** Of which its start takes a token. */
-  #rateOf(row: ClaimRow): number | null {
-    const [, , rate] = raresOf(row)
-    if (rate === null || !isNoted(row)) return rate
-    return (this.#step.sql.getCourse.get(row[0]) as Pick<JobRow, 'goes_on'>).goes_on ? null : rate
-  }
-
   #claimOne(row: ClaimRow): void {
-    const rate = this.#rateOf(row)
-    const { sql, now } = this.#step
-    if (rate !== null) sql.addStart.run(rate, now, row[0], this.#step.claim())
     this.#start(row)
+    recordStarts(this.#step, [row])
     this.#taken++
   }
 
@@ -214,6 +228,7 @@ export class Claiming {
     this.#step.flushReady()
     this.#brought = true
     if (this.#rated) return
+    this.#step.flushLimits()
     this.#rated = (sql.unusual.get() as { rated: number }).rated === 1
   }
 
@@ -221,9 +236,10 @@ export class Claiming {
     return this.#taken < end && !this.#isFull
   }
 
-  /** Groups must not make an answer larger than a turn may be. */
+  /** Groups must not make an answer larger than a turn may be, nor rates a turn longer than it may last. */
   get #isFull(): boolean {
-    return this.claimed.length >= jobsPerCall && this.claimed.length > this.#taken
+    const isLarge = this.claimed.length >= jobsPerCall && this.claimed.length > this.#taken
+    return isLarge || this.#sentAside >= sentAsidePerTurn
   }
 
   #handOut(row: ClaimRow, known?: Known): void {

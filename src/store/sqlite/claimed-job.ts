@@ -23,8 +23,8 @@ export type ClaimRow = readonly [
   created: number,
   /** A UUID as 32 digits, or another id after a colon. */
   id: string,
-  /** `Rare` as JSON, where one of them is there. */
-  rare: string | null,
+  /** Where one of them is there; as JSON until somebody has looked. */
+  rare: Rare | string | null,
   /** What it is told besides: metadata, or `Told` as JSON where there is more. */
   told: string | null,
   input: string,
@@ -42,7 +42,13 @@ export const rankOf = (row: ClaimRow): Rank => (row[3] & 3) as Rank
 export const flagsOf = (row: ClaimRow): number => row[4] & flagBits
 export const isNoted = (row: ClaimRow): boolean => (row[4] & noted) !== 0
 export const keepOf = (row: ClaimRow): number => Math.floor(row[4] / (2 * noted))
-export const raresOf = (row: ClaimRow): Rare => (row[7] === null ? noRares : (JSON.parse(row[7]) as Rare))
+export function raresOf(row: ClaimRow): Rare {
+  const rare = row[7]
+  if (typeof rare !== 'string') return rare ?? noRares
+  const parsed = JSON.parse(rare) as Rare
+  ;(row as { 7: Rare })[7] = parsed
+  return parsed
+}
 
 class Same {
   constructor(object: object) {

@@ -2,6 +2,7 @@
 import type { Lane, LimitQuery, LimitRecord, LimitValue, Rate } from '../store.ts'
 import { groupFor } from './groups.ts'
 import { admit } from './line.ts'
+import { lookAtRateAnew } from './rates.ts'
 import { present } from './read.ts'
 import type { Step } from './step.ts'
 import type { Statements } from './statements.ts'
@@ -74,7 +75,7 @@ function unpin({ sql }: Step, name: string): void {
   sql.pinLane.run(0, name)
   sql.pinRate.run(0, name)
   const lane = sql.laneByName.get(name) as LaneRow | undefined
-  if (lane) sql.forgetLane.run(lane.id)
+  if (lane) sql.forgetLanes.run(JSON.stringify([lane.id]))
 }
 
 function setSlots(step: Step, lane: LaneRow, slots: number): void {
@@ -83,10 +84,10 @@ function setSlots(step: Step, lane: LaneRow, slots: number): void {
   if (slots > lane.slots) admit(step, lane.id)
 }
 
-function setValue({ sql }: Step, rate: RateRow, tokens: number, perMs: number): void {
+function setValue(step: Step, rate: RateRow, tokens: number, perMs: number): void {
   if (rate.tokens === tokens && rate.per_ms === perMs) return
-  sql.setRate.run(tokens, perMs, rate.id)
-  sql.closeLines.run(0, rate.id)
+  step.sql.setRate.run(tokens, perMs, rate.id)
+  lookAtRateAnew(step, rate.id)
 }
 
 /** Forgets old starts and unused rates, some at a time and all in turn. True if there are more that nobody uses. */

@@ -6,8 +6,8 @@
  */
 import { gather, isGroup, leaveGathered, longAgo, look, loseLeader } from './groups.ts'
 import { flag, type JobRow } from './job-row.ts'
+import { isEasy, leaveThrottled, standThrottled } from './rates.ts'
 import type { Step } from './step.ts'
-import type { ClaimedPlace } from './where.ts'
 
 /** What standing in a line needs to know of a job. */
 export type Standing = Pick<
@@ -29,8 +29,8 @@ export type Standing = Pick<
 export const isSuspect = (job: Pick<JobRow, 'crashes'>): boolean => job.crashes >= 2
 
 /** More than its place has changed since it was added. */
-const hasPast = ({ failures, crashes, started, error }: Standing): boolean =>
-  failures + crashes > 0 || started !== null || error !== null
+const hasPast = ({ failures, crashes, started, error, goes_on: goesOn }: Standing): boolean =>
+  failures + crashes + goesOn > 0 || started !== null || error !== null
 
 /** Of which its next start takes a token. */
 const rateOf = ({ rate, goes_on: goesOn }: Standing): number | null => (goesOn ? null : rate)
@@ -51,20 +51,17 @@ export function enterLine(step: Step, job: Standing): void {
 export const parkedRank = ({ flags, rank }: Pick<JobRow, 'flags' | 'rank'>): number =>
   flags & flag.ordered ? -1 : rank
 
-/** Into the ready line; of suspects, of its rate, or the plain one. */
+/** Into the ready line; of suspects, of its rate if that is tight, or the plain one. */
 export function stand(step: Step, job: Standing): void {
   const rate = rateOf(job)
   if (isSuspect(job)) step.sql.stand.run(-job.queue, job.rank, job.place, job.seq, 1)
-  else if (rate !== null) standThrottled(step, job, rate)
-  else step.sql.stand.run(job.queue, job.rank, job.place, job.seq, hasPast(job) ? 1 : 0)
+  else if (rate !== null && !isEasy(step, rate)) standThrottled(step, job, rate)
+  else {
+    step.sql.stand.run(job.queue, job.rank, job.place, job.seq, hasPast(job) ? 1 : 0)
+    if (rate !== null) step.countLined(rate, 1)
+  }
 
   step.wokenQueues.add(job.queue)
-}
-
-function standThrottled(step: Step, { queue, rank, place, seq }: Standing, rate: number): void {
-  step.sql.throttle.run(rate, queue, rank, place, seq)
-  const line = step.sql.rateLineHead.get(queue, rank, rate) as { head: number; closed: number } | undefined
-  if (!line || place < line.head) step.sql.putRateLine.run(queue, rank, rate, place, line?.closed ?? 0)
 }
 
 /** Out of wherever a ready job stands. Its slot, if it has one, goes to the next of its lane. */
@@ -76,25 +73,10 @@ export function leaveLine(step: Step, job: Standing): void {
 
   const rate = rateOf(job)
   if (isSuspect(job)) sql.leaveReady.run(-job.queue, job.rank, job.place)
-  else if (rate !== null) leaveThrottled(step, job, rate)
-  else sql.leaveReady.run(job.queue, job.rank, job.place)
+  else if (Number(sql.leaveReady.run(job.queue, job.rank, job.place).changes) === 0) leaveThrottled(step, job)
+  else if (rate !== null) step.countLined(rate, -1)
   if (isGroup(job.lane)) loseLeader(step, { seq: job.seq, lane: job.lane })
   freeSlot(step, job.lane)
-}
-
-export function leaveThrottled(
-  step: Step,
-  { queue, rank, place }: Pick<Standing, 'queue' | 'rank' | 'place'>,
-  rate: number,
-): void {
-  const { sql } = step
-  sql.leaveThrottled.run(rate, queue, rank, place)
-  const line = sql.rateLineHead.get(queue, rank, rate) as { head: number; closed: number }
-  if (line.head !== place) return
-
-  const next = sql.firstThrottled.get(rate, queue, rank) as { place: number } | undefined
-  if (next) sql.putRateLine.run(queue, rank, rate, next.place, line.closed)
-  else sql.deleteRateLine.run(queue, rank, rate)
 }
 
 /** A given-back or rescued job stands where it stood; into its lane it goes back only if that gathers. */
@@ -127,30 +109,4 @@ export function admit(step: Step, lane: number): void {
     sql.leaveParked.run(lane, first.rank, first.place)
     stand(step, sql.jobBySeq.get(first.seq) as JobRow)
   }
-}
-
-/** Stands for a time that is not known: a rate without tokens. */
-export const never: number = Number.MAX_SAFE_INTEGER
-
-/** When another start fits. In the past if it does already. */
-export function nextToken({ sql }: Pick<Step, 'sql'>, rate: number): number {
-  const { tokens, per_ms: perMs, closed } = sql.rateById.get(rate) as Record<'tokens' | 'per_ms' | 'closed', number>
-  if (tokens <= 0) return never
-
-  const deciding = sql.decidingStart.get(rate, tokens - 1) as { at: number } | undefined
-  return deciding ? Math.max(closed, deciding.at + perMs) : closed
-}
-
-/** None of the rate's jobs starts before then. */
-export function closeRate({ sql }: Step, rate: number, until: number): void {
-  sql.closeRate.run(until, rate)
-  // Lines that were to be looked at sooner are looked at anew.
-  sql.closeLines.run(0, rate)
-}
-
-/** Takes back the token of a job that did not start after all. */
-export function returnToken(step: Step, { rate, seq }: JobRow, { since, claim }: ClaimedPlace): void {
-  if (rate === null) return
-  step.sql.dropStart.run(rate, since, seq, claim)
-  step.sql.closeLines.run(0, rate)
 }

@@ -38,20 +38,20 @@ export function plainStretch(settled: readonly Settlement[], from: number): Plai
   return stretch
 }
 
-function isPlain(row: ClaimRow, { outcome, followUps }: Settlement): boolean {
+function isPlain(row: ClaimRow, { outcome, followUps, closesRateMs }: Settlement): boolean {
   return (
     outcome.kind === 'succeeded' &&
-    (row[7] === null || laneOf(row) !== null) &&
+    (row[7] === null || (hasOnlyLimits(row) && closesRateMs === undefined)) &&
     !isNoted(row) &&
     (flagsOf(row) & more) === 0 &&
     !followUps?.length
   )
 }
 
-/** Of one that has a lane, and nothing else that few jobs have. */
-function laneOf(row: ClaimRow): number | null {
-  const [expires, lane, rate, key] = raresOf(row)
-  return lane === null || isGroup(lane) || (expires ?? rate ?? key) !== null ? null : lane
+/** Of all that few jobs have, nothing but a lane and a rate. */
+function hasOnlyLimits(row: ClaimRow): boolean {
+  const [expires, lane, , key] = raresOf(row)
+  return expires === null && key === null && !isGroup(lane)
 }
 
 const isLike = (one: PlainEnd, other: PlainEnd) =>
@@ -99,7 +99,9 @@ function record(step: Step, ends: readonly PlainEnd[]): void {
   const lanes: number[] = []
   for (const end of ends) {
     keepBooks(step, end, until)
-    if (end.row[7] !== null) lanes.push(laneOf(end.row)!)
+    const [, lane, rate] = raresOf(end.row)
+    if (lane !== null) lanes.push(lane)
+    if (rate !== null) step.countLimits({ lane: null, rate }, 0, -1)
     if (anyPinned && flagsOf(end.row) & flag.members) unpinMembers(step, end.row[0])
   }
   handOn(step, lanes)

@@ -9,6 +9,7 @@ import type { JobError, JobState, LogLine, Progress } from '../../job.ts'
 import type { JobEvent, JobEventKind } from '../store.ts'
 import { idText, idValue, stateCode, storedOptions, type JobRow } from './job-row.ts'
 import type { Names } from './names.ts'
+import type { RateRoom } from './rates.ts'
 import type { Statements } from './statements.ts'
 
 export const minute = 60_000
@@ -46,13 +47,28 @@ export interface Removed {
 interface Uses {
   jobs: number
   unfinished: number
+  /** Of a rate, in the ready line. */
+  lined: number
 }
 
-function addUses(counted: Map<number, Uses>, limit: number, jobs: number, unfinished: number): void {
-  const uses = counted.get(limit) ?? { jobs: 0, unfinished: 0 }
+function addUses(counted: Map<number, Uses>, limit: number, jobs: number, unfinished: number, lined = 0): void {
+  const uses = counted.get(limit) ?? { jobs: 0, unfinished: 0, lined: 0 }
   counted.set(limit, uses)
   uses.jobs += jobs
   uses.unfinished += unfinished
+  uses.lined += lined
+}
+
+/** With the numbers of all that have changed by as much, as JSON. */
+function alike(counted: ReadonlyMap<number, Uses>): (Uses & { readonly ids: string })[] {
+  const together = new Map<string, Uses & { numbers: number[] }>()
+  for (const [id, uses] of counted) {
+    const key = `${uses.jobs} ${uses.unfinished} ${uses.lined}`
+    const same = together.get(key)
+    if (same) same.numbers.push(id)
+    else together.set(key, { ...uses, numbers: [id] })
+  }
+  return [...together.values()].map(({ numbers, ...uses }) => ({ ...uses, ids: JSON.stringify(numbers) }))
 }
 
 export class Step {
@@ -77,11 +93,14 @@ export class Step {
   /** There are waiters that are for later steps to be told. */
   leftReleasing = false
   readonly events: JobEvent[] | undefined
+  /** Rates whose jobs have come to be ready. */
+  readonly rateRooms: Map<number, RateRoom> = new Map()
   readonly #moves = new Map<number, number>()
   readonly #stats = new Map<number, { n: number; ms: number }>()
   readonly #prunes = new Map<number, number[]>()
   readonly #lanes = new Map<number, Uses>()
   readonly #rates = new Map<number, Uses>()
+  #lined = 0
   #seq: number | undefined
   #anySteps: boolean | undefined
   #anyDeparted: boolean | undefined
@@ -147,10 +166,29 @@ export class Step {
     this.#moves.set(key, (this.#moves.get(key) ?? 0) + n)
   }
 
+  /** Jobs of a rate have come into the ready line, or left it. */
+  countLined(rate: number, lined: number): void {
+    addUses(this.#rates, rate, 0, 0, lined)
+    this.#lined += lined
+  }
+
+  /** Jobs of it that have come in this step. */
+  newlyUnfinished(rate: number): number {
+    return this.#rates.get(rate)?.unfinished ?? 0
+  }
+
+  /** Of what is known of a rate, so much is used up. */
+  lessRoom(rate: number, by: number): void {
+    const room = this.rateRooms.get(rate)
+    if (room) room.spare -= by
+  }
+
   /** Jobs have come to name a lane or rate, or name it no more; of them, so many are not final. */
   countLimits({ lane, rate }: Pick<JobRow, 'lane' | 'rate'>, jobs: number, unfinished: number): void {
     if (lane !== null) addUses(this.#lanes, lane, jobs, unfinished)
-    if (rate !== null) addUses(this.#rates, rate, jobs, unfinished)
+    if (rate === null) return
+    addUses(this.#rates, rate, jobs, unfinished)
+    if (unfinished > 0) this.lessRoom(rate, unfinished)
   }
 
   move(queue: number, from: JobState, to: JobState): void {
@@ -208,19 +246,32 @@ export class Step {
     if (this.#seq !== undefined) sql.setMeta.run(this.#seq, 'seq')
     if (this.#claim !== undefined) sql.setMeta.run(this.#claim, 'claim')
     for (const [key, n] of this.#moves) if (n !== 0) sql.count.run(Math.floor(key / 8), key % 8, n)
-    for (const [id, { jobs, unfinished }] of this.#rates) sql.countRateJobs.run(jobs, unfinished, id)
-    for (const [id, { jobs, unfinished }] of this.#lanes) {
-      if (id < 0) {
-        sql.countGroupJobs.run(jobs, unfinished, -id)
-        if (jobs < 0) sql.forgetGroup.run(-id)
-        continue
-      }
-      sql.countLaneJobs.run(jobs, unfinished, id)
-      if (jobs < 0) sql.forgetLane.run(id)
-    }
+    this.flushLimits()
     const at = Math.floor(this.now / minute) * minute
     for (const [key, { n, ms }] of this.#stats) sql.addStat.run(at, Math.floor(key / 8), key % 8, n, ms)
     for (const [until, seqs] of this.#prunes) sql.addPrune.run(until, seqs.join(), until)
+  }
+
+  /** Must come before anything that looks at how many jobs limits have. */
+  flushLimits(): void {
+    const { sql } = this
+    for (const { jobs, unfinished, lined, ids } of alike(this.#rates)) {
+      sql.countRateJobs.run(jobs, unfinished, lined, ids)
+    }
+    if (this.#lined !== 0) sql.countLined.run(this.#lined)
+    this.#lined = 0
+    this.#rates.clear()
+    for (const [id, { jobs, unfinished }] of this.#lanes) {
+      if (id > 0) continue
+      sql.countGroupJobs.run(jobs, unfinished, -id)
+      if (jobs < 0) sql.forgetGroup.run(-id)
+      this.#lanes.delete(id)
+    }
+    for (const { jobs, unfinished, ids } of alike(this.#lanes)) {
+      sql.countLaneJobs.run(jobs, unfinished, ids)
+      if (jobs < 0) sql.forgetLanes.run(ids)
+    }
+    this.#lanes.clear()
   }
 
   #meta(key: string): number {

@@ -6,7 +6,7 @@ import type { Reader } from './claimed-job.ts'
 import { idText } from './job-row.ts'
 import { ripen } from './groups.ts'
 import { isStale, lifeOf, renew, type Life } from './lives.ts'
-import { never, nextToken } from './line.ts'
+import { never, nextToken } from './rates.ts'
 import { giveBack, settle } from './settle.ts'
 import type { Step } from './step.ts'
 import { spread, spreadPerStep, spreadRest } from './telling.ts'
@@ -28,6 +28,7 @@ export function turn(step: Step, asked: Turn): TurnResult {
   spread(step, spreadPerStep)
   renew(step, life)
 
+  step.flushLimits()
   const nextDue = nextDueMs(step)
   return {
     gone: false,
@@ -94,11 +95,11 @@ function handOver({ sql, called }: Step, life: Life): { cancels: Claim[]; messag
 
 /** Milliseconds until a scheduled job, a group or a token that a ready job waits for falls due. */
 export function nextDueMs(reader: Pick<Reading, 'sql' | 'now'>): number | undefined {
-  const { due, reopening, ripe, rated } = reader.sql.nextMoments.get() as Moments
-  if (due === null && ripe === null && !rated) return undefined
+  const { due, reopening, ripe, throttled, lined } = reader.sql.nextMoments.get() as Moments
+  if (due === null && ripe === null && !throttled && lined === 0) return undefined
 
-  const moments = [due ?? never, ripe ?? never, reopening ?? never, rated ? (firstOpenToken(reader) ?? never) : never]
-  const first = Math.min(...moments)
+  const tokens = [throttled ? firstOpenToken(reader) : never, lined > 0 ? firstLinedToken(reader, lined) : never]
+  const first = Math.min(due ?? never, ripe ?? never, reopening ?? never, ...tokens)
   return first < never ? Math.max(0, first - reader.now) : undefined
 }
 
@@ -106,8 +107,10 @@ interface Moments {
   readonly due: number | null
   readonly reopening: number | null
   readonly ripe: number | null
-  /** Whether any ready job might wait for a token. */
-  readonly rated: number
+  /** Whether any ready job that is not in the ready line might wait for a token. */
+  readonly throttled: number
+  /** How many jobs of rates are in the ready line. */
+  readonly lined: number
 }
 
 function firstReopening({ sql }: Pick<Reading, 'sql'>): number | undefined {
@@ -116,12 +119,29 @@ function firstReopening({ sql }: Pick<Reading, 'sql'>): number | undefined {
 }
 
 /** Lines that are open may have a token, and those of suspects are not kept at all: looked at, as far as there are few. */
-function firstOpenToken(reader: Pick<Reading, 'sql' | 'now'>): number | undefined {
-  let first: number | undefined
-  for (const { rate } of reader.sql.someOpenRates.all() as { rate: number }[]) {
-    const at = nextToken(reader, rate)
-    if (at < (first ?? never)) first = at
-    if (at <= reader.now) break
+function firstOpenToken(reader: Pick<Reading, 'sql' | 'now'>): number {
+  const rates = reader.sql.someOpenRates.all() as { rate: number }[]
+  return firstToken(
+    reader,
+    rates.map(({ rate }) => rate),
+  )
+}
+
+/** Only those of tight rates might not have one now. */
+function firstLinedToken(reader: Pick<Reading, 'sql' | 'now'>, lined: number): number {
+  const tight = reader.sql.someTightRates.all() as { id: number; lined: number }[]
+  if (tight.reduce((left, rate) => left - rate.lined, lined) > 0) return reader.now
+  return firstToken(
+    reader,
+    tight.map(({ id }) => id),
+  )
+}
+
+function firstToken(reader: Pick<Reading, 'sql' | 'now'>, rates: readonly number[]): number {
+  let first = never
+  for (const rate of rates) {
+    first = Math.min(first, nextToken(reader, rate))
+    if (first <= reader.now) break
   }
   return first
 }

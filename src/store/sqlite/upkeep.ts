@@ -47,6 +47,7 @@ export function upkeep(step: Step, given: Partial<UpkeepLimits> = {}): UpkeepRes
     step.leftReleasing ||
     pruned >= limits.prune ||
     unused
+  step.flushLimits()
   const nextDue = nextDueMs(step)
   const done = { promoted, rescued, expired, spread: followed, pruned }
   return { more, ...done, extended, ...(nextDue !== undefined && { nextDueMs: nextDue }) }

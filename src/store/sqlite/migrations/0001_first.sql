@@ -65,7 +65,7 @@ create table errand_ready (
   primary key (line, rank, place)
 ) without rowid;
 
--- Claimable as soon as their rate has a token.
+-- Claimable as soon as their rate has a token. While there are enough for all its jobs, they stand in the ready line.
 create table errand_throttled (
   rate  integer not null,
   queue integer not null,
@@ -74,19 +74,6 @@ create table errand_throttled (
   seq   integer not null,
   primary key (rate, queue, rank, place)
 ) without rowid;
-
--- The first of each rate's jobs by queue and rank; `closed` is when its rate has a token again, 0 if it may have one now.
-create table errand_rate_line (
-  queue  integer not null,
-  rank   integer not null,
-  rate   integer not null,
-  head   integer not null,
-  closed integer not null default 0,
-  primary key (queue, rank, rate)
-) without rowid;
-create index errand_rate_line_open on errand_rate_line (queue, rank, head) where closed = 0;
-create index errand_rate_line_closed on errand_rate_line (closed) where closed > 0;
-create index errand_rate_line_rate on errand_rate_line (rate);
 
 -- Waiting for a slot of their lane; those of an ordered lane with a rank of -1.
 create table errand_parked (
@@ -167,65 +154,6 @@ create table errand_reopening (
   member integer primary key,
   after  integer not null
 );
-
--- Lanes and rates count the jobs that name them, and those of them that are not final: with the last they are forgotten.
-create table errand_lane (
-  id         integer primary key,
-  name       text not null unique,
-  slots      integer not null,
-  used       integer not null default 0,
-  pinned     integer not null default 0, -- its value was set by hand
-  jobs       integer not null default 0,
-  unfinished integer not null default 0
-);
-
--- Jobs of one lane and queue that are handed out together. A job names its group by the negated number.
-create table errand_group (
-  id         integer primary key,
-  name       text not null,
-  queue      integer not null,
-  size       integer not null,
-  wait_ms    integer not null,
-  standing   integer not null default 0,  -- parked in it
-  leader     integer,                     -- stands in the ready line for all of them
-  ripe       integer,                     -- when it will be time, while no leader stands there
-  jobs       integer not null default 0,
-  unfinished integer not null default 0,
-  unique (name, queue)
-);
-create index errand_group_ripe on errand_group (ripe) where ripe is not null;
-create table errand_gathered (
-  grp   integer not null,
-  rank  integer not null,
-  place integer not null,
-  seq   integer not null,
-  since integer not null,
-  primary key (grp, rank, place)
-) without rowid;
-create index errand_gathered_since on errand_gathered (grp, since);
--- Who led the group in which a running job was claimed, if another did.
-create table errand_grouped (
-  seq    integer primary key,
-  leader blob not null
-);
-
-create table errand_rate (
-  id         integer primary key,
-  name       text not null unique,
-  tokens     integer not null,
-  per_ms     integer not null,
-  closed     integer not null default 0, -- until then none starts, whatever tokens are left
-  pinned     integer not null default 0,
-  jobs       integer not null default 0,
-  unfinished integer not null default 0
-);
-create table errand_rate_start (
-  rate  integer not null,
-  at    integer not null,
-  seq   integer not null,
-  claim integer not null,
-  primary key (rate, at, seq, claim)
-) without rowid;
 
 create table errand_unique_key (
   task  integer not null,
@@ -362,4 +290,4 @@ create table errand_event (
   body text not null
 );
 
-insert into errand_meta values ('schema', 0), ('seq', 0), ('claim', 0), ('stamp', 0), ('boot', ''), ('rates swept', 0);
+insert into errand_meta values ('schema', 0), ('seq', 0), ('claim', 0), ('stamp', 0), ('boot', '');

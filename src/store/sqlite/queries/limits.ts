@@ -4,10 +4,10 @@ export const limitQueries = {
   addLane: `insert into errand_lane (name, slots) values (?, ?) returning id, slots, pinned`,
   setSlots: `update errand_lane set slots = ? where id = ?`,
   pinLane: `update errand_lane set pinned = ? where name = ?`,
-  countLaneJobs: `update errand_lane set jobs = jobs + ?, unfinished = unfinished + ? where id = ?`,
+  countLaneJobs: `update errand_lane set jobs = jobs + ?, unfinished = unfinished + ? where id in (select value from json_each(?))`,
   // Of jobs that have ended, one in each lane; their slots are handed in or not.
   endInLanes: `update errand_lane set used = used - ?, unfinished = unfinished - 1 where id in (select value from json_each(?))`,
-  forgetLane: `delete from errand_lane where id = ? and jobs = 0 and pinned = 0`,
+  forgetLanes: `delete from errand_lane where id in (select value from json_each(?)) and jobs = 0 and pinned = 0`,
 
   groupByName: `select id, size, wait_ms from errand_group where name = ? and queue = ?`,
   groupById: `select name, queue, size, wait_ms, standing, leader, ripe from errand_group where id = ?`,
@@ -35,7 +35,9 @@ export const limitQueries = {
   addRate: `insert into errand_rate (name, tokens, per_ms) values (?, ?, ?) returning id, tokens, per_ms, pinned`,
   setRate: `update errand_rate set tokens = ?, per_ms = ? where id = ?`,
   pinRate: `update errand_rate set pinned = ? where name = ?`,
-  countRateJobs: `update errand_rate set jobs = jobs + ?, unfinished = unfinished + ? where id = ?`,
+  // Of a rate that has no unfinished job any more, none is left to ask for a token.
+  countRateJobs: `update errand_rate set jobs = jobs + ?1, unfinished = unfinished + ?2, lined = lined + ?3,
+    tight = iif(unfinished + ?2 > 0, tight, 0) where id in (select value from json_each(?4))`,
 
   someRates: `select id from errand_rate where id > ? order by id limit ?`,
   forgetStarts: `delete from errand_rate_start where (rate, at, seq, claim) in (select s.rate, s.at, s.seq, s.claim from errand_rate r

@@ -59,9 +59,13 @@ export const placeQueries = {
   firstParked: `select rank, place, seq from errand_parked where lane = ? order by rank, place limit 1`,
   leaveParked: `delete from errand_parked where lane = ? and rank = ? and place = ?`,
 
-  rateById: `select tokens, per_ms, closed from errand_rate where id = ?`,
+  rateById: `select tokens, per_ms, closed, unfinished, tight from errand_rate where id = ?`,
+  countLined: `update errand_meta set value = value + ? where key = 'lined'`,
+  setTight: `update errand_rate set tight = ? where id = ?`,
   closeRate: `update errand_rate set closed = max(closed, ?) where id = ?`,
-  addStart: `insert into errand_rate_start values (?, ?, ?, ?)`,
+  addStarts: `insert into errand_rate_start select j.rate, k.since, k.seq, k.claim from json_each(?) s
+    cross join errand_claimed k on k.seq = s.value cross join errand_job j on j.seq = s.value`,
+  startsUpTo: `select count(*) as n from (select 1 from errand_rate_start where rate = ? and at > ? limit ?)`,
   dropStart: `delete from errand_rate_start where rate = ? and at = ? and seq = ? and claim = ?`,
   // The start that must be forgotten before another one fits.
   decidingStart: `select at from errand_rate_start where rate = ? order by at desc limit 1 offset ?`,
@@ -76,13 +80,15 @@ export const placeQueries = {
   openHead: `select rate, head from errand_rate_line where queue = ? and rank = ? and closed = 0 order by head limit 1`,
   closeLines: `update errand_rate_line set closed = ? where rate = ?`,
   reopenLines: `update errand_rate_line set closed = 0 where closed > 0 and closed <= ?`,
+  someTightRates: `select id, lined from errand_rate where tight = 1 and lined > 0 limit 100`,
   someOpenRates: `select rate from (select distinct rate from errand_rate_line where closed = 0 limit 100)
     union select rate from (select distinct j.rate from errand_ready r cross join errand_job j on j.seq = r.seq where r.line < 0 and j.rate is not null limit 100)`,
   firstReopening: `select min(closed) as due from errand_rate_line where closed > 0`,
   nextMoments: `select (select min(due) from errand_delayed) as due, (select min(closed) from errand_rate_line where closed > 0) as reopening,
     (select min(ripe) from errand_group where ripe is not null) as ripe,
-    exists (select 1 from errand_rate_line) or exists (select 1 from errand_ready where line < 0) as rated`,
-  unusual: `select exists (select 1 from errand_rate_line) as rated, exists (select 1 from errand_ready where line < 0) as suspects,
+    exists (select 1 from errand_rate_line) or exists (select 1 from errand_ready where line < 0) as throttled,
+    (select value from errand_meta where key = 'lined') as lined`,
+  unusual: `select exists (select 1 from errand_rate_line) or exists (select 1 from errand_rate where tight = 1 and lined > 0) as rated, exists (select 1 from errand_ready where line < 0) as suspects,
     exists (select 1 from errand_paused) as paused`,
   anyOpenLine: `select rank from errand_rate_line where queue = ? and closed = 0 limit 1`,
 

@@ -1,4 +1,4 @@
--- Moving jobs and schedules to another store, or taking them in. Workers of the first schema cannot open the file
+-- Moving jobs and schedules to another store, or taking them in. Workers of earlier schemas cannot open the file
 -- any more; one that has it open already goes on, and finds nothing of what is leaving.
 
 -- Taken and not dropped, the first taken first. The job's rows stay; scheduled and ready ones have left their place.
