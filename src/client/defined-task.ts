@@ -1,10 +1,12 @@
 /** A task as its app hands it out. */
 import type { Client } from './client.ts'
-import type { EnqueueOptions } from './enqueue-options.ts'
+import { stepOptionNames, type EnqueueOptions } from './enqueue-options.ts'
 import type { JobHandle } from './handle.ts'
 import { StoredJob } from './stored-job.ts'
 import { InvalidOptionError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
+import { copied } from '../task/copied.ts'
 import { nameOf, type TaskDefinition } from '../task/definition.ts'
 import { stepOf, type FlowNode, type Step, type StepOptions } from '../task/step.ts'
 import type { Task } from '../task/task.ts'
@@ -42,8 +44,8 @@ export class DefinedTask implements Task<any, any> {
       kind: 'task',
       task: this.name,
       given: 'all',
-      input,
-      ...(options && { options: storable(options) }),
+      input: copied(input),
+      ...(options && { options: storable(this.name, options) }),
     })
   }
 
@@ -52,8 +54,8 @@ export class DefinedTask implements Task<any, any> {
       kind: 'task',
       task: this.name,
       given: 'part',
-      input,
-      ...(options && { options: storable(options) }),
+      input: copied(input),
+      ...(options && { options: storable(this.name, options) }),
     })
   }
 
@@ -74,7 +76,10 @@ export class DefinedTask implements Task<any, any> {
 }
 
 /** A step may be kept by a schedule, so its options are plain values. */
-function storable({ at, expires, onSucceeded, onFailed, ...rest }: StepOptions): StepOptions {
+function storable(task: string, options: StepOptions): StepOptions {
+  checkOptions(options, stepOptionNames, `the options of a step of "${task}"`)
+  const { at, expires, onSucceeded, onFailed, ...rest } = options
+
   return {
     ...rest,
     ...(at !== undefined && { at: at instanceof Date ? at.getTime() : at }),

@@ -74,3 +74,8 @@ export const enqueueOptionNames: readonly (keyof EnqueueOptions)[] = [
   'onFailed',
   'tx',
 ]
+
+/** What one step of a flow may be told. */
+export const stepOptionNames: readonly string[] = enqueueOptionNames.filter(
+  (name) => !['id', 'tx', 'unique', 'after', 'when'].includes(name),
+)

@@ -2,7 +2,7 @@
 import type { Codec } from '../codec.ts'
 import { durationMs, type Duration } from '../duration.ts'
 import type { Env } from '../env.ts'
-import { InvalidOptionError, PayloadTooLargeError } from '../errors.ts'
+import { InvalidOptionError, NotStorableError, PayloadTooLargeError } from '../errors.ts'
 import { priorities, rankOf } from '../job.ts'
 import { checkOneOf, checkOptions, checkQueue, checkTexts } from '../options.ts'
 import type { Dependencies, Due, FollowUp, NewJob, UniqueKey } from '../store/store.ts'
@@ -112,6 +112,18 @@ export function encodeWithin(maker: Pick<JobMaker, 'codec' | 'payloadBytes'>, va
   if (bytes > maker.payloadBytes) throw new PayloadTooLargeError(what, bytes, maker.payloadBytes)
 
   return text
+}
+
+/** A flow that was returned would be stored as what describes it, and nobody would run it. @throws NotStorableError, PayloadTooLargeError */
+export function encodeResult(maker: Pick<JobMaker, 'codec' | 'payloadBytes'>, result: unknown, task: string): string {
+  const what = `the result of "${task}"`
+  if (typeof result === 'object' && result !== null && '~flow' in result)
+    throw new NotStorableError(
+      what,
+      'a step of a workflow (`return job.run(name, step)` runs it, and gives its result)',
+    )
+
+  return encodeWithin(maker, result, what)
 }
 
 /** @throws InvalidOptionError, NotStorableError, PayloadTooLargeError */

@@ -28,11 +28,15 @@ export type Fits<Check extends readonly unknown[]> = Check extends readonly [inf
   : unknown
 
 /** A handler that gives what nothing could be kept of does not compile. */
-export type Kept<R> = [Stored<R>] extends [never]
-  ? [R] extends [never]
-    ? []
-    : [error: 'this result cannot be stored: JSON has no such value']
-  : []
+export type Kept<R> = [R] extends [never]
+  ? []
+  : [Stored<R>] extends [never]
+    ? [error: 'this result cannot be stored: JSON has no such value']
+    : [Flowing<R>] extends [true]
+      ? [error: 'this result is a flow, which nobody would run: return `job.run(name, flow)`']
+      : []
+
+type Flowing<R> = unknown extends R ? false : [R] extends [{ readonly '~flow': unknown }] ? true : false
 
 /** What a handler gets of a step. What cannot be stored fails there, so its result fits nothing. */
 export type StepResult<T> = [Stored<T>] extends [never]

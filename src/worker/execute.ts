@@ -1,5 +1,5 @@
 /** Running one job: from what was claimed to what became of it. */
-import { encodeWithin } from '../client/new-job.ts'
+import { encodeResult } from '../client/new-job.ts'
 import {
   Cancelled,
   InvalidOptionError,
@@ -146,7 +146,7 @@ async function parsedSuccess(run: Run, runtime: Runtime, returned: unknown): Pro
 function success(run: Run, runtime: Runtime, result: unknown, followUps: undefined): OutcomeEnd {
   const { keepResult, name } = run.definition
   const limits = name === builtIns.collect ? limitsOfGathered(runtime) : runtime
-  const encoded = keepResult ? encodeWithin(limits, result, `the result of "${name}"`) : null
+  const encoded = keepResult ? encodeResult(limits, result, name) : null
 
   return { kind: 'outcome', outcome: { kind: 'succeeded', result: encoded }, followUps, result, thrown: undefined }
 }

@@ -1,5 +1,5 @@
 /** Ending a job inside a transaction of its handler's own. */
-import { encodeWithin } from '../client/new-job.ts'
+import { encodeResult } from '../client/new-job.ts'
 import { Cancelled, ClaimLostError, TransactionError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { SettledWith } from '../store/store.ts'
@@ -40,7 +40,7 @@ function endOf(run: Run, runtime: Runtime, returned: unknown): OutcomeEnd {
   try {
     const result = parseResult(definition, returned)
     if (result instanceof Promise) throw tooLate(result, definition.name)
-    const encoded = definition.keepResult ? encodeWithin(runtime, result, `the result of "${definition.name}"`) : null
+    const encoded = definition.keepResult ? encodeResult(runtime, result, definition.name) : null
 
     return { kind: 'outcome', outcome: { kind: 'succeeded', result: encoded }, result }
   } catch (error) {

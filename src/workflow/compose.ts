@@ -1,6 +1,7 @@
 /** Steps made of steps: one after the other, side by side, and whatever becomes of them. */
 import { Described, InvalidOptionError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
+import { copied } from '../task/copied.ts'
 import { stepOf, type AnyStep, type FlowNode, type GraphPart, type Settled, type Step } from '../task/step.ts'
 import type { Task } from '../task/task.ts'
 import { lacksInput } from './graph.ts'
@@ -83,7 +84,10 @@ export function mapEach(
   const { name } = task
   const all = options ? slicesOf(inputs, options.slice) : inputs
 
-  return stepOf({ kind: 'group', steps: all.map((input) => ({ kind: 'task', task: name, given: 'all', input })) })
+  return stepOf({
+    kind: 'group',
+    steps: all.map((input) => ({ kind: 'task', task: name, given: 'all', input: copied(input) })),
+  })
 }
 
 /** How the step ended, instead of its result: what follows runs although it failed. */

@@ -81,11 +81,6 @@ function draftOf(
   const { work } = step
   if (work.kind !== 'task') return ownStep(runtime, plan, step, making, earlier)
   const task = runtime.registry.get(work.task)
-  for (const option of ['id', 'unique', 'tx', 'after', 'when'] as const) {
-    if (work.options?.[option] !== undefined) {
-      throw new InvalidOptionError(`\`${option}\` of a step of "${task.name}"`, work.options[option], 'left out')
-    }
-  }
   if (step.holes.length > 0 && task.limits && isKeyed(task.limits)) throw unknownKey(task.name)
   const make = (parsed: unknown): Drafted => {
     // Within a workflow a step cannot be another's: a key would leave those that wait for it alone.

@@ -4,7 +4,8 @@
  */
 import { durationMs, type Duration } from '../duration.ts'
 import { Described, InvalidOptionError } from '../errors.ts'
-import { checkName, checkOneOf } from '../options.ts'
+import { checkName, checkOneOf, checkOptions } from '../options.ts'
+import { copied } from '../task/copied.ts'
 import type { AnyTask, Task } from '../task/task.ts'
 import {
   stepOf,
@@ -17,8 +18,15 @@ import {
 } from '../task/step.ts'
 import { flowOf } from './compose.ts'
 
-/** Stands for a value that will be there when the step that uses it starts. Its fields are references too. */
-export type Ref<T> = { readonly '~value': T } & (T extends object ? { readonly [K in keyof T]-?: Ref<T[K]> } : unknown)
+/** Stands for a value that will be there when the step that uses it starts. Its fields and items are references too. */
+export type Ref<T> = { readonly '~value': T } & Parts<T>
+
+/** Of a list its items and its length: what works on a whole list has to wait until there is one. */
+type Parts<T> = T extends readonly unknown[]
+  ? { readonly [K in keyof T as K extends number | `${number}` | 'length' ? K : never]-?: Ref<T[K]> }
+  : T extends object
+    ? { readonly [K in keyof T]-?: Ref<T[K]> }
+    : unknown
 
 /** An input with references anywhere in it. */
 export type Wired<I> =
@@ -39,6 +47,8 @@ export interface OrderOptions {
   /** `settled`: starts whatever becomes of those before it. @default 'succeeded' */
   when?: 'succeeded' | 'settled'
 }
+
+const orderOptions = ['after', 'when']
 
 export interface WaitOptions extends OrderOptions {
   /** From the enqueueing of the workflow. Then the step is `expired`. @default none */
@@ -89,7 +99,7 @@ export function workflow<R, I = void>(name: string, build: (w: Flow, input: Ref<
   Object.freeze(parts)
   const graph: GraphNode = { kind: 'graph', name, parts, last }
 
-  return { ...stepOf<I, R>(graph), name, with: (input) => stepOf({ ...graph, given: { input } }) }
+  return { ...stepOf<I, R>(graph), name, with: (input) => stepOf({ ...graph, given: { input: copied(input) } }) }
 }
 
 function flowInto(parts: GraphPart[]): Flow {
@@ -117,18 +127,27 @@ function flowInto(parts: GraphPart[]): Flow {
   const flow: Flow = {
     step(task: AnyTask, input?: unknown, { after, when, ...options }: StepOptions & OrderOptions = {}) {
       const holes: GraphHole[] = []
-      const known = withoutReferences(flow, input, [], holes)
+      const known = withoutReferences(flow, input, holes)
 
       return add(flowOf(task.with(known, options), 'a step of a workflow'), holes, orderOf(after, when))
     },
-    run: (step, options = {}) => add(flowOf(step, 'a step of a workflow'), [], options),
-    sleep: (duration, options = {}) =>
-      add({ kind: 'pause', ms: durationMs(duration, 'the duration of a sleep') }, [], options),
-    waitFor(signal, { timeout, ...options } = {}) {
+    run(step, options = {}) {
+      checkOptions(options, orderOptions, 'the options of `w.run`')
+
+      return add(flowOf(step, 'a step of a workflow'), [], options)
+    },
+    sleep(duration, options = {}) {
+      checkOptions(options, orderOptions, 'the options of `w.sleep`')
+
+      return add({ kind: 'pause', ms: durationMs(duration, 'the duration of a sleep') }, [], options)
+    },
+    waitFor(signal, options = {}) {
       checkName(signal, 'the name of a signal', 'approved')
+      checkOptions(options, [...orderOptions, 'timeout'], 'the options of `w.waitFor`')
+      const { timeout, ...order } = options
       const limit = timeout === undefined ? {} : { timeoutMs: durationMs(timeout, '`timeout` of a signal') }
 
-      return add({ kind: 'signal', name: signal, ...limit }, [], options)
+      return add({ kind: 'signal', name: signal, ...limit }, [], order)
     },
   }
   return flow
@@ -146,20 +165,25 @@ function placeOf(flow: Flow, node: Node<any>, where: string): number {
   throw new InvalidOptionError(where, node, 'a step that this workflow has made')
 }
 
-/** A reference: reading a field of it gives a reference to that field. */
+/** A reference: reading a field of it gives a reference to that field. Whoever wants its value is told that it has none yet. */
 function refTo(reference: Reference): object {
+  const refuse = (): never => {
+    throw new InvalidOptionError(
+      'a value in a workflow',
+      new Described(`a reference${reference.path.length > 0 ? ` to ${reference.path.join('.')}` : ''}`),
+      'used whole, as the input of a step or a field of it: what it stands for is not there yet',
+    )
+  }
   const ref: object = new Proxy(
     {},
     {
       get(_, key) {
         if (typeof key === 'string') return refTo({ ...reference, path: [...reference.path, key] })
-        if (key !== Symbol.toPrimitive) return undefined
-        throw new InvalidOptionError(
-          'a value in a workflow',
-          new Described(`a reference${reference.path.length > 0 ? ` to ${reference.path.join('.')}` : ''}`),
-          'used whole, as the input of a step or a field of it: what it stands for is not there yet',
-        )
+
+        return key === Symbol.toPrimitive || key === Symbol.iterator ? refuse() : undefined
       },
+      has: refuse,
+      ownKeys: refuse,
     },
   )
   references.set(ref, reference)
@@ -168,10 +192,10 @@ function refTo(reference: Reference): object {
 }
 
 /** A copy of an input with null where references were, and those as holes. */
-function withoutReferences(flow: Flow, value: unknown, at: readonly string[], holes: GraphHole[]): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  const reference = references.get(value)
-  if (reference) {
+function withoutReferences(flow: Flow, input: unknown, holes: GraphHole[]): unknown {
+  return copied(input, (value, at) => {
+    const reference = references.get(value)
+    if (!reference) return undefined
     const { of, ...hole } = reference
     if (of !== flow)
       throw new InvalidOptionError(
@@ -180,14 +204,7 @@ function withoutReferences(flow: Flow, value: unknown, at: readonly string[], ho
         'to a step of the same workflow',
       )
     holes.push({ at, ...hole })
-    return null
-  }
-  if (Array.isArray(value)) {
-    return value.map((item, index) => withoutReferences(flow, item, [...at, String(index)], holes))
-  }
-  if (Object.getPrototypeOf(value) !== Object.prototype) return value
 
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, withoutReferences(flow, item, [...at, key], holes)]),
-  )
+    return { by: null }
+  })
 }

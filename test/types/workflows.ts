@@ -32,6 +32,10 @@ const parsed = errand.task(
   { input: z.object({ html: z.string(), tries: z.coerce.number().default(1) }) },
   () => 1,
 )
+const listed = errand.task('listed', () => [1, 2])
+const paired = errand.task('paired', () => ['a', 1] as [string, number])
+// @ts-expect-error: a flow that is returned would never run
+errand.task('returned', () => chain(describe.with(1), tidy))
 const page = { url: 'https://example.com' }
 
 export async function right() {
@@ -96,6 +100,17 @@ export function graphs() {
     const done = w.step(publish, { html: page.result.html, to: approved.result.by }, { priority: 'high' })
     w.step(tidy, undefined, { after: [done], when: 'settled' })
     w.step(sum, [size.result, 1])
+    const list = w.step(listed)
+    w.step(describe, list.result[0]!)
+    w.step(describe, list.result.length)
+    w.step(sum, list.result)
+    w.step(describe, w.step(paired).result[1])
+    // @ts-expect-error: there is no list yet whose items could be gone through
+    w.step(sum, list.result.map(Number))
+    // @ts-expect-error: nor one that could be compared
+    void (list.result.length > 3)
+    // @ts-expect-error: a pair has no third
+    w.step(describe, w.step(paired).result[2])
     // @ts-expect-error: a reference to a number where a text belongs
     w.step(publish, { html: size.result, to: 'all' })
     // @ts-expect-error: no such field

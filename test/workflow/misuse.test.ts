@@ -77,6 +77,83 @@ test('a reference is told from a text in what is said of it', (t) => {
   })
 })
 
+test('a reference that is taken apart as if it were there already is refused, and not left out in silence', (t) => {
+  const { echo, double } = scene(t)
+  const refused = { code: 'INVALID_OPTION', message: /got a reference.*not there yet|used whole/ }
+  const with_ = (use: (ref: any) => unknown) => () =>
+    workflow<any, { a: number }>('apart', (w, input) => loosely(w).step(echo, use(input)))
+
+  assert.throws(
+    with_((ref) => ({ ...ref, b: 2 })),
+    refused,
+  )
+  assert.throws(
+    with_((ref) => JSON.stringify(ref)),
+    refused,
+  )
+  assert.throws(
+    with_((ref) => ('a' in ref ? ref : {})),
+    refused,
+  )
+  assert.throws(
+    () => workflow('list', (w) => loosely(w).step(double, [...loosely(w.step(double, 1).result)].length)),
+    refused,
+  )
+})
+
+test('a reference is found in an object without a prototype', async (t) => {
+  const { errand, echo, double, work } = scene(t)
+  await work()
+  const bare = workflow('bare', (w) =>
+    w.step(echo, Object.assign(Object.create(null), { a: w.step(double, 2).result })),
+  )
+
+  assert.deepEqual(await (await errand.enqueue(bare)).result(soon), { a: 4 })
+})
+
+test('a step keeps the input it was given, whatever becomes of the object', async (t) => {
+  const { errand, echo, work } = scene(t)
+  await work()
+  const input = { a: 1 }
+  const steps = group(
+    echo.with(input),
+    mapEach(echo, [input]),
+    chain(echo.with({}), echo.partial(input)),
+    workflow<any, { a: number }>('kept', (w, given) => w.step(echo, given)).with(input),
+  )
+  input.a = 666
+
+  assert.deepEqual(await (await errand.enqueue(steps)).result(soon), [{ a: 1 }, [{ a: 1 }], { a: 1 }, { a: 1 }])
+})
+
+test('a handler that returns a flow instead of running it fails, and is told how to run it', async (t) => {
+  const { errand, double, work } = scene(t)
+  const careless = errand.task(
+    'careless',
+    loosely(() => chain(double.with(1), double)),
+  )
+  await work()
+
+  await assert.rejects((await careless.enqueue()).result(soon), {
+    code: 'JOB_FAILED',
+    errorCode: 'NOT_STORABLE',
+    message: /return job\.run\(name, step\)/,
+  })
+})
+
+test('a misspelt option of a step is refused where it is written', (t) => {
+  const { double, echo } = scene(t)
+  const refused = (nearest: string) => ({ code: 'UNKNOWN_OPTION', message: new RegExp(`Did you mean "${nearest}"`) })
+
+  assert.throws(() => workflow('s', (w) => w.waitFor('go', loosely({ timout: '1d' }))), refused('timeout'))
+  assert.throws(() => workflow('s', (w) => w.sleep('1s', loosely({ afte: [] }))), refused('after'))
+  assert.throws(() => workflow('s', (w) => w.run(double.with(1), loosely({ wen: 'settled' }))), refused('when'))
+  assert.throws(() => workflow('s', (w) => w.step(double, 1, loosely({ dela: '1s' }))), refused('delay'))
+  assert.throws(() => double.with(1, loosely({ priorty: 'high' })), refused('priority'))
+  assert.throws(() => echo.partial({ a: 1 }, loosely({ priorty: 'high' })), refused('priority'))
+  assert.throws(() => double.with(1, loosely({ unique: 'k' })), { code: 'UNKNOWN_OPTION' })
+})
+
 test('what is no list of inputs, and options that do not exist, are refused by name', (t) => {
   const { double } = scene(t)
 
