@@ -165,7 +165,7 @@ export class StoredJob implements JobHandle<any> {
     const [record] = await store.get([this.id])
 
     if (record && record !== 'gone' && !isFinal(record.state) && here.sharesSlotsWith(record.queue)) {
-      throw new WouldDeadlockError(this.id, record.queue)
+      throw new WouldDeadlockError(this.id, record)
     }
   }
 

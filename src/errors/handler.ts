@@ -1,14 +1,17 @@
 /** Errors inside handlers: what they are told, what they may throw, and how a run ends that did not end itself. */
 import { ErrandError, shown } from './error.ts'
 
-/** A handler awaits a job that could only run in the slot the handler itself holds. */
+/** A handler awaits a job that could only run in the slot, or in the line, that the handler itself holds. */
 export class WouldDeadlockError extends ErrandError {
   readonly code = 'WOULD_DEADLOCK'
 
-  constructor(id: string, queue: string) {
+  constructor(id: string, held: { readonly queue: string } | { readonly order: string }) {
     super(
-      `Awaiting the job ${shown(id)} here could wait for ever: it runs in queue "${queue}", whose slots this handler holds one of. ` +
-        `Use \`onSucceeded\`, \`job.followUp\`, or a queue of its own for what is awaited.`,
+      'queue' in held
+        ? `Awaiting the job ${shown(id)} here could wait for ever: it runs in queue "${held.queue}", whose slots this handler holds one of. ` +
+            `Use \`onSucceeded\`, \`job.followUp\`, or a queue of its own for what is awaited.`
+        : `Running ${shown(id)} here would wait for ever: a job of it stands in the line "${held.order}", which this handler's own job holds ` +
+            `until it has ended. Nothing was enqueued. Use \`onSucceeded\` or \`job.followUp\`, which come after it.`,
     )
   }
 }

@@ -24,6 +24,14 @@ export function limiting(run: Run, { outcome, thrown }: OutcomeEnd, ranMs: numbe
   return { ...(keepsSlot && { keepsSlot: true }), ...(closesRateMs > 0 && { closesRateMs }) }
 }
 
+/** The name of the line that a job of an ordered task holds. */
+export function lineOf({ definition, input }: Run): string | undefined {
+  const { order, lane } = definition.limits ?? {}
+  if (!order || !lane) return undefined
+
+  return typeof lane === 'function' ? lane(input).name : lane.name
+}
+
 /** One that would be tried again only after its time lets the next one go at once. */
 function holdsLine(run: Run, delayMs: number, ranMs: number, now: number): boolean {
   const { skipAfterMs } = run.definition.limits!.order!

@@ -16,6 +16,7 @@ import {
   JobCancelledError,
   JobExpiredError,
   JobFailedError,
+  WouldDeadlockError,
 } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Member } from '../store/store.ts'
@@ -27,6 +28,7 @@ import { gateIdOf } from '../workflow/gate.ts'
 import { childId } from '../workflow/note.ts'
 import { allMembers, rootError } from '../workflow/resolve.ts'
 import type { RunEnd } from './execute.ts'
+import { lineOf } from './holding.ts'
 import type { Reports } from './reports.ts'
 import type { Run } from './run.ts'
 
@@ -144,8 +146,10 @@ export class Suspensions {
 
     const of = note?.of ?? note?.id ?? id
     try {
-      await insertFlow(this.#runtime, flow, { id: child, options: {}, origin: { by: id, of, within: note?.id ?? id } })
+      const origin = { by: id, of, within: note?.id ?? id, line: lineOf(this.#run) }
+      await insertFlow(this.#runtime, flow, { id: child, options: {}, origin })
     } catch (error) {
+      if (error instanceof WouldDeadlockError) this.#failures.add(error)
       if (!(error instanceof IdConflictError)) throw error
       await this.#takeUp(name, child)
     }

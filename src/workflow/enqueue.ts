@@ -6,7 +6,7 @@ import { throughMiddleware } from '../client/drafts.ts'
 import { enqueueOptionNames, type EnqueueOptions } from '../client/enqueue-options.ts'
 import { slices } from '../client/inserting.ts'
 import { checkId, dependenciesOf } from '../client/new-job.ts'
-import { IdConflictError, InvalidOptionError } from '../errors.ts'
+import { IdConflictError, InvalidOptionError, WouldDeadlockError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
 import type { InsertOutcome, JobRecord, NewJob, Store, UniqueKey } from '../store/store.ts'
@@ -66,12 +66,19 @@ function checkFlowOptions(options: EnqueueOptions): void {
 export async function insertFlow(runtime: Runtime, flow: FlowNode, sending: Sending): Promise<string | undefined> {
   const { id, options } = sending
   const jobs = asSent(await jobsOf(runtime, planOf(flow), makingOf(flow, sending)), flow, sending)
+  refuseDeadlock(jobs, sending)
   const store = runtime.store ?? (await runtime.open())
 
   return throughMiddleware(runtime, jobs, async (drafted) => {
     if (options.id !== undefined && !isEmpty(drafted) && (await isThere(store, id, drafted))) return undefined
     return takenBy(runtime, drafted, await insertJobs(runtime, store, id, drafted))
   })
+}
+
+/** @throws WouldDeadlockError where whoever waits for it holds the line that a job of it stands in */
+function refuseDeadlock(jobs: readonly NewJob[], { id, origin }: Sending): void {
+  const order = origin?.line
+  if (order !== undefined && jobs.some(({ lane }) => lane?.name === order)) throw new WouldDeadlockError(id, { order })
 }
 
 /** In one call, whatever its size: it is there with the rest of the transaction or not at all. */

@@ -20,6 +20,8 @@ export interface Origin {
   readonly of: string
   /** The workflow that the job is a step of, or the job. */
   readonly within: string
+  /** The line that the job holds while it waits for this, where its task has an order. */
+  readonly line?: string | undefined
 }
 
 export interface Making {

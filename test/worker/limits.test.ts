@@ -285,3 +285,28 @@ onEach('a job that fails for good, is cancelled or whose worker stops gives its 
   assert.equal(given, 'ready')
   assert.deepEqual(done, [-1, 2, 3])
 })
+
+interface Keyed {
+  key: string
+  runs?: string
+}
+
+onEach('a job that runs another one of its own key fails at once, and its key goes on', async (open) => {
+  const errand = open()
+  const sync = errand.declare<Keyed>('sync', { order: ({ key }) => key }).returns<string>()
+  errand.handle(sync, async ({ key, runs }, job) =>
+    runs === undefined ? key : job.run('other', sync.with({ key: runs })),
+  )
+  await errand.worker().start()
+
+  const stuck = await sync.enqueue({ key: 'a', runs: 'a' })
+  const across = await sync.enqueue({ key: 'a', runs: 'b' })
+
+  await assert.rejects(stuck.result({ timeout: '20s' }), {
+    code: 'JOB_FAILED',
+    errorCode: 'WOULD_DEADLOCK',
+    message: /stands in the line "sync:a".* Nothing was enqueued/,
+  })
+  assert.equal((await stuck.info()).attempt, 1)
+  assert.equal(await across.result({ timeout: '20s' }), 'b')
+})
