@@ -56,6 +56,12 @@ local function namesIn(tail)
   local last = colon + tonumber(sub(tail, 2, colon - 1))
   return sub(tail, colon + 1, last), sub(tail, last + 1)
 end
+local function rateIn(tail)
+  local letter = byte(tail)
+  if letter == 108 or letter == 111 then return nil end
+  local _, rate = namesIn(tail)
+  return rate
+end
 local function allNamesIn(tails)
   local laneNames, rateNames = {}, {}
   for _, tail in ipairs(tails) do
@@ -71,29 +77,56 @@ local function tailOf(raw)
   return sub(raw, find(raw, '\n', two + 1, true) + 1)
 end
 
--- Puts jobs that have left their lanes where their places are.
-local function letOut(ids)
-  local raws, scores = readAll(K .. 'jobs', ids), {}
+-- The place of the last in a list of arrivals, and none newer where its record does not tell.
+local function lastPlaceIn(line)
+  local ids = unfolded(call('LRANGE', line, -1, -1))
+  local id = ids[#ids]
+  if not id then return '' end
+  local job = E and E.jobs[id]
+  if job then return job.place end
+  local raw = call('HGET', K .. 'jobs', id)
+  return raw and byte(raw, 31) ~= 42 and sub(raw, 15, 29) or '999999999999999'
+end
+
+local function spotOf(spots, raw, follow)
+  local queue = kindOf(sub(raw, 32, 41)).queue
+  local name = sub(raw, 30, 30) .. ':' .. queue
+  if not spots[name] then
+    local last = follow and lastPlaceIn(K .. 'line:' .. name) or '999999999999999'
+    spots[name] = { queue = queue, last = last, ids = {}, scores = {} }
+  end
+  return spots[name]
+end
+
+-- Puts jobs that have left their lanes where their places are. Those that `follow` the last of a list may stand behind it:
+-- mostly all do, and so cost no more than arrivals.
+local function letOut(ids, follow)
+  local raws, spots, others = readAll(K .. 'jobs', ids), {}, {}
   for index, id in ipairs(ids) do
     local raw = raws[index]
     if not (E and E.jobs[id]) and isLight(raw) then
-      local queue = kindOf(sub(raw, 32, 41)).queue
-      local spot = sub(raw, 30, 30) .. ':' .. queue
-      local list = scores[spot] or {}
-      scores[spot] = list
-      list[#list + 1], list[#list + 2] = sub(raw, 15, 29), id
-      local _, rate = namesIn(tailOf(raw))
+      local spot, place = spotOf(spots, raw, follow), sub(raw, 15, 29)
+      if place > spot.last then
+        spot.last, spot.ids[#spot.ids + 1] = place, id
+      else
+        spot.scores[#spot.scores + 1], spot.scores[#spot.scores + 2] = place, id
+      end
+      local rate = rateIn(tailOf(raw))
       if rate then changedRate(rateNamed(rate)).out = rates[rate].out + 1 end
-      makeOdd(queue)
-      arrived[queue] = true
     else
-      if not E then engine(ARGV[5]) end
-      E.adopt(id, raw)
-      E.standOut(E.load(id))
+      others[#others + 1] = index
     end
   end
-  for spot, list in pairs(scores) do
-    inPieces(list, 2, function(...) call('ZADD', K .. 'back:' .. spot, ...) end)
+  for name, spot in pairs(spots) do
+    arrived[spot.queue] = true
+    push(K .. 'line:' .. name, folded(spot.ids))
+    inPieces(spot.scores, 2, function(...) call('ZADD', K .. 'back:' .. name, ...) end)
+    if #spot.scores > 0 then makeOdd(spot.queue) end
+  end
+  for _, index in ipairs(others) do
+    if not E then engine(ARGV[5]) end
+    E.adopt(ids[index], raws[index])
+    E.standOut(E.load(ids[index]))
   end
 end
 
@@ -106,9 +139,12 @@ local function endLight(tails)
     lane.taken, lane.unfinished = lane.taken - 1, lane.unfinished - 1
   end
   for _, name in ipairs(names) do
-    for _, id in ipairs(admitted(lanes[name])) do out[#out + 1] = id end
+    if lanes[name].parked > 0 then
+      for _, id in ipairs(admitted(lanes[name])) do out[#out + 1] = id end
+    end
   end
-  if #out > 0 then letOut(out) end
+  -- Nothing has been taken from a line yet that may go back to its head.
+  if #out > 0 then letOut(out, true) end
 end
 
 -- Light jobs have been erased.

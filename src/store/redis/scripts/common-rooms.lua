@@ -33,10 +33,7 @@ local function readTails(turn, ids, raws)
     if raw and isLight(raw) then
       local tail = tailOf(raw)
       tails[ids[index]] = tail
-      if byte(tail) ~= 108 and byte(tail) ~= 111 then
-        local _, rate = namesIn(tail)
-        names[#names + 1] = rate
-      end
+      names[#names + 1] = rateIn(tail)
     end
   end
   if #names > 0 then readRates(names) end
@@ -44,7 +41,7 @@ end
 
 -- True if it has no rate, or has taken a token of it.
 local function mayStart(turn, tail, id, raw, queue)
-  local _, name = namesIn(tail)
+  local name = rateIn(tail)
   if not name then return true end
   if not hasToken(rates[name]) then
     pass(turn, rates[name], sub(raw, 30, 30) .. ':' .. queue, sub(raw, 15, 29), id)
