@@ -11,6 +11,9 @@ import { giveBack, settle } from './settle.ts'
 import type { Step } from './step.ts'
 import { spread, spreadPerStep, spreadRest } from './telling.ts'
 
+/** Of what earlier steps have left to be told: more than a worker runs until its next turn. */
+const restPerTurn = 500
+
 export function turn(step: Step, asked: Turn): TurnResult {
   checkTurn(asked)
   const { incarnation, settled, givenBack, room } = asked
@@ -19,7 +22,7 @@ export function turn(step: Step, asked: Turn): TurnResult {
 
   const stale = [...settle(step, life.n, settled), ...giveBack(step, life.n, givenBack)]
   const told = spread(step, spreadPerStep)
-  spreadRest(step, spreadPerStep - told)
+  spreadRest(step, Math.min(restPerTurn, spreadPerStep - told))
   const said = handOver(step, life)
   ripen(step)
   const claiming = new Claiming(step, life.n)
