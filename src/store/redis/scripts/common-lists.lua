@@ -35,9 +35,10 @@ local function folded(ids)
   end
   return entries
 end
-local function unfolded(entries)
-  local ids, at = {}, 0
-  for _, entry in ipairs(entries) do
+-- Behind the `at` ids that are there already. Answers how many there are.
+local function unfold(entries, ids, at)
+  for index = 1, #entries do
+    local entry = entries[index]
     local mark = byte(entry)
     if mark == 1 then
       local head = sub(entry, 2, headLength + 1)
@@ -50,6 +51,11 @@ local function unfolded(entries)
       ids[at] = mark == 2 and sub(entry, 2) or entry
     end
   end
+  return at
+end
+local function unfolded(entries)
+  local ids = {}
+  unfold(entries, ids, 0)
   return ids
 end
 -- Ids that a call has packed: their rests where `form` is JSON of what they begin with and how many do, else each with
@@ -98,18 +104,17 @@ local function pushBack(key, ids)
 end
 -- The first ids of a list, at most so many. Where they stand alone, more and more are read at once.
 local function popIds(key, number)
-  local ids, entries, rest = {}, 1, {}
-  while #ids < number do
+  local ids, at, entries, rest = {}, 0, math.ceil(number / mostFolded), {}
+  while at < number do
     local popped = call('LPOP', key, entries)
     if not popped then break end
-    local more, missing = unfolded(popped), number - #ids
-    for index, id in ipairs(more) do
-      if index <= missing then ids[#ids + 1] = id else rest[#rest + 1] = id end
-    end
-    missing = number - #ids
-    entries = #more == #popped and math.min(entries * 4, missing) or math.ceil(missing / mostFolded)
+    local before = at
+    at = unfold(popped, ids, at)
+    local alone = at - before == #popped
+    entries = alone and math.min(entries * 4, number - at) or math.ceil((number - at) / mostFolded)
   end
-  if #rest > 0 then pushBack(key, rest) end
+  for index = number + 1, at do ids[index], rest[index - number] = nil, ids[index] end
+  if at > number then pushBack(key, rest) end
   return ids
 end
 local function setAll(key, pairs)

@@ -52,8 +52,26 @@ local function mayStart(turn, tail, id, raw, queue)
   return true
 end
 
+local function started(queue, number)
+  count(queue, 'r', -number)
+  count(queue, 'u', number)
+end
+
+-- True if all of them are plain, which takes no more than to write them down.
+local function takePlain(turn, ids, raws, queue)
+  local at, allIds, found = #turn.ids, turn.ids, turn.found
+  if E or listened then return false end
+  for index = 1, #ids do
+    if byte(raws[index] or '', 31) ~= 45 then return false end
+  end
+  for index = 1, #ids do allIds[at + index], found[at + index] = ids[index], raws[index] end
+  started(queue, #ids)
+  return true
+end
+
 -- Answers how many it looked at: an expiry or a group may let another job in before the rest.
 local function take(turn, ids, raws, queue)
+  if takePlain(turn, ids, raws, queue) then return #ids end
   local plain, at, looked = 0, #turn.ids, 0
   readTails(turn, ids, raws)
   for index = 1, #ids do
@@ -83,10 +101,7 @@ local function take(turn, ids, raws, queue)
       if (job.f.g or job.state ~= 'u') and madeOdd[queue] then break end
     end
   end
-  if plain > 0 then
-    count(queue, 'r', -plain)
-    count(queue, 'u', plain)
-  end
+  if plain > 0 then started(queue, plain) end
   return looked
 end
 

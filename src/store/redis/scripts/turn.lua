@@ -61,6 +61,35 @@ local function settlePlain(id, claim, kind, times, ranMs, result, tail)
   if listened then tellPlainly('succeeded', id, call('HGET', K .. 'jobs', id), 's', 1) end
 end
 
+-- All of these ran under one claim, as its plain jobs do: the most usual case.
+local function settleRun(run, ids, payloads, from, to)
+  local times, kind = 's' .. run.known.at .. nowText, run.known.kind
+  local alike = kept[kind] or {}
+  local at, number, before = #endings, #ended, #alike
+  local count = before
+  for index = from, to do
+    local id = ids[index]
+    if over[id] then
+      stale[#stale + 1] = index - 1
+    else
+      over[id] = true
+      endings[at + 1], endings[at + 2] = id, times .. payloads[index]
+      at, number, count = at + 2, number + 1, count + 1
+      ended[number], alike[count] = id, id
+    end
+  end
+  kept[kind] = alike
+  ranFor[kind] = (ranFor[kind] or 0) + tonumber(sub(run[2], 2)) * (count - before)
+  left[run[1]] = (left[run[1]] or 0) + count - before
+end
+
+local function areAll(value, values, from, to)
+  for index = from, to do
+    if values[index] ~= value then return false end
+  end
+  return true
+end
+
 local function settleStep(step, id, claim, times, ranMs, result)
   settlePlain(id, claim, step.kind, times .. '*' .. step.seq, ranMs, result)
   for _, waiter in ipairs(step.ids) do tellStep(waiter) end
@@ -103,8 +132,10 @@ if total > 0 then
     local claim, said = run[1], run[2]
     local known = claimOf(claim)
     run.known = known and known.life == me and known or nil
-    for at = index + 1, index + run[3] do
-      local plain = run.known and byte(said) == 115 and not (wishes and wishes[text(at - 1)])
+    local succeeded = run.known and byte(said) == 115
+    run.alike = succeeded and not wishes and not listened and areAll(claim, runs, index + 1, index + run[3])
+    for at = index + 1, run.alike and index or index + run[3] do
+      local plain = succeeded and not (wishes and wishes[text(at - 1)])
       if plain and runs[at] == claim then
         plainKinds[at] = run.known.kind
       elseif plain then
@@ -131,8 +162,10 @@ if total > 0 then
   for _, run in ipairs(alike) do
     local claim, said, known = run[1], run[2], run.known
     local times, ranMs = known and 's' .. known.at .. nowText, tonumber(sub(said, 2))
-    for at = index + 1, index + run[3] do
-      local id, kind = ids[at], plainKinds[at]
+    local whole = run.alike and not E
+    if whole then settleRun(run, ids, payloads, index + 1, index + run[3]) end
+    for at = index + 1, whole and index or index + run[3] do
+      local id, kind = ids[at], run.alike and known.kind or plainKinds[at]
       if not known or over[id] then
         stale[#stale + 1] = at - 1
       elseif kind and not (E and E.jobs[id]) then
@@ -212,15 +245,16 @@ if #turn.ids > 0 then
   call('HSET', K .. 'left', turn.claim, #ids)
   call('SADD', K .. 'held:' .. me, turn.claim)
   for index = 1, #ids do
-    local raw = turn.found[index]
-    if type(raw) == 'string' and isStep(raw) then
-      started[#started + 1], stepIds[#stepIds + 1], stepRecords[#stepRecords + 1] = index, ids[index], raw
-    elseif type(raw) == 'string' then
-      local at = #runs
+    local raw, at = turn.found[index], #runs
+    local flag = type(raw) == 'string' and byte(raw, 31)
+    if flag == 45 then
       local kind = sub(raw, 32, 41)
       usual = usual or kind
       runs[at + 1], runs[at + 2] = ids[index], kind == usual and turn.claim or turn.claim .. '~' .. kind
-      if isLight(raw) then runs[at + 2] = turn.claim .. '~' .. kind .. turn.tails[ids[index]] end
+    elseif flag == 61 then
+      runs[at + 1], runs[at + 2] = ids[index], turn.claim .. '~' .. sub(raw, 32, 41) .. turn.tails[ids[index]]
+    elseif flag then
+      started[#started + 1], stepIds[#stepIds + 1], stepRecords[#stepRecords + 1] = index, ids[index], raw
     else
       if raw.f.w or raw.f.sp or raw.leader then beside[#beside + 1] = { index - 1, E.handOver(raw) } end
       raw = E.record(raw)
