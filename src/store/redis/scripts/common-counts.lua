@@ -19,9 +19,8 @@ local function writeTallies()
   if next(tallies) == nil then return end
   local minute = text(math.floor(now / 60000))
   local key = K .. 'minute:' .. minute
-  call('ZADD', K .. 'minutes', minute, minute)
   for name, row in pairs(tallies) do
-    call('HINCRBY', key, 'n' .. name, row[1])
+    if call('HINCRBY', key, 'n' .. name, row[1]) == row[1] then call('ZADD', K .. 'minutes', minute, minute) end
     call('HINCRBY', key, 'r' .. name, text(row[2]))
   end
 end

@@ -110,6 +110,7 @@ local function popIds(key, number)
     if not popped then break end
     local before = at
     at = unfold(popped, ids, at)
+    if #popped < entries then break end
     local alone = at - before == #popped
     entries = alone and math.min(entries * 4, number - at) or math.ceil((number - at) / mostFolded)
   end

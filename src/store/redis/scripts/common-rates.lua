@@ -152,7 +152,9 @@ end
 local function untilOpen()
   local least = math.huge
   for _, number in ipairs({ 1, 100 }) do
-    for _, name in ipairs(call('SRANDMEMBER', K .. 'open', number)) do
+    local names = call('SRANDMEMBER', K .. 'open', number)
+    if #names == 0 then return least end
+    for _, name in ipairs(names) do
       least = math.min(least, untilToken(rateNamed(name)))
       if least == 0 then return 0 end
     end

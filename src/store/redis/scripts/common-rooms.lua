@@ -111,12 +111,13 @@ local function takeLine(turn, queue, rank, till)
   local line = K .. 'line:' .. rank .. ':' .. queue
   local look = firstLook
   while roomLeft(turn, till) > 0 do
-    local ids = popIds(line, math.min(look, roomLeft(turn, till)))
+    local wanted = math.min(look, roomLeft(turn, till))
+    local ids = popIds(line, wanted)
     look = till
     if #ids == 0 then return end
     local looked = take(turn, ids, readAll(K .. 'jobs', ids), queue)
     if looked < #ids then pushBack(line, { unpack(ids, looked + 1) }) end
-    if isOdd(turn, queue) then return end
+    if isOdd(turn, queue) or (#ids < wanted and not E) then return end
   end
 end
 

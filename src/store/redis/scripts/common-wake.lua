@@ -1,22 +1,25 @@
 -- Wakes one of the workers that sleep on a queue. It is taken from all the queues it sleeps on, so that
 -- the next arrival wakes another one.
-local function unpark(life)
+local function unpark(life, left)
   local queues = call('HGET', K .. 'parked', life)
   if not queues then return nil end
   call('HDEL', K .. 'parked', life)
   local handle
   for _, queue in ipairs(cjson.decode(queues)) do
-    handle = call('HGET', K .. 'park:' .. queue, life) or handle
-    call('HDEL', K .. 'park:' .. queue, life)
+    if queue ~= left then
+      handle = call('HGET', K .. 'park:' .. queue, life) or handle
+      call('HDEL', K .. 'park:' .. queue, life)
+    end
   end
   return handle
 end
--- `near` is one that comes by itself, if it sleeps on this queue.
-local function wake(queue, near)
-  if near and call('HEXISTS', K .. 'park:' .. queue, near) == 1 then
-    unpark(near)
-    return
-  end
+-- True for one that sleeps on this queue and comes by itself: it sleeps no more.
+local function comes(queue, life)
+  if call('HDEL', K .. 'park:' .. queue, life) == 0 then return false end
+  unpark(life, queue)
+  return true
+end
+local function wake(queue)
   for _ = 1, 8 do
     local life = call('HRANDFIELD', K .. 'park:' .. queue)
     if not life then return end

@@ -45,6 +45,7 @@ for line, name in ipairs(lines) do
   push(K .. 'line:' .. rank .. ':' .. queue, #lines == 1 and entries or folded(idsIn[line]))
   call('HINCRBY', K .. 'counts', 'r' .. queue, #idsIn[line])
   call('HSET', K .. 'queues', 'a' .. queue, number)
-  if call('EXISTS', K .. 'park:' .. queue) == 1 then wake(queue, ARGV[8]) end
+  local woken = ARGV[8] and comes(queue, ARGV[8])
+  if not woken and call('EXISTS', K .. 'park:' .. queue) == 1 then wake(queue) end
 end
 return 'inserted'

@@ -192,8 +192,10 @@ if ARGV[7] ~= '' then
   end
 end
 if E then E.spreadMarked() end
+-- Mostly nothing stands to be ready at a time of its own, and then none of that has to be looked at.
+local mayBeDue = E or next(rates) or call('EXISTS', K .. 'due', K .. 'ripe', K .. 'shut', K .. 'open', K .. 'cascades') > 0
 -- What earlier calls have left of a cascade: those who could be given its jobs do not wait for upkeep.
-if ARGV[6] ~= '[]' and call('EXISTS', K .. 'cascades') == 1 then
+if mayBeDue and ARGV[6] ~= '[]' and call('EXISTS', K .. 'cascades') == 1 then
   engine(spareId)
   E.spread()
 end
@@ -221,11 +223,11 @@ end
 local meta = call('HMGET', K .. 'meta', 'c', 'n')
 local turn = { life = me, claim = text(tonumber(meta[1] or '0') + 1), ids = {}, found = {}, queues = {}, expired = 0, careful = 0, beyond = 0, groups = 0, passed = 0, tails = {} }
 local more = false
-if call('ZCOUNT', K .. 'ripe', '-inf', nowText) > 0 then
+if mayBeDue and call('ZCOUNT', K .. 'ripe', '-inf', nowText) > 0 then
   engine(spareId)
   E.ripen()
 end
-openRates()
+if mayBeDue then openRates() end
 if E then E.flushJobs() end
 for _, room in ipairs(cjson.decode(ARGV[6])) do
   if claimFor(turn, room[1], room[2], room[3]) then
@@ -277,9 +279,10 @@ local changes = accepted + #turn.ids + turn.expired + #cancels + #messages
 if changes > 0 or tonumber(deadline) - mono <= tonumber(lease) * 2 / 3 then
   call('HSET', K .. 'lives', me, format('%.17g', mono + tonumber(lease)) .. ' ' .. lease .. ' ' .. joined .. ' ' .. epoch)
 end
-if call('HEXISTS', K .. 'parked', me) == 1 then unpark(me) end
+unpark(me)
+mayBeDue = mayBeDue or E or next(rates)
 local seen, arrivals = meta[2] or '0', E or next(arrived)
 if E then E.flush() else flushCounts() end
 if arrivals then seen = call('HGET', K .. 'meta', 'n') or '0' end
 local status = (more or turn.expired > 0) and 1 or 0
-return { 'alive', #turn.ids > 0 and turn.claim or '', stale, idText, claimed, beside, cancels, messages, status, nextDue(), seen, ends }
+return { 'alive', #turn.ids > 0 and turn.claim or '', stale, idText, claimed, beside, cancels, messages, status, mayBeDue and nextDue() or '', seen, ends }
