@@ -83,7 +83,10 @@ export function makeProgram(act: Act, selfRun: boolean): Command {
       'the file that exports your app (default: errand.config.ts, else tasks.ts, else src/tasks/**)',
     )
   program
-    .option('--store <url>', "where jobs are kept, in place of the app's: sqlite:path/to/file.db")
+    .option(
+      '--store <url>',
+      "where jobs are kept, in place of the app's: sqlite:path/to/file.db, redis://host, postgres://host/database",
+    )
     .addOption(new Option('-o, --output <form>', 'form of the data on stdout').choices(forms).default('table'))
     .option('-q, --quiet', 'no talk on stderr but warnings and errors')
     .option('-v, --verbose', 'more talk; errors with their stack')

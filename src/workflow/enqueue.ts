@@ -35,6 +35,12 @@ export async function enqueueFlow(
   options: EnqueueOptions = {},
 ): Promise<WorkflowHandle> {
   const flow = wholeFlowOf(step, 'what is enqueued')
+  if (typeof options !== 'object' || options === null)
+    throw new InvalidOptionError(
+      'the options of enqueueing it',
+      options,
+      'an object. Its input goes with it: `task.with(input)`',
+    )
   if (flow.kind === 'task') {
     const job = await client.enqueue(runtime.registry.get(flow.task), flow.input, { ...flow.options, ...options })
     return new WorkflowHandle(runtime, job.id, job.deduplicated)

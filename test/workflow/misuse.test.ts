@@ -154,6 +154,12 @@ test('a misspelt option of a step is refused where it is written', (t) => {
   assert.throws(() => double.with(1, loosely({ unique: 'k' })), { code: 'UNKNOWN_OPTION' })
 })
 
+test('an input in the place of options is not left out in silence', async (t) => {
+  const { errand, nothing } = scene(t)
+
+  await assert.rejects(errand.enqueue(nothing, loosely(3)), { code: 'INVALID_OPTION', message: /task\.with\(input\)/ })
+})
+
 test('what is no list of inputs, and options that do not exist, are refused by name', (t) => {
   const { double } = scene(t)
 
