@@ -23,7 +23,14 @@ export type {
 export type { LimitOptions, QueueOptions, TaskOrder } from './task/limits.ts'
 export type { RateValue } from './task/rate.ts'
 export type { AnyTask, Declared, Handler, Task, TaskOptions } from './task/task.ts'
-export type { FollowUpOptions, JobContext, JobLog, ProgressOptions, SucceedOptions } from './task/context.ts'
+export type {
+  FollowUpOptions,
+  JobContext,
+  JobLog,
+  ProgressOptions,
+  RunOptions,
+  SucceedOptions,
+} from './task/context.ts'
 export type { DraftJob, Middleware } from './task/middleware.ts'
 export type { RetryOptions } from './retry.ts'
 export type { Stored } from './task/stored.ts'
@@ -82,6 +89,7 @@ export {
   DuplicateTaskError,
   ErrandError,
   FlowChangedError,
+  FlowTimeoutError,
   HandlerError,
   IdConflictError,
   InvalidInputError,

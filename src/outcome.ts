@@ -8,7 +8,8 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly error: JobError }
   | { readonly kind: 'cancelled'; readonly error?: JobError }
   /**
-   * Gives up its slot until all these jobs are final, or until `delayMs` is over where `on` names none; then it goes on: it
-   * runs again, before those that came after it and without another token of its rate. Counts as no attempt.
+   * Gives up its slot until all these jobs are final or `delayMs` is over, whichever comes first, and then goes on: it runs
+   * again, before those that came after it and without another token of its rate. Where `on` names none it waits for its
+   * time alone. Counts as no attempt.
    */
   | { readonly kind: 'wait'; readonly on: readonly string[]; readonly delayMs?: number }

@@ -153,6 +153,18 @@ export class FlowChangedError extends ErrandError {
   }
 }
 
+/** A flow of `job.run` took longer than its `timeout`, and was cancelled. */
+export class FlowTimeoutError extends ErrandError {
+  readonly code = 'FLOW_TIMEOUT'
+
+  constructor(task: string, name: string) {
+    super(
+      `The flow "${name}" that the handler of "${task}" runs took longer than its timeout and was cancelled. Catch this error to go on ` +
+        `without its result, or give it more time and enqueue the job anew.`,
+    )
+  }
+}
+
 /** The kept error of an attempt whose batch was not answered as it must be: one answer for each item, in their order. */
 export class BatchAnswerError extends ErrandError {
   readonly code = 'BATCH_ANSWER'

@@ -8,6 +8,11 @@ import type { Step } from './step.ts'
 import type { Awaitable, StepResult } from './stored.ts'
 import type { Task } from './task.ts'
 
+export interface RunOptions {
+  /** For so long the flow may take, from when it is first asked for; then it is cancelled. @default as long as it takes */
+  timeout?: Duration
+}
+
 export interface ProgressOptions {
   /** What `done` counts towards. */
   of?: number
@@ -57,10 +62,10 @@ export interface JobContext {
    * beginning, and this gives the result at once. So put what must not be repeated into `step`, and await several with
    * `Promise.all`. To become a flow, return it: `return job.run('rest', chain(...))`.
    *
-   * @throws JobFailedError, JobCancelledError, JobExpiredError as the flow ended, DuplicateStepError
+   * @throws JobFailedError, JobCancelledError, JobExpiredError as the flow ended, FlowTimeoutError, DuplicateStepError
    */
-  run<R>(name: string, step: Step<void, R>): Promise<R>
-  /** Waits without holding the job's slot, and goes on like `run`. Beside a `run`, the job goes on when that flow has ended. */
+  run<R>(name: string, step: Step<void, R>, options?: RunOptions): Promise<R>
+  /** Waits without holding the job's slot, and goes on like `run`. */
   sleep(name: string, duration: Duration): Promise<void>
   /** A job that will exist if and only if this attempt succeeds: it is enqueued in the step that records the success. */
   followUp<I>(task: Task<I, unknown>, ...args: FollowUpArgs<I>): void

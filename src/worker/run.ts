@@ -15,7 +15,7 @@ import { checkOptions } from '../options.ts'
 import { mask as hidden, maskTexts, redacted, textRedactor } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ClaimedJob, NewJob } from '../store/store.ts'
-import type { JobContext, JobLog, ProgressOptions, SucceedOptions } from '../task/context.ts'
+import type { JobContext, JobLog, ProgressOptions, RunOptions, SucceedOptions } from '../task/context.ts'
 import type { TaskDefinition } from '../task/definition.ts'
 import type { Step } from '../task/step.ts'
 import type { Awaitable, StepResult } from '../task/stored.ts'
@@ -140,9 +140,10 @@ export class Run implements JobContext {
     return this.#suspensions.step(name, work)
   }
 
-  run<R>(name: string, step: Step<void, R>): Promise<R> {
+  run<R>(name: string, step: Step<void, R>, options: RunOptions = {}): Promise<R> {
     this.#refuseInBatch('run')
-    return this.#suspensions.run(name, step)
+    checkOptions(options, ['timeout'], 'the options of `run`')
+    return this.#suspensions.run(name, step, options)
   }
 
   sleep(name: string, duration: Duration): Promise<void> {

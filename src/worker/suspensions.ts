@@ -11,20 +11,24 @@ import {
   ClaimLostError,
   DuplicateStepError,
   FlowChangedError,
+  FlowTimeoutError,
   IdConflictError,
   InvalidOptionError,
   JobCancelledError,
   JobExpiredError,
   JobFailedError,
+  JobNotFoundError,
   WouldDeadlockError,
 } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Member } from '../store/store.ts'
-import type { Step } from '../task/step.ts'
+import type { RunOptions } from '../task/context.ts'
+import type { FlowNode, Step } from '../task/step.ts'
 import type { Awaitable, StepResult } from '../task/stored.ts'
 import { wholeFlowOf } from '../workflow/compose.ts'
 import { insertFlow } from '../workflow/enqueue.ts'
 import { gateIdOf } from '../workflow/gate.ts'
+import { WorkflowHandle } from '../workflow/handle.ts'
 import { childId } from '../workflow/note.ts'
 import { allMembers, rootError } from '../workflow/resolve.ts'
 import type { RunEnd } from './execute.ts'
@@ -45,6 +49,16 @@ const longestName = 100
 const ownMark = '~'
 /** Apart from the steps: a later version of a handler may sleep under the name that a step had. */
 const sleepName = (name: string) => `${ownMark}until ${name}`
+const limitName = (name: string) => `${ownMark}limit ${name}`
+const overName = (name: string) => `${ownMark}over ${name}`
+
+async function cancelIfThere(runtime: Runtime, flow: string): Promise<void> {
+  try {
+    await new WorkflowHandle(runtime, flow).cancel()
+  } catch (error) {
+    if (!(error instanceof JobNotFoundError)) throw error
+  }
+}
 
 export class Suspensions {
   readonly #run: Run
@@ -56,7 +70,8 @@ export class Suspensions {
   readonly #begun: Promise<unknown>[] = []
   readonly #failures = new Set<unknown>()
   #members: Promise<readonly Member[]> | undefined
-  #sleepMs: number | undefined
+  /** After how long it goes on, whatever else it waits for. */
+  #delayMs: number | undefined
   #over = false
 
   constructor(run: Run, runtime: Runtime, reports: Reports) {
@@ -66,7 +81,7 @@ export class Suspensions {
   }
 
   get suspended(): boolean {
-    return this.#waitsFor.length > 0 || this.#sleepMs !== undefined
+    return this.#waitsFor.length > 0 || this.#delayMs !== undefined
   }
 
   /** How the run ends that has been suspended, once all that it began is in the store: flows, sleeps, and steps under way. */
@@ -76,8 +91,7 @@ export class Suspensions {
       await Promise.allSettled(this.#begun)
     }
     this.#over = true
-    const on = this.#waitsFor
-    const delayMs = on.length === 0 ? this.#sleepMs : undefined
+    const [on, delayMs] = [this.#waitsFor, this.#delayMs]
 
     return { kind: 'outcome', outcome: { kind: 'wait', on, ...(delayMs !== undefined && { delayMs }) } }
   }
@@ -91,8 +105,8 @@ export class Suspensions {
     return this.#begin(this.#workOnce(name, work))
   }
 
-  run<R>(name: string, step: Step<void, R>): Promise<R> {
-    return this.#begin(this.#runFlow(name, step) as Promise<R>)
+  run<R>(name: string, step: Step<void, R>, options: RunOptions): Promise<R> {
+    return this.#begin(this.#runFlow(name, step, options) as Promise<R>)
   }
 
   sleep(name: string, duration: Duration): Promise<void> {
@@ -122,28 +136,36 @@ export class Suspensions {
   async #sleepFor(name: string, duration: Duration): Promise<void> {
     this.#take(name)
     const ms = durationMs(duration, `the duration of "${name}"`)
-    const known = this.#known(sleepName(name))
-    // By the store's clock: it may go on elsewhere, where it is another time.
-    const { now } = await (await this.#runtime.open()).schedules.due(1)
-    const until = known === undefined ? now + ms : Number(known)
-    if (known === undefined) await this.#write(sleepName(name), String(until))
-
-    const leftMs = Math.ceil(until - now)
-    if (!Number.isFinite(leftMs)) throw new InvalidOptionError(`the stored end of the sleep "${name}"`, known, 'a time')
+    const leftMs = await this.#leftMs(sleepName(name), ms, `the sleep "${name}"`)
     if (leftMs <= 0) return
-    this.#sleepMs = Math.min(this.#sleepMs ?? Infinity, leftMs)
+    this.#goOnAfter(leftMs)
     throw new Suspended()
   }
 
-  async #runFlow(name: string, step: Step<void, unknown>): Promise<unknown> {
+  async #runFlow(name: string, step: Step<void, unknown>, { timeout }: RunOptions): Promise<unknown> {
     this.#take(name)
-    const { id, note } = this.#run
     const flow = wholeFlowOf(step, 'what `run` is given')
-    const child = childId(id, name)
+    const limitMs = timeout === undefined ? undefined : durationMs(timeout, `the timeout of "${name}"`)
+    const child = childId(this.#run.id, name)
+    if (this.#known(overName(name)) !== undefined) return this.#giveUp(name, child)
     const member = (await this.#ended()).find((each) => each.id === child)
     if (member) return this.#answer(member)
     this.#check()
 
+    const leftMs = limitMs === undefined ? Infinity : await this.#leftMs(limitName(name), limitMs, `the flow "${name}"`)
+    if (leftMs <= 0) {
+      // Before it is cancelled, so that every later run finds what this one has found.
+      await this.#write(overName(name), 'true')
+      return this.#giveUp(name, child)
+    }
+    await this.#insert(name, child, flow)
+    this.#waitsFor.push(child)
+    if (leftMs < Infinity) this.#goOnAfter(leftMs)
+    throw new Suspended()
+  }
+
+  async #insert(name: string, child: string, flow: FlowNode): Promise<void> {
+    const { id, note } = this.#run
     const of = note?.of ?? note?.id ?? id
     try {
       const origin = { by: id, of, within: note?.id ?? id, line: lineOf(this.#run) }
@@ -153,8 +175,31 @@ export class Suspensions {
       if (!(error instanceof IdConflictError)) throw error
       await this.#takeUp(name, child)
     }
-    this.#waitsFor.push(child)
-    throw new Suspended()
+  }
+
+  /** What is left of a time that was begun by an earlier run, or is now. By the store's clock: it may go on elsewhere. */
+  async #leftMs(key: string, ms: number, what: string): Promise<number> {
+    const known = this.#known(key)
+    const { now } = await (await this.#runtime.open()).schedules.due(1)
+    const until = known === undefined ? now + ms : Number(known)
+    if (known === undefined) await this.#write(key, String(until))
+
+    const leftMs = Math.ceil(until - now)
+    if (Number.isFinite(leftMs)) return leftMs
+    throw new InvalidOptionError(`the stored end of ${what}`, known, 'a time')
+  }
+
+  #goOnAfter(ms: number): void {
+    this.#delayMs = Math.min(this.#delayMs ?? Infinity, ms)
+  }
+
+  /** Cancels it again where an earlier run may have died before it did. */
+  async #giveUp(name: string, child: string): Promise<never> {
+    const ended = (await this.#ended()).some(({ id }) => id === child)
+    if (!ended) await cancelIfThere(this.#runtime, child)
+    const failure = new FlowTimeoutError(this.#run.task, name)
+    this.#failures.add(failure)
+    throw failure
   }
 
   /** An earlier run has begun it, with other values: those stand, where all of it is there. */

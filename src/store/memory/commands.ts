@@ -111,6 +111,7 @@ function changeDue(data: Data, entry: Entry, due: Due) {
     restand(data, entry)
   } else {
     withdraw(data, entry)
+    if (entry.pending > 0) closeEdges(entry)
     lineUp(data, entry)
   }
 }

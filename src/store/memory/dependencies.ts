@@ -7,7 +7,7 @@ import type { ClaimedJob, Dependencies, Member } from '../store.ts'
 import { setState, type Cascade, type Data } from './data.ts'
 import { claimedOf, settledOf, type Edge, type Entry } from './entry.ts'
 import { finish, reopen } from './finish.ts'
-import { lineUp, schedule } from './lines.ts'
+import { lineUp, schedule, withdraw } from './lines.ts'
 
 /** How many edges a step follows by itself; the rest is upkeep's. */
 const spreadAtOnce = 500
@@ -66,7 +66,7 @@ export function spread(data: Data, limit: number = spreadAtOnce): number {
   return followed
 }
 
-/** A job started again by hand waits for nothing more. */
+/** A job started again by hand, or whose time has come before, waits for nothing more. */
 export function closeEdges(entry: Entry): void {
   for (const edge of entry.waitsFor) edge.open = false
   entry.pending = 0
@@ -150,9 +150,18 @@ function follow(data: Data, { kind, edge, succeeded }: Cascade): boolean {
 }
 
 function settleEdge(data: Data, { waiter, member, otherwise }: Edge, succeeded: boolean) {
+  if (waiter.state === 'scheduled') return wake(data, waiter)
   if (waiter.state !== 'blocked') return
   if (succeeded || otherwise === 'run') moveOn(data, waiter)
   else finish(data, waiter, { state: 'cancelled', because: member.id })
+}
+
+/** One that waits for a time as well goes on before it. */
+function wake(data: Data, waiter: Entry) {
+  if (waiter.pending > 0) return
+  withdraw(data, waiter)
+  lineUp(data, waiter)
+  data.news.tell('ready', waiter)
 }
 
 export function blockAgain(data: Data, { waiter, member }: Edge): boolean {

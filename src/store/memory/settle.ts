@@ -92,8 +92,8 @@ function waitFor(data: Data, entry: Entry, { on, delayMs = 0 }: Outcome & { kind
   waitMore(data, entry, on)
   entry.dueAt = undefined
   entry.goesOn = true
-  if (entry.pending > 0) block(data, entry, keepsSlot)
-  else if (on.length === 0 && delayMs > 0) putOff(data, entry, delayMs, keepsSlot)
+  if (delayMs > 0 && (entry.pending > 0 || on.length === 0)) putOff(data, entry, delayMs, keepsSlot)
+  else if (entry.pending > 0) block(data, entry, keepsSlot)
   else lineUpAfresh(data, entry, keepsSlot)
   data.news.tell(entry.state === 'ready' ? 'ready' : 'blocked', entry)
 }

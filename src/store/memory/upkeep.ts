@@ -9,7 +9,7 @@
 import type { NewWorker, UpkeepLimits, UpkeepResult } from '../store.ts'
 import { expire, isOverdue } from './claim.ts'
 import { tally, type Data } from './data.ts'
-import { neededByOthers, spread } from './dependencies.ts'
+import { closeEdges, neededByOthers, spread } from './dependencies.ts'
 import { endLost } from './ending.ts'
 import type { Entry } from './entry.ts'
 import { erase } from './erase.ts'
@@ -81,6 +81,7 @@ function promote(data: Data, limit: number): number {
     if (!spot?.entry || spot.first > now) return false
     const { entry } = spot
     withdraw(data, entry)
+    if (entry.pending > 0) closeEdges(entry)
     lineUp(data, entry)
     data.news.tell('ready', entry)
     return true

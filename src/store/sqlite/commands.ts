@@ -8,7 +8,7 @@ import { dropBlockedSlot, enterLine, leaveLine, parkedRank, stand } from './line
 import { erase } from './prune.ts'
 import type { Step } from './step.ts'
 import { spreadCommand } from './telling.ts'
-import { markReopened } from './waiting.ts'
+import { markReopened, waitNoMore } from './waiting.ts'
 import { atTheEnd, isWaiting, leavePlace, note, whereIs, type Where } from './where.ts'
 
 export function change(step: Step, id: string, wanted: JobChange): ChangeAnswer {
@@ -155,6 +155,7 @@ function changeDue(step: Step, job: JobRow, where: Where, due: Due): 'scheduled'
   if (where.state === 'ready') standAgain(step, job, last)
   else {
     sql.leaveDelayed.run(job.seq)
+    waitNoMore(step, job)
     if (where.state === 'scheduled' && where.slot) stand(step, last)
     else enterLine(step, last)
   }

@@ -114,10 +114,10 @@ function waitFor(step: Step, job: JobRow, outcome: Outcome & { kind: 'wait' }, k
   const pending = waitMore(step, job, on)
   const noted = note(step, job)
   const state =
-    pending > 0
-      ? block(step, noted, pending, keepsSlot)
-      : on.length === 0 && delayMs > 0
-        ? putOff(step, noted, delayMs, keepsSlot)
+    delayMs > 0 && (pending > 0 || on.length === 0)
+      ? putOff(step, noted, delayMs, keepsSlot)
+      : pending > 0
+        ? block(step, noted, pending, keepsSlot)
         : lineUpAfresh(step, noted, keepsSlot)
   step.move(job.queue, 'running', state)
   step.tell(state === 'ready' ? 'ready' : 'blocked', job, state, job.failures)

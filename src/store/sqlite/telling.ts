@@ -8,7 +8,7 @@ import { end } from './ending.ts'
 import { stateCode, type JobRow } from './job-row.ts'
 import { blockRestAgain, blockWaitersAgain } from './reopening.ts'
 import type { Removed, Step } from './step.ts'
-import { unblock } from './waiting.ts'
+import { unblock, wake } from './waiting.ts'
 import { leavePlace, whereIs } from './where.ts'
 
 /** How much of telling a step does by itself; the rest is for later ones. */
@@ -144,8 +144,11 @@ class Round {
     this.#step = step
     this.#members = members
     this.#edges = edges
-    const seqs = JSON.stringify([...new Set(edges.map(([, waiter]) => waiter))])
+    const waiters = new Set(edges.map(([, waiter]) => waiter))
+    const seqs = JSON.stringify([...waiters])
     this.#waiters = new Map((step.sql.blockedWaiters.all(seqs) as WaiterRow[]).map((row) => [row[0], row]))
+    if (this.#waiters.size === waiters.size) return
+    for (const row of step.sql.scheduledWaiters.all(seqs) as WaiterRow[]) this.#waiters.set(row[0], row)
   }
 
   run(limit: number): number {
@@ -188,8 +191,11 @@ class Round {
 
   #unblock(seq: number): void {
     const { sql } = this.#step
-    const { due, slot } = sql.getBlocked.get(seq) as { due: number | null; slot: number }
-    unblock(this.#step, sql.jobBySeq.get(seq) as JobRow, due, slot === 1)
+    const job = sql.jobBySeq.get(seq) as JobRow
+    const blocked = sql.getBlocked.get(seq) as { due: number | null; slot: number } | undefined
+    if (blocked) return unblock(this.#step, job, blocked.due, blocked.slot === 1)
+    const { slot } = sql.getDelayed.get(seq) as { slot: number }
+    wake(this.#step, job, slot === 1)
   }
 
   #unblockPlainly(seq: number, line: number): void {

@@ -10,6 +10,7 @@ import { prune } from './prune.ts'
 import type { Step } from './step.ts'
 import { nextDueMs } from './turn.ts'
 import { spread, spreadRest } from './telling.ts'
+import { waitNoMore } from './waiting.ts'
 
 export const upkeepDefaults: UpkeepLimits = { promote: 200, rescue: 200, expire: 200, spread: 500, prune: 500 }
 
@@ -59,6 +60,7 @@ function promote(step: Step, limit: number): number {
   for (const { seq, slot } of rows) {
     const job = sql.jobBySeq.get(seq) as JobRow
     sql.leaveDelayed.run(seq)
+    waitNoMore(step, job)
     goOn(step, job, null, slot === 1)
     step.move(job.queue, 'scheduled', 'ready')
     step.tell('ready', job, 'ready', job.failures)

@@ -44,6 +44,19 @@ export function unblock(step: Step, job: JobRow, due: number | null, hasSlot = f
   if (state === 'ready') step.tell('ready', job, state, job.failures)
 }
 
+/** The time of a job has come that might have waited for others until then. */
+export function waitNoMore({ sql }: Step, { seq, flags }: JobRow): void {
+  if (flags & flag.members) sql.closeEdgesOf.run(seq)
+}
+
+/** One that waits for a time as well goes on before it. */
+export function wake(step: Step, job: JobRow, hasSlot: boolean): void {
+  step.sql.leaveDelayed.run(job.seq)
+  const state = goOn(step, job, null, hasSlot)
+  step.move(job.queue, 'scheduled', state)
+  step.tell('ready', job, state, job.failures)
+}
+
 /** A final job goes on: those that were cancelled because of it wait for it again, and theirs for them. */
 export function markReopened(step: Step, member: number): void {
   if (step.sql.hasWaiter.get(member)) step.reopening.push({ member, after: -1 })

@@ -187,7 +187,7 @@ function outcome(dice: Dice): Outcome {
     [3, () => ({ kind: 'retry', error, delayMs: dice.pick([0, 1, 1_000]) })],
     [1, () => ({ kind: 'cancelled', ...(dice.chance(0.5) && { error }) })],
     [2, () => ({ kind: 'wait', on: ids(dice) })],
-    [2, () => ({ kind: 'wait', on: [], delayMs: dice.pick([0, 1, 1_000]) })],
+    [2, () => ({ kind: 'wait', on: dice.chance(0.5) ? [] : ids(dice), delayMs: dice.pick([0, 1, 1_000]) })],
   ])()
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { aJob, failed, jobs, retryIn, sleepFor, succeeded, waitOn } from './builders.ts'
+import { setCrossing } from './crossing.ts'
 import type { StoreHarness } from './harness.ts'
 import { setScene, type Scene } from './scene.ts'
 
@@ -157,5 +158,90 @@ export function goingOn(harness: StoreHarness): void {
     await scene.settle(worker, a!, succeeded)
 
     assert.deepEqual(await shown(), [])
+  })
+
+  test('a job that waits for others and for a time goes on when the others have ended before', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    await scene.insert(aJob({ id: 'a' }), ...jobs(['x', 'y'], { queue: 'elsewhere' }))
+    await scene.run(worker, { kind: 'wait', on: ['x', 'y'], delayMs: 60_000 })
+    const [x, y] = await scene.claim(worker, { queues: ['elsewhere'] })
+
+    await scene.settle(worker, x!, succeeded)
+    assert.deepEqual(await scene.claimedIds(worker), [])
+    await scene.settle(worker, y!, failed)
+
+    const [a] = await scene.claim(worker)
+    assert.deepEqual(
+      a?.members?.map(({ id, state }) => [id, state]),
+      [
+        ['x', 'succeeded'],
+        ['y', 'failed'],
+      ],
+    )
+  })
+
+  test('a job that waits for others and for a time goes on when that comes first, and the others wake it no more', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    await scene.insert(aJob({ id: 'a' }), ...jobs(['x', 'y'], { queue: 'elsewhere' }))
+    await scene.run(worker, { kind: 'wait', on: ['x', 'y'], delayMs: 1_000 })
+    const [x, y] = await scene.claim(worker, { queues: ['elsewhere'] })
+    await scene.settle(worker, x!, succeeded)
+
+    await scene.pass(1_000)
+    const [a] = await scene.claim(worker)
+    await scene.settle(worker, a!, sleepFor(1_000))
+    await scene.settle(worker, y!, succeeded)
+
+    assert.deepEqual(
+      a?.members?.map(({ id }) => id),
+      ['x'],
+    )
+    assert.deepEqual([await scene.state('a'), await scene.claimedIds(worker)], ['scheduled', []])
+  })
+
+  test('a job whose time came first can wait for the same jobs again', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    await scene.insert(aJob({ id: 'a' }), aJob({ id: 'x', queue: 'elsewhere' }))
+    await scene.run(worker, { kind: 'wait', on: ['x'], delayMs: 1_000 })
+    await scene.pass(1_000)
+    await scene.run(worker, waitOn('x'))
+    assert.equal(await scene.state('a'), 'blocked')
+
+    await scene.run(worker, succeeded, {}, { queues: ['elsewhere'] })
+
+    assert.deepEqual(await scene.claimedIds(worker), ['a'])
+  })
+
+  test('a job that waits for others and for a time is started at once by hand, and they wake it no more', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    await scene.insert(aJob({ id: 'a' }), aJob({ id: 'x', queue: 'elsewhere' }))
+    await scene.run(worker, { kind: 'wait', on: ['x'], delayMs: 60_000 })
+
+    await scene.store.change(['a'], { due: { inMs: 0 } })
+    await scene.run(worker, sleepFor(60_000))
+    await scene.run(worker, succeeded, {}, { queues: ['elsewhere'] })
+
+    assert.equal(await scene.state('a'), 'scheduled')
+  })
+
+  test('a job that waits for others and for a time waits for both in the store it is moved to', async (t) => {
+    const crossing = await setCrossing(harness, t)
+    const { from, to } = crossing
+    const worker = await from.join()
+    await from.insert(...jobs(['a', 'b']), ...jobs(['x', 'y'], { queue: 'elsewhere' }))
+    await from.run(worker, { kind: 'wait', on: ['x'], delayMs: 60_000 })
+    await from.run(worker, { kind: 'wait', on: ['y'], delayMs: 1_000 })
+
+    await crossing.carry()
+
+    const there = await to.join()
+    await to.run(there, succeeded, {}, { queues: ['elsewhere'] })
+    assert.deepEqual(await to.claimedIds(there), ['a'])
+    await to.pass(1_000)
+    assert.deepEqual(await to.claimedIds(there), ['b'])
   })
 }

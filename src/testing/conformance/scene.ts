@@ -70,8 +70,13 @@ export class Scene {
   }
 
   /** Claims whatever is first and says how it ended. */
-  async run(incarnation: IncarnationId, outcome: Outcome, more: Partial<Settlement> = {}): Promise<ClaimedJob> {
-    const [job] = await this.claim(incarnation, { jobs: 1 })
+  async run(
+    incarnation: IncarnationId,
+    outcome: Outcome,
+    more: Partial<Settlement> = {},
+    room: Partial<Room> = {},
+  ): Promise<ClaimedJob> {
+    const [job] = await this.claim(incarnation, { jobs: 1, ...room })
     assert.ok(job, 'there is a job to run')
     await this.settle(incarnation, job, outcome, more)
     return job

@@ -108,7 +108,7 @@ class Hand {
       [this.#mayRetry(claim) ? 2 : 0, () => ({ kind: 'retry', error, delayMs: dice.pick([0, 400]) })],
       [1, () => ({ kind: 'cancelled' })],
       [2, () => ({ kind: 'wait', on: this.#others(claim.id) })],
-      [1, () => ({ kind: 'wait', on: [], delayMs: dice.pick([0, 400]) })],
+      [1, () => ({ kind: 'wait', on: dice.pick([[], this.#others(claim.id)]), delayMs: dice.pick([0, 400]) })],
     ])()
     return { claim, outcome, ranMs: 1, ...(dice.chance(0.3) && { followUps: [this.#followUp()] }) }
   }

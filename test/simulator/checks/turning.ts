@@ -101,7 +101,8 @@ function apply(checker: Checker, page: Page, { outcome, followUps }: Settlement)
   } else if (outcome.kind === 'failed') book.end(page, { state: 'failed', at })
   else if (outcome.kind === 'retry') page.notBefore = at + outcome.delayMs
   else if (outcome.kind === 'wait') {
-    page.waitsOn = [...page.waitsOn, ...outcome.on]
+    // With a time of its own it may go on before them.
+    if (!outcome.delayMs) page.waitsOn = [...page.waitsOn, ...outcome.on]
     page.hasWaited = true
     page.notBefore = outcome.on.length === 0 ? at + (outcome.delayMs ?? 0) : -Infinity
   }

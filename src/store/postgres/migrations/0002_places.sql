@@ -276,7 +276,6 @@ end $$;
 create function errand.postpone(j errand.job, p_due bigint) returns void language plpgsql as $$
 begin
   j.due := p_due;
-  j.pending := null;
   perform errand.move(j.queue, j.state, 0);
   perform errand.put(j, 's');
 end $$;

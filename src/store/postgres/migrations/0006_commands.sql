@@ -89,6 +89,7 @@ begin
     perform errand.postpone(j, new_due);
   else
     new_state := 2;
+    if j.pending > 0 then update errand.edge set open = false where waiter = j.no and open; end if;
     perform errand.line_up(j);
   end if;
   if in_lane is not null then perform errand.admit(array[in_lane]); end if;

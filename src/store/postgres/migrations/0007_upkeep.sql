@@ -31,6 +31,7 @@ begin
 
   for r in select no from errand.waiting where kind = 's' and due <= c.now order by due, no limit p_promote loop
     j := errand.take(r.no);
+    if j.pending > 0 then update errand.edge set open = false where waiter = j.no and open; end if;
     perform errand.line_up(j);
     perform errand.tell(c, j, 'ready', 2, j.attempts, null);
     promoted := promoted + 1;

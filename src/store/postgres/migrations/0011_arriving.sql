@@ -108,6 +108,7 @@ begin
       and not exists (select from errand.done d where d.no = e.member and d.state <> 4);
     if new_state <> 6 or not found or not errand.block_again(c, b.no, healed.id) then return; end if;
   elsif new_state = 0 then
+    select nullif(count(*), 0) into j.pending from errand.edge where waiter = b.no and open;
     perform errand.postpone(j, j.due);
   elsif new_state = 2 then
     perform errand.line_up(j);

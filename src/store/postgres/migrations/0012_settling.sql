@@ -188,7 +188,7 @@ begin
   perform errand.tell(c, j, 'given back', case when p_delay > 0 then 0 else 2 end, j.attempts, null);
 end $$;
 
--- A running job waits for others, whatever becomes of them, or where it names none for its time. Unknown ones are ignored, and itself.
+-- A running job waits for others, whatever becomes of them, for its time, or for whichever comes first. Unknown ones are ignored, and itself.
 create function errand.wait_more(c errand.context, j errand.job, p_on json, p_delay bigint, p_keeps_slot boolean) returns void
 language plpgsql as $$
 declare
@@ -201,15 +201,15 @@ begin
   perform errand.note(j.no, j.started, null);
   j.flags := j.flags | 133120;
   if not p_keeps_slot then in_lane := errand.hand_in(j); end if;
-  perform from errand.edge where waiter = j.no and open;
-  if found then
-    perform errand.block(j);
-    if in_lane is not null then perform errand.admit(array[in_lane]); end if;
-    perform errand.tell(c, j, 'blocked', 1, j.attempts, null);
-  elsif cardinality(ids) = 0 and p_delay > 0 then
+  select nullif(count(*), 0) into j.pending from errand.edge where waiter = j.no and open;
+  if p_delay > 0 and (j.pending > 0 or cardinality(ids) = 0) then
     perform errand.postpone(j, c.now + p_delay);
     if in_lane is not null then perform errand.admit(array[in_lane]); end if;
     perform errand.tell(c, j, 'blocked', 0, j.attempts, null);
+  elsif j.pending > 0 then
+    perform errand.block(j);
+    if in_lane is not null then perform errand.admit(array[in_lane]); end if;
+    perform errand.tell(c, j, 'blocked', 1, j.attempts, null);
   else
     perform errand.line_up(j);
     perform errand.tell(c, j, 'ready', 2, j.attempts, null);

@@ -166,7 +166,7 @@ begin
     -- What needs its line alone, and all others, which are led on one by one.
     select t.*, w.row_at, t.well and w.pending <= t.n and w.flags & 164867 = 0 and w.crashes < 2 and (w.due is null or w.due <= c.now) as plain
     from concerned t cross join lateral (
-      select x.*, x.ctid as row_at from errand.waiting x where x.no = t.waiter and x.kind = 'b' limit 1
+      select x.*, x.ctid as row_at from errand.waiting x where x.no = t.waiter and x.kind in ('b', 's') limit 1
     ) w
   ), gone as (
     delete from errand.waiting w using found t where w.ctid = t.row_at and t.plain returning w.*, t.place as new_place
@@ -206,11 +206,13 @@ create function errand.move_on(c errand.context, p_no bigint, p_place bigint def
 declare
   j errand.job;
 begin
-  perform from errand.waiting where no = p_no and kind = 'b' and pending <= 0 and flags & 1024 = 0;
+  -- One that is scheduled waits for others only until then.
+  perform from errand.waiting where no = p_no and kind in ('b', 's') and pending <= 0 and flags & 1024 = 0;
   if not found then return; end if;
 
   j := errand.take(p_no);
-  if j.due > c.now then
+  if j.state = 1 and j.due > c.now then
+    j.pending := null;
     perform errand.postpone(j, j.due);
   else
     perform errand.line_up(j, p_place);

@@ -18,6 +18,7 @@ local function changeDue(job, at)
     E.schedule(job, at)
     E.freeSlot(job)
   else
+    if job.f.pn then E.closeEdges(job) end
     E.lineUp(job)
   end
 end

@@ -66,6 +66,7 @@ local function follow(kind, memberSeq, memberId, entry)
   call('HSET', K .. 'edges:' .. job.seq, index, '0' .. sub(raw, 2))
   job.f.pn = job.f.pn > 1 and job.f.pn - 1 or nil
   E.touch(job)
+  if job.state == 'd' then E.wake(job) end
   if job.state ~= 'b' then return true end
   if kind == 's' or sub(raw, 2, 2) == 'r' then E.moveOn(job) else E.finish(job, 'c', { because = memberId }) end
   return true

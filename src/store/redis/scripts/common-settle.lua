@@ -21,14 +21,14 @@ local function block(job, keepsSlot)
   if not keepsSlot then E.freeSlot(job) end
 end
 
--- For others, or where it names none for its time.
+-- For others, for its time, or for whichever comes first.
 local function waitFor(job, delayMs, on, keepsSlot)
   E.waitMore(job, on)
   job.f.du, job.f.wd = nil, 1
-  if job.f.pn then
-    block(job, keepsSlot)
-  elseif #on == 0 and delayMs > 0 then
+  if delayMs > 0 and (job.f.pn or #on == 0) then
     E.putOff(job, delayMs, keepsSlot)
+  elseif job.f.pn then
+    block(job, keepsSlot)
   else
     lineUpAfresh(job, keepsSlot)
   end

@@ -113,7 +113,15 @@ function E.moveOn(job)
   E.tell('ready', job)
 end
 
--- A job started again by hand waits for nothing more.
+-- One that waits for a time as well goes on before it.
+function E.wake(job)
+  if job.f.pn then return end
+  E.withdraw(job)
+  E.lineUp(job)
+  E.tell('ready', job)
+end
+
+-- A job started again by hand, or whose time has come before, waits for nothing more.
 function E.closeEdges(job)
   for _, edge in ipairs(edgesOf(job)) do
     if edge.open then

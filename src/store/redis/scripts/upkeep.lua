@@ -30,6 +30,7 @@ local function promote(limit)
     local job = E.load(id)
     if job and job.state == 'd' then
       E.withdraw(job)
+      if job.f.pn then E.closeEdges(job) end
       E.lineUp(job)
       E.tell('ready', job)
     else

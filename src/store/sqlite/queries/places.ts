@@ -82,7 +82,8 @@ export const placeQueries = {
   reopenLines: `update errand_rate_line set closed = 0 where closed > 0 and closed <= ?`,
   someTightRates: `select id, lined from errand_rate where tight = 1 and lined > 0 limit 100`,
   someOpenRates: `select rate from (select distinct rate from errand_rate_line where closed = 0 limit 100)
-    union select rate from (select distinct j.rate from errand_ready r cross join errand_job j on j.seq = r.seq where r.line < 0 and j.rate is not null limit 100)`,
+    union select rate from (select distinct j.rate from errand_ready r cross join errand_job j on j.seq = r.seq
+    cross join errand_course c on c.seq = r.seq where r.line < 0 and j.rate is not null and c.goes_on = 0 limit 100)`,
   firstReopening: `select min(closed) as due from errand_rate_line where closed > 0`,
   nextMoments: `select (select min(due) from errand_delayed) as due, (select min(closed) from errand_rate_line where closed > 0) as reopening,
     (select min(ripe) from errand_group where ripe is not null) as ripe,
@@ -141,6 +142,9 @@ export const arrayQueries = {
     left join errand_job j on j.seq = p.seq left join errand_course c on c.seq = p.seq`,
   openEdgesAfter: `select 0, e.waiter, e.position, e.runs, f.state from errand_edge e indexed by errand_edge_member
     left join errand_final f on f.seq = e.member where e.member = ? and e.n > ? and e.open = 1 order by e.n limit ?`,
+  // Those that are scheduled, which wait for others only until then.
+  scheduledWaiters: `select d.seq, (select count(*) from errand_edge e where e.waiter = d.seq and e.open = 1), 0, null
+    from json_each(?) s cross join errand_delayed d on d.seq = s.value`,
   blockedWaiters: `select b.seq, b.pending, b.held, iif(b.due is null, b.line, null) from json_each(?) s cross join errand_blocked b on b.seq = s.value`,
   endedMembers:
     `select e.waiter, e.position, ${hexId}, f.state, f.result, f.error from errand_edge e cross join errand_final f on f.seq = e.member
