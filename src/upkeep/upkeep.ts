@@ -43,7 +43,10 @@ export class Upkeep {
     // A busy worker is told in each of its turns.
     if (ms === 0) ms = restMs
     const at = this.#runtime.env.monotonic() + ms
-    if (!this.#working && at < this.#dueAt - 1) this.#plan(ms)
+    if (at >= this.#dueAt - 1) return
+    // What is on its way may not have seen it.
+    if (this.#working) this.#dueAt = at
+    else this.#plan(ms)
   }
 
   async stop(): Promise<void> {
@@ -63,12 +66,14 @@ export class Upkeep {
   }
 
   async #work(): Promise<void> {
+    this.#dueAt = Infinity
     try {
       const done = await this.#store.upkeep()
       this.#runtime.outage.answered('upkeep')
       this.#tell(done)
       this.#working = undefined
-      this.#plan(done.more ? 0 : Math.min(nextMs(done), this.#spread(this.#everyMs)))
+      const toldMs = Math.max(restMs, this.#dueAt - this.#runtime.env.monotonic())
+      this.#plan(done.more ? 0 : Math.min(nextMs(done), toldMs, this.#spread(this.#everyMs)))
     } catch (error) {
       if (this.#stopped) return
       this.#runtime.outage.failed('upkeep', error)
