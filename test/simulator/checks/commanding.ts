@@ -164,6 +164,7 @@ export function reported(checker: Checker, life: Life, reports: readonly Report[
     if (answer !== expected) {
       // Its lease may be over without anybody having heard of it.
       if (answer === 'stale' && page && checker.world.monotonic >= life.surelyUntil) return
+      if (answer === 'duplicate' && report.kind === 'step' && page?.stepsInDoubt) return
       checker.violate('P5', `a ${report.kind} of ${shortId(report.claim.id)} was ${answer} instead of ${expected}`)
     }
     if (!page || answer !== 'written') return
