@@ -160,7 +160,14 @@ export function ended(run: Run, runtime: Runtime, thrown: unknown): RunEnd | Pro
   // Where the job belongs to another by now, the store refuses it like any other late word.
   if (run.ending === 'stopping' || run.ending === 'lost') return interrupted(run)
 
-  return failed(run, runtime, thrown)
+  return run.suspending ? failedLate(run, runtime, thrown) : failed(run, runtime, thrown)
+}
+
+/** A step that is under way beside what failed is not to be done again by the next attempt. */
+async function failedLate(run: Run, runtime: Runtime, thrown: unknown): Promise<RunEnd> {
+  await run.suspending!.settle()
+
+  return run.ending === 'cancelled' ? cancelled : failed(run, runtime, thrown)
 }
 
 /** Others may run it again, unless it must not run twice and its handler was called. */

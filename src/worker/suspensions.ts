@@ -86,14 +86,19 @@ export class Suspensions {
 
   /** How the run ends that has been suspended, once all that it began is in the store: flows, sleeps, and steps under way. */
   async end(): Promise<RunEnd> {
+    await this.settle()
+    const [on, delayMs] = [this.#waitsFor, this.#delayMs]
+
+    return { kind: 'outcome', outcome: { kind: 'wait', on, ...(delayMs !== undefined && { delayMs }) } }
+  }
+
+  /** Until nothing that the handler has begun goes on: it begins nothing more. */
+  async settle(): Promise<void> {
     for (let settled = 0; settled < this.#begun.length;) {
       settled = this.#begun.length
       await Promise.allSettled(this.#begun)
     }
     this.#over = true
-    const [on, delayMs] = [this.#waitsFor, this.#delayMs]
-
-    return { kind: 'outcome', outcome: { kind: 'wait', on, ...(delayMs !== undefined && { delayMs }) } }
   }
 
   /** Whether it is the failure of a flow, which would be met again. */

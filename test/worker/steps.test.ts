@@ -44,6 +44,24 @@ test('a step under way beside a sleep is done once', async (t) => {
   assert.equal(charges, 1)
 })
 
+test('a step under way beside one that fails is done once: the next attempt finds it done', async (t) => {
+  const { errand, work } = started(t)
+  let charges = 0
+  const order = errand.task('order', { retry: { attempts: 2, first: 1 } }, (_: void, job) =>
+    Promise.all([
+      job.step('charge', () => later(50, ++charges)),
+      job.step('label', () => {
+        if (job.attempt === 1) throw new Error('no paper')
+        return 'labelled'
+      }),
+    ]),
+  )
+  await work()
+
+  assert.deepEqual(await (await order.enqueue()).result(soon), [1, 'labelled'])
+  assert.equal(charges, 1)
+})
+
 test('what a step under way is followed by is done once as well', async (t) => {
   const { errand, work } = started(t)
   const done: string[] = []
