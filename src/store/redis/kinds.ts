@@ -19,6 +19,8 @@ export type Kind = Readonly<Shared>
 const minuteMs = 60_000
 /** 60 bits: among ten thousand kinds, two are alike once in twenty billion stores. */
 const digestLength = 10
+/** Where it begins in a record. */
+const digestFrom = 31
 
 export class Kinds {
   readonly #caller: Caller
@@ -26,6 +28,7 @@ export class Kinds {
   readonly #kinds = new Map<string, Kind>()
   #missing = new Set<string>()
   #latest: (Shared & { readonly digest: string }) | undefined
+  #latestRead: { readonly digest: string; readonly kind: Kind } | undefined
 
   constructor(caller: Caller) {
     this.#caller = caller
@@ -58,6 +61,18 @@ export class Kinds {
 
   of(digest: string): Kind | undefined {
     return this.#kinds.get(digest)
+  }
+
+  /** That of a record, if it is known. */
+  in(raw: string): Kind | undefined {
+    const latest = this.#latestRead
+    // Most records are like the one before.
+    if (latest && raw.startsWith(latest.digest, digestFrom)) return latest.kind
+    const digest = digestIn(raw)
+    const kind = this.#kinds.get(digest)
+    if (kind) this.#latestRead = { digest, kind }
+
+    return kind
   }
 
   /** What is made of digests, at once where the server knows all of them; else made again when it does. */
@@ -113,5 +128,5 @@ function digestFor(text: string): string {
 
 /** As a record has it. */
 export function digestIn(raw: string): string {
-  return raw.slice(31, raw.indexOf('\n', 31))
+  return raw.slice(digestFrom, raw.indexOf('\n', digestFrom))
 }

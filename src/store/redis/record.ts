@@ -1,7 +1,7 @@
 /** Records of jobs, as the store keeps them (docs/design/redis.md), read into what the contract tells of them. */
 import type { FinalState, JobError, JobState, Progress, Rank } from '../../job.ts'
 import type { ClaimedJob, JobRecord, Member, SettledJob } from '../store.ts'
-import { digestIn, type Kind, type Kinds } from './kinds.ts'
+import type { Kind, Kinds } from './kinds.ts'
 import { escape, unescape } from './text.ts'
 import type { Extras } from './wanted.ts'
 
@@ -69,7 +69,7 @@ export function plainClaim(kinds: Kinds, id: string, claim: number, raw: string)
   // Without extras.
   if (flag === 45 ? two !== raw.length - 1 : raw.charCodeAt(two + 1) !== 10) return undefined
 
-  const { queue, task } = kinds.of(raw.slice(31, one))!
+  const { queue, task } = kinds.in(raw)!
   const input = unescape(raw.slice(one + 1, two))
   const rank = (raw.charCodeAt(29) - 48) as Rank
   return { id, claim, task, queue, rank, input, attempt: 1, crashes: 0, createdAt: Number(raw.slice(1, 14)) }
@@ -91,7 +91,7 @@ export function stepClaim(
   // Of many members it only says how many.
   if (first === 35) return undefined
 
-  const { queue, task } = kinds.of(raw.slice(31, one))!
+  const { queue, task } = kinds.in(raw)!
   const { m, v, r } = two + 1 === three ? noExtras : (JSON.parse(raw.slice(two + 1, three)) as Extras)
   return {
     id,
@@ -142,7 +142,7 @@ function memberEnded(index: number, id: string, end: string): Member {
 export function parse(kinds: Kinds, raw: string): Parsed {
   const [, input = '', extras = '', tail, result] = raw.slice(31).split('\n')
   const begin = {
-    kind: kinds.of(digestIn(raw))!,
+    kind: kinds.in(raw)!,
     input: unescape(input),
     extras: extras === '' ? noExtras : (JSON.parse(extras) as Extras),
   }

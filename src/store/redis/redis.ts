@@ -35,7 +35,7 @@ import {
 } from './record.ts'
 import { scheduleStore } from './schedules.ts'
 import { escape } from './text.ts'
-import { claimedKinds, turnArguments, turnResult, type TurnAnswer } from './turn.ts'
+import { turnArguments, turnResult, unknownKinds, type TurnAnswer } from './turn.ts'
 import { upkeepArguments, upkeepResult, type UpkeepAnswer } from './upkeep.ts'
 
 type Store = contract.Store
@@ -127,7 +127,8 @@ export class RedisStore implements Store {
       return this.#turn(asked)
     }
     this.#lives.turned(incarnation, answer[10])
-    await this.#kinds.read(claimedKinds(answer))
+    const unknown = unknownKinds(answer, this.#kinds)
+    if (unknown.length > 0) await this.#kinds.read(unknown)
     return turnResult(asked, answer, this.#kinds)
   }
 

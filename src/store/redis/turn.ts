@@ -58,8 +58,10 @@ function payload({ outcome }: Settlement): string {
 
 /** What settlements ask for beside, by their index: follow-ups, that the slot is kept, and that the rate is closed. */
 function wishes(settled: readonly Settlement[], kinds: Kinds): string {
-  const byIndex = settled.flatMap(({ followUps, keepsSlot, closesRateMs }, index) => {
-    if (!followUps?.length && !keepsSlot && closesRateMs === undefined) return []
+  if (!settled.some(isWishing)) return ''
+  const byIndex = settled.flatMap((settlement, index) => {
+    if (!isWishing(settlement)) return []
+    const { followUps, keepsSlot, closesRateMs } = settlement
     const wished = {
       ...(followUps?.length && { f: followUps.map((job) => wantedOf(job, kinds)) }),
       ...(keepsSlot && { k: 1 }),
@@ -67,7 +69,11 @@ function wishes(settled: readonly Settlement[], kinds: Kinds): string {
     }
     return [[index, wished] as const]
   })
-  return byIndex.length > 0 ? JSON.stringify(Object.fromEntries(byIndex)) : ''
+  return JSON.stringify(Object.fromEntries(byIndex))
+}
+
+function isWishing({ followUps, keepsSlot, closesRateMs }: Settlement): boolean {
+  return (followUps !== undefined && followUps.length > 0) || keepsSlot === true || closesRateMs !== undefined
 }
 
 export function turnResult({ settled, givenBack }: Turn, answer: TurnAnswer, kinds: Kinds): TurnResult {
@@ -105,9 +111,9 @@ function claimedJobs(
   })
 }
 
-/** Of what kind the jobs are that were claimed. */
-export function claimedKinds([, , , , records]: TurnAnswer): Set<string> {
-  return new Set(records.map(digestIn))
+/** Digests of jobs that were claimed, of kinds that are not known here. */
+export function unknownKinds([, , , , records]: TurnAnswer, kinds: Kinds): string[] {
+  return records.filter((raw) => !kinds.in(raw)).map(digestIn)
 }
 
 function claimsFrom(flat: readonly string[]): Claim[] {
