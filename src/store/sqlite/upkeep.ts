@@ -36,6 +36,7 @@ export function upkeep(step: Step, given: Partial<UpkeepLimits> = {}): UpkeepRes
   const followed = told + spreadRest(step, limits.spread - told)
   const pruned = prune(step, limits.prune)
   forget(step)
+  step.flushLimits()
   const unused = sweepRates(step)
   ripen(step)
   stamp(step)
