@@ -9,15 +9,26 @@ import { laidOver, withValue, type Wire } from './graph.ts'
 import { stepId, type StepNote } from './note.ts'
 
 type Results = ReadonlyMap<string, Member>
+/** Results by the ids of their steps, decoded already: each for one place in the input. */
+type Decoded = Map<string, unknown>
+
+/** Results with more characters are decoded for so long at a stretch, lest they hold the event loop. */
+const manyCharacters = 64 * 1024
+const stretchMs = 4
 
 /** The whole input. Only a promise where results did not fit into the claim, or a failure has to be looked up. */
 export function resolved(runtime: Runtime, claimed: ClaimedJob, note: StepNote, input: unknown): unknown {
   const { holes } = note
   if (!holes) return input
   const members = claimed.members ?? []
-  if (claimed.moreMembers || members.some(isUnexplained)) return resolvedLate(runtime, claimed, note, input)
+  if (claimed.moreMembers || members.some(isUnexplained) || areMany(members))
+    return resolvedLate(runtime, claimed, note, input)
 
   return filled(runtime, claimed.task, note, byId(members), input)
+}
+
+function areMany(members: readonly Member[]): boolean {
+  return members.reduce((sum, { result }) => sum + (result?.length ?? 0), 0) > manyCharacters
 }
 
 async function resolvedLate(runtime: Runtime, claimed: ClaimedJob, note: StepNote, input: unknown): Promise<unknown> {
@@ -25,7 +36,19 @@ async function resolvedLate(runtime: Runtime, claimed: ClaimedJob, note: StepNot
   const members = claimed.moreMembers ? await allMembers(store, claimed.id) : claimed.members!
   const explained = await Promise.all(members.map((member) => explain(store, member)))
 
-  return filled(runtime, claimed.task, note, byId(explained), input)
+  return filled(runtime, claimed.task, note, byId(explained), input, await decodedInStretches(runtime, explained))
+}
+
+async function decodedInStretches({ codec, env }: Runtime, members: readonly Member[]): Promise<Decoded> {
+  const decoded: Decoded = new Map()
+  let until = env.monotonic() + stretchMs
+  for (const { id, state, result } of members) {
+    if (state === 'succeeded' && typeof result === 'string') decoded.set(id, codec.decode(result))
+    if (env.monotonic() <= until) continue
+    await new Promise<void>((resolve) => env.soon(resolve))
+    until = env.monotonic() + stretchMs
+  }
+  return decoded
 }
 
 const byId = (members: readonly Member[]): Results => new Map(members.map((member) => [member.id, member]))
@@ -77,7 +100,14 @@ export async function rootError(
   return undefined
 }
 
-function filled(runtime: Runtime, task: string, note: StepNote, results: Results, input: unknown): unknown {
+function filled(
+  runtime: Runtime,
+  task: string,
+  note: StepNote,
+  results: Results,
+  input: unknown,
+  decoded?: Decoded,
+): unknown {
   const { codec } = runtime
   const memberOf = (step: number): Member => {
     const id = stepId(note.id, step, note.last)
@@ -88,6 +118,9 @@ function filled(runtime: Runtime, task: string, note: StepNote, results: Results
   const resultOf = (step: number): unknown => {
     const { state, result, id } = memberOf(step)
     if (state !== 'succeeded') throw new MissingResultError(id)
+    const known = decoded?.get(id)
+    // Two places are two values.
+    if (decoded?.delete(id)) return known
     return typeof result === 'string' ? codec.decode(result) : null
   }
   const joinedOf = ([first, count]: readonly [number, number]): unknown[] =>

@@ -334,6 +334,28 @@ async function steps(program: string) {
       assert.deepEqual(shown, [...expected, ...recent!].toReversed())
     })
 
+    test('a turn hands over the ends of some hundred members, and says that there is more', async (t) => {
+      const { store } = await opened(t)
+      const worker = await store.join(aWorker())
+      const on = Array.from({ length: 260 }, (_, n) => idOf(n))
+      const waiters = ['a', 'b', 'c'].map((id) => aJob({ id, after: { on, otherwise: 'cancel' } }))
+      await store.insert([[...on.map((id) => aJob({ id })), ...waiters]])
+      const first = await store.turn(working(worker))
+      const rest = await store.turn(working(worker, first.gone ? [] : first.claimed))
+
+      const answers = [
+        await store.turn(working(worker, rest.gone ? [] : rest.claimed)),
+        await store.turn(working(worker)),
+      ]
+
+      const told = answers.map((answer) => (answer.gone ? [] : answer.claimed.map((job) => job.members?.length)))
+      assert.deepEqual(told, [[260, 260], [260]])
+      assert.deepEqual(
+        answers.map((answer) => !answer.gone && answer.more),
+        [true, false],
+      )
+    })
+
     test('jobs of one queue keep the order of their call, whatever task they are of', async (t) => {
       const { store } = await opened(t)
       const tasks = ['one', 'other', 'one', 'one', 'other']

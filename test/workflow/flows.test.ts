@@ -360,6 +360,20 @@ for (const place of await places()) {
       assert.equal(await errand.job(`${job.id}.gate`).state(), 'succeeded')
     })
 
+    test('results of any size stand in their order, whichever way they are gathered', async (t) => {
+      const { errand, work, echo } = await scene(t, place)
+      const letters = errand.task('letters', (n: number) => ({ n, text: 'x'.repeat(n) }))
+      const inputs = Array.from({ length: 300 }, (_, n) => 500 - n)
+      await work()
+
+      const job = await errand.enqueue(chord(mapEach(letters, inputs), echo))
+
+      assert.deepEqual(
+        await job.result({ timeout: '60s' }),
+        inputs.map((n) => ({ n, text: 'x'.repeat(n) })),
+      )
+    })
+
     test('a flow larger than a call may run whatever became of the jobs before it', async (t) => {
       const { errand, work, double, fail, sum } = await scene(t, place)
       const bad = await fail.enqueue(1)

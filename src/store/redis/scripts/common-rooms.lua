@@ -3,11 +3,13 @@
 local mostCareful, firstLook = 60, 50
 -- Nor does it go past more that may not be claimed.
 local mostPassed = 1000
+-- Nor does it hand over the ends of more members; those that a step's record names do not count.
+local mostHandedOver = 500
 -- A group counts as its leader alone.
 local function taken(turn) return #turn.ids - turn.beyond end
 local function roomLeft(turn, till)
   local room = till - taken(turn)
-  if turn.passed >= mostPassed then return 0 end
+  if turn.passed >= mostPassed or turn.members >= mostHandedOver then return 0 end
   if turn.careful == 0 then return room end
   return math.min(room, mostCareful - turn.careful)
 end
@@ -69,6 +71,12 @@ local function takePlain(turn, ids, raws, queue)
   return true
 end
 
+-- Of a step that waits for more than its record names.
+local function numberOfMembers(raw)
+  local tail = find(raw, '\n', find(raw, '\n', 43, true) + 1, true) + 1
+  return byte(raw, tail) == 35 and tonumber(string.match(raw, '^%d+', tail + 1)) or 0
+end
+
 -- Answers how many it looked at: an expiry or a group may let another job in before the rest.
 local function take(turn, ids, raws, queue)
   if takePlain(turn, ids, raws, queue) then return #ids end
@@ -83,6 +91,7 @@ local function take(turn, ids, raws, queue)
     elseif not (E and E.jobs[id]) and byte(raw, 31) ~= 43 and not (listened and isStep(raw)) then
       at, plain = at + 1, plain + 1
       turn.ids[at], turn.found[at] = id, raw
+      if isStep(raw) then turn.members = turn.members + numberOfMembers(raw) end
       if listened then tellPlainly('started', id, raw, 'u', 1) end
     else
       turn.careful = turn.careful + 1
@@ -95,11 +104,13 @@ local function take(turn, ids, raws, queue)
       elseif E.takeCareful(job, turn) then
         at = at + 1
         turn.ids[at], turn.found[at] = id, job
+        turn.members = turn.members + (job.f.w or 0)
         if job.f.g then at = addMembers(turn, job, at) end
       end
       if job.state ~= 'u' then openLooked() end
       if (job.f.g or job.state ~= 'u') and madeOdd[queue] then break end
     end
+    if turn.members >= mostHandedOver then break end
   end
   if plain > 0 then started(queue, plain) end
   return looked
@@ -267,5 +278,5 @@ local function claimFor(turn, queues, jobs, bottomUp)
     end
   end
   for _, queue in ipairs(odd) do clearOdd(queue) end
-  return taken(turn) >= till or turn.careful >= mostCareful or turn.passed >= mostPassed
+  return taken(turn) >= till or turn.careful >= mostCareful or turn.passed >= mostPassed or turn.members >= mostHandedOver
 end

@@ -221,7 +221,7 @@ end
 
 -- `ids` of all that is claimed, and `found`: the record of a plain job, else the job.
 local meta = call('HMGET', K .. 'meta', 'c', 'n')
-local turn = { life = me, claim = text(tonumber(meta[1] or '0') + 1), ids = {}, found = {}, queues = {}, expired = 0, careful = 0, beyond = 0, groups = 0, passed = 0, tails = {} }
+local turn = { life = me, claim = text(tonumber(meta[1] or '0') + 1), ids = {}, found = {}, queues = {}, expired = 0, careful = 0, beyond = 0, groups = 0, passed = 0, members = 0, tails = {} }
 local more = false
 if mayBeDue and call('ZCOUNT', K .. 'ripe', '-inf', nowText) > 0 then
   engine(spareId)
