@@ -5,7 +5,13 @@ export type Duration = number | string
 
 const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
 /** A thousand years: added to any time of ours, it is still a date. */
-const longestMs = 365_250 * 86_400_000
+export const longestMs: number = 365_250 * 86_400_000
+/** A `Date` reaches no further, into either direction from 1970. */
+export const lastMoment = 8.64e15
+
+/** What a `Date` can say of a moment that may lie beyond its reach: its first or last one. */
+export const withinReach = (at: number): number => Math.max(-lastMoment, Math.min(at, lastMoment))
+
 const part = /(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*/y
 
 function parse(text: string): number | undefined {

@@ -1,5 +1,6 @@
 /** A job as readers see it: decoded and redacted. */
 import type { Codec } from '../codec.ts'
+import { withinReach } from '../duration.ts'
 import { priorityOf, type JobError, type JobState, type Priority, type Progress } from '../job.ts'
 import { redacted } from '../redact.ts'
 import type { JobRecord } from '../store/store.ts'
@@ -50,13 +51,13 @@ export function jobInfo(record: JobRecord, codec: Codec, reveal: boolean): JobIn
     input: note?.holes ? withPlaces(decoded(record.input), note) : decoded(record.input),
     attempt: record.attempt,
     crashes: record.crashes,
-    createdAt: new Date(record.createdAt),
+    createdAt: new Date(withinReach(record.createdAt)),
     tags: record.tags ?? [],
     metadata: mask(metadata),
     ...(note && { workflow: { id: note.id, name: note.name, step: note.step } }),
   }
 
-  for (const moment of moments) if (record[moment] !== undefined) info[moment] = new Date(record[moment])
+  for (const moment of moments) if (record[moment] !== undefined) info[moment] = new Date(withinReach(record[moment]))
   if (record.result !== undefined && record.result !== null) info['result'] = decoded(record.result)
   if (record.progress) info['progress'] = mask(record.progress)
   if (record.error) info['error'] = record.error

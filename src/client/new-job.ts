@@ -1,6 +1,6 @@
 /** From a task, an input and options to the job that goes to the store. */
 import type { Codec } from '../codec.ts'
-import { durationMs, type Duration } from '../duration.ts'
+import { durationMs, lastMoment, type Duration } from '../duration.ts'
 import type { Env } from '../env.ts'
 import { InvalidOptionError, NotStorableError, PayloadTooLargeError } from '../errors.ts'
 import { priorities, rankOf } from '../job.ts'
@@ -18,9 +18,6 @@ export interface JobMaker {
   readonly registry: Registry
   readonly payloadBytes: number
 }
-
-/** A Date reaches no further. */
-const lastMoment = 8.64e15
 
 function moment(value: Date | number, where: string): Due {
   const at = typeof value === 'number' ? value : value instanceof Date ? value.getTime() : Number.NaN

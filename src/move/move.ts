@@ -11,6 +11,7 @@ import { allSchedules } from '../schedule/all.ts'
 import type { MovingJob, MovingStore } from '../store/moving.ts'
 import type { Store } from '../store/store.ts'
 import { agree, type Side } from './agree.ts'
+import { inReach } from './in-reach.ts'
 import { keptForWaiters } from './kept.ts'
 import { patiently } from './patiently.ts'
 import { slices } from './slices.ts'
@@ -173,7 +174,7 @@ class Mover {
       // Engines that answer at once would leave no room for signals and timers.
       await new Promise<void>((resolve) => this.#options.env.soon(resolve))
       if (this.#signal.aborted) return
-      const placing = jobs.map((job) => keptForWaiters(job, this.#options.env.now()))
+      const placing = jobs.map((job) => keptForWaiters(inReach(job), this.#options.env.now()))
       const answers = await this.#call(() => this.#destination.place(placing))
 
       const arrived = jobs.filter((_, index) => answers[index] !== 'conflict')

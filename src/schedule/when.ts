@@ -1,5 +1,5 @@
 /** When a schedule fires, as people say it and as it is stored, and the moments that follow from it. */
-import { durationMs, type Duration } from '../duration.ts'
+import { durationMs, lastMoment, type Duration } from '../duration.ts'
 import { Described, InvalidOptionError } from '../errors.ts'
 import { checkCron, latestCrons, nextCron } from './cron.ts'
 
@@ -55,7 +55,7 @@ export function storedWhen(when: When, now: number, where: string): StoredWhen {
 /** @throws InvalidOptionError */
 export function momentOf(value: Date | number, where: string): number {
   const at = value instanceof Date ? value.getTime() : value
-  if (typeof at === 'number' && Math.abs(at) <= 8.64e15) return Math.round(at)
+  if (typeof at === 'number' && Math.abs(at) <= lastMoment) return Math.round(at)
 
   throw new InvalidOptionError(where, value, 'a Date or milliseconds since 1970')
 }

@@ -89,5 +89,7 @@ describe('lengths of time', () => {
   test('a moment is so long ago, or in so long', () => {
     assert.equal(relative(new Date(0), 5000), '5 s ago')
     assert.equal(relative(new Date(5000), 0), 'in 5 s')
+    assert.equal(relative(new Date(8.64e15), 0), 'in 100000000 d')
+    assert.equal(relative(new Date(Number.NaN), 0), 'at an unreadable time')
   })
 })

@@ -246,5 +246,55 @@ test('the SQL function refuses what no worker could run, and says what it expect
   await refused(`'task', queue => null`, /Expected queue to be a name .*, got NULL/)
   await refused(`'task', tags => array['a', null]`, /Expected tags to be texts, got \{a,NULL\}/)
   await refused(`'task', delay => '1 hour', due => '2030-01-01Z'`, /Expected delay or due, got both/)
+  await refused(
+    `'task', delay => '1000000 years'`,
+    /Expected delay to be an interval from 0 to 1000 years, got '1000000 years'/,
+  )
+  await refused(
+    `'task', delay => '-5 minutes'`,
+    /Expected delay to be an interval from 0 to 1000 years, got '-00:05:00'/,
+  )
+  for (const due of ['infinity', '-infinity', '280000-01-01Z']) {
+    await refused(
+      `'task', due => '${due}'`,
+      /Expected due to be a moment before the year 275760, got '-?(infinity|280000)/,
+    )
+  }
+  await refused(`'task', id => ''`, /Expected id to be a text of 1 to 200 characters, got ''/)
+  await refused(`'task', id => repeat('x', 201)`, /Expected id to be a text of 1 to 200 characters, got 'xxx/)
+  await refused(`'task', unique_key => ''`, /Expected unique_key to be a text of 1 to 500 characters, got ''/)
+  await refused(`'task', unique_key => repeat('x', 501)`, /Expected unique_key to be a text of 1 to 500 characters/)
+  await refused(`'task', tags => array['a', '']`, /Expected each of tags to be a text of 1 to 200 characters, got ''/)
+  await refused(`'task', keep_succeeded => '-1 day'`, /Expected keep_succeeded to be an interval .*, got '-1 days'/)
+  await refused(`'task', keep_failed => null`, /Expected keep_failed to be an interval .*, got NULL/)
+  await refused(
+    `'task', to_jsonb(repeat('é', 524288))`,
+    /Expected input to be of at most 1048576 bytes, got 1048578 bytes/,
+  )
+  await refused(
+    `'task', metadata => jsonb_build_object('a', repeat('x', 1048576))`,
+    /Expected metadata to be of at most/,
+  )
   assert.deepEqual((await errand.jobs()).jobs, [])
+})
+
+test('the SQL function takes what is just within its bounds', { skip }, async (t) => {
+  const { errand, schema, query } = await aShop(t, server!)
+  await errand.open()
+
+  const bounds = [
+    `delay => '1000 years'`,
+    `delay => '0'`,
+    `due => '275760-09-13Z'`,
+    `due => '4712-01-01 BC'`,
+    `id => repeat('x', 200)`,
+    `unique_key => repeat('x', 500)`,
+    `keep_succeeded => '1000 years', keep_failed => '0'`,
+    `input => to_jsonb(repeat('é', 524287))`,
+  ]
+  for (const bound of bounds) await query(`select ${schema}.enqueue('task', ${bound})`)
+  const { jobs } = await errand.jobs()
+
+  assert.equal(jobs.length, bounds.length)
+  for (const { dueAt } of jobs) assert.ok(dueAt === undefined || !Number.isNaN(dueAt.getTime()))
 })

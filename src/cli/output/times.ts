@@ -23,6 +23,7 @@ export function length(ms: number): string {
 /** `3 m 20 s ago`, or `in 5 m` for what is to come. */
 export function relative(moment: Date, now: number = Date.now()): string {
   const ms = now - moment.getTime()
+  if (Number.isNaN(ms)) return 'at an unreadable time'
 
   return ms < 0 ? `in ${length(-ms)}` : `${length(ms)} ago`
 }

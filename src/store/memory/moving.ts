@@ -1,4 +1,5 @@
 /** Both ends of a move, and the schedules that go along. */
+import { checkPlaced, checkSchedules } from '../checked-times.ts'
 import type { MovingStore } from '../moving.ts'
 import type { Inspection, ScheduleRecord } from '../store.ts'
 import { place } from './arriving.ts'
@@ -15,11 +16,17 @@ export function movingStore(step: <T>(body: (data: Data) => T) => T): MovingStor
     end: async () => step(end),
     take: async (room, cursor) => step((data) => take(data, room, cursor)),
     leaving: async (room) => step((data) => leaving(data, room)),
-    place: async (jobs) => step((data) => jobs.map((job) => place(data, job))),
+    place: async (jobs) => {
+      checkPlaced(jobs)
+      return step((data) => jobs.map((job) => place(data, job)))
+    },
     drop: async (taken) => step((data) => taken.filter((each) => drop(data, each)).length),
     stay: async (taken) => step((data) => taken.filter((each) => stay(data, each)).length),
     takeSchedules: async () => step(takeSchedules),
-    placeSchedules: async (schedules) => step((data) => schedules.forEach((each) => placeSchedule(data, each))),
+    placeSchedules: async (schedules) => {
+      checkSchedules(schedules)
+      step((data) => schedules.forEach((each) => placeSchedule(data, each)))
+    },
     dropSchedules: async (names) => step((data) => names.forEach((name) => dropSchedule(data, name))),
   }
 }

@@ -1,5 +1,6 @@
 /** Both ends of a move, and the schedules that go along. What each call decides is in migrations/0010 and 0011. */
 import type { Env } from '../../env.ts'
+import { checkPlaced, checkSchedules } from '../checked-times.ts'
 import type { MoveRoom, MoveStatus, MoveTarget, MoveTicket, MovingJob, MovingStore, PlaceAnswer } from '../moving.ts'
 import type { Inspection, ScheduleRecord } from '../store.ts'
 import type { Clock } from './clock.ts'
@@ -57,6 +58,7 @@ export function movingStore(parts: MovingParts): MovingStore {
       return rows.map(({ schedule }) => scheduleOf(schedule))
     },
     async placeSchedules(schedules) {
+      checkSchedules(schedules)
       await statements.all('select errand.place_schedules($1)', [JSON.stringify(schedules.map(scheduleSpec))])
     },
     async dropSchedules(names) {
@@ -147,6 +149,7 @@ async function place(parts: MovingParts, jobs: readonly MovingJob[]): Promise<Pl
   const { clock, statements, names } = parts
   if (jobs.length === 0) return []
 
+  checkPlaced(jobs)
   const { answers, arrivals } = await names.numbered(namedIn(jobs.map(newJobOf)), () =>
     statements.one<{ answers: PlaceAnswer[]; arrivals: string | null }>('select * from errand.place($1, $2)', [
       clock().now,

@@ -1,5 +1,6 @@
 /** Both ends of a move, and the schedules that go along. */
 import type { Env } from '../../env.ts'
+import { checkPlaced, checkSchedules } from '../checked-times.ts'
 import type { MovingJob, MovingStore, MoveStatus, MoveTarget, MoveTicket, PlaceAnswer } from '../moving.ts'
 import type { Inspection } from '../store.ts'
 import type { Caller } from './caller.ts'
@@ -48,6 +49,7 @@ export function movingStore(parts: Parts): MovingStore {
     },
     leaving: async ({ jobs, bytes }) => jobsFrom(kinds, await call<HandedOut[]>('leaving', jobs, bytes)),
     place: async (jobs) => {
+      checkPlaced(jobs)
       const answers: PlaceAnswer[] = []
       for (const part of portions(jobs)) answers.push(...(await place(parts, part)))
       return answers
@@ -55,7 +57,10 @@ export function movingStore(parts: Parts): MovingStore {
     drop: (taken) => tickets('drop', taken),
     stay: (taken) => tickets('stay', taken),
     takeSchedules: async () => (await schedules<[string, string][]>('take')).map(scheduleFrom),
-    placeSchedules: async (brought) => void (await schedules('place', JSON.stringify(brought))),
+    placeSchedules: async (brought) => {
+      checkSchedules(brought)
+      await schedules('place', JSON.stringify(brought))
+    },
     dropSchedules: async (names) => void (await schedules('drop', JSON.stringify(names))),
   }
 }

@@ -1,4 +1,5 @@
 /** Both ends of a move, and the schedules that go along. */
+import { checkPlaced, checkSchedules } from '../checked-times.ts'
 import type { MoveStatus, MoveTarget, MovingStore } from '../moving.ts'
 import type { ScheduleRecord } from '../store.ts'
 import { place } from './arriving.ts'
@@ -18,11 +19,17 @@ export function movingStore(writeAs: Write): MovingStore {
     take: (room, cursor) => write((step) => take(step, room, cursor)),
     leaving: (room) => write((step) => leaving(step, room)),
     // Refused on a full disk, like any job that comes in.
-    place: (jobs) => writeAs('insert', (step) => jobs.map((job) => place(step, job))),
+    async place(jobs) {
+      checkPlaced(jobs)
+      return writeAs('insert', (step) => jobs.map((job) => place(step, job)))
+    },
     drop: (taken) => write((step) => taken.filter((each) => drop(step, each)).length),
     stay: (taken) => write((step) => taken.filter((each) => stay(step, each)).length),
     takeSchedules: () => write(takeSchedules),
-    placeSchedules: (schedules) => write((step) => schedules.forEach((each) => placeSchedule(step, each))),
+    async placeSchedules(schedules) {
+      checkSchedules(schedules)
+      return write((step) => schedules.forEach((each) => placeSchedule(step, each)))
+    },
     dropSchedules: (names) => write(({ sql }) => names.forEach((name) => sql.dropSchedule.run(name))),
   }
 }

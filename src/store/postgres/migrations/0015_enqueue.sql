@@ -6,6 +6,29 @@ begin
   end if;
 end $$;
 
+create function errand.check_text(p_what text, p_text text, p_most int) returns void language plpgsql as $$
+begin
+  if length(p_text) not between 1 and p_most then
+    raise exception 'Expected % to be a text of 1 to % characters, got %.', p_what, p_most, quote_literal(left(p_text, 250)) using errcode = '22023';
+  end if;
+end $$;
+
+create function errand.check_interval(p_what text, p_interval interval) returns void language plpgsql as $$
+begin
+  if p_interval is null or extract(epoch from p_interval) not between 0 and 365250 * 86400::bigint then
+    raise exception 'Expected % to be an interval from 0 to 1000 years, got %.', p_what, quote_nullable(p_interval) using errcode = '22023';
+  end if;
+end $$;
+
+-- As many bytes as programs take, unless they say otherwise.
+create function errand.check_payload(p_what text, p_payload jsonb) returns void language plpgsql as $$
+begin
+  if octet_length(p_payload::text) > 1048576 then
+    raise exception 'Expected % to be of at most 1048576 bytes, got % bytes. Keep what is large elsewhere, and give its name.',
+      p_what, octet_length(p_payload::text) using errcode = '22023';
+  end if;
+end $$;
+
 -- For triggers and for people: enqueues one job in the transaction that calls it, and gives the job's id. What the task says of
 -- itself, the database does not know: queue, priority, retention and key are those given here. With a key that another job
 -- holds nothing is added, and the id is that one's.
@@ -37,9 +60,20 @@ begin
   if delay is not null and due is not null then
     raise exception 'Expected delay or due, got both: delay % and due %.', quote_literal(delay), quote_literal(due) using errcode = '22023';
   end if;
+  if delay is not null then perform errand.check_interval('delay', delay); end if;
+  if not due <= '275760-09-13 00:00:00Z' or due = '-infinity' then
+    raise exception 'Expected due to be a moment before the year 275760, got %.', quote_literal(due) using errcode = '22023';
+  end if;
+  perform errand.check_interval('keep_succeeded', keep_succeeded);
+  perform errand.check_interval('keep_failed', keep_failed);
+  perform errand.check_text('id', id, 200);
+  perform errand.check_text('unique_key', unique_key, 500);
   if array_position(tags, null) is not null then
     raise exception 'Expected tags to be texts, got %.', tags using errcode = '22023';
   end if;
+  perform errand.check_text('each of tags', each, 200) from unnest(tags) each;
+  perform errand.check_payload('input', input);
+  perform errand.check_payload('metadata', metadata);
   if jsonb_typeof(metadata) <> 'object' then
     raise exception 'Expected metadata to be an object, got %.', metadata using errcode = '22023';
   end if;

@@ -1,6 +1,7 @@
 /** Jobs: writing them once, finding them by number and id, and what belongs to them. */
+import { readable } from './places.ts'
 
-const whole = `j.seq, j.id, j.task, j.queue, j.rank, j.created, j.keep, j.expires, j.lane, j.rate, j.flags, j.unique_key,
+const whole = `j.seq, j.id, j.task, j.queue, j.rank, j.created, j.keep, ${readable('j.expires')} as expires, j.lane, j.rate, j.flags, j.unique_key,
   j.metadata, j.options, j.input, c.seq is not null as noted, coalesce(c.place, j.seq) as place, coalesce(c.failures, 0) as failures,
   coalesce(c.crashes, 0) as crashes, c.started, c.error, coalesce(c.goes_on, 0) as goes_on`
 
@@ -60,7 +61,8 @@ export const jobQueries = {
 
   addFinal: `insert into errand_final (seq, state, started, finished, until, attempts, result) values (?, 4, ?, ?, ?, 1, ?)`,
   addFinalWhole: `insert into errand_final values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  getFinal: `select state, started, finished, until, attempts, result, error, because, cancel_at, due from errand_final where seq = ?`,
+  getFinal:
+    `select state, started, finished, until, attempts, result, error, because, cancel_at, ${readable('due')} as due from errand_final where seq = ?` as string,
   deleteFinal: `delete from errand_final where seq = ?`,
   setBecause: `update errand_final set because = ? where seq = ?`,
   endedOf: `select s.value as seq from json_each(?) s where exists (select 1 from errand_final f where f.seq = s.value)

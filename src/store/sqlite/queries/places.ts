@@ -1,5 +1,9 @@
 /** Places: the lines jobs stand in, lanes and rates, and what waits for what. The hot statements are here. */
+import { lastMoment } from '../../../duration.ts'
 import { flag } from '../job-row.ts'
+
+/** A whole number beyond 2^53 cannot be read: what somebody else has written there counts as the last moment of all. */
+export const readable = (column: string) => `min(${column}, ${lastMoment})` as string
 
 // Each column costs as much as a step of the search, so small numbers share one, and what few jobs have has another.
 // Ids as text: making a buffer for each costs more than all else here.
@@ -37,14 +41,14 @@ export const placeQueries = {
   holdsSuspect: `select 1 from errand_claimed k join errand_course c on c.seq = k.seq where k.incarnation = ? and c.crashes >= 2 limit 1`,
 
   delay: `insert into errand_delayed values (?, ?, ?)`,
-  getDelayed: `select due, slot from errand_delayed where seq = ?`,
+  getDelayed: `select ${readable('due')} as due, slot from errand_delayed where seq = ?` as string,
   leaveDelayed: `delete from errand_delayed where seq = ?`,
   dueDelayed: `select seq, slot from errand_delayed where due <= ? order by due, seq limit ?`,
 
   block: `insert into errand_blocked (seq, pending, held, due, slot) values (?, ?, ?, ?, ?)`,
   blockNew: `insert into errand_blocked (seq, pending, held, due, line) values (?, ?, ?, ?, ?)`,
   setBlockedRank: `update errand_blocked set line = (line >> 2 << 2) | ? where seq = ? and line is not null`,
-  getBlocked: `select pending, held, due, slot from errand_blocked where seq = ?`,
+  getBlocked: `select pending, held, ${readable('due')} as due, slot from errand_blocked where seq = ?` as string,
   setPending: `update errand_blocked set pending = ? where seq = ?`,
   setBlockedDue: `update errand_blocked set due = ? where seq = ?`,
   setBlockedSlot: `update errand_blocked set slot = ? where seq = ?`,
@@ -85,10 +89,11 @@ export const placeQueries = {
     union select rate from (select distinct j.rate from errand_ready r cross join errand_job j on j.seq = r.seq
     cross join errand_course c on c.seq = r.seq where r.line < 0 and j.rate is not null and c.goes_on = 0 limit 100)`,
   firstReopening: `select min(closed) as due from errand_rate_line where closed > 0`,
-  nextMoments: `select (select min(due) from errand_delayed) as due, (select min(closed) from errand_rate_line where closed > 0) as reopening,
+  nextMoments:
+    `select ${readable('(select min(due) from errand_delayed)')} as due, (select min(closed) from errand_rate_line where closed > 0) as reopening,
     (select min(ripe) from errand_group where ripe is not null) as ripe,
     exists (select 1 from errand_rate_line) or exists (select 1 from errand_ready where line < 0) as throttled,
-    (select value from errand_meta where key = 'lined') as lined`,
+    (select value from errand_meta where key = 'lined') as lined` as string,
   unusual: `select exists (select 1 from errand_rate_line) or exists (select 1 from errand_rate where tight = 1 and lined > 0) as rated, exists (select 1 from errand_ready where line < 0) as suspects,
     exists (select 1 from errand_paused) as paused`,
   anyOpenLine: `select rank from errand_rate_line where queue = ? and closed = 0 limit 1`,
