@@ -235,6 +235,11 @@ export class Errand<Context extends object = {}> extends Defining<Context> {
     return this.#choice.missing()
   }
 
+  /** What can be said of its server where its store is not there yet; asked without making it. @throws the store's errors */
+  async inspectServer(): Promise<Inspection[]> {
+    return this.#choice.inspectServer()
+  }
+
   /** Where jobs are kept, for people: the store's URL without its password, or the engine's name. */
   get place(): string {
     return this.#choice.place

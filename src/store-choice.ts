@@ -1,8 +1,8 @@
 /** Which store an app keeps its jobs in: as its options say, or another one until it is first used. */
 import type { Env } from './env.ts'
 import { StoreOpenError } from './errors.ts'
-import { checkStore, missingAt, openStore, placeOf, type StoreOpener } from './store/open.ts'
-import type { Store } from './store/store.ts'
+import { checkStore, inspectServerAt, missingAt, openStore, placeOf, type StoreOpener } from './store/open.ts'
+import type { Inspection, Store } from './store/store.ts'
 
 export class StoreChoice {
   #store: string | StoreOpener | Store
@@ -39,5 +39,10 @@ export class StoreChoice {
   /** What is missing where no store is there yet, in a sentence. */
   async missing(): Promise<string | undefined> {
     return this.#used ? undefined : missingAt(this.#store)
+  }
+
+  /** What can be said of the server where its store is not there yet. */
+  inspectServer(): Promise<Inspection[]> {
+    return inspectServerAt(this.#store)
   }
 }

@@ -7,7 +7,7 @@ import { isPostgresUrl } from './postgres/connection/place.ts'
 import { resolveOptions, type RedisOptions } from './redis/connection/options.ts'
 import { placeName } from './redis/connection/place.ts'
 import { readSqliteUrl } from './sqlite/place.ts'
-import type { Store } from './store.ts'
+import type { Inspection, Store } from './store.ts'
 
 export type { PostgresOptions } from './postgres/connection/options.ts'
 export type { RedisOptions } from './redis/connection/options.ts'
@@ -19,6 +19,8 @@ export interface StoreOpener {
   open(env: Env): Promise<Store>
   /** What is missing where no store is there yet, in a sentence; asked without making one. */
   missing?(): Promise<string | undefined>
+  /** What can be said of its server where no store is there yet. */
+  inspectServer?(): Promise<Inspection[]>
 }
 
 /** The oldest Node that Errand runs on, as package.json says it. */
@@ -72,6 +74,10 @@ export function postgresStore(options: PostgresOptions): StoreOpener {
       const { missing } = await import('./postgres/missing.ts')
       return missing(options)
     },
+    async inspectServer() {
+      const { serverOf } = await import('./postgres/missing.ts')
+      return serverOf(options)
+    },
   }
 }
 
@@ -94,6 +100,13 @@ export async function missingAt(from: string | StoreOpener | Store): Promise<str
   if (isPostgresUrl(from)) return postgresStore({ url: from }).missing?.()
 
   return isRedisUrl(from) ? redisStore({ url: from }).missing?.() : undefined
+}
+
+/** What can be said of a store's server where no store is there yet. @throws as opening it would */
+export async function inspectServerAt(from: string | StoreOpener | Store): Promise<Inspection[]> {
+  const opener = typeof from === 'string' && isPostgresUrl(from) ? postgresStore({ url: from }) : from
+
+  return typeof opener === 'object' && 'inspectServer' in opener ? ((await opener.inspectServer?.()) ?? []) : []
 }
 
 const isRedisUrl = (url: string) => /^rediss?:/.test(url)

@@ -44,7 +44,10 @@ async function storeFindings(invocation: Invocation): Promise<{ findings: Inspec
   try {
     const { errand, alone } = await invocation.any()
     const missing = await errand.missing()
-    if (missing !== undefined && opensByMaking(errand)) return withoutStore(missing, alone)
+    if (missing !== undefined && opensByMaking(errand)) {
+      const { findings, ...rest } = withoutStore(missing, alone)
+      return { findings: [...findings, ...(await errand.inspectServer())], ...rest }
+    }
     await errand.open()
 
     const opened: Inspection =
