@@ -63,3 +63,23 @@ onEach(
     assert.equal((await job.info()).attempt, 1)
   },
 )
+
+onEach(
+  'a job of an ordered task that waits for a flow lets the next one go where its timeout is beyond `skipAfter`',
+  async (open) => {
+    const errand = open()
+    const done: string[] = []
+    const stuck = errand.task('stuck', (_: void, job) => untilAborted(job.signal))
+    const sync = errand.task('sync', { order: { by: () => 'one', skipAfter: '1m' } }, async (n: number, job) => {
+      if (n === 0) await job.run('flow', chain(stuck.with()), { timeout: '1h' })
+      done.push(`sync${n}`)
+    })
+    const [first, second] = await sync.enqueueMany([0, 1])
+
+    await errand.worker().start()
+    await second!.result(soon)
+
+    assert.deepEqual(done, ['sync1'])
+    await errand.workflow(first!.id).cancel()
+  },
+)
