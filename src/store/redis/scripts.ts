@@ -8,6 +8,13 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Script } from './connection/connection.ts'
 
+/**
+ * The form in which these scripts keep all, and the oldest whose processes may work beside them: docs/design/schema-versions.md.
+ * Keys and records change with them and with nothing else.
+ */
+const layout = 1
+const oldest = 1
+
 /** Parts that stand alone, in their order. */
 const base = ['clock', 'lists', 'wake']
 const telling = [...base, 'events']
@@ -34,6 +41,8 @@ interface Parts {
   readonly engine: readonly string[]
   /** It only adds: refused, before it has written anything, when memory is full. */
   readonly adds?: true
+  /** It may be the first that writes into a store. What adds is one. */
+  readonly makes?: true
   /** Makes the engine itself, if it needs it. */
   readonly late?: true
   readonly source?: string
@@ -66,7 +75,7 @@ export type ScriptName =
 const parts: Readonly<Record<ScriptName, Parts>> = {
   'insert-plain': { base: telling, engine: [], adds: true },
   insert: { base: counting, engine, adds: true },
-  join: { base: counting, engine: living },
+  join: { base: counting, engine: living, makes: true },
   turn: { base: [...counting, 'rooms'], engine: [...living, 'settle', 'handover', 'claims'], late: true },
   resync: { base: counting, engine: [...living, 'handover'] },
   leave: { base: counting, engine: living },
@@ -79,7 +88,7 @@ const parts: Readonly<Record<ScriptName, Parts>> = {
   release: { base: counting, engine: commanding },
   upkeep: { base: [...counting, 'gone'], engine: [...living, 'departed', 'order', 'prune'] },
   look: { base: [...counting, 'gone'], engine: [...living, 'order'] },
-  manage: { base: counting, engine: living },
+  manage: { base: counting, engine: living, makes: true },
   schedules: { base: counting, engine },
   'schedules-fire': { base: counting, engine, adds: true, source: 'schedules' },
   moving: { base: counting, engine: [...engine, 'departed', 'leaving'] },
@@ -94,11 +103,13 @@ export function script(name: ScriptName): Script {
   const known = made.get(name)
   if (known) return known
 
-  const { base, engine, adds, late, source = name } = parts[name]
+  const { base, engine, adds, makes = adds, late, source = name } = parts[name]
   const [clock, ...others] = base.map(common)
   // What all use stands outside: there Lua has it at hand, where it would look among all that stands beside it, for each
   // function that uses it.
-  const lines = [adds ? '#!lua' : '#!lua flags=allow-oom', clock!, 'return (function()', 'local E, engine', ...others]
+  const form = `local layout, form, makes = ${layout}, '${layout} ${oldest}', ${makes === true}`
+  const lines = [adds ? '#!lua' : '#!lua flags=allow-oom', clock!, form, common('layout')]
+  lines.push('return (function()', 'local E, engine', ...others)
   if (engine.length > 0) {
     lines.push(
       'engine = function(spareId)',

@@ -7,6 +7,7 @@ import {
   StoreClosedError,
   StoreFullError,
   StoreRefusedError,
+  StoreTooNewError,
   UnknownOutcomeError,
 } from '../../../errors.ts'
 import type { Capabilities, Inspection } from '../../store.ts'
@@ -16,7 +17,7 @@ import { Lines, type Line } from './lines.ts'
 import { Link } from './link.ts'
 import { resolveOptions, type RedisOptions, type ResolvedRedisOptions } from './options.ts'
 import { placeName } from './place.ts'
-import { adviceOn, refusalOf } from './refusals.ts'
+import { adviceOn, layoutsIn, refusalOf } from './refusals.ts'
 import { readFacts, wantedConfig, type ServerFacts } from './server.ts'
 import { NoAnswerError, NotSentError, type Session } from './session.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -211,6 +212,7 @@ export class Connection implements RedisConnection {
     const refusal = refusalOf(message)
     if (refusal === 'busy' || refusal === 'moved') return
     if (refusal === 'full') throw new StoreFullError(this.where)
+    if (refusal === 'too new') throw tooNew(this.where, message)
     if (refusal === 'failed')
       throw new UnknownOutcomeError(`${what}, which stopped on its way (${message})`, ids, error)
 
@@ -286,6 +288,12 @@ export class Connection implements RedisConnection {
       throw error
     }
   }
+}
+
+function tooNew(where: string, message: string): StoreTooNewError {
+  const { found, known } = layoutsIn(message)
+
+  return new StoreTooNewError(where, found, known)
 }
 
 /** @throws UnknownOutcomeError: what the calls before had told is not sure any more */

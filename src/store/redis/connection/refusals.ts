@@ -3,9 +3,9 @@
 /**
  * `busy`: not now, nothing has happened. `moved`: not here, nothing has happened; the place must be looked up anew.
  * `unloaded`: the script must be sent along. `full`: no memory for new data. `failed`: a script stopped on its way, so that
- * what it had written by then stays. `refused`: not ever.
+ * what it had written by then stays. `too new`: newer processes keep the store in a form that is not known here. `refused`: not ever.
  */
-export type Refusal = 'busy' | 'moved' | 'unloaded' | 'full' | 'failed' | 'refused'
+export type Refusal = 'busy' | 'moved' | 'unloaded' | 'full' | 'failed' | 'too new' | 'refused'
 
 const codes: Readonly<Record<string, Refusal>> = {
   LOADING: 'busy',
@@ -22,6 +22,7 @@ const codes: Readonly<Record<string, Refusal>> = {
   UNBLOCKED: 'moved',
   NOSCRIPT: 'unloaded',
   OOM: 'full',
+  TOONEW: 'too new',
   // It cannot write to its disk, and so takes no writes at all.
   MISCONF: 'refused',
 }
@@ -37,6 +38,13 @@ export function refusalOf(message: string): Refusal {
   if (known !== undefined) return known
 
   return insideScript.test(message) ? 'failed' : 'refused'
+}
+
+/** Of a store that is too new: which form it has, and the latest that is known here. */
+export function layoutsIn(message: string): { readonly found: number; readonly known: number } {
+  const [, found, known] = /TOONEW (\d+) (\d+)/.exec(message) ?? []
+
+  return { found: Number(found), known: Number(known) }
 }
 
 /** Of those who cannot sign in, and will not be able to in a moment. */

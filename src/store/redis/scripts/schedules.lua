@@ -45,7 +45,10 @@ readSchedules(names)
 E.loadAll(ids)
 
 -- This life of the store has the name of when a schedule was first put; a server that was emptied begins another.
-if what == 'put' then call('HSETNX', K .. 'meta', 'life', nowText) end
+if what == 'put' then
+  call('HSETNX', K .. 'meta', 'life', nowText)
+  if not kept then call('HSET', K .. 'meta', 'layout', form) end
+end
 
 local entered = { inserted = true, exists = true, kept = true, replaced = true }
 for index, each in ipairs(given) do
