@@ -199,7 +199,7 @@ test(
     const client = new Redis(redisServer!.url)
     const store = new RedisStore(await openConnection({ url: redisServer!.url, prefix }))
     t.after(() => client.disconnect())
-  t.after(() => store.close())
+    t.after(() => store.close())
     await client.hset(`{${prefix}}:meta`, 'layout', '0 0')
 
     await store.counts()
