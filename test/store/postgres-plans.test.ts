@@ -43,6 +43,16 @@ test('a turn costs no more while somebody holds an old snapshot', { skip }, asyn
   assert.ok(late < 1.5 * early, `${late} entries of indexes a turn instead of ${early}`)
 })
 
+test('cancelling a job costs no more among many that are cancelled with it', { skip }, async (t) => {
+  const bench = await Bench.open(t, 'cancelling')
+  await bench.entriesPerCancel(50)
+
+  const few = await bench.entriesPerCancel(50)
+  const crowd = await bench.entriesPerCancel(800)
+
+  assert.ok(crowd < 1.5 * few, `${crowd} entries of indexes a job instead of ${few}`)
+})
+
 /** A store on one connection, and what its statements touch. */
 class Bench {
   readonly #pool: pg.Pool
@@ -104,6 +114,20 @@ class Bench {
   /** Entries of dead rows too, which is what a claim would walk over. */
   entriesPerTurn(turns: number): Promise<number> {
     return this.#perTurn(turns, 'select sum(idx_tup_read) as n from pg_stat_user_indexes where schemaname = $1')
+  }
+
+  /** All at once: jobs that another one waits for, after that one. */
+  async entriesPerCancel(count: number): Promise<number> {
+    const members = Array.from({ length: count }, () => aJob())
+    const ids = members.map(({ id }) => id)
+    const waiter = aJob({ after: { on: ids, otherwise: 'cancel' } })
+    await this.#store.insert([[...members, waiter]])
+    const entries = 'select sum(idx_tup_read) as n from pg_stat_user_indexes where schemaname = $1'
+
+    const before = await this.#sum(entries)
+    await this.#store.cancel([waiter.id, ...ids])
+
+    return Math.round(((await this.#sum(entries)) - before) / count)
   }
 
   async #perTurn(turns: number, count: string): Promise<number> {

@@ -26,22 +26,17 @@ export async function find(
   const jobs: JobRecord[] = []
   let before = cursor === undefined ? Number.MAX_SAFE_INTEGER : seqAt(cursor)
 
-  for (let examined = 0; examined < examinedPerPage;) {
-    const slice = await nextSlice(statements, query, before, examinedPerPage - examined, limit)
+  // As a rule most match, so it begins with as many as are wanted.
+  for (let examined = 0, portion = limit; examined < examinedPerPage; portion *= 4) {
+    const wanted = limit - jobs.length
+    const slice = await nextSlice(statements, query, before, Math.min(portion, examinedPerPage - examined), wanted)
     const rows = await recordsOf(statements, slice.found)
-    const matching = rows.filter((row) => fieldsEqual(row, query))
-    for (const row of matching.slice(0, limit - jobs.length)) {
-      jobs.push(recordOf(row))
-      before = Number(row.no)
-    }
-    if (slice.last === null || (!slice.beyond && jobs.length < limit)) return { jobs }
-    if (jobs.length >= limit) {
-      const more = slice.beyond || before !== Number(slice.found.at(-1))
-      return more ? { jobs, cursor: cursorAt(before) } : { jobs }
-    }
+    jobs.push(...rows.filter((row) => fieldsEqual(row, query)).map(recordOf))
+    if (slice.last === null || !slice.beyond) return { jobs }
+
     examined += Number(slice.looked)
-    before = Number(slice.found.length >= limit ? slice.found.at(-1) : slice.last)
-    if (slice.found.length < limit) break
+    before = Number(slice.found.length >= wanted ? slice.found.at(-1) : slice.last)
+    if (jobs.length >= limit) break
   }
   return { jobs, cursor: cursorAt(before) }
 }

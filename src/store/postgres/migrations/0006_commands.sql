@@ -6,6 +6,7 @@ returns table (answers text[], arrivals text) language plpgsql
 set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   c errand.context;
+  since bigint := 0;
 begin
   perform errand.enter();
   perform set_config('errand_call.spares', p_spares, true);
@@ -18,7 +19,7 @@ begin
       when 'remove' then errand.remove_one(c, p_ids[nth])
       when 'release' then errand.release_one(c, p_ids[nth], p_results[nth])
     end;
-    perform errand.spread(c, 500);
+    if errand.spread(c, 500, since) < 500 then since := nextval('errand.counter'); end if;
   end loop;
   arrivals := current_setting('errand_call.arrivals', true);
   return next;

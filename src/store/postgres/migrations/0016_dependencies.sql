@@ -57,7 +57,24 @@ end $$;
 
 create function errand.mark_waiters(p_no bigint, p_succeeded boolean) returns void language plpgsql as $$
 begin
+  if not p_succeeded and not errand.is_heard(p_no) then
+    update errand.edge set open = false where member = p_no and open;
+    return;
+  end if;
   insert into errand.cascade (member, reopened, succeeded) values (p_no, false, p_succeeded);
+end $$;
+
+-- Whether somebody may go on, or be cancelled, by the end of this job: not where all of a few who wait for it have ended
+-- themselves, as in a flow that is being cancelled.
+create function errand.is_heard(p_no bigint) returns boolean language plpgsql as $$
+begin
+  return (
+    select count(*) >= 10 or coalesce(bool_or(not e.ended), false) from (
+      select exists (select from errand.done d where d.no = x.waiter offset 0)
+        and not exists (select from errand.leaving l where l.no = x.waiter offset 0) as ended
+      from errand.edge x where x.member = p_no order by x.seq limit 10
+    ) e
+  );
 end $$;
 
 create function errand.mark_successes(p_nos bigint[]) returns void language plpgsql as $$
@@ -72,29 +89,30 @@ begin
   select p_no, true, false where exists (select from errand.edge where member = p_no);
 end $$;
 
--- Follows at most so many edges that still lead somewhere.
-create function errand.spread(c errand.context, p_limit int) returns int language plpgsql as $$
+-- Follows at most so many edges that still lead somewhere. Fewer than that: no end is noted any more. `p_since`: none was noted
+-- before it, so what was noted and followed by then, within this very call, is not passed again.
+create function errand.spread(c errand.context, p_limit int, p_since bigint default 0) returns int language plpgsql as $$
 declare
   followed int := 0;
   k errand.cascade;
 begin
   while followed < p_limit loop
-    select * into k from errand.cascade order by seq limit 1;
+    select * into k from errand.cascade where seq > p_since order by seq limit 1;
     exit when not found;
-    followed := followed + case when k.reopened then errand.spread_reopened(c, k, p_limit - followed) else errand.spread_ends(c, p_limit - followed) end;
+    followed := followed + case when k.reopened then errand.spread_reopened(c, k, p_limit - followed) else errand.spread_ends(c, p_limit - followed, p_since) end;
   end loop;
   return followed;
 end $$;
 
 -- Ends that are noted, up to a member that goes on again. Edges lead nowhere where the member was retried since, or the waiter is leaving.
-create function errand.spread_ends(c errand.context, p_most int) returns int language plpgsql as $$
+create function errand.spread_ends(c errand.context, p_most int, p_since bigint) returns int language plpgsql as $$
 declare
   marks errand.cascade[];
   reached record;
 begin
   select array_agg(row(k.seq, k.member, k.reopened, k.succeeded, k.waiter, k.after)::errand.cascade order by k.seq) into marks from (
     select first.*, bool_or(first.reopened) over (order by first.seq) as beyond
-    from (select * from errand.cascade order by seq limit p_most) first
+    from (select * from errand.cascade where seq > p_since order by seq limit p_most) first
   ) k where not k.beyond;
   reached := errand.follow(c, marks, p_most, false);
   if reached.looked < p_most then
