@@ -57,3 +57,11 @@ export interface LogLine {
   /** Plain JSON. */
   readonly data?: unknown
 }
+
+/** A tag that begins so is Errand's own, a job has at most one, and every engine finds by it at the cost of what it finds. */
+export const indexedTagPrefix = 'part-of:'
+
+export const isIndexed = (tag: string): boolean => tag.startsWith(indexedTagPrefix)
+
+export const indexedTagOf = ({ tags }: { readonly tags?: readonly string[] | undefined }): string | undefined =>
+  tags?.find(isIndexed)

@@ -1,5 +1,6 @@
 /** What the options of tasks, jobs and workers have in common. */
 import { InvalidOptionError, UnknownOptionError } from './errors.ts'
+import { indexedTagPrefix, isIndexed } from './job.ts'
 import { nearest } from './nearest.ts'
 
 /**
@@ -32,6 +33,19 @@ export function checkTexts(texts: unknown, where: string): readonly string[] {
   if (Array.isArray(texts) && texts.every(isText)) return texts as string[]
 
   throw new InvalidOptionError(where, texts, 'an array of texts of 1 to 200 characters')
+}
+
+/** @throws InvalidOptionError */
+export function checkTags(tags: unknown, where: string): readonly string[] {
+  const known = checkTexts(tags, where)
+  const reserved = known.find(isIndexed)
+  if (reserved === undefined) return known
+
+  throw new InvalidOptionError(
+    where,
+    reserved,
+    `without tags that begin with "${indexedTagPrefix}", which Errand sets itself`,
+  )
 }
 
 /** @throws InvalidOptionError */

@@ -1,7 +1,7 @@
 /** Middleware around enqueueing: jobs as it sees them, and jobs again of what it made of them. */
 import { HandlerError } from '../errors.ts'
-import { priorities, priorityOf, rankOf } from '../job.ts'
-import { checkOneOf, checkQueue, checkTexts } from '../options.ts'
+import { indexedTagOf, priorities, priorityOf, rankOf } from '../job.ts'
+import { checkOneOf, checkQueue, checkTags, checkTexts } from '../options.ts'
 import type { Runtime } from '../runtime.ts'
 import type { NewJob } from '../store/store.ts'
 import type { DraftJob } from '../task/middleware.ts'
@@ -50,7 +50,13 @@ function draftOf({ codec }: Runtime, job: NewJob): DraftJob {
 
 function redrafted(runtime: Runtime, job: NewJob, draft: DraftJob): NewJob {
   const where = `"${job.task}", as middleware left it,`
-  const tags = [...new Set(checkTexts(draft.tags, `\`tags\` of ${where}`))]
+  const own = indexedTagOf(job)
+  const all = checkTexts(draft.tags, `\`tags\` of ${where}`)
+  const others = checkTags(
+    all.filter((tag) => tag !== own),
+    `\`tags\` of ${where}`,
+  )
+  const tags = [...new Set([...others, ...(own === undefined ? [] : [own])])]
   const metadata = withNote(encodeMetadata(runtime, draft.metadata, where), job.metadata)
   checkOneOf(draft.priority, priorities, `\`priority\` of ${where}`)
   const rank = rankOf(draft.priority)

@@ -4,7 +4,7 @@ import { durationMs, lastMoment, type Duration } from '../duration.ts'
 import type { Env } from '../env.ts'
 import { InvalidOptionError, NotStorableError, PayloadTooLargeError } from '../errors.ts'
 import { priorities, rankOf } from '../job.ts'
-import { checkOneOf, checkOptions, checkQueue, checkTexts } from '../options.ts'
+import { checkOneOf, checkOptions, checkQueue, checkTags } from '../options.ts'
 import type { Dependencies, Due, FollowUp, NewJob, UniqueKey } from '../store/store.ts'
 import { nameOf, uniqueKey, type TaskDefinition } from '../task/definition.ts'
 import { checkTogether, type QueueLimits } from '../task/limits.ts'
@@ -203,7 +203,7 @@ function addOptions(
   if (onSucceeded) job.onSucceeded = onSucceeded
   if (onFailed) job.onFailed = onFailed
   if (options.tags !== undefined) {
-    job.tags = [...new Set([...(task.tags ?? []), ...checkTexts(options.tags, `\`tags\` of ${where}`)])]
+    job.tags = [...new Set([...(task.tags ?? []), ...checkTags(options.tags, `\`tags\` of ${where}`)])]
   }
   if (options.metadata !== undefined) job.metadata = encodeMetadata(maker, options.metadata, where)
 }

@@ -2,7 +2,7 @@
 import { durationMs, type Duration } from '../duration.ts'
 import { InvalidOptionError } from '../errors.ts'
 import { priorities, rankOf, type Rank } from '../job.ts'
-import { checkName, checkOneOf, checkOptions, checkQueue, checkTexts } from '../options.ts'
+import { checkName, checkOneOf, checkOptions, checkQueue, checkTags, checkTexts } from '../options.ts'
 import { retryPolicy, type RetryPolicy } from '../retry.ts'
 import type { UniqueKey } from '../store/store.ts'
 import { checkTogether, taskLimits, type QueueLimits, type TaskLimits } from './limits.ts'
@@ -190,7 +190,7 @@ export function resolved(
     limits,
     onSucceeded: nameOf(options.onSucceeded),
     onFailed: nameOf(options.onFailed),
-    tags: options.tags && checkTexts(options.tags, `\`tags\` of ${where}`),
+    tags: options.tags && checkTags(options.tags, `\`tags\` of ${where}`),
     redact: options.redact && checkTexts(options.redact, `\`redact\` of ${where}`),
     version,
     upgrade: options.upgrade,

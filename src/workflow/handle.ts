@@ -4,12 +4,13 @@ import type { JobHandle } from '../client/handle.ts'
 import { encodeWithin } from '../client/new-job.ts'
 import { StoredJob } from '../client/stored-job.ts'
 import { JobCancelledError, JobFailedError, JobNotFoundError, ResultGoneError, SignalNotFoundError } from '../errors.ts'
-import { isFinal, type JobState, type Progress } from '../job.ts'
+import { isFinal, type Progress } from '../job.ts'
 import { nearest } from '../nearest.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Kept } from '../task/stored.ts'
 import type { CancelAnswer, JobRecord, RetryAnswer, Store } from '../store/store.ts'
-import { numbersOf, signalTag, signalsOf, stepId, workflowTag } from './note.ts'
+import { idsOf, jobsWithin, lastStep, portionsOf, recordsOf, startedWithin, waitingFor } from './flows.ts'
+import { numbersOf, signalTag, stepId, workflowTag } from './note.ts'
 import { notedRecord, overview, type Noted, type WorkflowInfo } from './overview.ts'
 import { rootError } from './resolve.ts'
 
@@ -39,7 +40,6 @@ export interface Workflow<Result = unknown> extends JobHandle<Result> {
 export type SignalAnswer = 'released' | 'not held'
 
 const unfinished = ['scheduled', 'blocked', 'ready', 'running'] as const
-const stepsPerPage = 500
 
 export class WorkflowHandle extends StoredJob implements Workflow<any> {
   readonly #runtime: Runtime
@@ -61,8 +61,7 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
 
   async graph(): Promise<WorkflowInfo> {
     const store = await this.#runtime.open()
-    const found = await this.#records(store)
-    const info = overview(this.id, found)
+    const info = overview(this.id, await jobsWithin(store, this.id))
     if (!info) throw this.#missing((await store.get([this.id]))[0])
 
     return info
@@ -77,8 +76,11 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
   override async cancel(): Promise<Exclude<CancelAnswer, 'unknown'>> {
     // The last one first: what waits is then cancelled by this, and not because of another.
     const answer = await super.cancel()
-    const matched = await this.#cancelAll()
-    if (answer !== 'unknown') return answer
+    if (answer !== 'unknown') {
+      await this.#cancelAll()
+      return answer
+    }
+    const { matched } = await cancelFound(this.#runtime, { tag: workflowTag(this.id), state: unfinished })
     if (matched === 0) throw this.#missing((await (await this.#runtime.open()).get([this.id]))[0])
 
     return 'cancelled'
@@ -87,9 +89,13 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
   async signal(name: string, value?: unknown, ..._: readonly unknown[]): Promise<SignalAnswer> {
     const result = encodeWithin(this.#runtime, value, `the signal "${name}"`)
     const store = await this.#runtime.open()
-    const waiting = await recordsOf(store, signalTag(this.id, name))
-    if (waiting.length === 0) throw await this.#noSignal(store, name)
-    const answers = await store.release(waiting.map(({ id }) => ({ id, result })))
+    const last = await lastStep(store, this.id)
+    const flows = last ? [last, ...(await startedWithin(store, last))] : []
+    const waiting = last
+      ? flows.flatMap((flow) => waitingFor(flow, name))
+      : (await recordsOf(store, signalTag(this.id, name))).map(({ id }) => id)
+    if (waiting.length === 0) throw await this.#noSignal(store, name, flows)
+    const answers = await store.release(waiting.map((id) => ({ id, result })))
 
     return answers.includes('released') ? 'released' : 'not held'
   }
@@ -98,25 +104,21 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     const store = await this.#runtime.open()
     const ids = await this.#causes(store)
     if (ids.length === 0) return this.#retryNothing(store)
-    for (let from = 0; from < ids.length; from += store.limits.idsPerCall) {
-      await store.retry(ids.slice(from, from + store.limits.idsPerCall))
-    }
+    for (const portion of portionsOf(store, ids)) await store.retry(portion)
     return 'retried'
   }
 
-  /** Also what handlers have started, and theirs. Gives how many it found. */
-  async #cancelAll(): Promise<number> {
+  /** Also what handlers have started, and theirs, until nothing more has come. Of each flow the last step first. */
+  async #cancelAll(): Promise<void> {
     const store = await this.#runtime.open()
-    const [last] = await store.get([this.id])
-    // All that is below one that is nobody's carries its tag.
-    const inner = last && last !== 'gone' && notedRecord(last).note?.of !== undefined
-    const flows = new Set([this.id])
-    let all = 0
-    for (const flow of flows) {
-      if (inner) for (const child of await childrenOf(store, flow)) flows.add(child)
-      all += (await cancelFound(this.#runtime, { tag: workflowTag(flow), state: unfinished })).matched
+    const last = await lastStep(store, this.id)
+    const done = new Set<string>()
+    for (let flows = last ? [last] : []; flows.length > 0;) {
+      const ids = flows.flatMap((flow) => [flow.record.id, ...idsOf(flow).toReversed()])
+      for (const portion of portionsOf(store, [...new Set(ids)])) await store.cancel(portion)
+      for (const { record } of flows) done.add(record.id)
+      flows = (await startedWithin(store, last!)).filter(({ record }) => !done.has(record.id))
     }
-    return all
   }
 
   /**
@@ -124,7 +126,7 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
    * own job. A failure that somebody could do with, a settled step's or one that a handler caught, is none.
    */
   async #causes(store: Store): Promise<string[]> {
-    const ended = (await this.#records(store, ['failed', 'expired', 'cancelled'])).map(notedRecord)
+    const ended = (await jobsWithin(store, this.id, ['failed', 'expired', 'cancelled'])).map(notedRecord)
     const blamed = new Set(ended.flatMap(neededBy))
     const bad = ended.filter(
       ({ record: { id, state }, note }) => state !== 'cancelled' && (blamed.has(id) || (note?.id ?? id) === id),
@@ -132,8 +134,8 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     if (bad.length === 0) return []
     const starters = [...new Set([this.id, ...bad.flatMap(({ note }) => note?.by ?? [])])]
     const well = new Set<string>()
-    for (let from = 0; from < starters.length; from += store.limits.idsPerCall) {
-      for (const job of await store.get(starters.slice(from, from + store.limits.idsPerCall)))
+    for (const portion of portionsOf(store, starters)) {
+      for (const job of await store.get(portion))
         if (job && job !== 'gone' && job.state === 'succeeded') well.add(job.id)
     }
     if (well.has(this.id)) return []
@@ -142,31 +144,22 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     return causes.map(({ record }) => record.id).toReversed()
   }
 
-  /** Also a single job, which carries no tag: it comes before all that its handler has started. */
-  async #records(store: Store, states?: readonly JobState[]): Promise<JobRecord[]> {
-    const tagged = await recordsOf(store, workflowTag(this.id), states)
-    if (tagged.some(({ id }) => id === this.id)) return tagged
-    const [own] = await store.get([this.id])
-
-    return own && own !== 'gone' && (states?.includes(own.state) ?? true) ? [own, ...tagged] : tagged
-  }
-
   /** A single job, which has no steps, is retried as one. */
   async #retryNothing(store: Store): Promise<Exclude<RetryAnswer, 'unknown'> | 'not failed'> {
     const [last] = await store.get([this.id])
     if (!last || last === 'gone') throw this.#missing(last)
-    const { jobs, cursor } = await store.find({ tag: workflowTag(this.id), limit: 1 })
-    const answer = jobs.length === 0 && cursor === undefined ? await super.retry() : undefined
+    const noted = notedRecord(last)
+    const isAlone = noted.note?.id !== this.id && (await startedWithin(store, noted)).length === 0
+    const answer = isAlone ? await super.retry() : undefined
     if (answer === 'unknown') throw this.#missing(undefined)
 
     return answer ?? (isFinal(last.state) ? 'not failed' : 'not final')
   }
 
-  async #noSignal(store: Store, name: string): Promise<Error> {
-    const steps = await recordsOf(store, workflowTag(this.id))
-    const [last] = steps.length > 0 ? [] : await store.get([this.id])
-    if (steps.length === 0 && (!last || last === 'gone')) return this.#missing(last)
-    const known = [...new Set(steps.flatMap(({ tags }) => signalsOf(this.id, tags)))]
+  async #noSignal(store: Store, name: string, flows: readonly Noted[]): Promise<Error> {
+    const [last] = flows.length > 0 ? [] : await store.get([this.id])
+    if (flows.length === 0) return this.#missing(last)
+    const known = [...new Set(flows.flatMap(({ note }) => Object.keys(note?.signals ?? {})))]
 
     return new SignalNotFoundError(name, this.id, nearest(name, known), known)
   }
@@ -181,24 +174,4 @@ function neededBy({ record: { state, because }, note }: Noted): string[] {
   if (state !== 'cancelled' || because === undefined) return []
 
   return [because, ...(note ? numbersOf(note.after).map((step) => stepId(note.id, step, note.last)) : [])]
-}
-
-/** The flows that handlers of this one have started. */
-async function childrenOf(store: Store, flow: string): Promise<string[]> {
-  const records = (await recordsOf(store, workflowTag(flow))).map(notedRecord)
-
-  return records.flatMap(({ note }) => (note && note.id !== flow ? note.id : []))
-}
-
-/** Oldest first. */
-async function recordsOf(store: Store, tag: string, states?: readonly JobState[]): Promise<JobRecord[]> {
-  const all: JobRecord[] = []
-  let cursor: string | undefined
-  do {
-    const page = await store.find({ tag, limit: stepsPerPage, ...(states && { states }) }, cursor)
-    all.push(...page.jobs)
-    cursor = page.cursor
-  } while (cursor !== undefined)
-
-  return all.toReversed()
 }

@@ -12,7 +12,7 @@ import { durationMs } from '../duration.ts'
 import { parseInput } from '../task/validate.ts'
 import { builtIns } from './built-in.ts'
 import type { Plan, PlannedStep, Wire } from './graph.ts'
-import { anyWorkflowTag, noted, rangesOf, signalTag, stepId, workflowTag, type StepNote } from './note.ts'
+import { anyWorkflowTag, noted, partTag, rangesOf, signalTag, stepId, workflowTag, type StepNote } from './note.ts'
 
 export interface Origin {
   readonly by: string
@@ -176,6 +176,7 @@ function placed(runtime: Runtime, plan: Plan, step: PlannedStep, making: Making,
     last: plan.last,
     total: plan.steps.length,
     ...(step.after.length > 0 && { after: rangesOf(step.after) }),
+    ...(isLast && signalsIn(plan)),
     ...(step.holes.length > 0 && { holes: step.holes }),
   }
   const on = step.after.map((number) => stepId(id, number, plan.last))
@@ -191,11 +192,23 @@ function placed(runtime: Runtime, plan: Plan, step: PlannedStep, making: Making,
         workflowTag(id),
         ...(origin ? [workflowTag(origin.of), workflowTag(origin.within)] : []),
         ...(isLast && isOwn(making) ? [anyWorkflowTag] : []),
+        ...(isLast && origin ? [partTag(origin.of)] : []),
         ...(work.kind === 'signal' ? [id, origin?.of ?? id].map((of) => signalTag(of, work.name)) : []),
       ]),
     ],
     ...(on.length > 0 ? { after: { on, otherwise: step.otherwise } } : making.after && { after: making.after }),
   }
+}
+
+/** The steps that wait for signals, for the note of the last. */
+function signalsIn({ steps }: Plan): Pick<StepNote, 'signals'> {
+  const waiting = new Map<string, number[]>()
+  for (const { work, number } of steps) {
+    if (work.kind === 'signal') waiting.set(work.name, [...(waiting.get(work.name) ?? []), number])
+  }
+  if (waiting.size === 0) return {}
+
+  return { signals: Object.fromEntries([...waiting].map(([name, numbers]) => [name, rangesOf(numbers)])) }
 }
 
 /** Whether it is part of no other workflow: what the handler of a single job starts is the workflow that people look for. */

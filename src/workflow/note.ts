@@ -3,6 +3,7 @@
  * handlers and middleware see the metadata without it.
  */
 import { createHash } from 'node:crypto'
+import { indexedTagPrefix } from '../job.ts'
 import type { Hole } from './graph.ts'
 
 export const noteKey = '$workflow'
@@ -20,6 +21,8 @@ export interface StepNote {
   readonly total: number
   /** The numbers of the steps it waits for: `1-3,5`. */
   readonly after?: string
+  /** On the last step: the numbers of the steps that wait for a signal, by its name. */
+  readonly signals?: Readonly<Record<string, string>>
   /** On the last step of a flow that came with an id: of all its steps. */
   readonly digest?: string
   /** Where results of other steps belong in the stored input. */
@@ -30,6 +33,9 @@ export const workflowTag = (id: string): string => `workflow:${id}`
 /** On the last step of each, so that workflows can be listed. */
 export const anyWorkflowTag = 'workflow'
 export const signalTag = (id: string, name: string): string => `signal:${name}:${id}`
+
+/** On the last step of each flow that a handler has started: what is at the very beginning finds it by this. */
+export const partTag = (id: string): string => `${indexedTagPrefix}${id}`
 
 /** The signals, by their tags, that a job of this workflow is held for. */
 export function signalsOf(id: string, tags: readonly string[] = []): string[] {

@@ -43,6 +43,18 @@ test('a turn costs no more while somebody holds an old snapshot', { skip }, asyn
   assert.ok(late < 1.5 * early, `${late} entries of indexes a turn instead of ${early}`)
 })
 
+test('finding by a tag that is indexed costs no more with many jobs', { skip }, async (t) => {
+  const bench = await Bench.open(t, 'tags')
+  await bench.insertTagged('part-of:whole')
+  await bench.pagesToFind('part-of:whole')
+  const before = await bench.pagesToFind('part-of:whole')
+
+  await bench.fill(many)
+  const filled = await bench.pagesToFind('part-of:whole')
+
+  assert.ok(filled < 2 * before, `${filled} pages instead of ${before}`)
+})
+
 test('cancelling a job costs no more among many that are cancelled with it', { skip }, async (t) => {
   const bench = await Bench.open(t, 'cancelling')
   await bench.entriesPerCancel(50)
@@ -52,6 +64,10 @@ test('cancelling a job costs no more among many that are cancelled with it', { s
 
   assert.ok(crowd < 1.5 * few, `${crowd} entries of indexes a job instead of ${few}`)
 })
+
+const pagesRead = `
+  select sum(heap_blks_hit + heap_blks_read + coalesce(idx_blks_hit + idx_blks_read, 0)) as n
+  from pg_statio_user_tables where schemaname = $1`
 
 /** A store on one connection, and what its statements touch. */
 class Bench {
@@ -107,8 +123,17 @@ class Bench {
   }
 
   pagesPerTurn(turns: number): Promise<number> {
-    const pages = 'heap_blks_hit + heap_blks_read + coalesce(idx_blks_hit + idx_blks_read, 0)'
-    return this.#perTurn(turns, `select sum(${pages}) as n from pg_statio_user_tables where schemaname = $1`)
+    return this.#perTurn(turns, pagesRead)
+  }
+
+  async insertTagged(tag: string): Promise<void> {
+    await this.#store.insert([[aJob({ tags: [tag] }), aJob({ tags: [tag] })]])
+  }
+
+  async pagesToFind(tag: string): Promise<number> {
+    const before = await this.#sum(pagesRead)
+    assert.equal((await this.#store.find({ tag })).jobs.length, 2)
+    return (await this.#sum(pagesRead)) - before
   }
 
   /** Entries of dead rows too, which is what a claim would walk over. */

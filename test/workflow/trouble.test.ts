@@ -1,7 +1,7 @@
 /** Workflows when workers die, in time that is moved by hand; and what they must not show. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { chain, chord, Errand, group, mapEach } from '../../src/index.ts'
+import { chain, chord, Errand, group, mapEach, workflow } from '../../src/index.ts'
 import { MemoryStore } from '../../src/store/memory/memory.ts'
 import type { ClaimedJob } from '../../src/store/store.ts'
 import { ManualEnv } from '../../src/testing/manual-env.ts'
@@ -91,6 +91,36 @@ test('a handler that runs anew finds the flow it began', async (t) => {
   const { jobs } = await store.find({ tag: `workflow:${handle.id}` })
   assert.deepEqual(jobs.map(({ id }) => id).toSorted(), [`${handle.id}:rest`, `${handle.id}:rest.1`])
   await worker.stop()
+})
+
+test('what is asked of a workflow costs by its own steps, whatever is kept beside it', async (t) => {
+  const { store, errand, double } = world(t)
+  let calls = 0
+  for (const name of ['find', 'get'] as const) {
+    const asked = store[name].bind(store) as (...given: unknown[]) => Promise<never>
+    store[name] = (...given: unknown[]) => {
+      calls++
+      return asked(...given)
+    }
+  }
+  const approval = workflow('approval', (w) => w.step(double, w.waitFor<number>('approved').result))
+  const cost = async () => {
+    const flow = await errand.enqueue(approval)
+    calls = 0
+    const answers = [
+      await flow.signal('approved', 4),
+      await flow.retry(),
+      (await flow.graph()).done,
+      await flow.cancel(),
+    ]
+    assert.deepEqual(answers, ['released', 'not final', 1, 'cancelled'])
+    return calls
+  }
+
+  const alone = await cost()
+  for (let n = 0; n < 25; n++) await double.enqueueMany(Array.from({ length: 1_000 }, (_, input) => input))
+
+  assert.equal(await cost(), alone)
 })
 
 test('a step result of a claim that was taken back is refused', async (t) => {

@@ -26,6 +26,7 @@ export interface NewJob {
   readonly after?: Dependencies
   /** Stays blocked until `release`d, whatever else it waits for. */
   readonly held?: boolean
+  /** At most one of them `isIndexed` (job.ts): by that one, `find` costs what it finds. */
   readonly tags?: readonly string[]
   /** Encoded JSON object. */
   readonly metadata?: string

@@ -9,6 +9,7 @@ import { groupOf } from './groups.ts'
 import { countJob } from './limits.ts'
 import { laneOf, lineUp, rateOf, schedule, takeSlot } from './lines.ts'
 import { newJobOf } from './moving-job.ts'
+import { addInOrder } from './order.ts'
 
 export function place(data: Data, moving: MovingJob): PlaceAnswer {
   const { id, ticket, job } = moving
@@ -34,7 +35,7 @@ export function place(data: Data, moving: MovingJob): PlaceAnswer {
 function add(data: Data, moving: MovingJob): Entry {
   const entry = new Entry(newJobOf(moving), ++data.sequence, moving.createdAt)
   data.jobs.set(entry.id, entry)
-  data.ordered.push(entry)
+  addInOrder(data, entry)
   data.pruned.delete(entry.id)
   queueOf(data, entry.job.queue).states.blocked++
 

@@ -14,6 +14,8 @@ export interface Data {
   readonly jobs: Map<string, Entry>
   /** Every job in order of insertion; erased ones stay until they are too many. */
   ordered: Entry[]
+  /** Those with a tag that is indexed, by it, likewise. */
+  readonly tagged: Map<string, Entry[]>
   readonly queues: Map<string, Queue>
   readonly lanes: Map<string, LaneState>
   readonly groups: Map<string, GroupState>
@@ -146,6 +148,7 @@ export function emptyData(env: Env): Data {
     news: new News(env),
     jobs: new Map(),
     ordered: [],
+    tagged: new Map(),
     queues: new Map(),
     lanes: new Map(),
     groups: new Map(),

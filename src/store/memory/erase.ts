@@ -3,6 +3,7 @@ import { removeEdges } from './dependencies.ts'
 import type { Entry } from './entry.ts'
 import { dropRetention } from './finish.ts'
 import { countJob } from './limits.ts'
+import { dropFromOrder } from './order.ts'
 
 /** Deletes a final job and all it has. */
 export function erase(data: Data, entry: Entry): void {
@@ -12,5 +13,5 @@ export function erase(data: Data, entry: Entry): void {
   data.queues.get(entry.job.queue)!.states[entry.state]--
   entry.erased = true
   countJob(data, entry, -1)
-  if (data.ordered.length > 2 * data.jobs.size + 64) data.ordered = data.ordered.filter(({ erased }) => !erased)
+  dropFromOrder(data, entry)
 }

@@ -10,6 +10,7 @@ import { finish, watchExpiry } from './finish.ts'
 import { keyName, liveKey, takeKey } from './keys.ts'
 import { countJob, setLane, setRate } from './limits.ts'
 import { lineUp, schedule } from './lines.ts'
+import { addInOrder } from './order.ts'
 
 /** What earlier jobs of the call will have added when a later one is looked at. */
 interface Plan {
@@ -119,7 +120,7 @@ function freeKeyOf(data: Data, job: NewJob) {
 function add(data: Data, job: NewJob) {
   const entry = new Entry(copyOf(job), ++data.sequence, data.env.now())
   data.jobs.set(job.id, entry)
-  data.ordered.push(entry)
+  addInOrder(data, entry)
   data.pruned.delete(job.id)
   queueOf(data, job.queue).states.blocked++
   takeKey(data, job)

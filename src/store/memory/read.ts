@@ -5,6 +5,7 @@ import { cursorAt, seqAt } from '../cursor.ts'
 import { matches, pageLimit } from '../matching.ts'
 import type { Data } from './data.ts'
 import { recordOf, settledOf, type Entry } from './entry.ts'
+import { inOrder } from './order.ts'
 
 /** Jobs looked at per page; a page that finds few is short. */
 const examinedPerPage = 10_000
@@ -32,16 +33,17 @@ export function history(data: Data, id: string): JobHistory | undefined {
 export function find(data: Data, query: JobQuery, cursor?: string): { jobs: JobRecord[]; cursor?: string } {
   const limit = pageLimit(query)
   const jobs: JobRecord[] = []
-  let index = before(data.ordered, cursor === undefined ? Infinity : seqAt(cursor))
+  const ordered = inOrder(data, query.tag)
+  let index = before(ordered, cursor === undefined ? Infinity : seqAt(cursor))
   let last: Entry | undefined
 
   for (let examined = 0; index >= 0 && jobs.length < limit && examined < examinedPerPage; index--, examined++) {
-    last = data.ordered[index]!
+    last = ordered[index]!
     const { job, state, createdAt, input } = last
     if (!last.erased && matches({ ...job, state, createdAt, input }, query)) jobs.push(recordOf(last))
   }
 
-  const more = last && hasOlder(data.ordered, index)
+  const more = last && hasOlder(ordered, index)
   return more ? { jobs, cursor: cursorAt(last!.seq) } : { jobs }
 }
 

@@ -1,4 +1,5 @@
 /** Jobs as the SQL functions take them. The flags are explained in migrations/0002_places.sql. */
+import { indexedTagOf } from '../../job.ts'
 import type { Due, FollowUp, Lane, NewJob, UniqueKey } from '../store.ts'
 import type { Numbered } from './names.ts'
 
@@ -15,6 +16,7 @@ export const flag = {
   cancelAsked: 4096,
   orderedLane: 16_384,
   gathers: 32_768,
+  indexedTag: 262_144,
 } as const
 
 const minuteMs = 60_000
@@ -36,6 +38,7 @@ export function flagsOf(job: NewJob): number {
   if (job.onFailed) flags |= flag.onFailed
   if (job.once) flags |= flag.once
   if (job.held) flags |= flag.held
+  if (indexedTagOf(job) !== undefined) flags |= flag.indexedTag
   return flags
 }
 
@@ -60,12 +63,15 @@ export function* namedIn(jobs: Iterable<NewJob>): Iterable<{ readonly queue: str
   }
 }
 
-/** What the database never looks into, as JSON text; null for nothing. */
+/** What the database looks into for one tag only (`part`, see 0001), as JSON text; null for nothing. */
 export function moreOf(job: NewJob, names: Numbered): string | null {
   const { tags, metadata, version, redact, onSucceeded, onFailed } = job
   if (!tags && metadata === undefined && version === undefined && !redact && !onSucceeded && !onFailed) return null
 
+  const part = indexedTagOf(job)
+
   return JSON.stringify({
+    ...(part !== undefined && { part }),
     ...(tags && { tags }),
     ...(metadata !== undefined && { metadata }),
     ...(version !== undefined && { version }),

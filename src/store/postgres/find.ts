@@ -1,5 +1,5 @@
 /** Finding jobs, newest first, in slices: a page looks at so many jobs and no more, and may be short. */
-import { jobStates, type JobState } from '../../job.ts'
+import { isIndexed, jobStates, type JobState } from '../../job.ts'
 import { cursorAt, seqAt } from '../cursor.ts'
 import { fieldEquals, pageLimit } from '../matching.ts'
 import type { JobQuery, JobRecord } from '../store.ts'
@@ -8,7 +8,7 @@ import type { Statements } from './statements.ts'
 
 const examinedPerPage = 10_000
 
-const findText = 'select * from errand.find($1, $2, $3, $4, $5, $6, $7, $8, $9)'
+const findText = 'select * from errand.find($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)'
 
 interface Slice {
   readonly found: string[]
@@ -54,7 +54,8 @@ function nextSlice(
   limit: number,
 ): Promise<Slice> {
   const { states, tasks, queues, tag, createdFrom, createdTo } = query
-  const values = [before, states?.map(codeOf), tasks, queues, tag, createdFrom, createdTo, examine, limit]
+  const indexed = tag !== undefined && isIndexed(tag)
+  const values = [before, states?.map(codeOf), tasks, queues, tag, createdFrom, createdTo, examine, limit, indexed]
   return statements.one<Slice>(
     findText,
     values.map((value) => value ?? null),

@@ -1,5 +1,6 @@
 /** Pages of `find`: jobs are read from newest to oldest, a portion per call, and filtered here. */
 import { InvalidOptionError } from '../../errors.ts'
+import { isIndexed } from '../../job.ts'
 import { matches, pageLimit } from '../matching.ts'
 import type { JobQuery, JobRecord } from '../store.ts'
 import type { Caller } from './caller.ts'
@@ -24,6 +25,7 @@ interface Position {
 
 /** @throws InvalidOptionError */
 export async function findPage(caller: Caller, kinds: Kinds, query: JobQuery, cursor?: string): Promise<Page> {
+  if (query.tag !== undefined && isIndexed(query.tag)) return findTagged(caller, kinds, query, query.tag, cursor)
   const limit = pageLimit(query)
   const jobs: JobRecord[] = []
   let position = positionAt(cursor)
@@ -40,6 +42,24 @@ export async function findPage(caller: Caller, kinds: Kinds, query: JobQuery, cu
     position = next
   }
   return { jobs, cursor: cursorAt(position) }
+}
+
+/** The same by a tag that is indexed: one call a page, which may be short. */
+async function findTagged(
+  caller: Caller,
+  kinds: Kinds,
+  query: JobQuery,
+  tag: string,
+  cursor: string | undefined,
+): Promise<Page> {
+  const number = Math.min(examinedPerCall, pageLimit(query))
+  const rows = await caller.look<[at: string, shown: Shown][]>('tagged', tag, positionAt(cursor).before, number)
+  await kinds.read(rows.map(([, [, raw]]) => digestIn(raw!)))
+  const jobs = rows.map(([, shown]) => recordFrom(kinds, shown)).filter((job) => matches(job, query))
+  if (rows.length < number) return { jobs }
+  const before = rows.at(-1)![0]
+
+  return { jobs, cursor: cursorAt({ before, lastSeq: before.padStart(15, '0') }) }
 }
 
 /** The jobs before a position, each with its own; and where to go on, if anything older is there. */

@@ -35,6 +35,7 @@ interface AllFeatures extends Features {
   readonly lo?: number
   readonly r?: string
   readonly u?: { readonly k: string; readonly s: string }
+  readonly pt?: string
   readonly s?: Template
   readonly x?: Template
 }
@@ -183,7 +184,8 @@ export function placeArguments(moving: MovingJob, kinds: Kinds): Argument[] {
 function featuresFor(moving: MovingJob, kinds: Kinds): AllFeatures {
   const { job, attempts, crashes, dueAt, expiresAt, startedAt, finishedAt, cancelRequestedAt, unique } = moving
   const { error, progress, because } = moving
-  const { s, x } = (featuresOf({ ...job, id: moving.id }, kinds) ?? {}) as { s?: Template; x?: Template }
+  type Named = { s?: Template; x?: Template; pt?: string }
+  const { s, x, pt } = (featuresOf({ ...job, id: moving.id }, kinds) ?? {}) as Named
   return {
     ...(attempts > 0 && { a: attempts }),
     ...(crashes > 0 && { c: crashes }),
@@ -202,6 +204,7 @@ function featuresFor(moving: MovingJob, kinds: Kinds): AllFeatures {
     ...(job.rate && { r: job.rate.name }),
     ...(s && { s }),
     ...(x && { x }),
+    ...(pt !== undefined && { pt }),
   }
 }
 

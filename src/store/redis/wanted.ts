@@ -1,4 +1,5 @@
 /** Jobs to insert, as the scripts take them. */
+import { indexedTagOf } from '../../job.ts'
 import type { Due, FollowUp, NewJob } from '../store.ts'
 import type { Kinds } from './kinds.ts'
 import { escape } from './text.ts'
@@ -49,7 +50,8 @@ export function isPlain(job: NewJob): boolean {
     job.onSucceeded === undefined &&
     job.onFailed === undefined &&
     !job.once &&
-    !job.held
+    !job.held &&
+    indexedTagOf(job) === undefined
   )
 }
 
@@ -59,11 +61,13 @@ const onConflictCodes = { keep: 'k', replace: 'r', refuse: 'f' } as const
 export function featuresOf(job: NewJob, kinds: Kinds): object | undefined {
   if (isPlain(job)) return undefined
   const { unique, lane, rate, after } = job
+  const tag = indexedTagOf(job)
   return {
     ...(job.due && { due: due(job.due) }),
     ...(job.expires && { ex: due(job.expires) }),
     ...(job.once && { on: 1 }),
     ...(job.held && { h: 1 }),
+    ...(tag !== undefined && { pt: tag }),
     ...(unique && {
       u: {
         k: unique.key,

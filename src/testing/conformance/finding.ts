@@ -106,6 +106,40 @@ export function finding(harness: StoreHarness): void {
     })
   }
 
+  test('jobs are found newest first by a tag that is indexed, also among many others', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    const tags = ['blue', 'part-of:whole']
+    await scene.insert(aJob({ id: 'a', tags }), aJob({ id: 'b', tags: ['part-of:other'] }))
+    await scene.run(worker, succeeded)
+    await scene.insert(...jobs(Array.from({ length: 30 }, (_, n) => `j${n}`)))
+    await scene.insert(aJob({ id: 'c', tags, after: { on: ['b'], otherwise: 'cancel' } }))
+    await scene.insert(...jobs(['d', 'e'], { tags }), aJob({ id: 'f', tags: ['blue'] }))
+    await scene.store.remove(['d'])
+    const ids = async (query: JobQuery) => (await scene.find(query)).map(({ id }) => id)
+
+    assert.deepEqual(await ids({ tag: 'part-of:whole' }), ['e', 'c', 'a'])
+    assert.deepEqual(await ids({ tag: 'part-of:whole', limit: 1 }), ['e', 'c', 'a'])
+    assert.deepEqual(await ids({ tag: 'part-of:whole', states: ['succeeded', 'blocked'] }), ['c', 'a'])
+    assert.deepEqual(await ids({ tag: 'part-of:nothing' }), [])
+    assert.deepEqual((await scene.store.find({ tag: 'part-of:whole' })).cursor, undefined)
+  })
+
+  test('a job is found no more by its indexed tag once it was pruned', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    await scene.insert(...jobs(['a', 'b'], { tags: ['part-of:whole'], keepSucceededMs: 60_000 }))
+    await scene.run(worker, succeeded)
+    await scene.env.advance(120_000)
+    await scene.store.upkeep()
+    await scene.insert(aJob({ id: 'a' }))
+
+    assert.deepEqual(
+      (await scene.find({ tag: 'part-of:whole' })).map(({ id }) => id),
+      ['b'],
+    )
+  })
+
   test('a page has at most five hundred jobs, and fifty if nothing is said', async (t) => {
     const scene = await setScene(harness, t)
     await scene.insert(...jobs(Array.from({ length: 300 }, (_, n) => `a${n}`)))

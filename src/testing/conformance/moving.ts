@@ -42,6 +42,29 @@ export function moving(harness: StoreHarness): void {
     assert.deepEqual([again!.id, again!.attempt, again!.steps], ['retried', 2, { charge: '"paid"' }])
   })
 
+  test('a job is found by its indexed tag where it is', async (t) => {
+    const crossing = await setCrossing(harness, t)
+    const { from, to } = crossing
+    const query = { tag: 'part-of:whole' }
+    await from.insert(...jobs(['a', 'b'], { tags: ['part-of:whole'] }))
+    await from.run(await from.join(), succeeded)
+    const found = async () =>
+      (await Promise.all([from, to].map((scene) => scene.find(query)))).map(({ length }) => length)
+
+    await crossing.carry()
+    const there = await found()
+    await to.store.remove(['a'])
+    await crossing.carryBack()
+
+    assert.deepEqual(
+      [there, await found()],
+      [
+        [0, 2],
+        [1, 0],
+      ],
+    )
+  })
+
   test('a taken job stands in the source as it was, and nothing there reaches it', async (t) => {
     const crossing = await setCrossing(harness, t)
     const { from } = crossing

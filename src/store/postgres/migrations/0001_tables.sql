@@ -100,9 +100,11 @@ create table errand.body (
   lane    int,
   rate    int,
   uniq    text,
-  -- What nobody here looks into: tags, metadata, version, redact; and the jobs to enqueue at its end.
+  -- What nobody here looks into: tags, metadata, version, redact; the jobs to enqueue at its end; and, as `part`, the one
+  -- tag that is indexed.
   more    json
 );
+create index body_by_part on errand.body ((more ->> 'part'), no) where flags & 262144 <> 0;
 create index body_of_lane on errand.body (lane) where lane is not null;
 create index body_of_rate on errand.body (rate) where rate is not null;
 

@@ -6,7 +6,7 @@
 -- 32 others wait for it, 64 it waits for others, 128 and 256 a job follows its success or failure, 512 must not run
 -- twice, 1024 was inserted held, 2048 has a course, 4096 its cancel was asked for, 8192 has steps, 16384 its lane is ordered,
 -- 32768 its lane gathers, 65536 is scheduled or blocked and has kept its slot, 131072 its attempt has waited: it keeps its place
--- and needs no token.
+-- and needs no token, 262144 has a tag that is indexed.
 
 -- One job on its way from one place to another. `state` is where it comes from.
 create type errand.job as (

@@ -78,14 +78,16 @@ end $$;
 -- oldest of them looked at, `looked` how many those were.
 create function errand.find(
   p_before bigint, p_states int[], p_tasks text[], p_queues text[], p_tag text, p_from double precision, p_to double precision, p_examine int,
-  p_limit int
+  p_limit int, p_indexed boolean
 ) returns table (found bigint[], last bigint, looked bigint, beyond boolean) language plpgsql stable
 set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   nos bigint[];
   matching bigint[];
 begin
-  if p_states is not null and p_states <@ '{0,1,3,5,6,7}' then
+  if p_indexed then
+    nos := array(select no from errand.body where flags & 262144 <> 0 and more ->> 'part' = p_tag and no < p_before order by no desc limit p_examine);
+  elsif p_states is not null and p_states <@ '{0,1,3,5,6,7}' then
     nos := array(
       select no from (
         (select no from errand.waiting where no < p_before and (kind = 's' and 0 = any (p_states) or kind = 'b' and 1 = any (p_states)) order by no desc limit p_examine)
@@ -122,5 +124,6 @@ begin
     order by b.no desc limit p_limit
   ) matched;
   return query select coalesce(matching, '{}'), nos[cardinality(nos)], cardinality(nos)::bigint,
-    exists (select from errand.body where no < coalesce(case when cardinality(matching) >= p_limit then matching[p_limit] end, nos[cardinality(nos)]));
+    case when p_indexed then cardinality(nos) >= p_examine or coalesce(cardinality(matching) >= p_limit, false)
+      else exists (select from errand.body where no < coalesce(case when cardinality(matching) >= p_limit then matching[p_limit] end, nos[cardinality(nos)])) end;
 end $$;

@@ -12,6 +12,7 @@ function E.depart(job)
   if job.f.sp then call('DEL', K .. 'steps:' .. job.seq) end
   E.count(job.queue, job.state, -1)
   E.countNamed(job, -1)
+  E.forgetTag(job)
   E.tell('removed', job)
   E.end_(job.id)
   job.state, job.place, job.input, job.extras, job.result = 'm', job.seq, '', '', nil

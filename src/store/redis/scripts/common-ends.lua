@@ -78,6 +78,7 @@ function E.erase(job)
   if job.f.sp then call('DEL', K .. 'steps:' .. job.seq) end
   E.count(job.queue, job.state, -1)
   E.countNamed(job, -1)
+  E.forgetTag(job)
   E.erased[#E.erased + 1] = job.id
   if job.ending or job.overlaid then E.running[job.id] = false end
   E.touched[job.id] = nil

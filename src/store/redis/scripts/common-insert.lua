@@ -69,6 +69,7 @@ local function newJob(wanted)
   f.u = features.u and { k = features.u.k, s = features.u.s }
   local lane = features.l or {}
   f.l, f.g, f.lo, f.r = not lane.g and lane.n or nil, lane.g and lane.n, lane.o, features.r and features.r.n
+  f.pt = features.pt
   f.du, f.ex = features.due and text(moment(features.due)), features.ex and text(moment(features.ex))
   return job
 end
@@ -91,6 +92,7 @@ local function add(wanted)
   E.added[#E.added + 1] = job.id
   E.count(job.queue, 'b', 1)
   E.countNamed(job, 1)
+  E.indexTag(job)
   E.touch(job)
   if job.f.u then E.takeKey(job) end
   if job.f.l then E.setLane(features.l.n, features.l.s) end

@@ -23,6 +23,15 @@ function E.holdKey(job, till)
   if till ~= '-' then call('ZADD', K .. 'keys', till, keyOf(job)) end
 end
 
+-- Jobs by that tag of theirs which is indexed, if they have one.
+function E.indexTag(job)
+  if job.f.pt then call('ZADD', K .. 'tagged:' .. job.f.pt, tonumber(job.place), job.id) end
+end
+
+function E.forgetTag(job)
+  if job.f.pt then call('ZREM', K .. 'tagged:' .. job.f.pt, job.id) end
+end
+
 function E.dropKey(job) call('HDEL', K .. 'unique', keyOf(job)) end
 
 function E.freeKey(job)

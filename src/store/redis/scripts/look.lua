@@ -74,6 +74,16 @@ if what == 'find' then
   return { answers, older and text(positions[#positions]) or '0', lastSeq }
 end
 
+-- ARGV: an indexed tag, before which number or '', how many. Answers the jobs with their numbers.
+if what == 'tagged' then
+  local before = ARGV[5] == '' and '+inf' or '(' .. ARGV[5]
+  local flat, ids, answers = call('ZREVRANGEBYSCORE', K .. 'tagged:' .. ARGV[4], before, '-inf', 'WITHSCORES', 'LIMIT', 0, tonumber(ARGV[6])), {}, {}
+  for index = 1, #flat, 2 do ids[#ids + 1] = flat[index] end
+  E.loadAll(ids)
+  for index, id in ipairs(ids) do answers[index] = { flat[2 * index], shown(id) } end
+  return answers
+end
+
 local function isNamed(field) return call('HEXISTS', K .. 'unfinished', field) == 1 end
 
 -- Name, slots, taken, waiting, tokens, perMs, free, for how long it is closed, pinned.

@@ -45,6 +45,7 @@ local function newJob(wanted)
   E.jobs[job.id] = job
   E.count(job.queue, 'b', 1)
   E.countNamed(job, 1)
+  E.indexTag(job)
   E.touch(job)
   return job
 end

@@ -1,0 +1,84 @@
+/**
+ * The jobs of a workflow, found by their ids, so that it costs nothing to have many others beside it: the last step
+ * knows how many there are, and the flows that handlers have started are found by the tag of their last steps.
+ */
+import type { JobState } from '../job.ts'
+import type { JobRecord, Store } from '../store/store.ts'
+import { numbersOf, partTag, stepId, workflowTag } from './note.ts'
+import { notedRecord, type Noted } from './overview.ts'
+
+const jobsPerPage = 500
+
+/** In one portion per call of the store. */
+export function* portionsOf(store: Store, ids: readonly string[]): Generator<readonly string[]> {
+  for (let from = 0; from < ids.length; from += store.limits.idsPerCall) {
+    yield ids.slice(from, from + store.limits.idsPerCall)
+  }
+}
+
+export async function lastStep(store: Store, id: string): Promise<Noted | undefined> {
+  const [last] = await store.get([id])
+
+  return last && last !== 'gone' ? notedRecord(last) : undefined
+}
+
+/** Of the flow that ends with this step, in their order. A job that ends none is alone. */
+export function idsOf({ record, note }: Noted): string[] {
+  if (note?.id !== record.id) return [record.id]
+
+  return Array.from({ length: note.total }, (_, at) => stepId(note.id, at + 1, note.last))
+}
+
+/** The steps of this flow that wait for this signal. */
+export function waitingFor({ note }: Noted, signal: string): string[] {
+  const { signals = {} } = note ?? {}
+  if (!note || !Object.hasOwn(signals, signal)) return []
+
+  return numbersOf(signals[signal]).map((step) => stepId(note.id, step, note.last))
+}
+
+/** The last steps of all flows that handlers of this one, and of those, have started, oldest first. */
+export async function startedWithin(store: Store, last: Noted): Promise<Noted[]> {
+  const { record, note } = last
+  const root = note?.of ?? note?.id ?? record.id
+  const all = (await recordsOf(store, partTag(root))).map(notedRecord)
+  if (root === record.id) return all
+
+  const within = new Set([record.id])
+  for (const flow of within) {
+    for (const { note: other } of all) if (other && isStartedBy(flow, other.by)) within.add(other.id)
+  }
+  return all.filter(({ record: { id } }) => id !== record.id && within.has(id))
+}
+
+/** By a step of this flow, or by this job. */
+const isStartedBy = (flow: string, job: string | undefined) =>
+  job === flow || (job?.startsWith(`${flow}.`) === true && /^\d+$/.test(job.slice(flow.length + 1)))
+
+/** All its jobs that are still kept, with those that its handlers have started: each flow in its order, oldest first. */
+export async function jobsWithin(store: Store, id: string, states?: readonly JobState[]): Promise<JobRecord[]> {
+  const last = await lastStep(store, id)
+  // Its last step is not there yet, or no more.
+  if (!last) return recordsOf(store, workflowTag(id), states)
+
+  const ids = [last, ...(await startedWithin(store, last))].flatMap(idsOf)
+  const found: JobRecord[] = []
+  for (const portion of portionsOf(store, ids)) {
+    for (const job of await store.get(portion))
+      if (job && job !== 'gone' && (states?.includes(job.state) ?? true)) found.push(job)
+  }
+  return found
+}
+
+/** Oldest first. */
+export async function recordsOf(store: Store, tag: string, states?: readonly JobState[]): Promise<JobRecord[]> {
+  const all: JobRecord[] = []
+  let cursor: string | undefined
+  do {
+    const page = await store.find({ tag, limit: jobsPerPage, ...(states && { states }) }, cursor)
+    all.push(...page.jobs)
+    cursor = page.cursor
+  } while (cursor !== undefined)
+
+  return all.toReversed()
+}
