@@ -28,6 +28,7 @@ import type {
 } from '../store/store.ts'
 import { runningJob } from '../task/context.ts'
 import { parseInput } from '../task/validate.ts'
+import { rootError } from '../workflow/resolve.ts'
 import type { JobHandle, JobUpdate, ReadOptions } from './handle.ts'
 import { jobInfo, type JobInfo } from './job-info.ts'
 import { dueOf, encodeWithin } from './new-job.ts'
@@ -83,7 +84,7 @@ export class StoredJob implements JobHandle<any> {
     await this.#refuseDeadlock(store)
     const alive = keepAlive(this.#runtime.env)
     try {
-      return this.#resultOf(await this.#settled(store, options))
+      return await this.#resultOf(await this.#settled(store, options))
     } finally {
       alive.cancel()
     }
@@ -169,6 +170,12 @@ export class StoredJob implements JobHandle<any> {
     }
   }
 
+  async #cancelled(): Promise<JobCancelledError> {
+    const cause = await rootError(await this.#store(), this.id)
+
+    return new JobCancelledError(this.id, cause && new JobFailedError(cause.id, cause.error))
+  }
+
   async #settled(store: Store, { timeout, signal }: { timeout?: Duration; signal?: AbortSignal }): Promise<SettledJob> {
     const { env, closing, awaiting } = this.#runtime
     const timeoutMs = timeout === undefined ? Infinity : durationMs(timeout, '`timeout` of `result`')
@@ -194,14 +201,14 @@ export class StoredJob implements JobHandle<any> {
     throw new ResultTimeoutError(this.id, timeoutMs)
   }
 
-  #resultOf({ state, result, error }: SettledJob): unknown {
+  async #resultOf({ state, result, error }: SettledJob): Promise<unknown> {
     switch (state) {
       case 'succeeded':
         return typeof result === 'string' ? this.#runtime.codec.decode(result) : null
       case 'failed':
         throw new JobFailedError(this.id, error ?? { name: 'Error', message: `The job of "${this.#task}" failed.` })
       case 'cancelled':
-        throw new JobCancelledError(this.id)
+        throw await this.#cancelled()
       case 'expired':
         throw new JobExpiredError(this.id)
       case 'gone':

@@ -95,12 +95,16 @@ export class JobFailedError extends ErrandError {
   }
 }
 
-/** The job was cancelled, so it has no result. */
+/** The job was cancelled, so it has no result. `cause`: the failure of a job that had to succeed before it, if that is why. */
 export class JobCancelledError extends ErrandError {
   readonly code = 'JOB_CANCELLED'
 
-  constructor(id: string) {
-    super(`The job ${shown(id)} was cancelled, so it has no result.`)
+  constructor(id: string, cause?: JobFailedError) {
+    super(
+      `The job ${shown(id)} was cancelled, so it has no result` +
+        (cause ? `: ${shown(cause.jobId)} had to succeed before it, and did not. ${cause.message}` : '.'),
+      cause && { cause },
+    )
   }
 }
 

@@ -3,7 +3,7 @@ import { cancelFound } from '../client/bulk.ts'
 import type { JobHandle } from '../client/handle.ts'
 import { encodeWithin } from '../client/new-job.ts'
 import { StoredJob } from '../client/stored-job.ts'
-import { JobCancelledError, JobFailedError, JobNotFoundError, ResultGoneError, SignalNotFoundError } from '../errors.ts'
+import { JobCancelledError, JobNotFoundError, ResultGoneError, SignalNotFoundError } from '../errors.ts'
 import { isFinal, type Progress } from '../job.ts'
 import { nearest } from '../nearest.ts'
 import type { Runtime } from '../runtime.ts'
@@ -12,7 +12,6 @@ import type { CancelAnswer, JobRecord, RetryAnswer, Store } from '../store/store
 import { idsOf, jobsWithin, lastStep, portionsOf, recordsOf, startedWithin, waitingFor } from './flows.ts'
 import { numbersOf, signalTag, stepId, workflowTag } from './note.ts'
 import { notedRecord, overview, type Noted, type WorkflowInfo } from './overview.ts'
-import { rootError } from './resolve.ts'
 
 export interface Workflow<Result = unknown> extends JobHandle<Result> {
   /** Its steps, what each waits for, and how all stand. @throws JobNotFoundError, ResultGoneError */
@@ -54,8 +53,7 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     try {
       return await super.result(options)
     } catch (error) {
-      const cause = error instanceof JobCancelledError && (await rootError(await this.#runtime.open(), this.id))
-      throw cause ? new JobFailedError(cause.id, cause.error) : error
+      throw error instanceof JobCancelledError && error.cause ? error.cause : error
     }
   }
 

@@ -1,7 +1,7 @@
 /** At the claim of a step: its stored input and the results of the steps before it become the input its handler gets. */
 import type { Codec } from '../codec.ts'
-import { JobExpiredError, MissingResultError } from '../errors.ts'
-import type { JobError } from '../job.ts'
+import { JobCancelledError, JobExpiredError, MissingResultError } from '../errors.ts'
+import type { FinalState, JobError } from '../job.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ClaimedJob, Member, Store } from '../store/store.ts'
 import type { Settled } from '../task/step.ts'
@@ -77,8 +77,9 @@ async function explain(store: Store, member: Member): Promise<Member> {
 
 const longestTrail = 100
 
-function expiredError(id: string): JobError {
-  const { name, message, code } = new JobExpiredError(id)
+/** Of one that ended without an error of its own. */
+function plainError(id: string, state: FinalState): JobError {
+  const { name, message, code } = state === 'expired' ? new JobExpiredError(id) : new JobCancelledError(id)
 
   return { name, message, code }
 }
@@ -93,7 +94,7 @@ export async function rootError(
     const [job] = await store.get([at])
     if (!job || job === 'gone') return undefined
     if (job.state === 'failed' && job.error) return { id: job.id, error: job.error }
-    if (job.state === 'expired') return { id: job.id, error: expiredError(job.id) }
+    if (job.state === 'expired') return { id: job.id, error: plainError(job.id, 'expired') }
     if (job.because === undefined) return undefined
     at = job.because
   }
@@ -139,10 +140,10 @@ function filled(
   }, input)
 }
 
-function settledOf({ state, result, error }: Member, codec: Codec): Settled<unknown> {
+function settledOf({ id, state, result, error }: Member, codec: Codec): Settled<unknown> {
   if (state === 'succeeded') return { state, result: typeof result === 'string' ? codec.decode(result) : null }
 
-  return { state, error: error ?? { name: 'Error', message: `It ended ${state}.` } }
+  return { state, error: error ?? plainError(id, state) }
 }
 
 /** What lies at a path within a value: null where there is nothing, as JSON has it. */

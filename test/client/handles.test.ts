@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { JobCancelledError, JobFailedError } from '../../src/index.ts'
 import { started, until } from '../worker/worker-support.ts'
 
 test('an unknown id is an error and never "pending" (celery#4450, #3596)', async (t) => {
@@ -218,4 +219,40 @@ test('listeners in this process hear what happened here, and one that throws har
   await (await task.enqueue()).result()
 
   assert.deepEqual([heard.length, troubles[0]], [1, 'a listener of "succeeded"'])
+})
+
+test('who waits for a job that was cancelled because of another hears why', async (t) => {
+  const { errand, work } = started(t)
+  const broken = errand.task('broken', { retry: false }, () => {
+    throw new RangeError('no disk')
+  })
+  const task = errand.task('task', () => 'ran')
+  const first = await broken.enqueue()
+  const last = await task.enqueue(undefined, { after: [await task.enqueue(undefined, { after: [first] })] })
+  await work()
+
+  const error = await last.result().catch((thrown: unknown) => thrown)
+
+  assert.ok(error instanceof JobCancelledError && error.cause instanceof JobFailedError)
+  assert.equal(error.cause.jobId, first.id)
+  assert.match(error.message, new RegExp(`"${first.id}" had to succeed before it, and did not. no disk`))
+})
+
+test('a job cancelled by hand says no more than that', async (t) => {
+  const { errand } = started(t)
+  const job = await errand.task('task', () => 'ran').enqueue()
+  await job.cancel()
+
+  const error = await job.result().catch((thrown: unknown) => thrown)
+
+  assert.ok(error instanceof JobCancelledError && error.cause === undefined)
+  assert.match(error.message, /was cancelled, so it has no result\.$/)
+})
+
+test("tags of Errand's own are nobody else's to set", async (t) => {
+  const { errand } = started(t)
+  const task = errand.task('task', () => 'ran')
+
+  await assert.rejects(task.enqueue(undefined, { tags: ['part-of:x'] }), { code: 'INVALID_OPTION' })
+  assert.throws(() => errand.task('other', { tags: ['part-of:x'] }, () => {}), { code: 'INVALID_OPTION' })
 })

@@ -160,7 +160,9 @@ for (const place of await places()) {
 
       const job = await errand.enqueue(flow)
 
-      assert.equal(((await job.result(soon)) as Settled<string>).state, 'expired')
+      const end = (await job.result(soon)) as Settled<string>
+      assert.ok(end.state === 'expired')
+      assert.deepEqual([end.error.name, end.error.code], ['JobExpiredError', 'JOB_EXPIRED'])
       assert.equal(await job.signal('go', 'now'), 'not held')
     })
 
