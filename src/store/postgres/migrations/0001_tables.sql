@@ -74,16 +74,6 @@ create index gathering_by_time on errand.gathering (ripe) where ripe is not null
 -- Running jobs that were gathered, and who led them.
 create table errand.grouped (no bigint primary key, lane int not null, leader text not null);
 create index grouped_by_lane on errand.grouped (lane);
-create table errand.start (
-  rate  int not null,
-  at    bigint not null,
-  seq   bigint not null default nextval('errand.counter'),
-  job   bigint not null,
-  claim bigint not null,
-  primary key (rate, at, seq)
-);
-create index start_by_job on errand.start (job);
-
 create table errand.body (
   no      bigint primary key,
   id      text not null unique,
@@ -338,15 +328,6 @@ create table errand.left_schedule (
 create table errand.moving (single boolean primary key default true check (single), identity text, target json);
 insert into errand.moving (identity) values (null);
 
-create table errand.schedule (
-  name     text primary key,
-  rule     text not null,
-  next_at  bigint,
-  paused   boolean not null default false,
-  last_job text,
-  declared bigint not null
-);
-create index schedule_by_time on errand.schedule (next_at, name collate "C") where next_at is not null and not paused;
 create table errand.pruned (
   id text primary key,
   at bigint not null
@@ -365,16 +346,6 @@ create table errand.stat (
 -- Who listens to events, and who waits for an end; rows of dead processes count no more after `until`, by the server's clock.
 create table errand.listener (id text primary key, until timestamptz not null);
 create table errand.awaited (job text not null, listener text not null, until timestamptz not null, primary key (job, listener));
-
--- When upkeep was here last, and up to which lane and rate it has looked for those that are used no more.
-create table errand.stamp (
-  single boolean primary key default true check (single),
-  at   bigint,
-  lane int not null default 0,
-  rate int not null default 0,
-  gathering int not null default 0
-);
-insert into errand.stamp (at) values (null);
 
 alter table errand.ready   set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_scale_factor = 0.1, autovacuum_analyze_threshold = 20000);
 alter table errand.running set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_scale_factor = 0.1, autovacuum_analyze_threshold = 20000);

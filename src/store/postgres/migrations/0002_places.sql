@@ -332,42 +332,6 @@ begin
   if j.flags & 32769 <> 0 then perform errand.admit(array[errand.hand_in(j)]); end if;
 end $$;
 
-create function errand.free_slots(p_nos bigint[]) returns void language plpgsql as $$
-declare
-  lanes int[];
-begin
-  with gone as (
-    delete from errand.slot s using errand.body b where b.no = any (p_nos) and s.lane = b.lane and s.job = b.no returning s.lane
-  ), freed as (
-    update errand.lane l set taken = l.taken - g.n from (select lane, count(*) as n from gone group by lane) g where l.no = g.lane returning l.no
-  ) select array_agg(no) into lanes from freed;
-  perform errand.admit(lanes);
-end $$;
-
--- Tokens that are free now.
-create function errand.tokens(p_rate int, p_now bigint) returns bigint language plpgsql as $$
-begin
-  if p_rate <= 0 then return 1000000; end if;
-  return (
-    select r.tokens - (select count(*) from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms) from errand.rate r where r.no = p_rate
-  );
-end $$;
-
--- Whether a job may start as far as its rate goes.
-create function errand.may_start(p_rate int, p_now bigint) returns boolean language plpgsql as $$
-begin
-  if coalesce(p_rate, 0) <= 0 then return true; end if;
-  return exists (select from errand.rate where no = p_rate and closed_until <= p_now) and errand.tokens(p_rate, p_now) > 0;
-end $$;
-
--- A job given back unstarted returns its token.
-create function errand.forget_start(j errand.job) returns void language plpgsql as $$
-begin
-  if j.flags & 2 <> 0 then
-    delete from errand.start s where s.job = j.no and s.claim = j.claim;
-  end if;
-end $$;
-
 -- What a job has beyond its row.
 create function errand.note(p_no bigint, p_started bigint, p_error text) returns void language plpgsql as $$
 begin

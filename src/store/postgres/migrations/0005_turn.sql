@@ -38,7 +38,7 @@ begin
       token_in := greatest(0, r.closed_until - p_now);
     else
       token_in := (select greatest(s.at + r.per_ms, r.closed_until) - p_now from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms
-        order by s.at, s.seq offset missing - 1 limit 1);
+        order by s.at offset missing - 1 limit 1);
     end if;
     soonest := least(soonest, token_in);
     exit when soonest = 0;
@@ -120,7 +120,8 @@ begin
     if awaited is null then
       perform errand.spread(c, 500);
     else
-      perform errand.spread_successes(c, awaited, 1000);
+      -- As a rule one waits for each, and all of them hear of it now.
+      perform errand.spread_successes(c, awaited, greatest(1000, cardinality(awaited) + 1));
     end if;
   elsif p_nos is not null then
     -- Looked up one by one and then taken by their place in the table: left to itself the planner may walk over all that

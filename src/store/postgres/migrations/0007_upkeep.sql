@@ -1,5 +1,15 @@
 -- What nobody asks for and time brings; a bounded amount per call, behind the gate.
 
+-- When upkeep was here last, and up to which lane and rate it has looked for those that are used no more.
+create table errand.stamp (
+  single boolean primary key default true check (single),
+  at   bigint,
+  lane int not null default 0,
+  rate int not null default 0,
+  gathering int not null default 0
+);
+insert into errand.stamp (at) values (null);
+
 create function errand.upkeep(
   p_now bigint, p_mono bigint, p_promote int, p_rescue int, p_expire int, p_spread int, p_prune int, p_lost text[], p_spares text
 ) returns json language plpgsql

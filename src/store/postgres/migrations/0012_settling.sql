@@ -105,6 +105,18 @@ begin
   if c.awaited then perform errand.tell_final(b.id) from errand.body b where b.no = any (settled); end if;
 end $$;
 
+create function errand.free_slots(p_nos bigint[]) returns void language plpgsql as $$
+declare
+  lanes int[];
+begin
+  with gone as (
+    delete from errand.slot s using errand.body b where b.no = any (p_nos) and s.lane = b.lane and s.job = b.no returning s.lane
+  ), freed as (
+    update errand.lane l set taken = l.taken - g.n from (select lane, count(*) as n from gone group by lane) g where l.no = g.lane returning l.no
+  ) select array_agg(no) into lanes from freed;
+  perform errand.admit(lanes);
+end $$;
+
 -- Records one outcome, or takes one job back. False if the claim is stale. Behind the gate.
 create function errand.settle(c errand.context, p_worker int, p_no bigint, e json) returns boolean language plpgsql as $$
 declare

@@ -116,9 +116,9 @@ begin
   ) k where not k.beyond;
   reached := errand.follow(c, marks, p_most, false);
   if reached.looked < p_most then
-    delete from errand.cascade where seq = any (select seq from unnest(marks));
+    delete from errand.cascade where seq = any (array(select seq from unnest(marks)));
   else
-    delete from errand.cascade where seq = any (select seq from unnest(marks[: reached.marks - 1]));
+    delete from errand.cascade where seq = any (array(select seq from unnest(marks[: reached.marks - 1])));
     update errand.cascade set after = reached.last_edge where seq = marks[reached.marks].seq;
   end if;
   return coalesce(reached.followed, 0);

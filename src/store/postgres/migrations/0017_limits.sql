@@ -1,5 +1,14 @@
 -- Lanes and rates by name: what value they have, who set it, and how long they are remembered.
 
+-- Who has started when, as far as it counts; 0 where that was long ago.
+create table errand.start (
+  rate  int not null,
+  at    bigint not null,
+  job   bigint not null,
+  claim bigint not null,
+  primary key (rate, at, job, claim)
+);
+
 -- Makes what new jobs name and is not known. Where `p_given` the value given last holds, unless one was set by hand. Nobody forgets
 -- them before the transaction is over.
 create function errand.bring_limits(p_jobs errand.new_job[], p_given boolean) returns void language plpgsql as $$
@@ -180,12 +189,42 @@ begin
   delete from errand.lane where no in (
     select l.no from errand.lane l where l.no = any (lanes) and not l.pinned and l.taken = 0
       and not exists (select from errand.body b where b.lane = l.no) for update skip locked);
-  delete from errand.start s using errand.rate r where r.no = any (rates) and s.rate = r.no and s.at <= p_now - r.per_ms
-    and not exists (select from errand.running x where x.worker = any (array(select no from errand.worker)) and x.no = s.job and x.claim = s.claim);
+  -- Rate by rate, and each job by its number: left to itself the planner may read all that runs for each start.
+  delete from errand.start where ctid = any (array(
+    select s.at from errand.rate r cross join lateral (
+      select x.ctid as at from errand.start x where x.rate = r.no and x.at <= p_now - r.per_ms and not exists (
+        select from errand.running y where y.worker = any (array(select no from errand.worker)) and y.no = x.job and y.claim = x.claim offset 0)
+      offset 0
+    ) s where r.no = any (rates)));
   delete from errand.rate where no in (
     select r.no from errand.rate r where r.no = any (rates) and not r.pinned and r.closed_until <= p_now
       and not exists (select from errand.body b where b.rate = r.no) and not exists (select from errand.start s where s.rate = r.no)
     for update skip locked);
+end $$;
+
+-- Tokens that are free now.
+create function errand.tokens(p_rate int, p_now bigint) returns bigint language plpgsql as $$
+begin
+  if p_rate <= 0 then return 1000000; end if;
+  return (
+    select r.tokens - (select count(*) from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms) from errand.rate r where r.no = p_rate
+  );
+end $$;
+
+-- Whether a job may start as far as its rate goes.
+create function errand.may_start(p_rate int, p_now bigint) returns boolean language plpgsql as $$
+begin
+  if coalesce(p_rate, 0) <= 0 then return true; end if;
+  return exists (select from errand.rate where no = p_rate and closed_until <= p_now) and errand.tokens(p_rate, p_now) > 0;
+end $$;
+
+-- A job given back unstarted returns its token.
+create function errand.forget_start(j errand.job) returns void language plpgsql as $$
+begin
+  if j.flags & 2 <> 0 then
+    delete from errand.start s
+    where s.rate = (select rate from errand.body where no = j.no) and s.at = any (array[j.started, 0]) and s.job = j.no and s.claim = j.claim;
+  end if;
 end $$;
 
 -- Tokens that are free now of these rates; jobs of 0 and below need none.
@@ -197,7 +236,8 @@ create function errand.free_tokens(p_rates int[], p_now bigint) returns table (r
 $$;
 
 -- The first so many of one queue and rank whose rates have a token for each of them, by place.
-create function errand.startable(p_now bigint, p_queue int, p_rank int, p_most int, out nos bigint[], out places bigint[]) language plpgsql as $$
+create function errand.startable(p_now bigint, p_queue int, p_rank int, p_most int, out nos bigint[], out places bigint[]) language plpgsql
+set enable_hashjoin = on as $$
 declare
   walked int;
   seen int;

@@ -1,5 +1,15 @@
 -- Schedules, whose rules nobody here reads. Who fires is not agreed upon: the comparison of times sees to it that a tick fires once.
 
+create table errand.schedule (
+  name     text primary key,
+  rule     text not null,
+  next_at  bigint,
+  paused   boolean not null default false,
+  last_job text,
+  declared bigint not null
+);
+create index schedule_by_time on errand.schedule (next_at, name collate "C") where next_at is not null and not paused;
+
 -- `p_whens`, by name: the beginning that both rules have when they fire at the same times.
 create function errand.put_schedules(p_now bigint, p_names text[], p_rules text[], p_next bigint[], p_whens jsonb) returns void language plpgsql as $$
 declare
