@@ -39,12 +39,18 @@ export function flowFigures(engine: EngineName, sizes: Sizes): Figure[] {
       ours: errandOn(engine, flowSteps('run-flows', { shape, flows })),
       beside: [
         ownDrain(engine, sizes, 0.5),
+        plainJobs(engine, flows * stepsOf(shape)),
         ...(engine === 'redis' ? peers({ shape, flows }, Math.min(flows, slow)) : []),
       ],
     })),
     ...joins(engine, sizes),
   ]
 }
+
+/** As many jobs as there are steps: what a worker that has just started gets done of them, before its code is fast. */
+const plainJobs = (engine: EngineName, jobs: number): Beside => ({
+  contender: { ...errandOn(engine, drained(jobs)), label: 'drain of as many' },
+})
 
 export function ownDrain(engine: EngineName, sizes: Sizes, least: number): Beside {
   return { contender: { ...errandOn(engine, drained(sizes.drain)), label: 'own plain drain' }, ratio: atLeast(least) }
