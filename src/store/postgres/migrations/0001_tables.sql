@@ -30,10 +30,7 @@ create table errand.queue (
   -- Shown in counts even if no job was ever in it.
   seen   boolean not null default false
 );
-create table errand.task (
-  no   int primary key,
-  name text not null unique
-);
+create table errand.task (no int primary key, name text not null unique);
 create table errand.lane (
   no      int generated always as identity primary key,
   name    text collate "C" not null unique,
