@@ -49,6 +49,7 @@ const unknown = (call: Call, error: UnknownOutcomeError) =>
     'an insert',
     call.map(({ id }) => id),
     error.cause,
+    error.known,
   )
 
 const sizeOf = (job: NewJob) => job.input.length + (job.metadata?.length ?? 0)

@@ -86,10 +86,15 @@ export class UnknownOutcomeError extends ErrandError {
   readonly code = 'UNKNOWN_OUTCOME'
   override readonly outcome = 'unknown'
   readonly ids: readonly string[]
+  /** What is known all the same, in a sentence. */
+  readonly known: string | undefined
 
-  constructor(what: string, ids: readonly string[], cause: unknown) {
-    super(`No answer came to ${what}, so it may have happened. Repeating it with the same ids is safe.`, { cause })
+  constructor(what: string, ids: readonly string[], cause: unknown, known?: string) {
+    super(`${known ?? `No answer came to ${what}, so it may have happened.`} Repeating it with the same ids is safe.`, {
+      cause,
+    })
     this.ids = ids
+    this.known = known
   }
 }
 

@@ -61,6 +61,16 @@ describe('a connection to Redis with replicas', { skip: !redis && 'no Redis serv
     assert.equal(connection.durability, 'replicated')
   })
 
+  test('without a replica, `wait` has enqueueing fail with what was missing', async (t) => {
+    const server = await startRedis(redis!)
+    t.after(() => server.stop())
+    const app = new RedisApp(t, { url: server.url, wait: 1, commandTimeout: 100 })
+    const missing = { code: 'UNKNOWN_OUTCOME', message: /took was confirmed in time by 0 of 1 replicas \(see `wait`\)/ }
+
+    await assert.rejects(app.note.enqueue(1), missing)
+    await assert.rejects(app.note.enqueue(2, { unique: 'once' }), missing)
+  })
+
   test('without `wait`, what was acknowledged after the link was cut is lost', async (t) => {
     const servers = await pair(t)
     const connection = await opened(t, { url: `redis://127.0.0.1:${servers.front.port}` })
@@ -85,7 +95,7 @@ describe('a connection to Redis with replicas', { skip: !redis && 'no Redis serv
     await connection.command('ping').catch(() => connection.command('ping'))
     const repeated = connection.call(add, 'jobs', ['a'], { acknowledge: true })
 
-    await assert.rejects(repeated, /replicas confirm "add" \(0 of 1 did\)/)
+    await assert.rejects(repeated, /confirmed in time by 0 of 1 replicas \(see `wait`\)/)
     assert.equal(await command(replica.port, 'scard', 'jobs'), 0)
   })
 

@@ -109,7 +109,7 @@ export class Inserter {
       try {
         answers.push(...(await this.#insertFully(part, options)))
       } catch (error) {
-        throw answers.length > 0 ? new UnknownOutcomeError('inserting', options.ids, error) : error
+        throw answers.length > 0 ? unknown(options.ids, error) : error
       }
     }
     return answers
@@ -169,5 +169,8 @@ function sizeOf(call: Call): number {
 function errorFor({ calls }: Asked, error: unknown): unknown {
   if (!(error instanceof UnknownOutcomeError)) return error
   const ids = calls.flat().map(({ id }) => id)
-  return new UnknownOutcomeError('inserting', ids, error)
+  return unknown(ids, error)
 }
+
+const unknown = (ids: readonly string[], error: unknown) =>
+  new UnknownOutcomeError('inserting', ids, error, error instanceof UnknownOutcomeError ? error.known : undefined)

@@ -240,11 +240,12 @@ export class Connection implements RedisConnection {
     if (answered.status === 'rejected') throw answered.reason
     if (count.status === 'fulfilled' && Number(count.value) >= replicas) return answered.value
 
-    const had = count.status === 'fulfilled' ? `${String(count.value)} of ${replicas}` : 'none'
+    const had = count.status === 'fulfilled' ? String(count.value) : 'none'
     throw new UnknownOutcomeError(
-      `the request that replicas confirm "${script.name}" (${had} did)`,
+      `the request that replicas confirm "${script.name}"`,
       options.ids ?? [],
       count.status === 'rejected' ? count.reason : undefined,
+      `What the server took was confirmed in time by ${had} of ${replicas} replicas (see \`wait\`), so it may not survive the server.`,
     )
   }
 
