@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
 import { registerHooks } from 'node:module'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { Redis } from 'ioredis'
+import pg from 'pg'
 import { StoreOpenError } from '../../src/errors.ts'
 import { openConnection } from '../../src/store/redis/connection/open-connection.ts'
 import { resolveOptions } from '../../src/store/redis/connection/options.ts'
@@ -198,6 +201,36 @@ test('a Redis store without the package "ioredis" says what to install', async (
   })
 })
 
+/** As an application sees it that has another package under this name. */
+function replaced(t: TestContext, name: string, source: string) {
+  const hooks = registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === name
+        ? { url: `data:text/javascript,${encodeURIComponent(source)}`, shortCircuit: true }
+        : next(specifier, context),
+  })
+  t.after(() => hooks.deregister())
+}
+
+for (const [what, source, expected] of [
+  ['that is another one', 'export const Redis = undefined', /"ioredis" 5.4 or newer.*something else/],
+  ['that fails', 'throw new Error("no such CPU")', /"ioredis", which cannot be loaded \(no such CPU\)/],
+] as const) {
+  test(`a package "ioredis" ${what} is named at once, and not taken for a server that is away`, async (t) => {
+    replaced(t, 'ioredis', source)
+
+    const opening = openConnection({ url: 'redis://127.0.0.1:1', waitForServer: '1h' })
+
+    await assert.rejects(opening, { code: 'STORE_OPEN', message: expected })
+  })
+}
+
+test('what is no client of ioredis is refused, also if it connects', async () => {
+  const pool = new pg.Pool()
+
+  await assert.rejects(openConnection({ client: pool as never }), { code: 'INVALID_OPTION', message: /ioredis/ })
+})
+
 describe('a Redis server', { skip: !redis && 'no Redis server' }, () => {
   async function started(t: TestContext, settings: readonly string[]) {
     const server = await startRedis(redis!, settings)
@@ -214,6 +247,41 @@ describe('a Redis server', { skip: !redis && 'no Redis server' }, () => {
     await connection.close()
 
     assert.match(found.find(({ subject }) => subject === 'eviction')!.detail, /allkeys-lru: jobs are lost/)
+  })
+
+  test('that is none of a Cluster, or no Sentinel, is refused at once with what to change', async (t) => {
+    const { url } = await started(t, [])
+    const patient = { waitForServer: '1h' }
+
+    await assert.rejects(openConnection({ url: `${url}/?cluster`, ...patient }), {
+      code: 'STORE_REFUSED',
+      message: /cluster support disabled.*leave out "\?cluster"/,
+    })
+    await assert.rejects(openConnection({ url: `${url}/?sentinel=main`, ...patient }), {
+      code: 'STORE_REFUSED',
+      message: /unknown command.*name the Sentinels, whose usual port is 26379/,
+    })
+    const oneIsAway = { url: `${url},127.0.0.1:1/?sentinel=main`, waitForServer: 100 }
+    await assert.rejects(openConnection(oneIsAway), { code: 'STORE_AWAY' })
+  })
+
+  test('that does not speak TLS, or is no Redis, is told from one that is away', async (t) => {
+    const { url } = await started(t, [])
+    const other = createServer((socket) => socket.on('data', () => socket.end())).listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    t.after(() => other.close())
+    const { port } = other.address() as AddressInfo
+    const soon = { connectTimeout: 200, waitForServer: 400 }
+
+    await assert.rejects(
+      openConnection({ url: url.replace('redis:', 'rediss:'), ...soon }),
+      /see whether it speaks TLS/,
+    )
+    await assert.rejects(
+      openConnection({ url: `redis://127.0.0.1:${port}`, ...soon }),
+      /see whether it is Redis at that/,
+    )
+    await assert.rejects(openConnection({ url: `rediss://127.0.0.1:${port}`, ...soon }), /see whether it speaks TLS/)
   })
 
   test('is asked for its settings at the start, and again by `inspect`', async (t) => {

@@ -3,6 +3,7 @@ import {
   StoreAwayError,
   StoreBusyError,
   StoreFullError,
+  StoreOpenError,
   StoreRefusedError,
   UnknownOutcomeError,
 } from '../../../errors.ts'
@@ -57,15 +58,22 @@ const refused = new Set(['42501', '42P01', '42883', '42703', '3F000', '3D000', '
 export function whileConnecting(error: unknown, where: string, waitedMs: number): Error {
   const said = saidByServer(error)
   const cause = { cause: error }
+  if (isOwnMistake(error))
+    return new StoreOpenError(`The store at ${where} cannot be used with this pool: ${reasonOf(error)}.`, cause)
   if (!said) return new StoreAwayError(where, waitedMs, reasonOf(error), cause)
   if (busy.has(said.code)) return new StoreBusyError(waitedMs, said.message, cause)
 
   return new StoreRefusedError(where, said.message, adviceOn(said.code), cause)
 }
 
+/** No server says that: the pool is none, or has been ended. */
+const isOwnMistake = (error: unknown): boolean =>
+  error instanceof TypeError || /after calling end on the pool/.test(reasonOf(error))
+
 /** Trying again would meet the same. */
 export const isFinalRefusal = (error: unknown): boolean => {
   const said = saidByServer(error)
+  if (isOwnMistake(error)) return true
 
   return said !== undefined && !busy.has(said.code)
 }

@@ -1,5 +1,5 @@
 /** What is used of `pg`, which is loaded when a PostgreSQL store is first opened and may be missing. */
-import { StoreOpenError } from '../../../errors.ts'
+import { loadOptional } from '../../optional-package.ts'
 import { columnTypes } from './column-types.ts'
 
 export interface PgResult {
@@ -64,23 +64,20 @@ export interface Peer {
   readonly types: PgTypes
 }
 
-/** @throws StoreOpenError when pg is not installed */
+/** @throws StoreOpenError when pg is not there, or is of no use */
 export async function loadPeer(): Promise<Peer> {
-  try {
-    const { default: pg } = await import('pg')
+  const wanted = { name: 'pg', engine: 'PostgreSQL', oldest: '8.12' }
+  const { default: pg } = await loadOptional(
+    wanted,
+    () => import('pg'),
+    ({ default: found }) => [found?.Pool, found?.Client].every((part) => typeof part === 'function'),
+  )
 
-    return {
-      pool: (config) => new pg.Pool(config) as unknown as PgPool,
-      client: (config) => new pg.Client(config) as unknown as ListeningClient,
-      types: columnTypes((text, transform) =>
-        (pg.types.arrayParser as unknown as ArrayParser).create(text, transform).parse(),
-      ),
-    }
-  } catch (cause) {
-    if ((cause as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw cause
-    throw new StoreOpenError(
-      'A store on PostgreSQL needs the package "pg", which is not installed. Install it beside errand: `npm install pg`.',
-      { cause },
-    )
+  return {
+    pool: (config) => new pg.Pool(config) as unknown as PgPool,
+    client: (config) => new pg.Client(config) as unknown as ListeningClient,
+    types: columnTypes((text, transform) =>
+      (pg.types.arrayParser as unknown as ArrayParser).create(text, transform).parse(),
+    ),
   }
 }

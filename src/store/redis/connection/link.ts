@@ -5,8 +5,8 @@
  * asked. The pause between two tries grows to a second, and is spread so that many processes do not come back at once.
  */
 import type { Env, Timer } from '../../../env.ts'
-import { StoreAwayError, StoreBusyError, StoreClosedError, StoreRefusedError } from '../../../errors.ts'
-import { adviceOn, adviceOnPlace, isSignInRefusal, refusalOf } from './refusals.ts'
+import { StoreAwayError, StoreBusyError, StoreClosedError, StoreOpenError, StoreRefusedError } from '../../../errors.ts'
+import { adviceOn, adviceOnPlace, isLasting, refusalOf } from './refusals.ts'
 import type { Session } from './session.ts'
 
 const longestPauseMs = 1000
@@ -120,12 +120,22 @@ export class Link {
     return new Promise((resolve) => (this.#pause = env.after(longest * (0.5 + env.random() / 2), resolve)))
   }
 
-  /** Who could never sign in need not wait to be told. */
+  /** Who could never get in need not wait to be told. */
   #tellRefusal(error: Error): void {
-    if (this.#opened || !isSignInRefusal(error.message)) return
-    const refused = new StoreRefusedError(this.#options.where, error.message, adviceOn(error), { cause: error })
+    const refused = this.#lasting(error)
+    if (refused) for (const waiter of this.#waiters) this.#fail(waiter, refused)
+  }
 
-    for (const waiter of this.#waiters) this.#fail(waiter, refused)
+  #lasting(error: Error): StoreOpenError | StoreRefusedError | undefined {
+    const { where } = this.#options
+    // No server says that: it is a mistake in a client, or in its settings.
+    if (error instanceof TypeError)
+      return new StoreOpenError(`The store at ${where} cannot be opened with this client: ${error.message}.`, {
+        cause: error,
+      })
+    if (this.#opened || !isLasting(error.message)) return undefined
+
+    return new StoreRefusedError(where, error.message, adviceOn(error), { cause: error })
   }
 
   #giveUp(waiter: Waiter): void {
@@ -135,7 +145,7 @@ export class Link {
     const why = cause === undefined ? 'no answer yet' : reasonOf(cause)
     const busy = cause?.name === 'ReplyError' && refusalOf(cause.message) === 'busy'
 
-    const advice = adviceOnPlace(why)
+    const advice = adviceOnPlace(why, where)
     const away = { cause, ...(advice !== undefined && { advice }) }
     this.#fail(
       waiter,

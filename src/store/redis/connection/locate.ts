@@ -1,6 +1,7 @@
 /** Which server is the master of the store's keys at this moment. Asked anew for each connection: that is how a failover is followed. */
 import type { Host } from './place.ts'
 import type { Argument } from './peer.ts'
+import { isLasting } from './refusals.ts'
 import type { Target } from './target.ts'
 
 /** Connects to a host, asks these things at once, and is gone. */
@@ -62,6 +63,9 @@ async function first<T>(hosts: readonly Host[], from: (host: Host) => Promise<T>
   try {
     return await Promise.any(hosts.map(from))
   } catch (error) {
-    throw error instanceof AggregateError ? (error.errors[0] as Error) : error
+    if (!(error instanceof AggregateError)) throw error
+    const errors = error.errors as Error[]
+    // One that is the wrong one does not speak for another that is only away.
+    throw errors.find(({ message }) => !isLasting(message)) ?? errors[0]!
   }
 }

@@ -4,7 +4,7 @@ import { InvalidOptionError } from '../../../errors.ts'
 import { checkOptions } from '../../../options.ts'
 import { merged, millisecondsOf, wholeNumber, yesOrNo } from '../../option-values.ts'
 import { readUrl, type Place } from './place.ts'
-import type { UserClient } from './peer.ts'
+import { isClient, type UserClient } from './peer.ts'
 
 export interface RedisOptions {
   /** Where it is: `redis://`, `rediss://`, Sentinels (`?sentinel=name`) or a Cluster (`?cluster`). Or give `client`. */
@@ -91,8 +91,8 @@ function checkPrefix(prefix: unknown): string {
 }
 
 function checkClient(client: unknown): UserClient {
-  const { options, connect } = (client ?? {}) as Partial<UserClient>
-  if (typeof options === 'object' && typeof connect === 'function') return client as UserClient
+  const { options } = (client ?? {}) as Partial<UserClient>
+  if (typeof options === 'object' && isClient(client)) return client as UserClient
 
   throw new InvalidOptionError('`client`', client, 'a client of ioredis: `new Redis(…)` or `new Cluster(…)`')
 }

@@ -1,6 +1,6 @@
 /** What is used of `ioredis`, which is loaded when a Redis store is first opened and may be missing. */
 import type { Socket } from 'node:net'
-import { StoreOpenError } from '../../../errors.ts'
+import { loadOptional } from '../../optional-package.ts'
 
 /** A client of ioredis, as narrow as it is used. One of these serves one connection and is then thrown away. */
 export interface RedisClient {
@@ -27,16 +27,21 @@ export type Argument = string | number
 /** Makes a client that is not connected yet. */
 export type MakeClient = (options: Readonly<Record<string, unknown>>) => RedisClient
 
-/** @throws StoreOpenError when ioredis is not installed */
+/** @throws StoreOpenError when ioredis is not there, or is of no use */
 export async function loadPeer(): Promise<MakeClient> {
-  try {
-    const { Redis } = await import('ioredis')
-    return (options) => new Redis(options) as unknown as RedisClient
-  } catch (cause) {
-    if ((cause as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw cause
-    throw new StoreOpenError(
-      'A store on Redis needs the package "ioredis", which is not installed. Install it beside errand: `npm install ioredis`.',
-      { cause },
-    )
-  }
+  const wanted = { name: 'ioredis', engine: 'Redis', oldest: '5.4' }
+  const { Redis } = await loadOptional(
+    wanted,
+    () => import('ioredis'),
+    (loaded) => typeof loaded.Redis === 'function' && isClient(loaded.Redis.prototype),
+  )
+
+  return (options) => new Redis(options) as unknown as RedisClient
+}
+
+/** Other clients connect too, and cannot be asked in the same way. */
+export function isClient(client: unknown): boolean {
+  const { connect, call, duplicate } = client as Readonly<Record<string, unknown>>
+
+  return [connect, call, duplicate].every((member) => typeof member === 'function')
 }

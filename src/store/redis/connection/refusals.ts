@@ -53,11 +53,24 @@ export const isSignInRefusal = (message: string): boolean =>
     message,
   )
 
+/** Of a server that is another kind of one than was asked for. */
+const isNoCluster = (message: string) => message.includes('cluster support disabled')
+const isNoSentinel = (message: string) => /unknown command .sentinel/i.test(message)
+
+/** What would be answered in a moment too. */
+export const isLasting = (message: string): boolean =>
+  isSignInRefusal(message) || isNoCluster(message) || isNoSentinel(message)
+
 /** Of a place where no server is, or another one than Redis: to wait longer would not help. */
-export function adviceOnPlace(why: string): string | undefined {
+export function adviceOnPlace(why: string, where: string): string | undefined {
   if (/\bENOTFOUND\b/.test(why)) return 'no host of that name is known: check host and port in the URL'
   if (/^(Protocol error|Unknown RESP type)/.test(why))
     return 'what answers there does not speak Redis: check host and port in the URL'
+  const secure = where.startsWith('rediss:')
+  if (secure && /^no connection within|TLS connection|wrong version number/.test(why))
+    return 'if the server is up, see whether it speaks TLS at that port: `rediss:` is for one that does'
+  if (!secure && why === 'the connection was closed')
+    return 'if the server is up, see whether it is Redis at that port, and whether it wants TLS, which is `rediss:`'
   return undefined
 }
 
@@ -79,6 +92,9 @@ export function adviceOn(error: Error): string {
   if (error instanceof DatabaseRefusedError) return error.advice
   if (/^(WRONGPASS|NOAUTH|ERR (AUTH|invalid password))/i.test(message))
     return 'Correct the user and password in the URL.'
+  if (isNoCluster(message)) return 'It is a server by itself: leave out "?cluster", or name nodes of the Cluster.'
+  if (isNoSentinel(message))
+    return 'It is no Sentinel: name the Sentinels, whose usual port is 26379, or leave out "?sentinel=".'
   if (message.startsWith('NOPERM')) return 'Give the user the right to it: see "Rights" in docs/guide/redis.md.'
   if (message.startsWith('MISCONF')) return 'The server cannot write to its disk: free space there, or see its log.'
   if (message.startsWith('WRONGTYPE')) return 'A key of another program has this name: choose another `prefix`.'
