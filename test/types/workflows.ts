@@ -1,4 +1,4 @@
-/** Which steps fit which, as the compiler sees it. Only compiled, never run. */
+/** Which steps fit which, as the compiler sees it (celery#7394). Only compiled, never run. */
 import { z } from 'zod'
 import {
   chain,
