@@ -16,8 +16,9 @@ import { placeName, readUrl } from '../../src/store/redis/connection/place.ts'
 import { refusalOf } from '../../src/store/redis/connection/refusals.ts'
 import { readFacts } from '../../src/store/redis/connection/server.ts'
 import { durabilityOf, inspections, refuseUnsafe } from '../../src/store/redis/connection/verdicts.ts'
-import { command } from '../redis-servers.ts'
+import { command, until } from '../redis-servers.ts'
 import { findProgram, findRedis, freePort, startRedis } from '../servers.ts'
+import { killAll, untilAnswered } from './redis-scripts.ts'
 
 const redis = await findRedis()
 const openssl = await findProgram({
@@ -282,6 +283,25 @@ describe('a Redis server', { skip: !redis && 'no Redis server' }, () => {
       /see whether it is Redis at that/,
     )
     await assert.rejects(openConnection({ url: `rediss://127.0.0.1:${port}`, ...soon }), /see whether it speaks TLS/)
+  })
+
+  test('that has begun to evict is refused from the next connection on, until it does no more', async (t) => {
+    const { url, port } = await started(t, [])
+    const [connection, forced] = [await openConnection({ url }), await openConnection({ url, force: true })]
+    t.after(() => Promise.all([connection.close(), forced.close()]))
+    const refused = { code: 'STORE_UNSAFE', message: /maxmemory-policy allkeys-lru.*deletes keys/ }
+
+    await command(port, 'config', 'set', 'maxmemory-policy', 'allkeys-lru')
+    await killAll(port)
+    await assert.rejects(
+      untilAnswered(() => connection.command('ping')),
+      refused,
+    )
+    await assert.rejects(connection.command('ping'), refused)
+    assert.equal(await untilAnswered(() => forced.command('ping')), 'PONG')
+    await command(port, 'config', 'set', 'maxmemory-policy', 'noeviction')
+
+    await until('it is taken again', async () => (await connection.command('ping')) === 'PONG')
   })
 
   test('is asked for its settings at the start, and again by `inspect`', async (t) => {

@@ -103,15 +103,18 @@ export class Dialer {
   /** One that still loads its data takes nothing yet, and one that was the master may not know better. */
   async #greet(session: Session): Promise<void> {
     const { connectMs } = this.#options
-    const [pinged, told, said] = await Promise.allSettled([
+    const [pinged, told, said, memory] = await Promise.allSettled([
       session.send('ping', [], connectMs),
       session.send('role', [], connectMs),
       session.send('info', ['server'], connectMs),
+      session.send('info', ['memory'], connectMs),
     ])
     if (pinged.status === 'rejected') throw pinged.reason
     // Who may not ask for it takes each connection for one to another life.
     const life = said.status === 'fulfilled' && /^run_id:(\w+)/m.exec(String(said.value))
     if (life) session.life = life[1]!
+    const policy = memory.status === 'fulfilled' && /^maxmemory_policy:(\S+)/m.exec(String(memory.value))
+    if (policy) session.maxmemoryPolicy = policy[1]!
     // Who may not ask for it learns it at the first write.
     const role = told.status === 'fulfilled' ? (told.value as [string])[0] : 'master'
 

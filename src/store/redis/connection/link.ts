@@ -5,7 +5,15 @@
  * asked. The pause between two tries grows to a second, and is spread so that many processes do not come back at once.
  */
 import type { Env, Timer } from '../../../env.ts'
-import { StoreAwayError, StoreBusyError, StoreClosedError, StoreOpenError, StoreRefusedError } from '../../../errors.ts'
+import {
+  type ErrandError,
+  StoreAwayError,
+  StoreBusyError,
+  StoreClosedError,
+  StoreOpenError,
+  StoreRefusedError,
+  StoreUnsafeError,
+} from '../../../errors.ts'
 import { adviceOn, adviceOnPlace, isLasting, refusalOf } from './refusals.ts'
 import type { Session } from './session.ts'
 
@@ -126,8 +134,9 @@ export class Link {
     if (refused) for (const waiter of this.#waiters) this.#fail(waiter, refused)
   }
 
-  #lasting(error: Error): StoreOpenError | StoreRefusedError | undefined {
+  #lasting(error: Error): ErrandError | undefined {
     const { where } = this.#options
+    if (error instanceof StoreUnsafeError) return error
     // No server says that: it is a mistake in a client, or in its settings.
     if (error instanceof TypeError)
       return new StoreOpenError(`The store at ${where} cannot be opened with this client: ${error.message}.`, {

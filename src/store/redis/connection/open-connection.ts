@@ -22,7 +22,7 @@ import { readFacts, wantedConfig, type ServerFacts } from './server.ts'
 import { NoAnswerError, NotSentError, type Session } from './session.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { targetAt, targetOf, type Target } from './target.ts'
-import { durabilityOf, inspections, isOlder, refuseUnsafe } from './verdicts.ts'
+import { durabilityOf, inspections, isOlder, refuseEvicting, refuseUnsafe } from './verdicts.ts'
 
 const longestPauseMs = 250
 
@@ -136,6 +136,8 @@ export class Connection implements RedisConnection {
   async #open(line: Line): Promise<Session> {
     const session = await this.#dialer.open(`errand:${this.prefix}:${line}`)
     try {
+      // Settings change while a server runs, and another may have taken its place.
+      if (!this.#options.force) refuseEvicting(this.where, session.maxmemoryPolicy)
       if (line === 'listen') await this.#subscriptions.begin(session)
       else await this.#mark(session)
     } catch (error) {

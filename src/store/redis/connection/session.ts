@@ -26,6 +26,8 @@ export class Session {
   readonly at: string
   /** Which life of that server: one that has started anew, or has taken over, may know less than was told before. */
   life = `unknown ${++sessions}`
+  /** What the server does when its memory is full, where it told when the connection began. */
+  maxmemoryPolicy: string | undefined
   /** Resolves with the reason when the connection has ended. Never rejects. */
   readonly ended: Promise<Error>
   readonly #client: RedisClient

@@ -18,15 +18,19 @@ export function refuseUnsafe(where: string, facts: ServerFacts, force: boolean):
       `The server at ${where} is ${facts.product} ${facts.version.join('.')}, and Errand needs ${oldest.join('.')} or newer. Upgrade the server.`,
     )
   }
-  if (!evicts(facts) || force) return
+  if (!force) refuseEvicting(where, facts.maxmemoryPolicy)
+}
+
+/** @throws StoreUnsafeError */
+export function refuseEvicting(where: string, policy: string | undefined): void {
+  if (!evicts(policy)) return
   throw new StoreUnsafeError(
-    `The server at ${where} has \`maxmemory-policy ${facts.maxmemoryPolicy}\`: when its memory is full it deletes keys, and with them ` +
+    `The server at ${where} has \`maxmemory-policy ${policy}\`: when its memory is full it deletes keys, and with them ` +
       `all jobs at once. Set \`maxmemory-policy noeviction\`, or use another server; \`force\` uses it all the same.`,
   )
 }
 
-export const evicts = ({ maxmemoryPolicy }: ServerFacts): boolean =>
-  maxmemoryPolicy !== undefined && maxmemoryPolicy !== 'noeviction'
+const evicts = (policy: string | undefined): boolean => policy !== undefined && policy !== 'noeviction'
 
 export const isOlder = (version: Version, than: Version): boolean => {
   const differing = than.findIndex((part, index) => version[index] !== part)
@@ -102,7 +106,7 @@ function eviction(facts: ServerFacts): Inspection {
     const detail = 'The server does not tell its maxmemory-policy. Make sure that it is noeviction.'
     return { subject: 'eviction', verdict: 'warning', detail }
   }
-  if (!evicts(facts)) return { subject: 'eviction', verdict: 'good', detail: 'maxmemory-policy noeviction.' }
+  if (!evicts(policy)) return { subject: 'eviction', verdict: 'good', detail: 'maxmemory-policy noeviction.' }
 
   const detail = `maxmemory-policy ${policy}: jobs are lost when the memory is full. Set noeviction.`
   return { subject: 'eviction', verdict: 'bad', detail }
