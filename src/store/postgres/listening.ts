@@ -4,6 +4,7 @@ import { StoreClosedError, mayPass } from '../../errors.ts'
 import type { EventFilter, JobRecord, SettledJob, StoreEvent } from '../store.ts'
 import { recordOf, settledOf, type RecordRow, type SettledRow } from './decode.ts'
 import type { News } from './news.ts'
+import type { Opening } from './opening.ts'
 import type { Statements } from './statements.ts'
 
 /** The server forgets listeners that were not heard of for a minute. */
@@ -24,17 +25,18 @@ export class Listening {
   readonly #env: Env
   readonly #statements: Statements
   readonly #news: News
-  readonly #hearing: () => Promise<void>
+  readonly #hearing: Opening['hearing']
+  readonly #hearingSoon: Opening['hearingSoon']
   readonly #id: string
   #tokens = 0
   #heartbeat: Timer | undefined
 
-  /** `hearing` resolves once notifications arrive. */
-  constructor(env: Env, statements: Statements, news: News, hearing: () => Promise<void>) {
+  constructor(env: Env, statements: Statements, news: News, { hearing, hearingSoon }: Opening) {
     this.#env = env
     this.#statements = statements
     this.#news = news
     this.#hearing = hearing
+    this.#hearingSoon = hearingSoon
     this.#id = `${env.host}-${env.pid}-${env.random().toString(36).slice(2)}`
   }
 
@@ -58,7 +60,7 @@ export class Listening {
       const leftMs = until - this.#env.monotonic()
       const told = this.#news.someFinal(ids, Math.min(leftMs, lookMs), signal)
       const settled = await this.#patiently(isOver, async () => {
-        await this.#hearing()
+        await this.#hearingSoon()
         await this.#await(ids)
         return this.#look(ids)
       })

@@ -16,14 +16,14 @@ export class Opening {
   /** Until the server was asked, the least of what it may be. */
   durability: Capabilities['durability'] = 'process'
   readonly #options: PostgresOptions
-  readonly #schema: string
+  readonly schema: string
   readonly #links: OpeningLinks
   #connection: Promise<Connection> | undefined
   #heard: Promise<void> | undefined
 
   constructor(options: PostgresOptions, schema: string, links: OpeningLinks) {
     this.#options = options
-    this.#schema = schema
+    this.schema = schema
     this.#links = links
   }
 
@@ -36,6 +36,12 @@ export class Opening {
       throw error
     })
     return this.#heard
+  }
+
+  /** Resolves also where they cannot arrive for now, for those who find out by themselves what they have not heard. */
+  readonly hearingSoon = async (): Promise<void> => {
+    const connection = await this.connected()
+    await Promise.race([this.hearing().catch(() => {}), connection.notListening()])
   }
 
   /** Undefined while nobody has asked for notifications. */
@@ -51,9 +57,10 @@ export class Opening {
   async #open(): Promise<Connection> {
     const connection = await openConnection(this.#options)
     try {
-      await migrate(connection, this.#schema)
+      await migrate(connection, this.schema)
       this.durability = await askDurability(connection.query)
       await this.#links.opened(connection)
+      connection.onReconnect(() => this.#links.news.missed())
     } catch (error) {
       await connection.close()
       this.#connection = undefined
@@ -65,8 +72,7 @@ export class Opening {
   async #listen(): Promise<void> {
     const { news } = this.#links
     const connection = await this.connected()
-    await connection.listen(inSchema('errand.news', this.#schema), (payload) => news.hear(payload))
-    connection.onReconnect(() => news.missed())
+    await connection.listen(inSchema('errand.news', this.schema), (payload) => news.hear(payload))
     news.listening = connection.listens
   }
 }

@@ -16,6 +16,7 @@ import { Incarnations } from './incarnations.ts'
 import { inspect } from './inspect.ts'
 import { Inserter } from './inserter.ts'
 import { listLimits } from './limits.ts'
+import { inspectListening } from './inspect-listening.ts'
 import { Listening } from './listening.ts'
 import { Lives } from './lives.ts'
 import { movingStore } from './moving.ts'
@@ -82,11 +83,11 @@ export class PostgresStore implements Store {
     this.#opening = opening
     this.#statements = statements
     this.#news = news
-    this.#incarnations = new Incarnations({ ...parts, news, hearing: opening.hearing })
+    this.#incarnations = new Incarnations({ ...parts, news, hearing: opening.hearingSoon })
     this.#inserter = new Inserter(parts)
     this.#turns = new Turns(parts)
     this.#transactions = new Transactions({ ...parts, where, schema })
-    this.#listening = new Listening(env, statements, news, opening.hearing)
+    this.#listening = new Listening(env, statements, news, opening)
     this.#commands = commandsOf(parts, this.#moved)
     this.schedules = schedulesOf(parts)
     this.moving = movingStore({ ...parts, arrived: (queues) => this.#cameBack(queues) })
@@ -192,7 +193,10 @@ export class PostgresStore implements Store {
     return this.#transactions.settle(transaction, { incarnation, settlement, reports })
   }
 
-  inspect: Store['inspect'] = async () => inspect(this.#statements)
+  inspect: Store['inspect'] = async () => [
+    ...(await inspect(this.#statements)),
+    await inspectListening(this.#statements, this.#news, this.#opening),
+  ]
 
   close: Store['close'] = async () => {
     if (this.#statements.closed) return

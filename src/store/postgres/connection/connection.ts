@@ -21,6 +21,8 @@ export interface Connection {
   readonly where: string
   /** False behind a pooler: nothing is told, and who waits must look. */
   readonly listens: boolean
+  /** What hands its connections out stands between here and the server, as far as one can see, whether or not the options say so. */
+  readonly pooled: boolean
   /**
    * Runs one statement, which is a transaction of its own, and gives its rows. What the server undid because of others is
    * done again. Rejects with an error of errors.ts that says that nothing has happened (busy, away, refused, full, closed),
@@ -31,6 +33,8 @@ export interface Connection {
   transaction<T>(body: (query: Query) => Promise<T>): Promise<T>
   /** Calls back with the payload of every notification on the channel, from when this resolves; never, if it rejects. */
   listen(channel: string, heard: (payload: string) => void): Promise<void>
+  /** Resolves once it cannot be listened for now, while that is tried on. */
+  notListening(): Promise<void>
   /** Calls back when listening goes on after it was broken: what was told meanwhile is lost. */
   onReconnect(callback: () => void): void
   close(): Promise<void>
@@ -51,9 +55,13 @@ export async function openConnection(options: PostgresOptions, env: Env = system
   return {
     where: resolved.where,
     listens: listener !== undefined,
+    get pooled() {
+      return pooled.behindPooler
+    },
     query: (text, values, more) => pooled.query(text, values, more),
     transaction: (body) => pooled.transaction(body),
     listen: async (channel, heard) => listener?.listen(channel, heard),
+    notListening: async () => listener?.trouble ?? new Promise(() => {}),
     onReconnect: (callback) => listener?.onReconnect(callback),
     close: async () => {
       await Promise.all([listener?.close(), pooled.close()])
@@ -63,8 +71,7 @@ export async function openConnection(options: PostgresOptions, env: Env = system
 
 const hearsSomething = ({ pooler, listenUrl }: ResolvedPostgresOptions) => !pooler || listenUrl !== undefined
 
-/** A pooler refuses parameters of a session that it does not know, and forgets settings between transactions. */
-function poolOf({ from, connections, connectMs, commandMs, pooler }: ResolvedPostgresOptions, peer: Peer): PgPool {
+function poolOf({ from, connections, connectMs }: ResolvedPostgresOptions, peer: Peer): PgPool {
   if (typeof from !== 'string') return from
 
   return peer.pool({
@@ -75,7 +82,6 @@ function poolOf({ from, connections, connectMs, commandMs, pooler }: ResolvedPos
     // The last one is kept: a new connection costs its first call ten times what a call costs later.
     min: 1,
     allowExitOnIdle: true,
-    ...(!pooler && { statement_timeout: commandMs }),
   })
 }
 

@@ -36,6 +36,10 @@ export function saidByServer(error: unknown): Said | undefined {
 /** Undone by the server because of others, and bound to work when it is done again. */
 export const isConflict = (error: unknown): boolean => ['40001', '40P01'].includes(saidByServer(error)?.code ?? '')
 
+/** A prepared statement is there that was not, or is not that was: another session has taken the place of this one. */
+export const isOfAnotherSession = (error: unknown): boolean =>
+  ['42P05', '26000'].includes(saidByServer(error)?.code ?? '')
+
 const busy = new Set([
   '40001',
   '40P01',
@@ -63,12 +67,18 @@ export function whileConnecting(error: unknown, where: string, waitedMs: number)
   if (!said) return new StoreAwayError(where, waitedMs, reasonOf(error), cause)
   if (busy.has(said.code)) return new StoreBusyError(waitedMs, said.message, cause)
 
-  return new StoreRefusedError(where, said.message, adviceOn(said.code), cause)
+  const advice = said.message.startsWith('unsupported startup parameter') ? adviceOnPooler : adviceOn(said.code)
+
+  return new StoreRefusedError(where, said.message, advice, cause)
 }
 
 /** No server says that: the pool is none, or has been ended. */
 const isOwnMistake = (error: unknown): boolean =>
   error instanceof TypeError || /after calling end on the pool/.test(reasonOf(error))
+
+const adviceOnPooler =
+  'A pooler stands in between that refuses this setting: leave it out of the URL or the pool, or have the pooler ignore it ' +
+  '(`ignore_startup_parameters` of pgbouncer). See "Through a pooler" in docs/guide/postgres.md.'
 
 /** Trying again would meet the same. */
 export const isFinalRefusal = (error: unknown): boolean => {

@@ -27,6 +27,7 @@ export class Listener {
   #end: (why: Error) => void = () => {}
   /** Those who wait for the first connection. */
   readonly #waiting = new Set<{ resolve: () => void; reject: (error: Error) => void }>()
+  #trouble = Promise.withResolvers<void>()
   #pause: { timer: Timer; over: () => void } | undefined
 
   constructor(env: Env, options: ResolvedPostgresOptions, make: () => ListeningClient) {
@@ -51,6 +52,11 @@ export class Listener {
       )
       throw error
     }
+  }
+
+  /** Resolves once it has not come to listen, though it goes on trying. */
+  get trouble(): Promise<void> {
+    return this.#trouble.promise
   }
 
   onReconnect(callback: () => void): void {
@@ -83,6 +89,7 @@ export class Listener {
       try {
         await this.#live(times++ > 0)
       } catch (error) {
+        this.#trouble.resolve()
         this.#tellWaiting(error, began - firstAt)
       }
       if (this.#env.monotonic() - began > shortestLifeMs) failures = 0
@@ -112,6 +119,7 @@ export class Listener {
       await Promise.race([this.#connected(client), ended])
       if (this.#closed) return
       this.#current = client
+      this.#trouble = Promise.withResolvers()
       for (const { resolve } of this.#waiting) resolve()
       this.#waiting.clear()
       if (again) for (const callback of this.#reconnected) callback()

@@ -24,6 +24,8 @@ export interface PgClient {
 }
 
 export interface PooledClient extends PgClient {
+  /** What the server, or whoever stands before it, has called this session. */
+  readonly processID?: number | null
   /** With an error: the connection is closed instead of being used again. */
   release(error?: Error | boolean): void
 }

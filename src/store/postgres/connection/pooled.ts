@@ -4,10 +4,11 @@
  * The server breaks off what takes too long, and then nothing has happened. A connection that says nothing even after
  * that is given up, because a socket that is silent once is silent until the system notices, minutes later.
  */
+import { createHash } from 'node:crypto'
 import { sleep, type Env } from '../../../env.ts'
 import { StoreBusyError, StoreClosedError, UnknownOutcomeError } from '../../../errors.ts'
 import type { Query, QueryOptions } from './connection.ts'
-import { afterSending, isConflict, isFinalRefusal, whileConnecting } from './failures.ts'
+import { afterSending, isConflict, isFinalRefusal, isOfAnotherSession, whileConnecting } from './failures.ts'
 import type { ResolvedPostgresOptions } from './options.ts'
 import type { Peer, PgPool, PgStatement, PooledClient } from './peer.ts'
 
@@ -20,12 +21,17 @@ const conflictsMs = [2, 10, 50]
 class SilenceError extends Error {}
 
 export class Pooled {
+  behindPooler: boolean
   readonly #env: Env
   readonly #options: ResolvedPostgresOptions
   readonly #peer: Peer
   readonly #pool: PgPool
   /** When each connection was last heard. */
   readonly #heard = new WeakMap<PooledClient, number>()
+  readonly #greeted = new WeakSet<PooledClient>()
+  /** What hands connections out by the transaction has each statement meet another session, and another's prepared ones there. */
+  #prepares: boolean
+  readonly #names = new Map<string, string>()
   /** One that was last heard before has perhaps fallen silent together with another. */
   #trustedFrom = -Infinity
   readonly #closing = new AbortController()
@@ -37,6 +43,8 @@ export class Pooled {
     this.#options = options
     this.#peer = peer
     this.#pool = pool
+    this.behindPooler = options.pooler
+    this.#prepares = !options.pooler
     pool.on('error', ignore)
     pool.on('acquire', this.#tame)
   }
@@ -109,19 +117,23 @@ export class Pooled {
     { name, ids = [], silenceMs = Infinity }: QueryOptions,
     limitMs: number = Math.min(silenceMs, this.#options.commandMs + graceMs),
   ): Promise<Row[]> {
-    const { where, pooler } = this.#options
+    const { where } = this.#options
     const began = this.#env.monotonic()
     const statement: PgStatement = {
       text,
       types: this.#peer.types,
       ...(values.length > 0 && { values: [...values] }),
-      ...(name !== undefined && !pooler && { name }),
+      ...(name !== undefined && this.#prepares && { name: this.#nameOf(name, text) }),
     }
     try {
       const { rows } = await this.#within(limitMs, client.query(statement), 'no answer')
       this.#heard.set(client, this.#env.monotonic())
       return rows as Row[]
     } catch (error) {
+      if (statement.name !== undefined && isOfAnotherSession(error)) {
+        this.#prepares = false
+        return this.#run(client, text, values, { ids, silenceMs }, limitMs)
+      }
       if (error instanceof SilenceError) this.#trustedFrom = Math.max(this.#trustedFrom, began)
       throw afterSending(error, where, this.#env.monotonic() - began, ids)
     }
@@ -160,10 +172,50 @@ export class Pooled {
       connecting.then((late) => late.release(), ignore)
       throw error
     })
-    if ((this.#heard.get(client) ?? Infinity) >= this.#trustedFrom) return client
-    client.release(new Error('it may have fallen silent'))
+    if ((this.#heard.get(client) ?? Infinity) < this.#trustedFrom) {
+      client.release(new Error('it may have fallen silent'))
+      return this.#connect(limitMs)
+    }
+    if (!this.#greeted.has(client)) await this.#greet(client, limitMs)
 
-    return this.#connect(limitMs)
+    return client
+  }
+
+  /**
+   * Sets the server's limit on a new connection of ours, unless it is lent: a pooler would lend it to others as well. Who lends gives
+   * sessions names of its own. Not while connecting, since poolers refuse settings there.
+   */
+  async #greet(client: PooledClient, limitMs: number): Promise<void> {
+    const { from, commandMs } = this.#options
+    const { processID } = client
+    if (!this.behindPooler && processID) {
+      const limit = typeof from === 'string' ? commandMs : null
+      const greeting = {
+        text: `select pg_backend_pid() as pid, case when pg_backend_pid() = $1::int and $2::text is not null
+          then set_config('statement_timeout', $2, false) end`,
+        values: [processID, limit],
+        types: this.#peer.types,
+      }
+      try {
+        const { rows } = await this.#within(limitMs, client.query(greeting), 'no answer')
+        this.behindPooler ||= (rows[0] as { pid: number }).pid !== processID
+      } catch (error) {
+        client.release(error as Error)
+        throw error
+      }
+      if (this.behindPooler) this.#prepares = false
+    }
+    this.#greeted.add(client)
+  }
+
+  /** The text is part of it: stores in other schemas, and other versions, may use the same connections. */
+  #nameOf(name: string, text: string): string {
+    const known = this.#names.get(text)
+    if (known !== undefined) return known
+    const made = `${name}_${createHash('sha256').update(text).digest('hex').slice(0, 12)}`
+    this.#names.set(text, made)
+
+    return made
   }
 
   /**
