@@ -253,8 +253,8 @@ begin
             total := total + taken;
           end loop;
         end loop;
-        -- What an expiry has enqueued may stand before where the claim was by then.
-        exit when goal <= 0 or most > 0 and expired = 0;
+        -- What an expiry has enqueued, and who leads the next group, may stand before where the claim was by then.
+        exit when goal <= 0 or most > 0 and expired = 0 and not (others and exists (select from errand.gathering));
       end loop;
       full_room := full_room or goal <= 0;
     end loop;
