@@ -31,5 +31,8 @@ export function logEvents(errand: Errand, log: Logger): void {
   )
   errand.on('store away', ({ error, during }) => log.error({ ...plain(error), during }, 'the store does not answer'))
   errand.on('store back', ({ awayMs }) => log.info({ awayMs }, 'the store answers again'))
+  errand.on('store finding', ({ subject, verdict, detail }) => {
+    log.warn({ subject, verdict, detail }, 'the store is not as it should be')
+  })
   errand.on('error', ({ error, during }) => log.error({ err: error, during }, 'trouble'))
 }

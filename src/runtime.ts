@@ -5,6 +5,7 @@ import type { Codec } from './codec.ts'
 import { sleep, type Env } from './env.ts'
 import { StoreClosedError } from './errors.ts'
 import type { Bus } from './events/bus.ts'
+import { Findings } from './events/findings.ts'
 import { Outage } from './events/outage.ts'
 import type { Store } from './store/store.ts'
 import type { Middleware } from './task/middleware.ts'
@@ -22,6 +23,7 @@ export class Runtime {
   readonly awaiting: Awaiting
   readonly gathering: Gathering
   readonly outage: Outage
+  readonly findings: Findings
   readonly middleware: Middleware<any>[] = []
   /** Aborted when the app is closed. */
   readonly closing: AbortController = new AbortController()
@@ -44,6 +46,7 @@ export class Runtime {
     this.codec = parts.codec
     this.bus = parts.bus
     this.outage = new Outage(parts.env, parts.bus)
+    this.findings = new Findings(parts.bus)
     this.registry = parts.registry
     this.payloadBytes = parts.payloadBytes
     this.#openStore = parts.openStore

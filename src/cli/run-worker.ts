@@ -69,8 +69,7 @@ export async function runWorker(
 
 async function warnOfUnknownQueues(errand: Errand<any>, queues: readonly string[], out: Output): Promise<void> {
   const { capabilities } = await errand.open()
-  if (!capabilities.shared)
-    out.warn(`Jobs of the store ${errand.place} live and end with this process; no other can enqueue to it.`)
+  if (!capabilities.shared) out.warn(`No other process can enqueue to the store ${errand.place}.`)
   const used = await errand.queues().catch(() => {
     // The worker meets the same trouble with the store, and tells it.
   })

@@ -30,6 +30,7 @@ const looks: { readonly [Name in Told]: Look } = {
   'worker gone': { style: 'red', when: 'always' },
   'store away': { style: 'red', when: 'always' },
   'store back': { style: 'green', when: 'always' },
+  'store finding': { style: 'yellow', when: 'always' },
   error: { style: 'red', when: 'always' },
   'worker stopped': { style: 'bold' },
 }
@@ -118,6 +119,8 @@ export function sentence(name: Told, event: Fields, error: PlainError | undefine
       return `work goes on when it is back. ${what}`
     case 'store back':
       return `after ${length(Number(event['awayMs']))}`
+    case 'store finding':
+      return `${String(event['subject'])}: ${String(event['detail'])}`
     case 'error':
       return `during ${String(event['during'])}: ${what}`
   }
@@ -145,6 +148,9 @@ const shownFields = [
   'running',
   'awayMs',
   'during',
+  'subject',
+  'verdict',
+  'detail',
 ]
 
 function machineLine(at: number, name: Told, event: Fields, error: PlainError | undefined): Fields {

@@ -5,7 +5,7 @@
  * for an event that nobody listens to. A listener that throws is reported as `error`. What a
  * task redacts is masked; its errors are then `JobFailedError`s that say what was kept.
  */
-import type { Claim } from '../store/store.ts'
+import type { Claim, Inspection } from '../store/store.ts'
 
 export interface JobStep {
   readonly id: string
@@ -40,6 +40,9 @@ export interface Events {
   'store away': { readonly error: unknown; readonly during: string }
   /** It answers all of them again. */
   'store back': { readonly awayMs: number }
+
+  /** What the store says of its settings and health that is not good, when the first worker starts: what `errand doctor` would say. */
+  'store finding': Inspection
 
   /** Something failed that no caller could be told: a listener, a turn of a worker, upkeep. It is tried again. */
   error: { readonly error: unknown; readonly during: string }

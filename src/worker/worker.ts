@@ -140,7 +140,7 @@ export class Worker {
     }
     this.#upkeep = new Upkeep(this.#runtime, store, this.options.leaseMs, () => this.#loop.wake())
     this.#upkeep.start()
-    this.#life = this.#live()
+    this.#life = this.#live(this.#runtime.findings.tell(store))
   }
 
   async #join(store: Store): Promise<IncarnationId> {
@@ -161,12 +161,12 @@ export class Worker {
     return incarnation
   }
 
-  async #live(): Promise<void> {
+  async #live(findings: Promise<void>): Promise<void> {
     const alive = keepAlive(this.#runtime.env)
     try {
       await this.#loop.run()
       this.#state = 'stopping'
-      await Promise.all([this.#upkeep.stop(), this.#beat?.stop()])
+      await Promise.all([this.#upkeep.stop(), this.#beat?.stop(), findings])
       await this.#loop.leave()
       await this.options.onStop?.()
       this.#finish.resolve()

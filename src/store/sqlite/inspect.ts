@@ -84,7 +84,7 @@ function reserve({ given, bytes }: Ballast): Inspection {
     return { subject: 'ballast', verdict: 'bad', detail }
   }
   if (bytes === 0)
-    return { subject: 'ballast', verdict: 'warning', detail: 'None yet; the first upkeep of a worker writes it.' }
+    return { subject: 'ballast', verdict: 'good', detail: 'None yet; the first upkeep of a worker writes it.' }
   return {
     subject: 'ballast',
     verdict: 'good',
