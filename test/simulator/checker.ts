@@ -144,7 +144,11 @@ export class Checker implements Witness {
         const page = this.book.pages.get(claim.id)
         if (page?.claim === claim.claim) this.book.forgetStart(page)
       }
-      for (const { followUps = [], claim } of settled) for (const job of followUps) this.#addInDoubt(job, claim.id)
+      for (const { followUps = [], claim, outcome } of settled) {
+        for (const job of followUps) this.#addInDoubt(job, claim.id)
+        const page = outcome.kind === 'wait' ? this.book.pages.get(claim.id) : undefined
+        if (page) page.hasWaited = true
+      }
       return { life: this.book.lives.get(incarnation), ids }
     }
     if (member === 'leave')
