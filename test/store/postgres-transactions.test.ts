@@ -233,6 +233,30 @@ test('a transaction that has failed already is called that', { skip }, async (t)
   await assert.rejects(task.enqueue(undefined, { tx }), { code: 'TRANSACTION', message: /has failed already/ })
 })
 
+test('a transaction that may not write is called that, for a job and for an end', { skip }, async (t) => {
+  const { errand, client } = await aShop(t, server!)
+  const thrown: unknown[] = []
+  const readOnly = async () => {
+    const tx = await client()
+    await tx.query('begin read only')
+    return tx
+  }
+  const task = errand.task('task', { retry: 1 }, async (_: undefined, job) => {
+    await job.succeed('done', { tx: await readOnly() }).catch((error: unknown) => thrown.push(error))
+  })
+  const refusal = { code: 'TRANSACTION', message: /passed as `tx` is read-only.*without READ ONLY.*primary/ }
+
+  await assert.rejects(task.enqueue(undefined, { tx: await readOnly() }), refusal)
+  const job = await task.enqueue(undefined)
+  await errand.worker().start()
+  await job.result({ timeout: '20s' }).catch(() => {})
+
+  assert.throws(() => {
+    throw thrown[0]
+  }, refusal)
+  assert.equal((await errand.jobs()).jobs.length, 1)
+})
+
 test('the SQL function refuses what no worker could run, and says what it expected', { skip }, async (t) => {
   const { errand, schema, query } = await aShop(t, server!)
   await errand.open()

@@ -89,6 +89,13 @@ function meaningOf(error: unknown, where: string): unknown {
       cause,
     )
   }
+  if (state === '25006') {
+    return new TransactionError(
+      'The transaction passed as `tx` is read-only, so no job can be written in it. Begin it without READ ONLY; where the server is a ' +
+        'standby, connect to the primary.',
+      cause,
+    )
+  }
   if (strangers.has(state ?? '')) {
     return new TransactionError(
       `The transaction passed as \`tx\` is not on the store's database, ${where}. One transaction cannot span two: open the ` +
