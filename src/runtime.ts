@@ -1,4 +1,5 @@
 /** What the parts of one app share. Nothing is opened before `open` is first called. */
+import { Asking } from './client/asking.ts'
 import { Awaiting } from './client/awaiting.ts'
 import { Gathering } from './client/gathering.ts'
 import type { Codec } from './codec.ts'
@@ -7,7 +8,7 @@ import { StoreClosedError } from './errors.ts'
 import type { Bus } from './events/bus.ts'
 import { Findings } from './events/findings.ts'
 import { Outage } from './events/outage.ts'
-import type { Store } from './store/store.ts'
+import type { CancelAnswer, JobRecord, Store } from './store/store.ts'
 import type { Middleware } from './task/middleware.ts'
 import type { Registry } from './task/registry.ts'
 
@@ -22,6 +23,8 @@ export class Runtime {
   readonly payloadBytes: number
   readonly awaiting: Awaiting
   readonly gathering: Gathering
+  readonly looking: Asking<JobRecord | 'gone' | undefined> = new Asking((store, ids) => store.get(ids))
+  readonly cancelling: Asking<CancelAnswer> = new Asking((store, ids) => store.cancel(ids))
   readonly outage: Outage
   readonly findings: Findings
   readonly middleware: Middleware<any>[] = []

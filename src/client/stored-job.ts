@@ -91,7 +91,7 @@ export class StoredJob implements JobHandle<any> {
   }
 
   async cancel(): Promise<CancelAnswer> {
-    return (await (await this.#store()).cancel([this.id]))[0]!
+    return this.#runtime.cancelling.about(await this.#store(), this.id)
   }
 
   async retry(): Promise<RetryAnswer | 'not failed'> {
@@ -145,7 +145,7 @@ export class StoredJob implements JobHandle<any> {
   }
 
   async #record(): Promise<JobRecord> {
-    const [record] = await (await this.#store()).get([this.id])
+    const record = await this.#runtime.looking.about(await this.#store(), this.id)
     if (record === undefined) throw new JobNotFoundError(this.id)
     if (record === 'gone') throw new ResultGoneError(this.id)
 

@@ -8,7 +8,15 @@ import { createHash } from 'node:crypto'
 import { sleep, type Env } from '../../../env.ts'
 import { StoreBusyError, StoreClosedError, UnknownOutcomeError } from '../../../errors.ts'
 import type { Query, QueryOptions } from './connection.ts'
-import { afterSending, isConflict, isFinalRefusal, isOfAnotherSession, whileConnecting } from './failures.ts'
+import {
+  afterSending,
+  isConflict,
+  isFinalRefusal,
+  isOfAnotherSession,
+  saidByServer,
+  whileConnecting,
+} from './failures.ts'
+import { Line } from './line.ts'
 import type { ResolvedPostgresOptions } from './options.ts'
 import type { Peer, PgPool, PgStatement, PooledClient } from './peer.ts'
 
@@ -34,6 +42,7 @@ export class Pooled {
   readonly #names = new Map<string, string>()
   /** One that was last heard before has perhaps fallen silent together with another. */
   #trustedFrom = -Infinity
+  readonly #line: Line
   readonly #closing = new AbortController()
   /** Connections that are in use: closing waits for their answers. */
   readonly #busy = new Set<Promise<unknown>>()
@@ -45,6 +54,7 @@ export class Pooled {
     this.#pool = pool
     this.behindPooler = options.pooler
     this.#prepares = !options.pooler
+    this.#line = new Line(env, mostOf(pool), options.waitForServerMs)
     pool.on('error', ignore)
     pool.on('acquire', this.#tame)
   }
@@ -92,14 +102,11 @@ export class Pooled {
 
   #withClient<T>(body: (client: PooledClient) => Promise<T>, silenceMs?: number): Promise<T> {
     const use = async () => {
-      const client = await this.#acquire(silenceMs)
+      const began = await this.#line.enter(silenceMs !== undefined)
       try {
-        const answer = await body(client)
-        client.release()
-        return answer
-      } catch (error) {
-        client.release(error instanceof UnknownOutcomeError ? error : undefined)
-        throw error
+        return await this.#useOne(body, began, silenceMs)
+      } finally {
+        this.#line.leave()
       }
     }
     const used = use()
@@ -107,6 +114,18 @@ export class Pooled {
     this.#busy.add(settled)
 
     return used
+  }
+
+  async #useOne<T>(body: (client: PooledClient) => Promise<T>, began: number, silenceMs?: number): Promise<T> {
+    const client = await this.#acquire(began, silenceMs)
+    try {
+      const answer = await body(client)
+      client.release()
+      return answer
+    } catch (error) {
+      client.release(error instanceof UnknownOutcomeError ? error : undefined)
+      throw error
+    }
   }
 
   /** @throws what `afterSending` makes of a failure */
@@ -127,9 +146,11 @@ export class Pooled {
     }
     try {
       const { rows } = await this.#within(limitMs, client.query(statement), 'no answer')
+      this.#line.answered()
       this.#heard.set(client, this.#env.monotonic())
       return rows as Row[]
     } catch (error) {
+      if (saidByServer(error)) this.#line.answered()
       if (statement.name !== undefined && isOfAnotherSession(error)) {
         this.#prepares = false
         return this.#run(client, text, values, { ids, silenceMs }, limitMs)
@@ -140,9 +161,8 @@ export class Pooled {
   }
 
   /** A connection, waited for as long as the options say. @throws what `whileConnecting` makes of a failure */
-  async #acquire(silenceMs = Infinity): Promise<PooledClient> {
+  async #acquire(began: number, silenceMs = Infinity): Promise<PooledClient> {
     const { waitForServerMs, where } = this.#options
-    const began = this.#env.monotonic()
     for (let failures = 0; ; failures++) {
       this.#closing.signal.throwIfAborted()
       try {
@@ -150,8 +170,13 @@ export class Pooled {
       } catch (error) {
         const waitedMs = this.#env.monotonic() - began
         const isOver = isFinalRefusal(error) || waitedMs >= waitForServerMs
-        if (isOver && this.#isFull) throw new StoreBusyError(waitedMs, 'all connections are in use', { cause: error })
-        if (isOver) throw whileConnecting(error, where, waitedMs)
+        if (isOver) {
+          const failure = this.#isFull
+            ? new StoreBusyError(waitedMs, 'all connections are in use', { cause: error })
+            : whileConnecting(error, where, waitedMs)
+          this.#line.giveUp(failure)
+          throw failure
+        }
         const pauseMs = Math.min(longestPauseMs, 25 * 2 ** failures, waitForServerMs - waitedMs)
         await sleep(this.#env, pauseMs * (0.5 + this.#env.random() / 2), this.#closing.signal)
       }
@@ -161,7 +186,7 @@ export class Pooled {
   get #isFull(): boolean {
     const { totalCount, idleCount } = this.#pool
 
-    return idleCount === 0 && totalCount >= ((this.#pool.options as { max?: number }).max ?? 10)
+    return idleCount === 0 && totalCount >= mostOf(this.#pool)
   }
 
   /** A server that is silent may be back a moment later, so whoever has little time asks it anew. */
@@ -240,5 +265,7 @@ export class Pooled {
     }
   }
 }
+
+const mostOf = ({ options }: PgPool): number => (options as { max?: number }).max ?? 10
 
 const ignore = (): void => {}
