@@ -31,6 +31,8 @@ const moves = [
   ['redis', 'redis'],
   ['sqlite', 'postgres'],
   ['postgres', 'sqlite'],
+  ['redis', 'postgres'],
+  ['postgres', 'redis'],
 ] as const
 type EngineName = (typeof moves)[number][number]
 
