@@ -2,6 +2,8 @@
 -- ten thousand waiters to move. A mark: s(ucceeded), f (ended otherwise), o(pened again) or x (erased), the member's
 -- number(15), from and to which of its waiters(15, 15), the member's id.
 local atOnce = 200
+-- An edge that leads nowhere is only glanced at, and costs a tenth.
+local mostLooked = 10 * atOnce
 
 local function textOf(kind, seq, from, to, id) return kind .. seq .. format('%015d%015d', from, to) .. id end
 
@@ -103,23 +105,25 @@ end
 
 -- Follows at most `limit` edges that still lead somewhere, first in, first out.
 function E.spread(limit)
-  local followed = 0
+  local followed, looked = 0, 0
   limit = limit or atOnce
-  while followed < limit do
+  while followed < limit and looked < math.max(limit, mostLooked) do
     local raw = call('LPOP', K .. 'cascades')
     if not raw then break end
     local kind, seq, id = sub(raw, 1, 1), sub(raw, 2, 16), sub(raw, 47)
     if kind == 'x' then call('DEL', K .. 'waiters:' .. seq) end
     local from, last = tonumber(sub(raw, 17, 31)), tonumber(sub(raw, 32, 46))
     local to = math.min(last, from + limit - followed)
+    looked = looked + 1 + math.max(0, to - from)
     if to > from then followed = followed + tellAll(kind, seq, id, call('LRANGE', K .. 'waiters:' .. seq, from, to - 1)) end
     if to < last then call('LPUSH', K .. 'cascades', textOf(kind, seq, to, last, id)) end
   end
-  E.marked = false
+  E.marked, E.moreToSpread = false, looked >= math.max(limit, mostLooked)
   return followed
 end
 
--- What this call has marked, as far as one call goes.
+-- What this call has marked, as far as one call goes, however many jobs it is about.
+local left = atOnce
 function E.spreadMarked()
-  if E.marked then E.spread() end
+  if E.marked and left > 0 then left = left - E.spread(left) end
 end

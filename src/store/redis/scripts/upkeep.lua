@@ -111,5 +111,5 @@ E.forget()
 E.ripen()
 call('HSET', K .. 'meta', 's', format('%.17g', mono))
 E.flush()
-local more = promoted >= limits[1] or rescued >= limits[2] or expired >= limits[3] or spread >= limits[4] or pruned >= limits[5] or E.moreToPrune
+local more = promoted >= limits[1] or rescued >= limits[2] or expired >= limits[3] or spread >= limits[4] or E.moreToSpread or pruned >= limits[5] or E.moreToPrune
 return { more and 1 or 0, promoted, rescued, expired, spread, pruned, extended and 1 or 0, nextDue() }
