@@ -184,11 +184,17 @@ export class Connection implements RedisConnection {
     send: (session: Session) => Promise<unknown>,
   ): Promise<unknown> {
     const { waitForServerMs } = this.#options
-    const began = this.#env.monotonic()
+    let began = this.#env.monotonic()
     for (let tries = 0; ; tries++) {
       const waitedMs = this.#env.monotonic() - began
       const session = link.current ?? (await link.session(waitForServerMs - waitedMs))
       keepBond(session.life, what, options)
+      const room = session.room()
+      if (room) {
+        await room
+        // To wait for one's own calls is no absence of the server.
+        began = this.#env.monotonic() - waitedMs
+      }
       try {
         return await send(session)
       } catch (error) {

@@ -17,6 +17,9 @@ export class NoAnswerError extends Error {}
 
 let sessions = 0
 
+/** More than keep a server busy, and few enough to be answered long before their time is over. */
+const inFlightAtMost = 500
+
 interface Call {
   readonly reject: (error: Error) => void
 }
@@ -34,6 +37,8 @@ export class Session {
   readonly #env: Env
   /** No set: one that changes all the time keeps what it had from young collections, and calls are large. */
   readonly #inFlight: Call[] = []
+  /** Who waits for room, the first one first. */
+  #outside: (() => void)[] = []
   #over = false
   #answered = 0
   #end!: (why: Error) => void
@@ -81,6 +86,13 @@ export class Session {
     return this.#inFlight.length
   }
 
+  /** Resolves when another call must be sent at once, or none can be any more; undefined where there is room already. */
+  room(): Promise<void> | undefined {
+    if (this.#over || (this.#inFlight.length < inFlightAtMost && this.#outside.length === 0)) return undefined
+
+    return new Promise((resolve) => this.#outside.push(resolve))
+  }
+
   /** How many calls have been answered. */
   get answered(): number {
     return this.#answered
@@ -105,6 +117,7 @@ export class Session {
         timer.cancel()
         this.#inFlight.splice(this.#inFlight.indexOf(call), 1)
         if (this.#inFlight.length === 0) this.#rest()
+        this.#admit()
       }
       if (this.#inFlight.length === 0) this.#client.stream?.ref()
       this.#inFlight.push(call)
@@ -138,7 +151,15 @@ export class Session {
     // An end in good order would wait for a server that may be gone.
     this.#client.stream?.destroy()
     for (const { reject } of this.#inFlight) reject(lost(why))
+    for (const enter of this.#outside) enter()
+    this.#outside = []
     this.#end(why)
+  }
+
+  /** Whoever is told sends at the end of this turn of the event loop, so half of the room is given away at once. */
+  #admit(): void {
+    if (this.#outside.length === 0 || this.#inFlight.length > inFlightAtMost / 2) return
+    for (const enter of this.#outside.splice(0, inFlightAtMost / 2)) enter()
   }
 
   /** A connection that waits for nothing keeps no process alive. */
