@@ -96,24 +96,26 @@ export class Firing {
       for (const own of each.values()) await this.#fireSlice(store, own, due)
       return
     }
-    const again = this.#again(ticks, answers)
+    const again = await this.#again(store, ticks, answers)
     if (again.length > 0) await this.#fireSlice(store, again, due)
   }
 
   /** A tick that was refused has not fired, and so none of its schedule that came after it. */
-  #again(ticks: readonly Tick[], answers: readonly TickAnswer[]): Tick[] {
+  #again(store: Store, ticks: readonly Tick[], answers: readonly TickAnswer[]): Promise<Tick[]> {
     const refused = new Set(ticks.filter((_, index) => answers[index] === 'refused').map(({ name }) => name))
     const open = ticks.filter(({ name }, index) => refused.has(name) && answers[index] !== 'fired')
 
-    return open.map((tick) => (answers[ticks.indexOf(tick)] === 'refused' ? this.#withLess(tick) : tick))
+    return Promise.all(
+      open.map(async (tick) => (answers[ticks.indexOf(tick)] === 'refused' ? this.#withLess(store, tick) : tick)),
+    )
   }
 
   /** What it waits for may have been pruned since it was looked at: then it ended. Otherwise the tick has no job. */
-  #withLess({ job, ...tick }: Tick): Tick {
-    if (job?.after) {
-      const { after: _, ...alone } = job
-      return { ...tick, job: alone }
-    }
+  async #withLess(store: Store, { job, ...tick }: Tick): Promise<Tick> {
+    const { on = [] } = job?.after ?? {}
+    const still = await unfinished(store, on)
+    if (still.length < on.length) return { ...tick, job: behind(job!, still) }
+
     const error = new TickRefusedError(tick.name, new Date(tick.at))
     this.#runtime.bus.emit('error', { error, during: `firing the schedule "${tick.name}"` })
     return tick
@@ -138,20 +140,51 @@ export class Firing {
   }
 }
 
-/** Each tick's job waits for the one before it to end, however it ends. */
+/** Each tick's job waits for those before it to end, however they end. */
 async function inTurn(store: Store, { lastJob }: ScheduleRecord, ticks: readonly Tick[]): Promise<Tick[]> {
-  let before = lastJob === undefined ? undefined : await unfinished(store, lastJob)
+  let before = lastJob === undefined ? [] : await unfinishedUpTo(store, lastJob)
 
   return ticks.map((tick) => {
     if (!tick.job) return tick
-    const job: NewJob = before === undefined ? tick.job : { ...tick.job, after: { on: [before], otherwise: 'run' } }
-    before = job.id
+    const job = behind(tick.job, before)
+    before = [...before, job.id]
     return { ...tick, job }
   })
 }
 
-async function unfinished(store: Store, id: string): Promise<string | undefined> {
-  const [job] = await store.get([id])
+/** The last one alone does not do: while it waits it may expire or be cancelled, and the one that it waits for still run. */
+async function unfinishedUpTo(store: Store, lastJob: string): Promise<string[]> {
+  const [last] = await store.get([lastJob])
+  if (!last || last === 'gone') return []
+  const { behind: earlier = [] } = JSON.parse(last.metadata ?? '{}') as Behind
+  const [before, itself] = [await unfinished(store, earlier), last.finishedAt === undefined ? [lastJob] : []]
 
-  return job && job !== 'gone' && job.finishedAt === undefined ? id : undefined
+  return [...before, ...itself]
+}
+
+/** In a job's metadata: the jobs of earlier ticks that it waits for. */
+interface Behind {
+  readonly behind?: readonly string[]
+}
+
+/** Of more, those that end first are waited for, and the latest. */
+const mostBehind = 100
+
+function behind({ after: _, ...job }: NewJob, ids: readonly string[]): NewJob {
+  const { behind: __, ...own } = JSON.parse(job.metadata ?? '{}') as Behind
+  if (ids.length === 0) return { ...job, metadata: JSON.stringify(own) }
+  const on = ids.length > mostBehind ? [...ids.slice(0, mostBehind - 1), ids.at(-1)!] : ids
+
+  return { ...job, metadata: JSON.stringify({ ...own, behind: on }), after: { on, otherwise: 'run' } }
+}
+
+/** Of these jobs. What is no longer there has ended. */
+async function unfinished(store: Store, ids: readonly string[]): Promise<string[]> {
+  if (ids.length === 0) return []
+  const jobs = await store.get(ids)
+
+  return ids.filter((_, index) => {
+    const job = jobs[index]
+    return job && job !== 'gone' && job.finishedAt === undefined
+  })
 }

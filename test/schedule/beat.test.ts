@@ -161,6 +161,32 @@ test('with overlap queued, a tick waits for the one before it to end', async (t)
   )
 })
 
+test('with overlap queued, a tick whose predecessor is cancelled as it waits still waits for the one that runs', async (t) => {
+  const { env, store, jobs } = await beating(t, { every: '1m', overlap: 'queue' })
+  await env.advance(2 * minute)
+
+  await store.cancel([(await jobs())[1]!.id])
+  await env.advance(minute)
+
+  assert.deepEqual(
+    (await jobs()).map(({ state }) => state),
+    ['ready', 'cancelled', 'blocked', 'blocked'],
+  )
+})
+
+test('with overlap queued, a tick waits for the one that runs also where the last one was cancelled before it', async (t) => {
+  const { env, store, jobs } = await beating(t, { every: '1m', overlap: 'queue' })
+  await env.advance(minute)
+
+  await store.cancel([(await jobs())[1]!.id])
+  await env.advance(minute)
+
+  assert.deepEqual(
+    (await jobs()).map(({ state }) => state),
+    ['ready', 'cancelled', 'blocked'],
+  )
+})
+
 test('with overlap queued, a predecessor that is gone holds nothing up', async (t) => {
   const { env, store, jobs } = await beating(t, { every: '1m', overlap: 'queue' })
   await env.advance(1)

@@ -61,6 +61,20 @@ test('with overlap queued, several missed ticks stay in turn though the job befo
   )
 })
 
+test('with overlap queued, a tick that is refused for one that went still waits for those that are there', async (t) => {
+  const { env, store, jobs } = await beating(t, { every: '1m', overlap: 'queue' })
+  await env.advance(minute)
+  const [, second] = await jobs()
+  removeAsItFires(store, second!.id)
+
+  await env.advance(minute)
+
+  assert.deepEqual(
+    (await jobs()).map(({ state }) => state),
+    ['ready', 'blocked'],
+  )
+})
+
 test('with overlap queued, jobs that expire bound how many wait', async (t) => {
   const { env, store, app } = world(t)
   const { errand, digest } = app()
