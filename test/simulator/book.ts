@@ -58,8 +58,18 @@ export interface Page {
   endsInDoubt: boolean
   /** Whom it waits for by its own wish. */
   waitsOn: readonly string[]
-  /** It has waited by its own wish, so that some of its starts need no token. */
-  hasWaited: boolean
+  /** Its attempt has waited by its own wish, so that it may go on without a token. */
+  goesOn: boolean
+  /** It stands in its lane, which keeps its order, where it was inserted. */
+  inLine: boolean
+  /** It waits and nobody of its lane may go past: that it has its slot is sure. */
+  holdsLine: boolean
+  /** When it came to those it gathers with; undefined where that is not known, or it has been handed out. */
+  gatheredAt: number | undefined
+  /** Its latest first attempt, as its worker began it: by that it is held to. */
+  firstTryAt: number | undefined
+  /** Of the job of a tick. */
+  schedule: string | undefined
   steps: Map<string, string>
   progress: number | undefined
   /** Log lines and failed attempts that were written. */
@@ -99,6 +109,8 @@ export class Book {
   readonly tickJobs = new Map<string, string>()
   /** The most slots a lane has ever had. */
   readonly lanes = new Map<string, number>()
+  /** Until when a rate is closed. */
+  readonly closed = new Map<string, number>()
   /** Starts by rate, newest last. */
   readonly starts = new Map<string, { id: string; claim: number; at: number }[]>()
   /** Outcomes accepted, by kind; undefined once something happened whose answer nobody heard. */
@@ -112,6 +124,7 @@ export class Book {
   #seq = 0
 
   add(job: NewJob, now: number): Page {
+    const standsAtOnce = !job.due && !job.after && !job.held
     const page: Page = {
       id: job.id,
       job,
@@ -134,7 +147,7 @@ export class Book {
       cancel: 'no',
       toldAt: undefined,
       final: undefined,
-      plain: !job.due && !job.lane && !job.rate && !job.after && !job.held,
+      plain: standsAtOnce && !job.lane && !job.rate,
       keyFreed: false,
       retriedByHand: false,
       reopened: this.pages.has(job.id),
@@ -142,7 +155,12 @@ export class Book {
       endsInDoubt: false,
       pastInDoubt: false,
       waitsOn: job.after?.on ?? [],
-      hasWaited: false,
+      goesOn: false,
+      inLine: job.lane?.ordered === true && standsAtOnce,
+      holdsLine: false,
+      gatheredAt: job.lane?.gather && standsAtOnce ? now : undefined,
+      firstTryAt: undefined,
+      schedule: undefined,
       steps: new Map(),
       progress: undefined,
       lines: 0,
@@ -154,7 +172,8 @@ export class Book {
       parent: undefined,
     }
     this.pages.set(job.id, page)
-    if (job.lane) this.lanes.set(job.lane.name, Math.max(this.lanes.get(job.lane.name) ?? 0, job.lane.slots))
+    if (job.lane && !job.lane.gather)
+      this.lanes.set(job.lane.name, Math.max(this.lanes.get(job.lane.name) ?? 0, job.lane.slots))
     if (job.unique) this.keys.set(keyOf(job)!, [...(this.keys.get(keyOf(job)!) ?? []), page])
 
     return page

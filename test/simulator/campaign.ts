@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { points, type Point } from '../../src/env.ts'
+import { happenings, never, type Happening, type HowOften } from './happenings.ts'
 import type { Engine } from './place.ts'
 import { play, type LedgerCounts, type Played } from './play.ts'
 import { Died } from './world.ts'
@@ -37,10 +38,11 @@ export interface Summary {
   /** Of all traces in their order: the same seeds give the same. */
   trace: string
   readonly points: Record<Point, { passed: number; died: number }>
+  readonly howOften: HowOften
   readonly ledger: LedgerCounts
 }
 
-/** Each point is to be died at so often, where there are seeds enough to say so. */
+/** Each point is to be died at so often, and each rare thing to happen, where there are seeds enough to say so. */
 export const leastDeaths = 50
 const enoughSeeds = 5000
 
@@ -52,7 +54,7 @@ export async function playMany(campaign: Campaign): Promise<boolean> {
   if (json) console.log(JSON.stringify(summary))
   else print(summary)
 
-  return summary.broken.length === 0 && seldomDiedAt(summary).length === 0
+  return summary.broken.length === 0 && seldomDiedAt(summary).length + seldomHappened(summary).length === 0
 }
 
 export async function playHere({ first, seeds, engine, untilCaught = false }: Campaign): Promise<Summary> {
@@ -110,13 +112,14 @@ function emptySummary(engine: Engine): Summary {
     broken: [],
     trace: '',
     points: counts as Summary['points'],
+    howOften: never(),
     ledger: { tried: 0, ok: 0, lost: 0, unexpected: 0, duplicated: 0, recovered: 0, absent: 0 },
   }
 }
 
 function add(
   summary: Summary,
-  { seed, hash, violation, calls, faults, runs, virtualMs, coverage, ledger }: Played,
+  { seed, hash, violation, calls, faults, runs, virtualMs, coverage, howOften, ledger }: Played,
 ): void {
   summary.seeds++
   summary.trace = createHash('sha1')
@@ -131,6 +134,7 @@ function add(
     summary.points[point].passed += passed
     summary.points[point].died += died
   }
+  for (const name of happenings) summary.howOften[name] += howOften[name]
   for (const key of Object.keys(ledger) as (keyof LedgerCounts)[]) summary.ledger[key] += ledger[key]
 }
 
@@ -153,6 +157,7 @@ async function inParts(campaign: Campaign, parts: number): Promise<Summary> {
       total.points[point].passed += each.points[point].passed
       total.points[point].died += each.points[point].died
     }
+    for (const name of happenings) total.howOften[name] += each.howOften[name]
     for (const key of Object.keys(total.ledger) as (keyof LedgerCounts)[]) total.ledger[key] += each.ledger[key]
   }
   return total
@@ -188,6 +193,10 @@ export function seldomDiedAt({ seeds, points: counts }: Summary): Point[] {
   return seeds < enoughSeeds ? [] : points.filter((point) => counts[point].died < leastDeaths)
 }
 
+export function seldomHappened({ seeds, howOften }: Summary): Happening[] {
+  return seeds < enoughSeeds ? [] : happenings.filter((name) => howOften[name] < leastDeaths)
+}
+
 const lines = 40
 
 function print(summary: Summary): void {
@@ -205,12 +214,17 @@ function print(summary: Summary): void {
   )
   console.log(`\n  ${'point'.padEnd(26)}${'passed'.padStart(10)}${'died at'.padStart(9)}\n${each.join('\n')}\n`)
   console.log(
+    `${happenings.map((name) => `  ${name.padEnd(26)}${String(summary.howOften[name]).padStart(10)}`).join('\n')}\n`,
+  )
+  console.log(
     `ledger: ${Object.entries(ledger)
       .map(([name, count]) => `${name} ${count}`)
       .join(', ')}`,
   )
   const seldom = seldomDiedAt(summary)
   if (seldom.length > 0) console.log(`\nDied at fewer than ${leastDeaths} times: ${seldom.join(', ')}`)
+  const rare = seldomHappened(summary)
+  if (rare.length > 0) console.log(`\nHappened fewer than ${leastDeaths} times: ${rare.join(', ')}`)
   if (summary.broken.length === 0) return console.log('\nEvery promise was kept.')
 
   console.log(`\nBROKEN in ${summary.broken.length} of ${seeds} histories:`)

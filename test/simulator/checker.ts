@@ -12,7 +12,8 @@ import { cancelled, changed, keptUp, released, removed, reported, retried, sent 
 import { fired, inserted, noteTick } from './checks/inserting.ts'
 import { leftInOrder, resynced, turned } from './checks/turning.ts'
 import type { Witness } from './faulty-store.ts'
-import type { Faults } from './plan.ts'
+import { never, type Happening, type HowOften } from './happenings.ts'
+import type { Plan } from './plan.ts'
 import { Runs } from './runs.ts'
 import { Died, type World } from './world.ts'
 
@@ -23,6 +24,8 @@ export class Checker implements Witness {
   readonly world: World
   readonly book = new Book()
   readonly runs: Runs = new Runs(this)
+  readonly plan: Plan
+  readonly howOften: HowOften = never()
   /** The wall clock is set in this history, so what depends on it may hold longer or less long. */
   readonly jumps: boolean
   /** Every process shows the same time as the store. */
@@ -32,14 +35,20 @@ export class Checker implements Witness {
   /** Of the latest audit; those that were asked for while one runs are another. */
   #auditing: Promise<void> | undefined
 
-  constructor(world: World, observer: contract.Store, { jumps, offsets }: Pick<Faults, 'jumps' | 'offsets'>) {
+  constructor(world: World, observer: contract.Store, plan: Plan) {
+    const { jumps, offsets } = plan.faults
     this.world = world
+    this.plan = plan
     this.jumps = jumps
     this.clocksAgree = !jumps && !offsets
     this.#observer = observer
   }
 
   violate: (promise: string, what: string) => void = (promise, what) => this.world.violate(promise, what)
+
+  happened(what: Happening): void {
+    this.howOften[what]++
+  }
 
   sent(_: Actor, member: string, args: readonly unknown[]): void {
     if (member === 'insert') for (const job of (args[0] as contract.NewJob[][]).flat()) this.book.tried.add(job.id)
@@ -147,7 +156,7 @@ export class Checker implements Witness {
       for (const { followUps = [], claim, outcome } of settled) {
         for (const job of followUps) this.#addInDoubt(job, claim.id)
         const page = outcome.kind === 'wait' ? this.book.pages.get(claim.id) : undefined
-        if (page) page.hasWaited = true
+        if (page) page.goesOn = true
       }
       return { life: this.book.lives.get(incarnation), ids }
     }

@@ -42,7 +42,7 @@ export class History {
     this.world = new World(seed, listen)
     this.plan = drawPlan(this.world.dice, engine)
     this.place = openPlace(engine, this.world, (name, actor) => this.#passPoint(name, actor))
-    this.checker = new Checker(this.world, this.place.observer, this.plan.faults)
+    this.checker = new Checker(this.world, this.place.observer, this.plan)
     this.here = {
       world: this.world,
       faults: this.plan.faults,

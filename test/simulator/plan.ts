@@ -28,6 +28,13 @@ export interface Plan {
   readonly keep: Kept
   /** What becomes of ticks that nobody was there to fire. */
   readonly missed: NonNullable<ScheduleOptions['missed']>
+  /** What becomes of ticks whose predecessor's job has not ended, how long such a job takes, and when it is of no use any more. */
+  readonly overlap: NonNullable<ScheduleOptions['overlap']>
+  readonly tickMs: number
+  readonly tickExpiresMs: number | undefined
+  /** How long those behind a job that fails are held up. */
+  readonly skipAfterMs: number | undefined
+  readonly batch: { readonly size: number; readonly waitMs: number; readonly byKey: boolean }
   /** How much upkeep does at once, where nobody says: undefined where the store decides. */
   readonly upkeepLimits: Partial<UpkeepLimits> | undefined
   readonly features: Features
@@ -59,6 +66,11 @@ export interface Features {
   readonly secondLives: boolean
   /** Workflows, made and run by the runtime. */
   readonly flows: boolean
+  /** Jobs of one key, one after the other. */
+  readonly orders: boolean
+  /** A rate that is closed by who is told to come later. */
+  readonly paces: boolean
+  readonly batches: boolean
 }
 
 /** How long a task's final jobs are kept. */
@@ -124,6 +136,9 @@ export function drawPlan(dice: Dice, engine: string): Plan {
     timeoutMs: dice.pick([800, 3000, 3000]),
     keep: dice.pick(retentions),
     missed: dice.pick(['once', 'skip', { atMost: 3 }] as const),
+    ...drawOverlap(dice),
+    skipAfterMs: dice.pick([undefined, undefined, 200, 1500]),
+    batch: { size: dice.whole(2, 4), waitMs: dice.pick([50, 400, 1500]), byKey: dice.chance(0.5) },
     upkeepLimits: dice.chance(0.25) ? drawUpkeepLimits(dice) : undefined,
     features: drawFeatures(dice, small),
     faults: {
@@ -149,6 +164,13 @@ export function drawPlan(dice: Dice, engine: string): Plan {
     crashes: calm ? new Map() : drawCrashes(dice),
     oneStaysDead: some(0.2),
   }
+}
+
+function drawOverlap(dice: Dice): Pick<Plan, 'overlap' | 'tickMs' | 'tickExpiresMs'> {
+  const overlap = dice.pick(['allow', 'allow', 'skip', 'queue'] as const)
+  if (overlap === 'allow') return { overlap, tickMs: 1, tickExpiresMs: undefined }
+
+  return { overlap, tickMs: dice.pick([1, 600, 1500]), tickExpiresMs: dice.pick([undefined, undefined, 1500]) }
 }
 
 const minuteMs = 60_000
@@ -186,6 +208,9 @@ function drawFeatures(dice: Dice, small: boolean): Features {
     longRuns: dice.chance(0.15),
     secondLives: dice.chance(0.3),
     flows: dice.chance(0.35),
+    orders: dice.chance(0.15),
+    paces: dice.chance(0.15),
+    batches: dice.chance(0.15),
   }
 }
 

@@ -9,6 +9,7 @@ import { trying } from './actors/others.ts'
 import { scheduleName } from './actors/tasks.ts'
 import { shortId, type Page } from './book.ts'
 import { History, type Coverage } from './history.ts'
+import type { HowOften } from './happenings.ts'
 import { unleash } from './nemesis.ts'
 import type { Engine } from './place.ts'
 import type { Violation } from './world.ts'
@@ -23,6 +24,7 @@ export interface Played {
   readonly virtualMs: number
   readonly runs: number
   readonly coverage: ReadonlyMap<Point, { passed: number; died: number }>
+  readonly howOften: HowOften
   readonly ledger: LedgerCounts
 }
 
@@ -73,6 +75,7 @@ export async function play(seed: number, engine: Engine, listen?: (line: string)
     virtualMs: monotonic - 1_000_000,
     runs: history.checker.runs.started,
     coverage: coverage as Coverage,
+    howOften: history.checker.howOften,
     ledger,
   }
 }

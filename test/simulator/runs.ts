@@ -13,9 +13,14 @@ interface RunNote {
   readonly claim: number
   readonly actor: Actor
   readonly isTold: () => boolean
+  readonly attempt: number
+  readonly shares: boolean
   readonly startedAt: number
   readonly timeoutMs: number
+  /** It has asked for its rate to be closed for so long. */
+  closesMs?: number
   ended: 'no' | HowEnded
+  endedAt?: number
 }
 
 export interface StartNote {
@@ -25,12 +30,16 @@ export interface StartNote {
   readonly mostAttempts: number
   readonly timeoutMs: number
   readonly isTold: () => boolean
+  /** It has no slot of its own, but that of another item of its batch. */
+  readonly shares?: boolean
 }
 
 /** So long after its worker was told of a cancel, the handler must have been told. */
 const cancelHeardMs = 300
 /** So long after its timeout the end of a run must be recorded. */
 const timedOutMs = 1500
+/** Workers count in whole milliseconds. */
+const roundingMs = 2
 /** So long after the last fault, its worker may still be in trouble: it rests up to 5 s before it asks again. */
 const afterTroubleMs = 7000
 
@@ -45,7 +54,8 @@ export class Runs {
   }
 
   /** A handler has been called. */
-  start(actor: Actor, slots: number, { id, claim, attempt, mostAttempts, isTold, timeoutMs }: StartNote): void {
+  start(actor: Actor, slots: number, note: StartNote): void {
+    const { id, claim, attempt, mostAttempts, isTold, timeoutMs, shares = false } = note
     const { violate, book, world } = this.#checker
     const key = `${id}@${claim}`
     this.started++
@@ -58,31 +68,80 @@ export class Runs {
     if (page?.claim === claim && page.holder === undefined && !page.lost)
       violate('P6', `${actor.name} started ${shortId(id)}, though it had given it up`)
 
-    const running = (this.#running.get(actor) ?? 0) + 1
+    const running = (this.#running.get(actor) ?? 0) + (shares ? 0 : 1)
     this.#running.set(actor, running)
     if (running > slots) violate('P18', `${actor.name} ran ${running} jobs in ${slots} slots`)
-    this.#notes.set(key, { id, claim, actor, isTold, startedAt: world.monotonic, timeoutMs, ended: 'no' })
+    if (page && attempt === 1) page.firstTryAt = world.monotonic
+    this.#notes.set(key, {
+      id,
+      claim,
+      actor,
+      attempt,
+      shares,
+      isTold,
+      startedAt: world.monotonic,
+      timeoutMs,
+      ended: 'no',
+    })
   }
 
   end(actor: Actor, id: string, claim: number, ended: HowEnded): void {
-    this.#notes.get(`${id}@${claim}`)!.ended = ended
-    this.#running.set(actor, this.#running.get(actor)! - 1)
+    const note = this.#notes.get(`${id}@${claim}`)!
+    note.ended = ended
+    note.endedAt = this.#checker.world.monotonic
+    if (!note.shares) this.#running.set(actor, this.#running.get(actor)! - 1)
+  }
+
+  /** A handler asks for later, which is true of all that its rate holds back. */
+  asksForLater(id: string, claim: number, ms: number): void {
+    this.#notes.get(`${id}@${claim}`)!.closesMs = ms
   }
 
   /** A worker has settled a claim as this: its handler must have come to that end. */
-  settledAs(life: Life, { claim: { id, claim }, outcome }: Settlement): void {
+  settledAs(life: Life, settlement: Settlement): void {
+    const {
+      claim: { id, claim },
+      outcome,
+    } = settlement
     if (life.actor.kind !== 'worker') return
     const note = this.#notes.get(`${id}@${claim}`)
     if (outcome.kind === 'retry' || outcome.kind === 'failed') {
       if (note?.ended === 'interrupted' && outcome.error.name !== 'JobTimeoutError')
         this.#checker.violate('P13', `${shortId(id)} lost an attempt because ${life.actor.name} was stopped`)
+      if (note?.ended === 'well' && outcome.error.name !== 'JobTimeoutError')
+        this.#checker.violate('P6', `${life.actor.name} says that ${shortId(id)} failed, and its handler did well`)
+      if (note?.closesMs && outcome.error.name === 'RetryAfter' && settlement.closesRateMs !== note.closesMs)
+        this.#checker.violate('P21', `${shortId(id)} asked to close its rate, and ${life.actor.name} did not`)
     }
+    if (note) this.#checkLine(note, settlement)
     if (outcome.kind !== 'succeeded' || this.#isOurs(id)) return
     if (note?.ended !== 'well')
       this.#checker.violate('P6', `${life.actor.name} says that ${shortId(id)} succeeded, and its handler did not`)
     const kept = outcome.result === null ? undefined : (JSON.parse(outcome.result) as { claim?: number } | null)
     if (kept?.claim !== claim)
       this.#checker.violate('P6', `${life.actor.name} recorded the result of another run of ${shortId(id)}`)
+  }
+
+  /** Who is tried again, or waits, holds its line until its time to be held to is over. */
+  #checkLine({ id, attempt, startedAt, endedAt, actor }: RunNote, { outcome, keepsSlot }: Settlement): void {
+    const { book, world, plan, clocksAgree } = this.#checker
+    const page = book.pages.get(id)
+    if (page?.job.task !== 'serial' || (outcome.kind !== 'retry' && outcome.kind !== 'wait')) return
+    this.#checker.happened(keepsSlot ? 'a job held its line' : 'a job let its line go')
+    const { skipAfterMs } = plan
+    const delayMs = outcome.delayMs ?? 0
+    const heldMs = world.monotonic + delayMs - (page.firstTryAt ?? -Infinity)
+    const mustHold = skipAfterMs === undefined || (clocksAgree && heldMs <= skipAfterMs - roundingMs)
+    if (mustHold && !keepsSlot)
+      this.#checker.violate('P19', `${actor.name} let others go past ${shortId(id)} before its time was over`)
+    if (skipAfterMs === undefined || !keepsSlot || !clocksAgree || page.stepsInDoubt) return
+    // It was decided when its run ended, or by its timeout before.
+    if (outcome.kind === 'retry' && outcome.error.name === 'JobTimeoutError') return
+    const since = attempt === 1 ? startedAt : page.firstTryAt
+    if (since === undefined || endedAt === undefined || plan.hands > 0) return
+    const leastMs = endedAt + delayMs - since
+    if (leastMs > skipAfterMs + roundingMs)
+      this.#checker.violate('P19', `${shortId(id)} holds its line for longer than it may`)
   }
 
   /** Its handler is the runtime's own, and tells nothing. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { points } from '../../src/env.ts'
 import { inChild, leastDeaths, type Summary } from './campaign.ts'
+import { happenings } from './happenings.ts'
 import type { Engine } from './place.ts'
 
 export interface Share {
@@ -50,6 +51,13 @@ export function shareOfHistories({ engine, first, tests, each }: Share): void {
     // A history on real SQLite costs some fifteen in memory, so there are too few to ask for more than one.
     const least = engine === 'memory' ? leastDeaths : 1
     const seldom = points.filter((point) => sum((summary) => summary.points[point].died) < least)
+
+    assert.deepEqual(seldom, [])
+  })
+
+  test(`${engine}: lines are held, rates closed, batches filled and ticks passed over`, { skip }, () => {
+    const least = engine === 'memory' ? leastDeaths : 1
+    const seldom = happenings.filter((name) => sum(({ howOften }) => howOften[name]) < least)
 
     assert.deepEqual(seldom, [])
   })

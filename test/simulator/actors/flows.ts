@@ -105,6 +105,12 @@ export async function act(history: History, app: App, input: Partial<ParentInput
   if (napMs > 0) await job.sleep('nap', napMs)
 }
 
+/** In the midst of its order it waits, for time or for a flow. */
+export async function rest({ world: { dice } }: History, app: App, job: JobContext): Promise<void> {
+  if (dice.chance(0.2)) await job.sleep('rest', dice.pick([30, 400]))
+  if (dice.chance(0.15)) await job.run('aside', app.tasks.link.with({ does: 'quick', ms: 3 }))
+}
+
 /** What was stored is not done again. */
 function noteStep({ checker }: History, { id }: JobContext): number {
   const page = checker.book.pages.get(id)

@@ -110,7 +110,16 @@ class Hand {
       [2, () => ({ kind: 'wait', on: this.#others(claim.id) })],
       [1, () => ({ kind: 'wait', on: dice.pick([[], this.#others(claim.id)]), delayMs: dice.pick([0, 400]) })],
     ])()
-    return { claim, outcome, ranMs: 1, ...(dice.chance(0.3) && { followUps: [this.#followUp()] }) }
+    // Where it waits for others and holds its line, one of them may stand behind it for ever.
+    const mayHold = outcome.kind === 'retry' || (outcome.kind === 'wait' && outcome.on.length === 0)
+    return {
+      claim,
+      outcome,
+      ranMs: 1,
+      ...(dice.chance(0.3) && { followUps: [this.#followUp()] }),
+      ...(mayHold && dice.chance(0.5) && { keepsSlot: true }),
+      ...(this.#history.plan.features.paces && dice.chance(0.2) && { closesRateMs: dice.pick([200, 1500]) }),
+    }
   }
 
   /** It exists if and only if the settlement is accepted, and the job has succeeded by it. */

@@ -9,14 +9,14 @@ import {
 import type { JobHandle } from '../../../src/client/handle.ts'
 import type { EnqueueOptions } from '../../../src/client/enqueue-options.ts'
 import type { Rank } from '../../../src/job.ts'
-import type { NewJob, Store } from '../../../src/store/store.ts'
+import type { Lane, NewJob, Store } from '../../../src/store/store.ts'
 import type { Actor } from '../actor.ts'
 import type { Dice } from '../dice.ts'
 import { shortId } from '../book.ts'
 import type { History } from '../history.ts'
 import { retentions, type Plan } from '../plan.ts'
 import { enqueueFlow } from './flows.ts'
-import { appOf, behaviours, type App, type Input, type TaskName } from './tasks.ts'
+import { appOf, behaviours, keys, type App, type Input, type TaskName } from './tasks.ts'
 
 export function startProducer(history: History, name: string, jobs: number): void {
   const actor = history.enter('producer', name)
@@ -42,7 +42,8 @@ async function produce(history: History, actor: Actor, app: App, store: Store, j
     }
     const wantsMore = plan.features.lanes || plan.features.rates || plan.features.dependencies || plan.features.held
     if (wantsMore && dice.chance(0.6)) left -= await insertFlow(history, actor, store)
-    else if (dice.chance(0.15)) left -= await enqueueMany(history, app)
+    else if (dice.chance(plan.features.batches || plan.features.paces ? 0.35 : 0.15))
+      left -= await enqueueMany(history, app)
     else left -= await enqueueOne(history, actor, app)
   }
   history.finishedProducing(actor)
@@ -51,7 +52,13 @@ async function produce(history: History, actor: Actor, app: App, store: Store, j
 export function inputOf(dice: Dice): Input {
   const does = dice.chance(0.45) ? 'quick' : dice.pick(behaviours)
   const ms = dice.pick([0, 3, 40, 300, 900])
-  return { does, ms, ...(dice.chance(0.15) && { bad: dice.whole(1, 2) }), ...(dice.chance(0.3) && { own: true }) }
+  return {
+    does,
+    ms,
+    key: dice.pick(keys),
+    ...(dice.chance(0.15) && { bad: dice.whole(1, 2) }),
+    ...(dice.chance(0.3) && { own: true }),
+  }
 }
 
 function optionsOf(history: History, actor: Actor): EnqueueOptions {
@@ -81,13 +88,27 @@ function uniqueOf(dice: Dice): NonNullable<EnqueueOptions['unique']> {
 const taskOf = ({ dice }: History['world'], { features }: Plan): TaskName =>
   features.once && dice.chance(0.25) ? 'once' : dice.chance(0.1) ? 'odd' : 'plain'
 
+/** Of a task that holds its jobs back, or not. */
+function limitedTaskOf({ world, plan }: History): TaskName {
+  const { orders, paces, batches } = plan.features
+  if (orders && world.dice.chance(0.5)) return 'serial'
+  if (batches && world.dice.chance(0.5)) return 'bulk'
+  if (paces && world.dice.chance(0.5)) return 'paced'
+
+  return taskOf(world, plan)
+}
+
 /** Sends again, with the same id, until it is known to be in: that must never make two. */
 async function enqueueOne(history: History, actor: Actor, app: App): Promise<number> {
   const { world, plan } = history
   const lasts = plan.features.longRuns && world.dice.chance(0.35)
-  const task = lasts ? app.tasks.long : app.tasks[taskOf(world, plan)]
-  const options = optionsOf(history, actor)
-  const input: Input = lasts ? { does: 'lasts', ms: 0 } : inputOf(world.dice)
+  const name = lasts ? 'long' : limitedTaskOf(history)
+  const task = app.tasks[name]
+  const { priority, ...rest } = optionsOf(history, actor)
+  // Where order counts, priority is refused.
+  const options = { ...rest, ...(priority && name !== 'serial' && { priority }) }
+  const usual: Input = lasts ? { does: 'lasts', ms: 0 } : inputOf(world.dice)
+  const input = name === 'paced' ? laterOf(world.dice)(usual) : usual
   for (;;) {
     try {
       const handle = await task.enqueue(input, options)
@@ -130,11 +151,26 @@ const toldBy = new Map<unknown, string>([
   [ResultTimeoutError, 'late'],
 ])
 
+/** Many are told to come later, some much later than others. */
+const laterOf =
+  (dice: Dice) =>
+  (input: Input): Input =>
+    dice.chance(0.5) ? { does: 'later', ms: dice.pick([40, 600, 2500]) } : input
+
+function manyOf({ plan: { features }, world: { dice } }: History): TaskName {
+  if (features.batches && dice.chance(0.7)) return 'bulk'
+  if (features.paces && dice.chance(0.7)) return 'paced'
+  return features.orders && dice.chance(0.7) ? 'serial' : 'plain'
+}
+
 async function enqueueMany(history: History, app: App): Promise<number> {
   const { dice } = history.world
   const inputs = Array.from({ length: dice.whole(2, 5) }, () => inputOf(dice))
   try {
-    const handles = await app.tasks.plain.enqueueMany(inputs, { queue: dice.pick(history.plan.queues) })
+    const name = manyOf(history)
+    const handles = await app.tasks[name].enqueueMany(name === 'paced' ? inputs.map(laterOf(dice)) : inputs, {
+      queue: dice.pick(history.plan.queues),
+    })
     for (const { id } of handles) history.acknowledged(id)
   } catch {
     // Its ids are not known here, so it is not sent again.
@@ -227,6 +263,7 @@ function flowJob(history: History, before: readonly NewJob[]): NewJob {
     input: JSON.stringify(inputOf(dice)),
     ...keptOf(history),
     ...(features.lanes && dice.chance(0.6) && { lane: dice.pick(plan.queues.length > 1 ? lanes : lanes.slice(0, 1)) }),
+    ...(features.orders && dice.chance(0.6) && { lane: line }),
     ...(features.rates && dice.chance(0.5) && { rate: { name: 'r', tokens: 2, perMs: 1500 } }),
     ...(after.length > 0 && { after: { on: after, otherwise: dice.pick(['cancel', 'run'] as const) } }),
     ...(features.held && dice.chance(0.25) && { held: true }),
@@ -237,10 +274,11 @@ function flowJob(history: History, before: readonly NewJob[]): NewJob {
   }
 }
 
-const lanes = [
+const lanes: readonly Lane[] = [
   { name: 'l0', slots: 1 },
   { name: 'l1', slots: 2 },
 ]
+const line: Lane = { name: 'serial:x', slots: 1, ordered: true }
 
 /** Of this call, and of what was added before. */
 function memberIds(history: History, before: readonly NewJob[]): string[] {

@@ -2,12 +2,14 @@
 import { Errand } from '../../../src/errand.ts'
 import { Fatal, RetryAfter, WorkerStoppingError } from '../../../src/errors.ts'
 import type { Store } from '../../../src/store/store.ts'
+import type { BatchItem } from '../../../src/task/batch.ts'
 import type { JobContext } from '../../../src/task/context.ts'
 import type { Task } from '../../../src/task/task.ts'
 import type { Actor } from '../actor.ts'
 import { injected } from '../faulty-store.ts'
 import type { History } from '../history.ts'
 import { Died } from '../world.ts'
+import { runBatch } from './batches.ts'
 import * as flows from './flows.ts'
 
 export const behaviours = [
@@ -34,9 +36,26 @@ export interface Input {
   readonly bad?: number
   /** When it is told to end it throws an error of its own, as many libraries do. */
   readonly own?: boolean
+  /** What it is in order with, or comes in one batch with. */
+  readonly key?: string
 }
 
-export const mostAttempts = { plain: 3, once: 2, next: 2, sorry: 2, odd: 3, long: 2, link: 3, parent: 2 } as const
+export const keys = ['x', 'y'] as const
+const keyOf = ({ key }: Input) => key ?? 'x'
+
+export const mostAttempts = {
+  plain: 3,
+  once: 2,
+  next: 2,
+  sorry: 2,
+  odd: 3,
+  long: 2,
+  link: 3,
+  parent: 2,
+  serial: 3,
+  paced: 3,
+  bulk: 3,
+} as const
 export type TaskName = keyof typeof mostAttempts
 
 /** Handlers that ignore their timeout still end after this long. */
@@ -89,6 +108,32 @@ export function appOf(
     ),
     link: errand.task('link', { ...shared, retry: { ...retry, attempts: mostAttempts.link } }, handler('link')),
     parent: errand.task('parent', { ...shared, retry: { ...retry, attempts: mostAttempts.parent } }, handler('parent')),
+    serial: errand.task(
+      'serial',
+      {
+        ...shared,
+        retry: { ...retry, attempts: mostAttempts.serial },
+        order: { by: keyOf, ...(plan.skipAfterMs !== undefined && { skipAfter: plan.skipAfterMs }) },
+      },
+      handler('serial'),
+    ),
+    paced: errand.task(
+      'paced',
+      { ...shared, retry: { ...retry, attempts: mostAttempts.paced }, limit: { rate: { starts: 3, per: 1000 } } },
+      handler('paced'),
+    ),
+    bulk: errand.batchTask(
+      'bulk',
+      {
+        ...shared,
+        retry: { ...retry, attempts: mostAttempts.bulk },
+        size: plan.batch.size,
+        wait: plan.batch.waitMs,
+        ...(plan.batch.byKey && { by: keyOf }),
+      },
+      (items: readonly BatchItem<Input>[], batch) =>
+        runBatch(history, actor, { items, batch, slots, timeoutMs: timeout }),
+    ),
     odd: old
       ? (errand.declare('odd', { ...shared, input: anything }) as unknown as Task<any, any>)
       : errand.task('odd', { ...shared, retry: { ...retry, attempts: mostAttempts.odd } }, handler('odd')),
@@ -97,8 +142,11 @@ export function appOf(
   if (plan.schedulers > 0)
     errand.schedule(
       scheduleName,
-      { every: scheduleEveryMs, missed: plan.missed },
-      tasks.plain.with({ does: 'quick', ms: 1 }),
+      { every: scheduleEveryMs, missed: plan.missed, overlap: plan.overlap },
+      tasks.plain.with(
+        { does: 'quick', ms: plan.tickMs },
+        plan.tickExpiresMs === undefined ? {} : { expires: plan.tickExpiresMs },
+      ),
     )
   errand.on('error', ({ error, during }) => {
     if (actor.dead || error instanceof Died || (error instanceof Error && injected.has(error))) return
@@ -119,6 +167,9 @@ interface RunOf {
   readonly timeoutMs: number
 }
 
+/** A handler is not told of it. */
+export const claimOf = (job: object): number => (job as { claimed: { claim: number } }).claimed.claim
+
 async function run(
   history: History,
   actor: Actor,
@@ -126,7 +177,7 @@ async function run(
   { input, job, slots, most, timeoutMs }: RunOf,
 ): Promise<unknown> {
   const { runs } = history.checker
-  const { claim } = (job as unknown as { claimed: { claim: number } }).claimed
+  const claim = claimOf(job)
   const { id, attempt } = job
   // Reading the signal is what makes it: a handler that never listens has none.
   const listens = input?.does !== 'quick'
@@ -134,6 +185,7 @@ async function run(
   const note = { id, claim, attempt, mostAttempts: most, isTold, timeoutMs }
   runs.start(actor, history.resized ? mostSlots : slots, note)
   try {
+    if (job.task === 'serial') await flows.rest(history, app, job)
     if (job.task === 'parent') await flows.act(history, app, input as object, job)
     else await act(history, actor, app, input, job)
     if (job.task === 'link') flows.checkGiven(history, job, input)
@@ -155,8 +207,9 @@ async function act(history: History, actor: Actor, app: App, input: Partial<Inpu
     case 'fatal':
       throw new Fatal('never')
     case 'later':
-      if (job.attempt === 1) throw new RetryAfter(ms)
-      return
+      if (job.attempt > 1) return
+      history.checker.runs.asksForLater(job.id, claimOf(job), ms)
+      throw new RetryAfter(ms)
     case 'throws':
       await heeding(ms)
       throw new Error('no')
@@ -188,7 +241,7 @@ async function act(history: History, actor: Actor, app: App, input: Partial<Inpu
 }
 
 /** Sleeps, and ends badly when it is told to. */
-function heed(actor: Actor, ms: number, signal: AbortSignal, own: boolean): Promise<void> {
+export function heed(actor: Actor, ms: number, signal: AbortSignal, own: boolean): Promise<void> {
   const reason = (): unknown => (own ? new Error('what it was at was broken off') : signal.reason)
   return new Promise((resolve, reject) => {
     const stop = () => {

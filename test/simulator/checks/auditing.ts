@@ -103,6 +103,8 @@ function reopen(checker: Checker, page: Page, record: JobRecord): void {
     final: undefined,
     cancel: 'no',
     plain: false,
+    inLine: false,
+    holdsLine: false,
     keyFreed: true,
     reopened: true,
   } satisfies Partial<Page>)
@@ -118,7 +120,9 @@ function learn(checker: Checker, page: Page, record: JobRecord): void {
   page.pastInDoubt = true
   page.input = record.input
   page.rank = record.rank
-  page.plain = false
+  page.plain = page.inLine = page.holdsLine = false
+  page.gatheredAt = undefined
+  page.goesOn = true
   page.attempts = attemptsOf(record)
   page.crashes = record.crashes
   page.progress = record.progress?.done

@@ -2,11 +2,13 @@
 import type { ClaimedJob, Turn } from '../../../src/store/store.ts'
 import { shortId, type Life, type Page } from '../book.ts'
 import type { Checker } from '../checker.ts'
+import { checkGroups, checkLimits } from './limiting.ts'
 import { checkSteps, foundGone } from './turning.ts'
 
 export function claimed(checker: Checker, life: Life, turn: Turn, jobs: readonly ClaimedJob[]): void {
   if (jobs.length === 0) return
   checkRoom(checker, life, turn, jobs)
+  checkGroups(checker, jobs)
   for (const job of jobs) claimedOne(checker, life, job)
   checkOrder(checker, jobs)
   if (turn.room.every(({ bottomUp }) => bottomUp === 0)) checkRanks(checker, jobs)
@@ -14,7 +16,8 @@ export function claimed(checker: Checker, life: Life, turn: Turn, jobs: readonly
 
 function checkRoom(checker: Checker, life: Life, { room }: Turn, jobs: readonly ClaimedJob[]): void {
   const most = room.reduce((sum, each) => sum + Math.max(0, each.jobs), 0)
-  if (jobs.length > most) checker.violate('P18', `${life.actor.name} asked for ${most} jobs and got ${jobs.length}`)
+  const got = jobs.filter(({ id, leader = id }) => leader === id).length
+  if (got > most) checker.violate('P18', `${life.actor.name} asked for ${most} jobs and got ${got}`)
   const asked = new Set(room.flatMap(({ queues }) => queues))
   for (const { id, queue } of jobs) {
     if (!asked.has(queue)) checker.violate('P19', `${shortId(id)} was handed to a worker of other queues`)
@@ -40,6 +43,7 @@ function claimedOne(checker: Checker, life: Life, job: ClaimedJob): void {
   page.holder = life
   page.everClaimed = true
   page.lost = false
+  page.gatheredAt = undefined
   life.held.add(page)
   if (page.job.unique?.scope === 'waiting') page.keyFreed = true
   checkLimits(checker, life, page)
@@ -105,36 +109,6 @@ function checkSame(checker: Checker, page: Page, job: ClaimedJob): void {
     if (known?.result !== undefined && known.state === 'succeeded' && (member.result ?? null) !== known.result)
       checker.violate('P9', `${id} was told another result of ${shortId(member.id)} than was recorded`)
   }
-}
-
-function checkLimits(checker: Checker, life: Life, page: Page): void {
-  const { book } = checker
-  const { lane, rate } = page.job
-  if (lane) {
-    const running = countWhere(
-      book.pages,
-      (each) => each.job.lane?.name === lane.name && (each.holder !== undefined || each.lost),
-    )
-    if (running > book.lanes.get(lane.name)!) checker.violate('P21', `${running} jobs of lane ${lane.name} run at once`)
-  }
-  if (rate && !checker.jumps && !page.hasWaited) checkRate(checker, page)
-  const suspects = countWhere(life.held, ({ crashes }) => crashes >= 2)
-  if (suspects > 1) checker.violate('P14', `${life.actor.name} was handed ${suspects} suspects at once`)
-}
-
-function checkRate({ book, world, violate }: Checker, { id, claim, job }: Page): void {
-  const { name, tokens, perMs } = job.rate!
-  const at = world.wall()
-  const starts = (book.starts.get(name) ?? []).filter((start) => start.at > at - perMs)
-  starts.push({ id, claim, at })
-  book.starts.set(name, starts)
-  if (starts.length > tokens) violate('P21', `${starts.length} starts of rate ${name} within ${perMs} ms`)
-}
-
-function countWhere(pages: Iterable<Page> | Map<string, Page>, is: (page: Page) => boolean): number {
-  let count = 0
-  for (const page of pages instanceof Map ? pages.values() : pages) if (is(page)) count++
-  return count
 }
 
 /** Within a queue and priority, first come is first claimed; who was given back stands where he stood. */

@@ -50,6 +50,10 @@ export function retried(checker: Checker, ids: readonly string[], answers: reado
       crashes: 0,
       cancel: 'no',
       plain: false,
+      inLine: false,
+      holdsLine: false,
+      gatheredAt: undefined,
+      goesOn: false,
       expiresAt: undefined,
       notBefore: -Infinity,
       retriedByHand: !page.job.held,
@@ -121,7 +125,8 @@ export function changed(checker: Checker, ids: readonly string[], change: JobCha
     if (input !== undefined) page.input = input
     if (!due) return
     page.notBefore = momentOf(due, checker.world.wall())!
-    page.plain = false
+    page.plain = page.inLine = page.holdsLine = false
+    page.gatheredAt = undefined
   })
 }
 

@@ -105,10 +105,35 @@ export function fired(checker: Checker, ticks: readonly Tick[], answers: readonl
     }
     if (checker.book.ticks.has(name)) checker.violate('P10', `tick ${name} fired a second time`)
     checker.book.ticks.add(name)
-    if (tick.job) checker.book.add(tick.job, checker.world.wall()).acknowledged = true
-    if (tick.job) noteTick(checker, tick.job)
+    if (tick.job?.unique) addUnlessKept(checker, tick.job)
+    else if (tick.job) addTick(checker, tick.job)
     if (checker.clocksAgree && tick.nextAt !== null && tick.nextAt > checker.world.wall() + scheduleEveryMs)
       checker.violate('P10', `tick ${name} was followed by none before ${tick.nextAt}`)
+  })
+}
+
+function addTick(checker: Checker, job: NewJob): void {
+  checker.book.add(job, checker.world.wall()).acknowledged = true
+  if (job.after) checker.happened('a tick was queued')
+  noteTick(checker, job)
+}
+
+/** What a tick leaves out because of the one before is not told, and must be true. */
+function addUnlessKept(checker: Checker, job: NewJob): void {
+  checker.look([job.id], ([record]) => {
+    const others = (checker.book.keys.get(keyOf(job)!) ?? []).filter(({ retriedByHand }) => !retriedByHand)
+    if (record) addTick(checker, job)
+    else checker.happened('a tick was skipped')
+    checker.look(
+      others.map(({ id }) => id),
+      (known) => {
+        const open = known.find((other) => other && other.finishedAt === undefined)
+        if (record && open)
+          checker.violate('P10', `${shortId(job.id)} was added, though ${shortId(open.id)} of an earlier tick goes on`)
+        if (!record && !open)
+          checker.violate('P10', `a tick of ${keyOf(job)} was left out, though none goes on of an earlier one`)
+      },
+    )
   })
 }
 
@@ -120,4 +145,6 @@ export function noteTick({ book, violate }: Checker, { id, metadata = '{}' }: Ne
   if (other !== undefined && other !== id)
     violate('P10', `${shortId(id)} and ${shortId(other)} both stand for tick ${name}`)
   book.tickJobs.set(name, id)
+  const page = book.pages.get(id)
+  if (page) page.schedule = schedule
 }

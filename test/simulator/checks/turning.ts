@@ -3,6 +3,7 @@ import type { ClaimedJob, ControlMessage, GivenBack, Settlement, Turn, TurnResul
 import { shortId, type Life, type Page } from '../book.ts'
 import type { Checker } from '../checker.ts'
 import { claimed } from './claiming.ts'
+import { closeRate } from './limiting.ts'
 
 type Ref = { readonly id: string; readonly claim: number }
 const named = ({ id, claim }: Ref) => `${id}@${claim}`
@@ -84,14 +85,16 @@ function settle(checker: Checker, life: Life, settlement: Settlement): boolean {
   return true
 }
 
-function apply(checker: Checker, page: Page, { outcome, followUps }: Settlement): void {
+function apply(checker: Checker, page: Page, { outcome, followUps, keepsSlot, closesRateMs = 0 }: Settlement): void {
   const { book, world } = checker
   const kind = page.cancel === 'no' ? outcome.kind : 'cancelled'
   const at = world.wall()
   book.count(kind)
   book.letGo(page)
   page.expiresAt = undefined
-  page.plain = false
+  page.plain = page.inLine = false
+  page.holdsLine = keepsSlot === true
+  closeRate(checker, page, closesRateMs)
   if (kind !== 'wait') page.attempts++
   if (kind === 'retry' || kind === 'failed') page.failed++
   if (kind === 'cancelled') return book.end(page, { state: 'cancelled', at })
@@ -99,11 +102,13 @@ function apply(checker: Checker, page: Page, { outcome, followUps }: Settlement)
     book.end(page, { state: 'succeeded', result: outcome.result, at })
     for (const job of followUps ?? []) book.add(job, at).parent = page.id
   } else if (outcome.kind === 'failed') book.end(page, { state: 'failed', at })
-  else if (outcome.kind === 'retry') page.notBefore = at + outcome.delayMs
-  else if (outcome.kind === 'wait') {
+  else if (outcome.kind === 'retry') {
+    page.notBefore = at + outcome.delayMs
+    page.goesOn = false
+  } else if (outcome.kind === 'wait') {
     // With a time of its own it may go on before them.
     if (!outcome.delayMs) page.waitsOn = [...page.waitsOn, ...outcome.on]
-    page.hasWaited = true
+    page.goesOn = true
     page.notBefore = outcome.on.length === 0 ? at + (outcome.delayMs ?? 0) : -Infinity
   }
 }
