@@ -16,6 +16,7 @@ after(() => server?.stop())
 const perTurn = 20
 const skip = !server && 'no PostgreSQL server'
 const many = 100_000
+const entries = 'select sum(idx_tup_read) as n from pg_stat_user_indexes where schemaname = $1'
 
 test('a turn costs no more with a long backlog, much history and many delayed jobs', { skip }, async (t) => {
   const bench = await Bench.open(t, 'growth')
@@ -27,21 +28,28 @@ test('a turn costs no more with a long backlog, much history and many delayed jo
   assert.ok(filled < 1.5 * before, `${filled} pages a turn instead of ${before}`)
 })
 
-test('a turn costs no more while somebody holds an old snapshot', { skip }, async (t) => {
-  const bench = await Bench.open(t, 'pinned')
-  await bench.insert(200 * perTurn)
-  await bench.pagesPerTurn(5)
+const lines = { 'many wait in line': perTurn, 'it leaves none in line': 2 * perTurn }
+for (const [when, room] of Object.entries(lines)) {
+  test(`a turn costs no more while somebody holds an old snapshot, where ${when}`, { skip }, async (t) => {
+    const bench = await Bench.open(t, `pinned_${room}`)
+    bench.room = room
+    await bench.pagesPerTurn(45)
+    await holdSnapshot(t)
+
+    const early = await bench.entriesPerTurn(10)
+    await bench.entriesPerTurn(120)
+    const late = await bench.entriesPerTurn(10)
+
+    assert.ok(late < 1.5 * early, `${late} entries of indexes a turn instead of ${early}`)
+  })
+}
+
+async function holdSnapshot(t: TestContext): Promise<void> {
   const holder = new pg.Client({ connectionString: server!.url })
   await holder.connect()
-  await holder.query('begin isolation level repeatable read; select 1 from pinned.body')
-
-  const early = await bench.entriesPerTurn(10)
-  await bench.entriesPerTurn(120)
-  const late = await bench.entriesPerTurn(10)
-  await holder.end()
-
-  assert.ok(late < 1.5 * early, `${late} entries of indexes a turn instead of ${early}`)
-})
+  t.after(() => holder.end())
+  await holder.query('begin isolation level repeatable read; select 1')
+}
 
 test('finding by a tag that is indexed costs no more with many jobs', { skip }, async (t) => {
   const bench = await Bench.open(t, 'tags')
@@ -71,15 +79,18 @@ const pagesRead = `
 
 /** A store on one connection, and what its statements touch. */
 class Bench {
+  readonly #env = new ManualEnv()
   readonly #pool: pg.Pool
   readonly #store: PostgresStore
   readonly #schema: string
+  /** For how many jobs a turn has room. */
+  room = perTurn
   #worker = ''
   #held: readonly ClaimedJob[] = []
   #made = 0
 
   constructor(schema: string) {
-    const env = new ManualEnv()
+    const env = this.#env
     const clock = () => ({ now: env.now(), monotonic: env.monotonic() })
     this.#schema = schema
     this.#pool = new pg.Pool({ connectionString: server!.url, max: 1 })
@@ -138,7 +149,7 @@ class Bench {
 
   /** Entries of dead rows too, which is what a claim would walk over. */
   entriesPerTurn(turns: number): Promise<number> {
-    return this.#perTurn(turns, 'select sum(idx_tup_read) as n from pg_stat_user_indexes where schemaname = $1')
+    return this.#perTurn(turns, entries)
   }
 
   /** All at once: jobs that another one waits for, after that one. */
@@ -161,15 +172,18 @@ class Bench {
     return Math.round(((await this.#sum(count)) - before) / turns)
   }
 
+  /** Each at another time, as in life, while jobs come in. */
   async #turn(): Promise<void> {
+    await this.#env.advance(600)
+    await this.insert(perTurn)
     const answer = await this.#store.turn(
       aTurn({
         incarnation: this.#worker,
         settled: this.#held.map((job) => aSettlement(job, succeeded)),
-        room: [{ queues: ['default'], jobs: perTurn, bottomUp: 0 }],
+        room: [{ queues: ['default'], jobs: this.room, bottomUp: 0 }],
       }),
     )
-    assert.ok(!answer.gone && answer.claimed.length === perTurn)
+    assert.ok(!answer.gone && answer.claimed.length >= perTurn)
     this.#held = answer.claimed
   }
 

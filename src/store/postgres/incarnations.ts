@@ -93,12 +93,13 @@ export class Incarnations {
   }
 
   async #fallAsleep(incarnation: IncarnationId, queues: readonly string[]): Promise<WaitResult | undefined> {
-    const { statements, lives } = this.#parts
+    const { statements, lives, floors } = this.#parts
     const life = lives.get(incarnation)
-    const text = 'select errand.fall_asleep($1, $2) as answer'
+    const text = 'select errand.fall_asleep($1, $2, $3, $4) as answer'
     const options = { name: 'errand_fall_asleep', silenceMs: life.silenceMs }
     for (;;) {
-      const { answer } = await statements.one<Asleep>(text, [incarnation, queues], options)
+      const { hints, era } = floors.floors()
+      const { answer } = await statements.one<Asleep>(text, [incarnation, queues, hints, era], options)
       if (answer !== 'again') return answer ?? undefined
       // What it was woken for need not be ready yet: it may be a job that others will join.
       if (life.parked) return 'work'

@@ -18,6 +18,7 @@ import { Inserter } from './inserter.ts'
 import { listLimits } from './limits.ts'
 import { inspectListening } from './inspect-listening.ts'
 import { Listening } from './listening.ts'
+import { Floors } from './floors.ts'
 import { Lives } from './lives.ts'
 import { movingStore } from './moving.ts'
 import { Names } from './names.ts'
@@ -76,7 +77,7 @@ export class PostgresStore implements Store {
     const statements = new Statements(opening.connected, schema)
     const names = new Names(statements)
     const waking = new Waking({ statements, names, news })
-    const parts = { env, clock, statements, names, lives, waking, arrived: waking.wake }
+    const parts = { env, clock, statements, names, lives, floors: new Floors(env), waking, arrived: waking.wake }
     this.#env = env
     this.#clock = clock
     this.#parts = parts
@@ -211,7 +212,7 @@ export class PostgresStore implements Store {
   }
 
   /** A job may have come to stand before the place where claims go on. */
-  readonly #moved = (): void => this.#turns.hints.clear()
+  readonly #moved = (): void => this.#parts.floors.again()
 
   #cameBack(queues: readonly number[]): void {
     this.#moved()

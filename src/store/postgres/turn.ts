@@ -7,7 +7,8 @@ import type { Clock } from './clock.ts'
 import { claimedOf, numberIn, type ClaimedRow } from './decode.ts'
 import { namedIn, specOf } from './encode.ts'
 import { queuesIn } from './inserter.ts'
-import { Hints, type Life, type Lives } from './lives.ts'
+import type { Beginning, Floors, Looked } from './floors.ts'
+import type { Life, Lives } from './lives.ts'
 import type { Names } from './names.ts'
 import { raised, type Statements } from './statements.ts'
 import type { Waking } from './waking.ts'
@@ -20,9 +21,9 @@ export const sparesOf = (env: Env): string => Array.from({ length: spareIds }, (
 /** A job that this many workers were lost with stands apart from its line. */
 const suspectFrom = 2
 
-const turnText = 'select * from errand.turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)'
+const turnText = 'select * from errand.turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)'
 
-interface Head {
+interface Head extends Looked {
   readonly gone?: boolean
   readonly stale: number[]
   readonly staleNos: number[]
@@ -42,16 +43,15 @@ export interface TurnParts {
   readonly statements: Statements
   readonly names: Names
   readonly lives: Lives
+  readonly floors: Floors
   readonly waking: Waking
 }
 
 export class Turns {
   readonly #parts: TurnParts
-  readonly hints: Hints
 
   constructor(parts: TurnParts) {
     this.#parts = parts
-    this.hints = new Hints(parts.env)
   }
 
   async take(turn: Turn): Promise<TurnResult> {
@@ -68,16 +68,20 @@ export class Turns {
   }
 
   async #take(turn: Turn): Promise<TurnResult> {
-    const { names, lives, waking } = this.#parts
+    const { names, lives, floors, waking } = this.#parts
     const ends = sorted(turn)
     const { plain, others } = ends
     const followUps = turn.settled.flatMap((settlement) => settlement.followUps ?? [])
     const life = lives.get(turn.incarnation)
-    if (others.length > 0) this.hints.clear()
-    const send = () => this.#send(turn, ends, life)
+    if (others.length > 0) floors.again()
+    const beginning = floors.begin()
+    const send = () => this.#send(turn, ends, life, beginning)
     const rows = followUps.length > 0 ? await names.numbered(namedIn(followUps), send) : await send()
     const head = rows.pop()!.extra
-    if (head.gone) return { gone: true }
+    if (head.gone) {
+      floors.forget()
+      return { gone: true }
+    }
 
     const claims = rows as unknown as ClaimedRow[]
     await this.#know(claims)
@@ -87,7 +91,8 @@ export class Turns {
     life.upkeepDue = false
     if (head.arrivals) waking.wake(queuesIn(head.arrivals))
     const claimed = claims.map((row) => this.#claimed(row))
-    if (!head.more) this.hints.clear()
+    floors.looked(beginning, head)
+    if (!head.more) floors.again()
 
     return {
       gone: false,
@@ -113,24 +118,30 @@ export class Turns {
 
   #claimed(row: ClaimedRow): ClaimedJob {
     // A suspect is handed out before its turn: others may stand in front of it.
-    if (row.crashes < suspectFrom) this.hints.claimed(row.queue, row.rank, Number(row.place))
+    if (row.crashes < suspectFrom) this.#parts.floors.claimed(row.queue, row.rank, Number(row.place))
     return claimedOf(row, this.#parts.names)
   }
 
   /** Tried without the gate where nothing speaks for it; a turn that turns out to need it has done nothing yet. */
-  async #send(turn: Turn, ends: Sorted, life: Life): Promise<TurnRow[]> {
+  async #send(turn: Turn, ends: Sorted, life: Life, beginning: Beginning): Promise<TurnRow[]> {
     const enter = ends.others.length > 0 || life.special
     try {
-      return await this.#call(turn, ends, life, enter)
+      return await this.#call(turn, ends, life, beginning, enter)
     } catch (error) {
       const code = raised(error)
       if (code === 'ER003') throw new UnknownOutcomeError('a turn', [], error)
       if (enter || (code !== 'ER004' && !(error instanceof StoreBusyError))) throw error
-      return this.#call(turn, ends, life, true)
+      return this.#call(turn, ends, life, beginning, true)
     }
   }
 
-  #call(turn: Turn, { plain, others, before }: Sorted, life: Life, enter: boolean): Promise<TurnRow[]> {
+  #call(
+    turn: Turn,
+    { plain, others, before }: Sorted,
+    life: Life,
+    beginning: Beginning,
+    enter: boolean,
+  ): Promise<TurnRow[]> {
     const { env, clock, statements } = this.#parts
     const { now, monotonic } = clock()
     const some = plain.length > 0
@@ -147,7 +158,9 @@ export class Turns {
       some ? plain.map(({ ranMs }) => Math.round(ranMs)) : null,
       others.length > 0 ? JSON.stringify(others.map((end, at) => ({ ...this.#spec(end), before: before[at] }))) : null,
       turn.room.length > 0 ? JSON.stringify(turn.room) : null,
-      this.hints.given(),
+      beginning.hints,
+      beginning.era,
+      beginning.survey,
       turn.park ?? false,
     ]
     const ids = turn.settled.map(({ claim }) => claim.id)

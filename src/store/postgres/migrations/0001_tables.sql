@@ -21,6 +21,8 @@ end $$;
 create sequence errand.counter;
 -- Numbers of claims: one for each turn that claims.
 create sequence errand.claims;
+-- Raised by whoever puts a job into its line at a place that was not drawn there and then: those below may not be passed over.
+create sequence errand.lowered;
 
 -- Numbers of queues and tasks are made of their names (0004), so that in no store they mean another name than in the one before.
 create table errand.queue (

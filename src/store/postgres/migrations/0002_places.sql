@@ -222,14 +222,21 @@ begin
   from errand.body cross join lateral (select case when j.flags & 131072 = 0 then rate else -rate end as needed) r where no = j.no;
 end $$;
 
--- Into the line of its queue and rank, or where those stand that no plain claim may take.
-create function errand.stand(j errand.job) returns void language plpgsql as $$
+-- To be called before such a job is written, see 0021.
+create function errand.lower() returns void language plpgsql as $$
+begin
+  perform nextval('errand.lowered');
+end $$;
+
+-- Into the line of its queue and rank, or where those stand that no plain claim may take. `p_new`: its place was drawn in this very call.
+create function errand.stand(j errand.job, p_new boolean default false) returns void language plpgsql as $$
 begin
   if j.crashes >= 2 then
     perform errand.put(j, 'u');
   elsif j.flags & 163842 <> 0 then
     perform errand.put(j, 'r');
   else
+    if not p_new then perform errand.lower(); end if;
     insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
     values (j.queue, j.rank, j.place, j.no, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires);
   end if;
@@ -258,7 +265,7 @@ begin
       return;
     end if;
   end if;
-  perform errand.stand(j);
+  perform errand.stand(j, j.flags & 131072 = 0);
 end $$;
 
 -- Where it stood before it was claimed; it never went back into its lane.
@@ -299,9 +306,11 @@ begin
     update errand.waiting w set kind = case when w.crashes >= 2 then 'u' else 'r' end, rate = coalesce(w.rate, 0) from next n where w.no = n.no and not n.plain returning w.queue
   ), gone as (
     delete from errand.waiting w using next n where w.no = n.no and n.plain returning w.*
+  ), lowered as materialized (
+    select nextval('errand.lowered') from (select from next where plain limit 1) any_next
   ), lined as (
     insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
-    select queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires from gone
+    select queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires from lowered cross join gone
   )
   select array_agg(distinct queue) into queues from (select queue from apart union all select queue from gone) out;
   perform errand.arrived(queue) from unnest(queues) queue;

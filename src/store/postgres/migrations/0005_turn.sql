@@ -60,10 +60,11 @@ begin
   cross join lateral (select * from errand.body x where x.no = n.no limit 1) b order by n.nth;
 end $$;
 
+-- `p_hints` say where to begin in a line (0021): where `p_era` is given in that era only, and otherwise whatever has come back since.
 -- Answers the claimed jobs in the order of their claiming, and last a row with all the rest in `extra`.
 create function errand.turn(
   p_worker text, p_epoch int, p_now bigint, p_mono bigint, p_enter boolean, p_spares text, p_nos bigint[], p_claims bigint[], p_results text[],
-  p_ran bigint[], p_rest json, p_rooms json, p_hints bigint[], p_park boolean
+  p_ran bigint[], p_rest json, p_rooms json, p_hints bigint[], p_era text, p_survey boolean, p_park boolean
 ) returns table (
   claim bigint, no bigint, place bigint, id text, task int, queue int, rank smallint, input text, attempts int, crashes smallint, created bigint,
   flags int, more json, extra json
@@ -101,7 +102,9 @@ declare
   most int;
   goal int;
   got record;
-  hint_at int := 0;
+  era text;
+  surveyed json;
+  firsts bigint[] := '{}';
 begin
   if p_enter then perform set_config('lock_timeout', '10s', true), set_config('errand_call.spares', p_spares, true); end if;
   -- Turns of one worker go beside each other, and may renew its lease; a rescue and a resync keep them out.
@@ -176,6 +179,12 @@ begin
     special := true;
     perform errand.ripen(c.now);
   end if;
+  -- What this turn has put back itself counts too.
+  if p_era is not null or p_survey then
+    era := errand.era();
+    if p_era <> era then p_hints := null; end if;
+    if p_survey then surveyed := errand.survey(); end if;
+  end if;
   if p_rooms is not null then
     overdue := exists (select from errand.ready where expires <= c.now);
     apart := exists (select from errand.waiting where kind = 'u') or exists (select from errand.waiting where kind = 'r');
@@ -206,6 +215,7 @@ begin
         end if;
       end if;
       for pass in 1 .. 2 loop
+        if expired > 0 then p_hints := null; end if;
         most := case pass when 1 then goal - room.bottom else goal end;
         <<lines>>
         for in_order in 1 .. cardinality(open_queues) loop
@@ -224,8 +234,9 @@ begin
               if overdue then expired := expired + errand.expire_in_line(c, open_queues[in_order], line, most); end if;
               -- Most lines are empty, and to begin the whole statement for each of those is most of what an idle worker would cost.
               select r.place into first_place from errand.ready r where queue = open_queues[in_order] and rank = line
-                and r.place >= coalesce(p_hints[array_position(p_hints, open_queues[in_order]::bigint * -1) + 1 + line], 0) order by r.place limit 1;
-              continue when not found;
+                and r.place >= errand.floor_of(p_hints, open_queues[in_order], line) order by r.place limit 1;
+              if p_era is not null and pass = 1 then firsts := firsts || array[open_queues[in_order], line, coalesce(first_place, -1)]; end if;
+              continue when first_place is null;
               return query
               with taken as (
                 delete from errand.ready r where r.ctid = any (array(
@@ -288,6 +299,6 @@ begin
 
   extra := json_build_object('stale', stale, 'staleNos', stale_nos, 'cancels', said_cancels,
     'messages', said_messages, 'more', full_room or expired > 0, 'nextDue', errand.next_due(c.now), 'special', special,
-    'arrivals', arrivals);
+    'arrivals', arrivals, 'era', era, 'survey', surveyed, 'firsts', firsts);
   return next;
 end $$;

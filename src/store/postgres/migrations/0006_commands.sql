@@ -75,6 +75,7 @@ begin
   if new_due is null or j.state = 1 then
     if new_due is not null then j.due := case when new_due > c.now then new_due end; end if;
     if j.kind = 'l' then
+      perform errand.lower();
       insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
       values (j.queue, j.rank, j.place, j.no, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires);
     else

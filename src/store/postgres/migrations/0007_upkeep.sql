@@ -69,7 +69,7 @@ begin
   end loop;
   -- A job that is being ended in somebody's own transaction (0009) is left until that is over.
   for r in
-    select w.no as worker, x.no from errand.worker w join errand.running x on x.worker = w.no where w.gone is not null
+    select w.no as worker, x.no from (select * from errand.worker where gone is not null offset 0) w join errand.running x on x.worker = w.no
     order by w.gone, x.no limit p_rescue for update of x skip locked
   loop
     perform errand.rescue(c, errand.take_running(r.worker, r.no, null), p_lost);

@@ -55,7 +55,8 @@ begin
 end $$;
 
 -- Whether a worker may fall asleep: 'work', 'control', 'again' where it was only now noted as asleep, or null.
-create function errand.fall_asleep(p_worker text, p_queues text[]) returns text language plpgsql as $$
+create function errand.fall_asleep(p_worker text, p_queues text[], p_hints bigint[], p_era text) returns text language plpgsql
+set enable_seqscan = off as $$
 declare
   w errand.worker;
 begin
@@ -67,9 +68,11 @@ begin
     update errand.worker set parked = true, queues = p_queues where no = w.no;
     return 'again';
   end if;
-  if exists (select from errand.queue q where q.name = any (p_queues) and not q.paused and exists (select from errand.ready r where r.queue = q.no)) then
-    return 'work';
-  end if;
+  if p_era <> errand.era() then p_hints := null; end if;
+  perform from errand.queue q cross join unnest('{0,1,2,3}'::int[]) line (rank) cross join lateral (
+    select from errand.ready r where r.queue = q.no and r.rank = line.rank and r.place >= errand.floor_of(p_hints, q.no, line.rank) limit 1
+  ) any_ready where q.name = any (p_queues) and not q.paused limit 1;
+  if found then return 'work'; end if;
   return null;
 end $$;
 
