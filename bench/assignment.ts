@@ -20,6 +20,7 @@ export const stageNames = [
   'idle',
   'hold',
   'claims',
+  'pinned',
   'memory',
   'server-enqueue',
   'server-run',

@@ -20,6 +20,7 @@ const stages: Record<StageName, () => Promise<Stage>> = {
   idle: async () => (await import('./stages/idle.ts')).idle,
   hold: async () => (await import('./stages/hold.ts')).hold,
   claims: async () => (await import('./stages/backlog.ts')).claims,
+  pinned: async () => (await import('./stages/backlog.ts')).pinned,
   memory: async () => (await import('./stages/backlog.ts')).memory,
   'server-enqueue': async () => (await import('./stages/redis-server.ts')).serverEnqueue,
   'server-run': async () => (await import('./stages/redis-server.ts')).serverRun,

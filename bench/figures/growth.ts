@@ -48,6 +48,21 @@ export function growth(engine: EngineName, sizes: Sizes): Figure[] {
   ]
 }
 
+/** The same while nothing that has died can be vacuumed. */
+export function pinned(sizes: Sizes): Figure {
+  const [engine, jobs] = ['postgres', sizes.rounds] as const
+
+  return {
+    engine,
+    name: 'growth.pinned',
+    says: `claimed and run in rounds of 1,000, ${shown(jobs * 4)} of them under an old snapshot`,
+    unit: 'us/job',
+    loaded: false,
+    ours: errandOn(engine, [{ stage: 'pinned', jobs }]),
+    beside: [{ contender: { ...errandOn(engine, [{ stage: 'claims', jobs }]), label: 'without it' }, ratio: timeKept }],
+  }
+}
+
 /** Claimed and run in rounds, beside the same in a store that holds nothing else. */
 export function claims(engine: EngineName, sizes: Sizes, backlog: Backlog): Figure {
   const rounds: Step[] = [{ stage: 'claims', jobs: sizes.rounds }]

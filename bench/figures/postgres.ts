@@ -1,5 +1,5 @@
 import { atLeast, beside, drained, drainedBy, errandOn, type Figure, type Sizes, type Step } from './figure.ts'
-import { growth } from './growth.ts'
+import { growth, pinned } from './growth.ts'
 import { startDelays } from './start-delays.ts'
 
 export function postgresFigures(sizes: Sizes): Figure[] {
@@ -7,6 +7,7 @@ export function postgresFigures(sizes: Sizes): Figure[] {
     ...throughput(sizes),
     ...startDelays('postgres', sizes, ['graphile-worker', 'pg-boss']),
     ...growth('postgres', sizes),
+    pinned(sizes),
   ]
 }
 

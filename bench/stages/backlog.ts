@@ -1,6 +1,7 @@
 /** What a million jobs that wait, have ended or are not yet due cost a worker that has others to run. */
+import { Client } from 'pg'
 import type { Assignment } from '../assignment.ts'
-import { type Client, loadSide } from '../sides/side.ts'
+import { type Client as SideClient, loadSide } from '../sides/side.ts'
 import { median } from '../order.ts'
 import { monotonicMs } from '../work.ts'
 import { counting } from './drain.ts'
@@ -16,20 +17,43 @@ const warmUp = 15
  * Median microseconds a job in rounds of 1,000: a worker starts, runs 1,000 jobs, and stops. The rounds
  * are alike whatever else the store holds. `jobs` is the number of rounds.
  */
-export async function claims({ side, store, jobs, loaded }: Assignment): Promise<number> {
+export async function claims(assignment: Assignment): Promise<number> {
+  const tookMs = await runRounds(assignment, assignment.jobs + warmUp)
+
+  return perJob(tookMs.slice(warmUp))
+}
+
+/**
+ * The same by the end of four times as many rounds, while another session keeps a snapshot from before the first: nothing that
+ * has died since can be vacuumed.
+ */
+export async function pinned(assignment: Assignment): Promise<number> {
+  const session = new Client({ connectionString: assignment.store })
+  await session.connect()
+  await session.query('begin isolation level repeatable read')
+  await session.query('select 1')
+
+  const tookMs = await runRounds(assignment, assignment.jobs * 4 + warmUp)
+  await session.end()
+
+  return perJob(tookMs.slice(-assignment.jobs))
+}
+
+async function runRounds({ side, store, loaded }: Assignment, rounds: number): Promise<number[]> {
   const client = await (await loadSide(side)).open({ store, loaded })
   const tookMs: number[] = []
-
-  for (let done = 0; done < jobs + warmUp; done += 1) {
+  for (let done = 0; done < rounds; done += 1) {
     await fillStore(client, round, loaded)
     tookMs.push(await runRound(client, loaded))
   }
   await client.close()
 
-  return (median(tookMs.slice(warmUp)) / round) * 1000
+  return tookMs
 }
 
-async function runRound(client: Client, loaded: boolean): Promise<number> {
+const perJob = (tookMs: readonly number[]): number => (median(tookMs) / round) * 1000
+
+async function runRound(client: SideClient, loaded: boolean): Promise<number> {
   const tally = new Tally()
   const worker = client.worker(counting(tally, loaded))
   const done = tally.more(round)
