@@ -1,6 +1,6 @@
 /**
  * The jobs of a workflow, found by their ids, so that it costs nothing to have many others beside it: the last step
- * knows how many there are, and the flows that handlers have started are found by the tag of their last steps.
+ * knows how many there are, and the flows that its handlers have started are found by a tag of their last steps.
  */
 import type { JobState } from '../job.ts'
 import type { JobRecord, Store } from '../store/store.ts'
@@ -8,6 +8,7 @@ import { numbersOf, partTag, stepId, workflowTag } from './note.ts'
 import { notedRecord, type Noted } from './overview.ts'
 
 const jobsPerPage = 500
+const askedAtOnce = 50
 
 /** In one portion per call of the store. */
 export function* portionsOf(store: Store, ids: readonly string[]): Generator<readonly string[]> {
@@ -37,18 +38,25 @@ export function waitingFor({ note }: Noted, signal: string): string[] {
   return numbersOf(signals[signal]).map((step) => stepId(note.id, step, note.last))
 }
 
-/** The last steps of all flows that handlers of this one, and of those, have started, oldest first. */
+/** The last steps of all flows that handlers of this one, and of those, have started: who started one stands before it. */
 export async function startedWithin(store: Store, last: Noted): Promise<Noted[]> {
-  const { record, note } = last
-  const root = note?.of ?? note?.id ?? record.id
-  const all = (await recordsOf(store, partTag(root))).map(notedRecord)
-  if (root === record.id) return all
-
-  const within = new Set([record.id])
-  for (const flow of within) {
-    for (const { note: other } of all) if (other && isStartedBy(flow, other.by)) within.add(other.id)
+  const all: Noted[] = []
+  for (let starters = [last]; starters.length > 0;) {
+    const started: Noted[] = []
+    for (let from = 0; from < starters.length; from += askedAtOnce) {
+      const some = starters.slice(from, from + askedAtOnce)
+      started.push(...(await Promise.all(some.map((each) => startedBy(store, each)))).flat())
+    }
+    all.push(...started)
+    starters = started
   }
-  return all.filter(({ record: { id } }) => id !== record.id && within.has(id))
+  return all
+}
+
+async function startedBy(store: Store, { record, note }: Noted): Promise<Noted[]> {
+  const flows = (await recordsOf(store, partTag(note?.id ?? record.id))).map(notedRecord)
+
+  return flows.filter(({ note: flow }) => isStartedBy(record.id, flow?.by))
 }
 
 /** By a step of this flow, or by this job. */

@@ -93,9 +93,12 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
       ? flows.flatMap((flow) => waitingFor(flow, name))
       : (await recordsOf(store, signalTag(this.id, name))).map(({ id }) => id)
     if (waiting.length === 0) throw await this.#noSignal(store, name, flows)
-    const answers = await store.release(waiting.map((id) => ({ id, result })))
-
-    return answers.includes('released') ? 'released' : 'not held'
+    let answer: SignalAnswer = 'not held'
+    for (const portion of portionsOf(store, waiting)) {
+      const answers = await store.release(portion.map((id) => ({ id, result })))
+      if (answers.includes('released')) answer = 'released'
+    }
+    return answer
   }
 
   override async retry(): Promise<Exclude<RetryAnswer, 'unknown'> | 'not failed'> {

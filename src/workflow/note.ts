@@ -34,7 +34,7 @@ export const workflowTag = (id: string): string => `workflow:${id}`
 export const anyWorkflowTag = 'workflow'
 export const signalTag = (id: string, name: string): string => `signal:${name}:${id}`
 
-/** On the last step of each flow that a handler has started: what is at the very beginning finds it by this. */
+/** On the last step of each flow that a handler has started: the workflow that its job is a step of, or the job, finds it by this. */
 export const partTag = (id: string): string => `${indexedTagPrefix}${id}`
 
 /** The signals, by their tags, that a job of this workflow is held for. */

@@ -5,6 +5,7 @@ import { chain, chord, Errand, group, mapEach, workflow } from '../../src/index.
 import { MemoryStore } from '../../src/store/memory/memory.ts'
 import type { ClaimedJob } from '../../src/store/store.ts'
 import { ManualEnv } from '../../src/testing/manual-env.ts'
+import { until } from '../worker/worker-support.ts'
 
 /** An app whose clock is moved by hand, and a worker of it that takes jobs and is never heard of again. */
 function world(t: TestContext) {
@@ -121,6 +122,34 @@ test('what is asked of a workflow costs by its own steps, whatever is kept besid
   for (let n = 0; n < 25; n++) await double.enqueueMany(Array.from({ length: 1_000 }, (_, input) => input))
 
   assert.equal(await cost(), alone)
+})
+
+test('what is asked of one flow that a handler has started costs nothing for the others that it has started', async (t) => {
+  const store = new MemoryStore()
+  const errand = new Errand({ store })
+  t.after(() => errand.close())
+  let read = 0
+  const find = store.find.bind(store)
+  store.find = async (...query) => {
+    const page = await find(...query)
+    read += page.jobs.length
+    return page
+  }
+  const approval = workflow('approval', (w) => w.waitFor<number>('approved'))
+  const many = errand.task('many', async (count: number, job) =>
+    Promise.all(Array.from({ length: count }, (_, n) => job.run(`f${n}`, approval))),
+  )
+  await errand.worker().start()
+  const cost = async (count: number) => {
+    const job = await many.enqueue(count)
+    await until(async () => (await job.state()) === 'blocked')
+    read = 0
+    assert.equal(await errand.workflow(`${job.id}:f0`).signal('approved', 1), 'released')
+    assert.equal(await errand.workflow(`${job.id}:f1`).cancel(), 'cancelled')
+    return read
+  }
+
+  assert.deepEqual([await cost(2), await cost(300)], [0, 0])
 })
 
 test('a step result of a claim that was taken back is refused', async (t) => {

@@ -8,6 +8,13 @@ import { countUnfinished } from './limits.ts'
 import { Line } from './line.ts'
 import { News } from './news.ts'
 
+/** Jobs that share an indexed tag, in the order of their insertion. */
+export interface Tagged {
+  readonly entries: Entry[]
+  /** How many of them are erased. */
+  erased: number
+}
+
 export interface Data {
   readonly env: Env
   readonly news: News
@@ -15,7 +22,7 @@ export interface Data {
   /** Every job in order of insertion; erased ones stay until they are too many. */
   ordered: Entry[]
   /** Those with a tag that is indexed, by it, likewise. */
-  readonly tagged: Map<string, Entry[]>
+  readonly tagged: Map<string, Tagged>
   readonly queues: Map<string, Queue>
   readonly lanes: Map<string, LaneState>
   readonly groups: Map<string, GroupState>

@@ -23,15 +23,15 @@ begin
   return query select * from errand.names(p_queues, p_tasks);
 end $$;
 
--- Sleepers hear of it at the commit, and one worker that upkeep has something to do. Who falls asleep before that looks again in
--- its own time.
+-- Sleepers hear of it at the commit, and two workers that upkeep has something to do: one of them may just have died. Who falls
+-- asleep before that looks again in its own time.
 create function errand.wake_apart() returns void language plpgsql as $$
 declare
   arrivals text := current_setting('errand_call.arrivals', true);
   nos text;
 begin
   if current_setting('errand_call.upkeep', true) = 'due' then
-    perform pg_notify('errand.news', 'u' || w.no) from (select no from errand.worker where gone is null order by parked desc, no limit 1) w;
+    perform pg_notify('errand.news', 'u' || w.no) from (select no from errand.worker where gone is null order by deadline desc limit 2) w;
   end if;
   if arrivals is null or arrivals = '' then return; end if;
   select string_agg(w.no::text, ',') into nos from errand.worker w
