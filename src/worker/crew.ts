@@ -123,7 +123,7 @@ export class Crew {
   abandon(): void {
     this.#now = this.#runtime.env.monotonic()
     for (const run of this.#runs.values()) {
-      this.#record(run, abandoned(run))
+      this.#record(run, abandoned(run, this.#runtime))
       this.#close(run)
     }
   }

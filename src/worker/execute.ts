@@ -163,9 +163,9 @@ export function ended(run: Run, runtime: Runtime, thrown: unknown): RunEnd | Pro
   return run.suspending ? failedLate(run, runtime, thrown) : failed(run, runtime, thrown)
 }
 
-/** A step that is under way beside what failed is not to be done again by the next attempt. */
+/** A step that is under way beside what failed is not to be done again by the next attempt. What failed first stays the error. */
 async function failedLate(run: Run, runtime: Runtime, thrown: unknown): Promise<RunEnd> {
-  await run.suspending!.settle()
+  await run.suspending!.fail(thrown)
 
   return run.ending === 'cancelled' ? cancelled : failed(run, runtime, thrown)
 }
@@ -198,12 +198,15 @@ function failureSafely(run: Run, runtime: Runtime, thrown: unknown): Outcome {
 /** The end of a run whose timeout is over. It still runs, so whatever else it was told, it is not given back. */
 export function timedOut(run: Run, runtime: Runtime): RunEnd {
   if (run.ending === 'cancelled') return cancelled
+  const { thrown } = run.suspending?.failure ?? { thrown: new JobTimeoutError(run.task, run.definition.timeoutMs!) }
 
-  return failed(run, runtime, new JobTimeoutError(run.task, run.definition.timeoutMs!))
+  return failed(run, runtime, thrown)
 }
 
 /** The end of a run that nobody waits for any more. */
-export function abandoned(run: Run): RunEnd {
+export function abandoned(run: Run, runtime: Runtime): RunEnd {
+  const { failure: failedBefore } = run.suspending ?? {}
+  if (failedBefore) return run.ending === 'cancelled' ? cancelled : failed(run, runtime, failedBefore.thrown)
   if (!run.definition.once) return { kind: 'give back' }
   run.end('stopping')
 

@@ -6,12 +6,10 @@ import { durationMs } from '../duration.ts'
 import { RetryAfter } from '../errors.ts'
 import type { ClaimedJob, Settlement } from '../store/store.ts'
 import type { OutcomeEnd } from './execute.ts'
+import { claimOfStart, startName } from './own-names.ts'
 import type { Run } from './run.ts'
 
 type Limiting = Pick<Settlement, 'keepsSlot' | 'closesRateMs'>
-
-/** No name of a handler's own step begins so. */
-const firstStart = '~started '
 
 /** `now`: the time it is, by the clock on the wall. */
 export function limiting(run: Run, { outcome, thrown }: OutcomeEnd, ranMs: number, now: number): Limiting {
@@ -42,18 +40,16 @@ function holdsLine(run: Run, delayMs: number, ranMs: number, now: number): boole
 
 function rememberStart(run: Run, startedAt: number): void {
   if (run.definition.limits?.order?.skipAfterMs === undefined || startBefore(run) !== undefined) return
-  run.remember(`${firstStart}${run.claimed.claim}`, String(startedAt))
+  run.remember(startName(run.claimed.claim), String(startedAt))
 }
 
 /** An attempt 1 begins anew, also where somebody has retried the job by hand. */
 const startBefore = ({ attempt, claimed }: Run) => (attempt === 1 ? undefined : latestStart(claimed.steps))
 
 function latestStart(steps: ClaimedJob['steps'] = {}): number | undefined {
-  const claims = Object.keys(steps).flatMap((name) =>
-    name.startsWith(firstStart) ? [Number(name.slice(firstStart.length))] : [],
-  )
+  const claims = Object.keys(steps).flatMap((name) => claimOfStart(name) ?? [])
 
-  return claims.length === 0 ? undefined : Number(steps[`${firstStart}${Math.max(...claims)}`])
+  return claims.length === 0 ? undefined : Number(steps[startName(Math.max(...claims))])
 }
 
 /** Also where it is not tried again; a delay that says nothing closes nothing. */

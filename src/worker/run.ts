@@ -3,6 +3,7 @@ import { encodeWithin } from '../client/new-job.ts'
 import {
   AlreadySucceededError,
   Cancelled,
+  ClaimLostError,
   HandlerError,
   InvalidOptionError,
   JobTimeoutError,
@@ -30,8 +31,8 @@ import type { Slots } from './slots.ts'
 import { succeedWith } from './succeed.ts'
 import { Suspensions } from './suspensions.ts'
 
-/** Why a run was told to end. */
-export type Ending = 'cancelled' | 'timeout' | 'lost' | 'stopping'
+/** Why a run was told to end. `failed`: its handler has thrown, and what that has begun takes too long to end. */
+export type Ending = 'cancelled' | 'timeout' | 'lost' | 'stopping' | 'failed'
 
 /** Log lines one run may write. */
 const logLinesPerRun = 1000
@@ -248,6 +249,7 @@ export class Run implements JobContext {
   #reason(ending: Ending): Error {
     if (ending === 'cancelled') return new Cancelled()
     if (ending === 'timeout') return new JobTimeoutError(this.task, this.definition.timeoutMs ?? 0)
+    if (ending === 'failed') return new ClaimLostError(this.id)
 
     return ending === 'lost' ? new LeaseLostError() : new WorkerStoppingError(this.definition.once)
   }

@@ -33,6 +33,7 @@ import { childId } from '../workflow/note.ts'
 import { allMembers, rootError } from '../workflow/resolve.ts'
 import type { RunEnd } from './execute.ts'
 import { lineOf } from './holding.ts'
+import { limitName, overName, ownMark, sleepName } from './own-names.ts'
 import type { Reports } from './reports.ts'
 import type { Run } from './run.ts'
 
@@ -45,12 +46,8 @@ class Suspended extends Error {
 }
 
 const longestName = 100
-/** No name of a handler's own begins so: the worker keeps things of its own beside its steps. */
-const ownMark = '~'
-/** Apart from the steps: a later version of a handler may sleep under the name that a step had. */
-const sleepName = (name: string) => `${ownMark}until ${name}`
-const limitName = (name: string) => `${ownMark}limit ${name}`
-const overName = (name: string) => `${ownMark}over ${name}`
+/** For so long a failed attempt waits for the steps under way: one that hangs must not hold it for ever. */
+const longestLastingMs = 10_000
 
 async function cancelIfThere(runtime: Runtime, flow: string): Promise<void> {
   try {
@@ -72,6 +69,7 @@ export class Suspensions {
   #members: Promise<readonly Member[]> | undefined
   /** After how long it goes on, whatever else it waits for. */
   #delayMs: number | undefined
+  #failure: { readonly thrown: unknown } | undefined
   #over = false
 
   constructor(run: Run, runtime: Runtime, reports: Reports) {
@@ -84,16 +82,36 @@ export class Suspensions {
     return this.#waitsFor.length > 0 || this.#delayMs !== undefined
   }
 
+  /** What the handler has thrown, once it has: nothing that comes later takes its place. */
+  get failure(): { readonly thrown: unknown } | undefined {
+    return this.#failure
+  }
+
   /** How the run ends that has been suspended, once all that it began is in the store: flows, sleeps, and steps under way. */
   async end(): Promise<RunEnd> {
-    await this.settle()
+    await this.#settle()
     const [on, delayMs] = [this.#waitsFor, this.#delayMs]
 
     return { kind: 'outcome', outcome: { kind: 'wait', on, ...(delayMs !== undefined && { delayMs }) } }
   }
 
+  /**
+   * The handler has thrown, and begins nothing more. Until what is under way is done, so that the next attempt does not do it
+   * again; but no longer than until the run is told to end, as it is when that takes too long.
+   */
+  async fail(thrown: unknown): Promise<void> {
+    this.#failure = { thrown }
+    const { signal } = this.#run
+    const told = Promise.withResolvers<void>()
+    signal.addEventListener('abort', () => told.resolve(), { once: true })
+    if (signal.aborted) return
+    const timer = this.#runtime.env.after(longestLastingMs, () => this.#run.end('failed'))
+    await Promise.race([this.#settle(), told.promise])
+    timer.cancel()
+  }
+
   /** Until nothing that the handler has begun goes on: it begins nothing more. */
-  async settle(): Promise<void> {
+  async #settle(): Promise<void> {
     for (let settled = 0; settled < this.#begun.length;) {
       settled = this.#begun.length
       await Promise.allSettled(this.#begun)
@@ -163,6 +181,7 @@ export class Suspensions {
       await this.#write(overName(name), 'true')
       return this.#giveUp(name, child)
     }
+    this.#check()
     await this.#insert(name, child, flow)
     this.#waitsFor.push(child)
     if (leftMs < Infinity) this.#goOnAfter(leftMs)
@@ -255,7 +274,7 @@ export class Suspensions {
     if (run.ending) throw run.signal.reason
     // It goes on somewhere while its job waits already.
     if (this.#over) throw new Suspended()
-    if (run.over || run.closed) throw new ClaimLostError(run.id)
+    if (this.#failure || run.over || run.closed) throw new ClaimLostError(run.id)
   }
 
   /** What an earlier run has stored. */
