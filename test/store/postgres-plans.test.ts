@@ -36,9 +36,9 @@ for (const [when, room] of Object.entries(lines)) {
     await bench.pagesPerTurn(45)
     await holdSnapshot(t)
 
-    const early = await bench.entriesPerTurn(10)
+    const early = await bench.entriesPerTurn(26)
     await bench.entriesPerTurn(120)
-    const late = await bench.entriesPerTurn(10)
+    const late = await bench.entriesPerTurn(26)
 
     assert.ok(late < 1.5 * early, `${late} entries of indexes a turn instead of ${early}`)
   })

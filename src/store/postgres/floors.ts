@@ -10,8 +10,8 @@ import type { Env } from '../../env.ts'
 
 const goesOnForMs = 500
 /** A survey costs as much as a small turn. What has died since the last but one is what a claim walks over. */
-const surveyedEachMs = 50
-const surveyedEachJobs = 100
+const surveyedEachMs = 100
+const surveyedEachJobs = 250
 
 /** Where a claim begins, and what it may conclude from what it finds. */
 export interface Beginning {
