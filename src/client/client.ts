@@ -109,9 +109,11 @@ export class Client {
 
   async #insertInSlices(jobs: readonly NewJob[]): Promise<JobHandle<any>[]> {
     const store = this.#runtime.store ?? (await this.#runtime.open())
+    const calls = slices(jobs, store.limits)
+    if (calls.length === 1) return this.#insert(jobs)
     const handles: JobHandle<any>[] = []
 
-    for (const slice of slices(jobs, store.limits)) {
+    for (const slice of calls) {
       try {
         for (const handle of await this.#insert(slice)) handles.push(handle)
       } catch (error) {

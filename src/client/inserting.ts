@@ -26,7 +26,7 @@ export async function insertSafely(store: Store, calls: readonly Call[]): Promis
 
 /** Calls of many callers, in as few inserts as the store allows. Never rejects: each caller has its own fate. */
 export async function insertApart(store: Store, calls: readonly Call[]): Promise<Fate[]> {
-  const slices = [...sliced(calls, store.limits, sizeOfCall, (call) => call.length)]
+  const slices = sliced(calls, store.limits, sizeOfCall, (call) => call.length)
   if (slices.length === 1) return insertSlice(store, calls)
 
   return (await Promise.all(slices.map((slice) => insertSlice(store, slice)))).flat()
@@ -60,29 +60,29 @@ const dependenciesAsOne = 2
 const weightOf = ({ after }: NewJob) => (after ? Math.max(1, after.on.length / dependenciesAsOne) : 1)
 
 /** Cuts jobs into calls that the store takes whole. One that waits for many counts as many, lest others wait for it long. */
-export const slices = (jobs: readonly NewJob[], limits: StoreLimits): Generator<NewJob[]> =>
+export const slices = (jobs: readonly NewJob[], limits: StoreLimits): (readonly NewJob[])[] =>
   sliced(jobs, limits, sizeOf, weightOf)
 
-function* sliced<T>(
+function sliced<T>(
   items: readonly T[],
   limits: StoreLimits,
   bytesOf: (item: T) => number,
   jobsOf: (item: T) => number,
-): Generator<T[]> {
-  let slice: T[] = []
-  let bytes = 0
-  let jobs = 0
+): (readonly T[])[] {
+  const slices: (readonly T[])[] = []
+  let [from, bytes, jobs] = [0, 0, 0]
 
-  for (const item of items) {
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index]!
     bytes += bytesOf(item)
     jobs += jobsOf(item)
-    if (slice.length > 0 && (jobs > limits.jobsPerCall || bytes > limits.bytesPerCall)) {
-      yield slice
-      slice = []
+    if (index > from && (jobs > limits.jobsPerCall || bytes > limits.bytesPerCall)) {
+      slices.push(items.slice(from, index))
+      from = index
       bytes = bytesOf(item)
       jobs = jobsOf(item)
     }
-    slice.push(item)
   }
-  if (slice.length > 0) yield slice
+  if (from < items.length) slices.push(from === 0 ? items : items.slice(from))
+  return slices
 }

@@ -193,7 +193,7 @@ async function insertJobs(
   jobs: readonly NewJob[],
 ): Promise<readonly InsertOutcome[]> {
   if (isEmpty(jobs)) return insertEnded(store, jobs[0]!)
-  const calls = [...slices(jobs, store.limits)]
+  const calls = slices(jobs, store.limits)
 
   return calls.length === 1 ? runtime.gathering.addCall(jobs) : insertGated(store, id, jobs, calls)
 }
