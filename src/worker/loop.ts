@@ -19,6 +19,8 @@ import { Wakeup } from './wakeup.ts'
 const heartbeatMs = 1000
 /** What is due may be for others to take, or not to be had yet: a worker does not spin on it. */
 const shortestSleepMs = 10
+/** What is due already is upkeep's to make ready, and hides what falls due after it. */
+const overdueSleepMs = 100
 /** A reason of its own: the default one is an error with a stack, made each time. */
 const awake = 'awake'
 const longestTroubleMs = 5000
@@ -216,8 +218,7 @@ export class Loop {
   async #pause(nextDueMs = Infinity): Promise<void> {
     const asleep = new AbortController()
     const queues = this.crew.hasRoom && !this.#ending ? this.#options.groups.flatMap((group) => group.queues) : []
-    // What is due already and was not claimed is upkeep's to make ready, or nothing that fits here.
-    const dueMs = nextDueMs > 0 ? Math.max(shortestSleepMs, nextDueMs) : Infinity
+    const dueMs = nextDueMs > 0 ? Math.max(shortestSleepMs, nextDueMs) : overdueSleepMs
     const ms = Math.min(heartbeatMs, this.#options.leaseMs / 5, dueMs)
 
     const why = await Promise.race([this.#wakeup.woken, this.#store.wait(this.#incarnation, queues, ms, asleep.signal)])

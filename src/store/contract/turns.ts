@@ -90,7 +90,10 @@ export type TurnResult =
       readonly messages: readonly ControlMessage[]
       /** There may be more to claim at once. */
       readonly more: boolean
-      /** Milliseconds until a waiting job, a rate token or a group falls due, if any is known. */
+      /**
+       * Milliseconds until a waiting job is due or expires, or the next token of a rate or a group falls due, if any is
+       * known: 0 where upkeep has something to do now. What can be had already is not told.
+       */
       readonly nextDueMs?: number
     }
 

@@ -8,6 +8,7 @@ import { erase } from './erase.ts'
 import { finish, reopen } from './finish.ts'
 import { freeKey } from './keys.ts'
 import { freeSlot, lineUp, restand, schedule, withdraw } from './lines.ts'
+import { firstMoment, wakeIfSooner } from './soon.ts'
 
 export function change(data: Data, id: string, { rank, due, input, version }: JobChange): ChangeAnswer {
   const entry = stayingJob(data, id)
@@ -104,7 +105,9 @@ function changeDue(data: Data, entry: Entry, due: Due) {
 
   if (later) {
     withdraw(data, entry)
+    const known = firstMoment(data)
     schedule(data, entry, at)
+    wakeIfSooner(data, entry, known)
     freeSlot(data, entry)
   } else if (entry.state === 'ready') {
     if (!entry.goesOn) entry.place = ++data.places

@@ -10,6 +10,7 @@ import { finish, watchExpiry } from './finish.ts'
 import { keyName, liveKey, takeKey } from './keys.ts'
 import { countJob, setLane, setRate } from './limits.ts'
 import { lineUp, schedule } from './lines.ts'
+import { firstMoment, wakeIfSooner } from './soon.ts'
 import { addInOrder } from './order.ts'
 
 /** What earlier jobs of the call will have added when a later one is looked at. */
@@ -119,6 +120,7 @@ function freeKeyOf(data: Data, job: NewJob) {
 
 function add(data: Data, job: NewJob) {
   const entry = new Entry(copyOf(job), ++data.sequence, data.env.now())
+  const known = firstMoment(data)
   data.jobs.set(job.id, entry)
   addInOrder(data, entry)
   data.pruned.delete(job.id)
@@ -128,6 +130,7 @@ function add(data: Data, job: NewJob) {
   countJob(data, entry, 1)
   setTimes(data, entry)
   place(data, entry)
+  wakeIfSooner(data, entry, known)
 }
 
 /** The caller may go on using its object. */

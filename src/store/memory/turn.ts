@@ -7,6 +7,7 @@ import { claimedWithMembers, spread } from './dependencies.ts'
 import { ripeAt, ripen } from './groups.ts'
 import { isStale, noteArrivals, renew } from './lives.ts'
 import { untilToken } from './rates.ts'
+import { firstMoment } from './soon.ts'
 import { giveBack, settle } from './settle.ts'
 
 export function turn(data: Data, asked: Turn): TurnResult {
@@ -43,11 +44,11 @@ export function turn(data: Data, asked: Turn): TurnResult {
   }
 }
 
-/** Milliseconds until a scheduled job, a group, or a token that a ready job waits for falls due. */
+/** Milliseconds until a job is due or expires, or a group, or a token that a ready job waits for falls due. */
 export function nextDueMs(data: Data): number | undefined {
   const now = data.env.now()
-  const due = data.due.peek()
-  const moments = due ? [Math.max(0, due.first - now)] : []
+  const first = firstMoment(data)
+  const moments = first === undefined ? [] : [Math.max(0, first - now)]
 
   for (const group of data.groups.values()) {
     const at = ripeAt(group)
@@ -55,7 +56,7 @@ export function nextDueMs(data: Data): number | undefined {
   }
   for (const rate of data.rates.values()) {
     const ms = rate.standing > 0 ? untilToken(rate, now) : undefined
-    if (ms !== undefined) moments.push(ms)
+    if (ms !== undefined && ms > 0) moments.push(ms)
   }
   return moments.length > 0 ? Math.min(...moments) : undefined
 }

@@ -6,6 +6,7 @@ import { gatherAgain, isGroup } from './groups.ts'
 import { flag, flagsWith, idValue, moment, optionsWith, type FinalRow, type JobRow } from './job-row.ts'
 import { dropBlockedSlot, enterLine, leaveLine, parkedRank, stand } from './line.ts'
 import { erase } from './prune.ts'
+import { firstMoment, wakeIfSooner } from './soon.ts'
 import type { Step } from './step.ts'
 import { spreadCommand } from './telling.ts'
 import { markReopened, waitNoMore } from './waiting.ts'
@@ -148,7 +149,9 @@ function changeDue(step: Step, job: JobRow, where: Where, due: Due): 'scheduled'
   }
   if (at > now) {
     leavePlace(step, job, where)
+    const known = firstMoment(step)
     sql.delay.run(job.seq, at, 0)
+    wakeIfSooner(step, job.queue, known)
     return 'scheduled'
   }
   const last = atTheEnd(step, job)

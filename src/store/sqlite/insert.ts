@@ -12,6 +12,7 @@ import { flag, flagsOf, idValue, moment, optionsText, stateCode, type JobRow } f
 import { laneFor, rateFor } from './limits.ts'
 import { enterLine } from './line.ts'
 import { Plan } from './plan.ts'
+import { firstMoment, wakeIfSooner } from './soon.ts'
 import type { Step } from './step.ts'
 import { spread, spreadPerStep } from './telling.ts'
 import { cancellingMember, waitFor } from './waiting.ts'
@@ -87,6 +88,7 @@ function add(step: Step, job: NewJob): void {
   const row = rowOf(step, job, step.nextSeq())
   const { seq, task, queue, rank, created, keep, expires, lane, rate, flags, unique_key: key, input } = row
   const { metadata, options } = row
+  const known = job.due || job.expires ? firstMoment(step) : -Infinity
   step.countLimits(row, 1, 1)
   const insert = isUuid(job.id) ? sql.insertUuidJob : sql.insertJob
   insert.run(seq, job.id, task, queue, rank, created, keep, expires, lane, rate, flags, key, metadata, options, input)
@@ -98,6 +100,7 @@ function add(step: Step, job: NewJob): void {
     sql.takeKey.run(task, job.unique.key, seq, idValue(job.id), typeof scope === 'object' ? now + scope.forMs : null)
   }
   arrive(step, row, job)
+  if (job.due || job.expires) wakeIfSooner(step, queue, known)
 }
 
 function rowOf(step: Step, job: NewJob, seq: number): JobRow {

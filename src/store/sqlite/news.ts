@@ -5,10 +5,12 @@
  * seen a commit; it watches only while somebody waits.
  */
 import type { Env } from '../../env.ts'
+import { soonMs } from '../soon.ts'
 import type { WaitResult } from '../store.ts'
 import { Waiters, waitToHear } from '../waiting.ts'
 import type { Connection } from './connection.ts'
 import type { Lookout } from './lookout.ts'
+import { firstMoment } from './soon.ts'
 import type { Step } from './step.ts'
 import { hasWork, isCalled } from './turn.ts'
 
@@ -34,8 +36,8 @@ export class News {
   readonly #arrivedAt = new Map<number, number>()
   readonly #seen = new Map<string, Seen>()
   #arrivals = 0
-  /** When the first group is ripe, as this process has last seen it. */
-  #ripe: number | undefined
+  /** When the first job is due or expires, or the first group is ripe, as this process has last seen it. */
+  #firstDue = Infinity
   /** Whether the latest step of this process has brought work to a worker of it that was asleep. */
   hasWokenWorker = false
 
@@ -71,7 +73,7 @@ export class News {
     const seen = this.#seen.get(incarnation)
     if (this.hasHeard(incarnation, queues)) return true
     if (seen && seen.version === this.#lookout.version()) return false
-    return this.#ripensSooner() || hasWork(this.#reading(), queues)
+    return this.#fallsDueSooner() || hasWork(this.#reading(), queues)
   }
 
   /** What the transaction that this is called in sees of others' commits: `sleep` wakes by whatever comes after it. */
@@ -124,7 +126,7 @@ export class News {
   /** Another process has committed something. */
   #lookAround(): void {
     const reading = this.#reading()
-    const sooner = this.#ripensSooner()
+    const sooner = this.#fallsDueSooner()
     for (const { incarnation, queues, wake } of this.#sleepers) {
       const life = reading.sql.incarnationId.get(incarnation)
       if (!life || isCalled(reading, incarnation)) wake('control')
@@ -137,11 +139,15 @@ export class News {
     for (const { seq } of ended) this.#awaited.tell(seq)
   }
 
-  /** Another process has begun a group: whoever sleeps must hear when it will be time. */
-  #ripensSooner(): boolean {
-    const known = this.#ripe
-    this.#ripe = (this.#connection.sql.firstRipe.get() as { ripe: number } | undefined)?.ripe
-    return this.#ripe !== undefined && (known === undefined || this.#ripe < known)
+  /** Another process has begun a group, or brought what is due soon: whoever sleeps must hear when it will be time. */
+  #fallsDueSooner(): boolean {
+    const [known, now] = [this.#firstDue, this.#env.now()]
+    const group = this.#connection.sql.firstRipe.get() as { ripe: number } | undefined
+    const job = firstMoment(this.#connection)
+    this.#firstDue = Math.min(group?.ripe ?? Infinity, job <= now + soonMs ? job : Infinity)
+
+    // What was known and is past has been told.
+    return this.#firstDue > now && this.#firstDue < (known > now ? known : Infinity)
   }
 
   #reading() {

@@ -13,6 +13,8 @@ import { spread, spreadPerStep, spreadRest } from './telling.ts'
 
 /** Of what earlier steps have left to be told: more than a worker runs until its next turn. */
 const restPerTurn = 500
+/** Looking at a rate costs a few microseconds, in each turn. */
+const openRatesPassed = 10
 
 export function turn(step: Step, asked: Turn): TurnResult {
   checkTurn(asked)
@@ -96,18 +98,23 @@ function handOver({ sql, called }: Step, life: Life): { cancels: Claim[]; messag
   }
 }
 
-/** Milliseconds until a scheduled job, a group or a token that a ready job waits for falls due. */
+/** Milliseconds until a job is due or expires, or a group or a token that a ready job waits for falls due. */
 export function nextDueMs(reader: Pick<Reading, 'sql' | 'now'>): number | undefined {
-  const { due, reopening, ripe, throttled, lined } = reader.sql.nextMoments.get() as Moments
-  if (due === null && ripe === null && !throttled && lined === 0) return undefined
-
-  const tokens = [throttled ? firstOpenToken(reader) : never, lined > 0 ? firstLinedToken(reader, lined) : never]
-  const first = Math.min(due ?? never, ripe ?? never, reopening ?? never, ...tokens)
+  const { due, expiry, reopening, ripe, throttled, lined } = reader.sql.nextMoments.get(reader.now) as Moments
+  const first = Math.min(
+    due ?? never,
+    expiry ?? never,
+    ripe ?? never,
+    reopening ?? never,
+    throttled ? firstOpenToken(reader) : never,
+    lined > 0 ? firstLinedToken(reader) : never,
+  )
   return first < never ? Math.max(0, first - reader.now) : undefined
 }
 
 interface Moments {
   readonly due: number | null
+  readonly expiry: number | null
   readonly reopening: number | null
   readonly ripe: number | null
   /** Whether any ready job that is not in the ready line might wait for a token. */
@@ -131,20 +138,22 @@ function firstOpenToken(reader: Pick<Reading, 'sql' | 'now'>): number {
 }
 
 /** Only those of tight rates might not have one now. */
-function firstLinedToken(reader: Pick<Reading, 'sql' | 'now'>, lined: number): number {
-  const tight = reader.sql.someTightRates.all() as { id: number; lined: number }[]
-  if (tight.reduce((left, rate) => left - rate.lined, lined) > 0) return reader.now
+function firstLinedToken(reader: Pick<Reading, 'sql' | 'now'>): number {
+  const tight = reader.sql.someTightRates.all() as { id: number }[]
   return firstToken(
     reader,
     tight.map(({ id }) => id),
   )
 }
 
+/** Of those that have none now; looked for among the first that have one, as long as those are few. */
 function firstToken(reader: Pick<Reading, 'sql' | 'now'>, rates: readonly number[]): number {
   let first = never
+  let open = 0
   for (const rate of rates) {
-    first = Math.min(first, nextToken(reader, rate))
-    if (first <= reader.now) break
+    const at = nextToken(reader, rate)
+    if (at > reader.now) first = Math.min(first, at)
+    else if (++open === openRatesPassed) break
   }
   return first
 }

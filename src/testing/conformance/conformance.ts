@@ -41,6 +41,7 @@ import { telling } from './telling.ts'
 import { uniqueKeys } from './unique-keys.ts'
 import { unusableTimes } from './unusable-times.ts'
 import { settled } from './settled.ts'
+import { soon } from './soon.ts'
 import { waiting } from './waiting.ts'
 
 const subjects: Record<string, (harness: StoreHarness) => void> = {
@@ -77,6 +78,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   pausing,
   events: telling,
   waiting,
+  'what is due soon': soon,
   'waiting for results': settled,
   messages,
   "callers' transactions": callersTransactions,

@@ -43,6 +43,8 @@ set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_merg
 declare
   c errand.context := errand.begin(p_now, null);
   queues int[];
+  timed boolean := coalesce(p_due_at, p_due_in, p_expires_at, p_expires_in) is not null;
+  known bigint := case when timed then errand.first_moment() end;
 begin
   if p_store <> errand.mark_of_store() then perform errand.check_mark(p_store); end if;
   with job as materialized (
@@ -66,6 +68,7 @@ begin
     select queue, -1, case when due > c.now then 0 else 2 end, count(*) from job group by 1, 3 returning queue, now
   )
   select array_agg(distinct queue) into queues from moved where now = 2;
+  if timed and errand.is_sooner(c.now, known) then queues := array(select distinct queue from unnest(p_queues) queue); end if;
   if exists (select from errand.departed) then
     perform from errand.departed where id = any (p_ids);
     if found then raise exception 'An id is that of a job which was moved.' using errcode = '23505'; end if;

@@ -21,27 +21,43 @@ create function errand.extra(p_no bigint, p_flags int) returns table (extra json
   ) member
 $$;
 
+-- When the first job is due or expires.
+create function errand.first_moment() returns bigint language plpgsql as $$
+begin
+  return least(
+    (select due from errand.waiting where kind = 's' order by due limit 1),
+    (select expires from errand.waiting where expires is not null order by expires limit 1),
+    (select expires from errand.ready where expires is not null order by expires limit 1));
+end $$;
+
+-- Milliseconds until a job is due or expires, or a group or a token that a ready job waits for falls due. Rates that have a token are
+-- passed over, as long as they are few.
 create function errand.next_due(p_now bigint) returns bigint language plpgsql as $$
 declare
-  soonest bigint;
+  first bigint := errand.first_moment();
+  soonest bigint := case when first is not null then greatest(0, first - p_now) end;
+  open_rates int := 0;
   r record;
   missing bigint;
   token_in bigint;
 begin
-  select greatest(0, due - p_now) into soonest from errand.waiting where kind = 's' order by due limit 1;
   soonest := least(soonest, (select greatest(0, ripe - p_now) from errand.gathering where ripe is not null order by ripe limit 1));
   perform from errand.waiting where kind in ('r', 'u') and rate is not null limit 1;
   if not found then return soonest; end if;
   for r in select x.* from errand.standing_rates() s (no) join errand.rate x on x.no = s.no loop
     missing := 1 - errand.tokens(r.no, p_now);
     if missing <= 0 then
-      token_in := greatest(0, r.closed_until - p_now);
+      token_in := r.closed_until - p_now;
     else
       token_in := (select greatest(s.at + r.per_ms, r.closed_until) - p_now from errand.start s where s.rate = r.no and s.at > p_now - r.per_ms
         order by s.at offset missing - 1 limit 1);
     end if;
-    soonest := least(soonest, token_in);
-    exit when soonest = 0;
+    if token_in <= 0 then
+      open_rates := open_rates + 1;
+      exit when open_rates = 10;
+    else
+      soonest := least(soonest, token_in);
+    end if;
   end loop;
   return soonest;
 end $$;

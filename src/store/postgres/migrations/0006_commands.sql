@@ -48,6 +48,7 @@ declare
   in_lane int;
   since bigint;
   led int;
+  known bigint;
 begin
   loop
     new_state := errand.state_of(job_no);
@@ -88,7 +89,9 @@ begin
     if j.kind <> 'g' then perform errand.arrived(j.queue); end if;
   elsif new_due > c.now then
     new_state := 0;
+    known := errand.first_moment();
     perform errand.postpone(j, new_due);
+    if errand.is_sooner(c.now, known) then perform errand.arrived(j.queue); end if;
   else
     new_state := 2;
     if j.pending > 0 then update errand.edge set open = false where waiter = j.no and open; end if;

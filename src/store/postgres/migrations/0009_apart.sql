@@ -49,6 +49,8 @@ create function errand.place_apart(c errand.context, p_no bigint, s errand.new_j
 declare
   b errand.body;
   j errand.job;
+  timed boolean := coalesce(s."dueAt", s."dueIn", s."expiresAt", s."expiresIn") is not null;
+  known bigint := case when timed then errand.first_moment() end;
 begin
   select * into b from errand.body where no = p_no;
   j := row(b.no, -1, b.queue, b.rank, null, b.task, b.flags, b.keep_succeeded, b.keep_failed, 0, 0);
@@ -73,6 +75,7 @@ begin
     perform errand.move(j.queue, -1, 2);
     perform errand.put(j, (case when b.lane < 0 then 'g' else 'p' end)::"char");
   end if;
+  if timed and errand.is_sooner(c.now, known) then perform errand.arrived(j.queue); end if;
   perform errand.tell(c, j, 'enqueued', errand.state_of(b.no), 0, null);
 end $$;
 

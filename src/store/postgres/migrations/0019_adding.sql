@@ -94,6 +94,8 @@ declare
   doomed bigint[] := '{}';
   gathered errand.job[];
   queues int[];
+  timed boolean := coalesce((select bool_or(coalesce("dueAt", "dueIn", "expiresAt", "expiresIn") is not null) from unnest(p_jobs)), false);
+  known bigint := case when timed then errand.first_moment() end;
 begin
   if all_flags & 64 <> 0 then doomed := errand.add_edges(p_nos, p_jobs); end if;
   -- Its value may be another now.
@@ -135,6 +137,7 @@ begin
   select array_agg(distinct queue) filter (where kind in ('l', 'r')), array_agg(
     row(no, -1, queue, rank, no, task, flags, keep_succeeded, keep_failed, 0, 0, expires, null, null, null, null, null, null, null)::errand.job order by nth) filter (where kind = 'g')
   into queues, gathered from placed;
+  if timed and errand.is_sooner(c.now, known) then queues := array(select distinct queue from unnest(p_jobs)); end if;
   perform errand.arrived(queue) from unnest(queues) queue;
   perform errand.gather(g, c.now) from unnest(gathered) g;
   if c.heard then perform errand.tell_of(c, no, 'enqueued', errand.state_of(no), 0) from unnest(p_nos) no; end if;

@@ -15,7 +15,9 @@ local function changeDue(job, at)
   end
   E.withdraw(job)
   if later then
+    local known = E.firstMoment()
     E.schedule(job, at)
+    E.wakeIfSooner(job.queue, known)
     E.freeSlot(job)
   else
     if job.f.pn then E.closeEdges(job) end

@@ -88,6 +88,8 @@ end
 local function add(wanted)
   local job = newJob(wanted)
   local features = wanted.features
+  local timed = job.f.du or job.f.ex
+  local known = timed and E.firstMoment()
   E.jobs[job.id] = job
   E.added[#E.added + 1] = job.id
   E.count(job.queue, 'b', 1)
@@ -100,6 +102,7 @@ local function add(wanted)
   if features.r then E.setRate(features.r.n, features.r.t, features.r.p) end
   E.watchExpiry(job)
   place(job, features.af)
+  if timed then E.wakeIfSooner(job.queue, known) end
 end
 
 local function carryOut(wanted, outcome, other)

@@ -5,19 +5,18 @@
 -- behind as many as the rate has tokens. Of each line the first aside come back to it, as many as there are free tokens, each
 -- time one has become free.
 --   rates   name -> tokens, window, until when it is closed, how many jobs name it, how many of these are not final, stand in
---           lines, stand aside, recorded starts; and 1 where it was set by hand, is in `shut`, is in `open`. Packed, as lanes are
+--           lines, stand aside, recorded starts; and 1 where it was set by hand, is in `shut`. Packed, as lanes are
 --   shut    rates that jobs wait for, by the time when another token will be free
---   open    rates with a token that jobs stand ready for
 local rates, changedRates, mostOpened = {}, {}, 500
-local rateFormat = '<dddI4I4I4I4I4BBB'
+local rateFormat = '<dddI4I4I4I4I4BB'
 
 local function keepRate(name, raw)
   local rate = { name = name, closed = 0, named = 0, unfinished = 0, out = 0, aside = 0, starts = 0, begun = {} }
   if raw then
-    local pinned, shut, open
-    rate.tokens, rate.perMs, rate.closed, rate.named, rate.unfinished, rate.out, rate.aside, rate.starts, pinned, shut, open =
+    local pinned, shut
+    rate.tokens, rate.perMs, rate.closed, rate.named, rate.unfinished, rate.out, rate.aside, rate.starts, pinned, shut =
       struct.unpack(rateFormat, raw)
-    rate.pinned, rate.shut, rate.open = pinned == 1, shut == 1, open == 1
+    rate.pinned, rate.shut = pinned == 1, shut == 1
   end
   rates[name] = rate
   return rate
@@ -124,11 +123,10 @@ local function opensAt(rate)
   return next and rate.tokens > 0 and text(math.max(rate.closed, tonumber(next) + rate.perMs)) or '+inf'
 end
 
--- Where those are found that jobs wait or stand ready for.
-local function list(rate, opened, left)
+-- Where those are found that jobs wait for.
+local function list(rate)
   local stands = rate.tokens and rate.aside + rate.out > 0
-  local open = stands and hasToken(rate)
-  local waits = stands and (rate.aside > 0 or not open)
+  local waits = stands and (rate.aside > 0 or not hasToken(rate))
   if waits and (rate.opened or not rate.shut) then
     call('ZADD', K .. 'shut', opensAt(rate), rate.name)
   elseif waits then
@@ -137,46 +135,22 @@ local function list(rate, opened, left)
   elseif rate.shut then
     call('ZREM', K .. 'shut', rate.name)
   end
-  if open and not rate.open then opened[#opened + 1] = rate.name end
-  if rate.open and not open then left[#left + 1] = rate.name end
-  rate.shut, rate.open = waits, open
-end
-
--- Milliseconds until a job of it may start.
-local function untilToken(rate)
-  if not rate.tokens or hasToken(rate) then return 0 end
-  return math.max(0, (tonumber(opensAt(rate)) or math.huge) - now)
-end
-
--- Of those that had a token when they were last looked at, mostly 0. The clock may have gone back since.
-local function untilOpen()
-  local least = math.huge
-  for _, number in ipairs({ 1, 100 }) do
-    local names = call('SRANDMEMBER', K .. 'open', number)
-    if #names == 0 then return least end
-    for _, name in ipairs(names) do
-      least = math.min(least, untilToken(rateNamed(name)))
-      if least == 0 then return 0 end
-    end
-  end
-  return least
+  rate.shut = waits
 end
 
 local function writeRates()
   if next(changedRates) == nil then return end
   openLooked()
-  local writes, opened, left = {}, {}, {}
+  local writes = {}
   for name, rate in pairs(changedRates) do
     writeStarts(rate)
-    list(rate, opened, left)
+    list(rate)
     if rate.tokens then
       writes[#writes + 1] = name
       writes[#writes + 1] = struct.pack(rateFormat, rate.tokens, rate.perMs, rate.closed, rate.named, rate.unfinished, rate.out,
-        rate.aside, rate.starts, rate.pinned and 1 or 0, rate.shut and 1 or 0, rate.open and 1 or 0)
+        rate.aside, rate.starts, rate.pinned and 1 or 0, rate.shut and 1 or 0)
     end
   end
   changedRates = {}
   setAll(K .. 'rates', writes)
-  inPieces(opened, 1, function(...) call('SADD', K .. 'open', ...) end)
-  inPieces(left, 1, function(...) call('SREM', K .. 'open', ...) end)
 end

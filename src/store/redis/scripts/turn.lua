@@ -193,7 +193,7 @@ if ARGV[7] ~= '' then
 end
 if E then E.spreadMarked() end
 -- Mostly nothing stands to be ready at a time of its own, and then none of that has to be looked at.
-local mayBeDue = E or next(rates) or call('EXISTS', K .. 'due', K .. 'ripe', K .. 'shut', K .. 'open', K .. 'cascades') > 0
+local mayBeDue = E or next(rates) or call('EXISTS', K .. 'due', K .. 'expiries', K .. 'ripe', K .. 'shut', K .. 'cascades') > 0
 -- What earlier calls have left of a cascade: those who could be given its jobs do not wait for upkeep.
 if mayBeDue and ARGV[6] ~= '[]' and call('EXISTS', K .. 'cascades') == 1 then
   engine(spareId)
