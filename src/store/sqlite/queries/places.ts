@@ -13,6 +13,10 @@ const claimable = `r.seq, r.place, j.task, (j.queue << 2) | j.rank, (j.keep << 1
   json_array(j.expires, j.lane, j.rate, j.unique_key)),
   iif(j.flags & ${flag.options}, json_set(j.options, '$.metadata', j.metadata), j.metadata), j.input`
 
+// A job that runs keeps its deadline, since it may be given back unstarted.
+const waitingDeadline = `select d.at from errand_deadline d where not exists (select 1 from errand_claimed k where k.seq = d.seq) order by d.at limit 1`
+const firstExpiry = readable(`(${waitingDeadline})`)
+
 export const placeQueries = {
   standInRange: `insert into errand_ready select queue, rank, seq, seq, 0 from errand_job where seq between ? and ?`,
   standAmong: `insert into errand_ready select j.queue, j.rank, j.seq, j.seq, 0 from json_each(?) s cross join errand_job j on j.seq = s.value`,
@@ -89,9 +93,9 @@ export const placeQueries = {
     union select rate from (select distinct j.rate from errand_ready r cross join errand_job j on j.seq = r.seq
     cross join errand_course c on c.seq = r.seq where r.line < 0 and j.rate is not null and c.goes_on = 0 limit 100)`,
   firstReopening: `select min(closed) as due from errand_rate_line where closed > 0`,
-  firstMoments: `select ${readable('(select min(due) from errand_delayed)')} as due, ${readable('(select min(at) from errand_deadline)')} as expiry` as string,
+  firstMoments: `select ${readable('(select min(due) from errand_delayed)')} as due, ${firstExpiry} as expiry` as string,
   nextMoments:
-    `select ${readable('(select min(due) from errand_delayed)')} as due, ${readable('(select min(at) from errand_deadline)')} as expiry,
+    `select ${readable('(select min(due) from errand_delayed)')} as due, ${firstExpiry} as expiry,
     (select min(closed) from errand_rate_line where closed > 0 and closed > ?) as reopening,
     (select min(ripe) from errand_group where ripe is not null) as ripe,
     exists (select 1 from errand_rate_line) or exists (select 1 from errand_ready where line < 0) as throttled,
