@@ -39,6 +39,7 @@ const smallTables = new Set([
 const firstRow = new Set([
   'unusual',
   'nextMoments',
+  'firstMoments',
   'anyStep',
   'anyEdge',
   'anyPinned',

@@ -68,7 +68,10 @@ export function soon(harness: StoreHarness): void {
   test('a turn and upkeep say when the next job expires', async (t) => {
     const scene = await setScene(harness, t)
     const worker = await scene.join()
-    await scene.insert(aJob({ held: true, expires: { inMs: 5_000 } }), aJob({ queue: 'other', expires: { inMs: 7_000 } }))
+    await scene.insert(
+      aJob({ held: true, expires: { inMs: 5_000 } }),
+      aJob({ queue: 'other', expires: { inMs: 7_000 } }),
+    )
     await scene.env.advance(1_000)
 
     assert.equal((await scene.turn(worker)).nextDueMs, 4_000)

@@ -93,9 +93,9 @@ export const placeQueries = {
     union select rate from (select distinct j.rate from errand_ready r cross join errand_job j on j.seq = r.seq
     cross join errand_course c on c.seq = r.seq where r.line < 0 and j.rate is not null and c.goes_on = 0 limit 100)`,
   firstReopening: `select min(closed) as due from errand_rate_line where closed > 0`,
-  firstMoments: `select ${readable('(select min(due) from errand_delayed)')} as due, ${firstExpiry} as expiry` as string,
-  nextMoments:
-    `select ${readable('(select min(due) from errand_delayed)')} as due, ${firstExpiry} as expiry,
+  firstMoments:
+    `select ${readable('(select min(due) from errand_delayed)')} as due, ${firstExpiry} as expiry` as string,
+  nextMoments: `select ${readable('(select min(due) from errand_delayed)')} as due, ${firstExpiry} as expiry,
     (select min(closed) from errand_rate_line where closed > 0 and closed > ?) as reopening,
     (select min(ripe) from errand_group where ripe is not null) as ripe,
     exists (select 1 from errand_rate_line) or exists (select 1 from errand_ready where line < 0) as throttled,
