@@ -56,13 +56,6 @@ begin
   end if;
 end $$;
 
--- What falls due so soon may come before anybody looks again: whoever sleeps must hear of it where it has changed what comes first;
--- `p_known` is what did before. As in `soon.ts`.
-create function errand.is_sooner(p_now bigint, p_known bigint) returns boolean language plpgsql as $$
-begin
-  return errand.first_moment() < least(p_known, p_now + 1501);
-end $$;
-
 -- Wakes a worker for a message, a cancel request, or the end of its life.
 create function errand.call(p_worker int) returns void language plpgsql as $$
 begin

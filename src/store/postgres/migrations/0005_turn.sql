@@ -30,6 +30,13 @@ begin
     (select expires from errand.ready where expires is not null order by expires limit 1));
 end $$;
 
+-- What falls due so soon may come before anybody looks again: whoever sleeps must hear of it where it has changed what comes first;
+-- `p_known` is what did before. As in `soon.ts`.
+create function errand.is_sooner(p_now bigint, p_known bigint) returns boolean language plpgsql as $$
+begin
+  return errand.first_moment() < least(p_known, p_now + 1501);
+end $$;
+
 -- Milliseconds until a job is due or expires, or a group or a token that a ready job waits for falls due. Rates that have a token are
 -- passed over, as long as they are few.
 create function errand.next_due(p_now bigint) returns bigint language plpgsql as $$
