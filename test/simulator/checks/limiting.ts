@@ -88,10 +88,12 @@ export function closeRate(checker: Checker, { job }: Page, ms: number): void {
 /** Those that are handed out together are of one lane and queue, no more than may be, and behind their leader. */
 export function checkGroups(checker: Checker, jobs: readonly ClaimedJob[]): void {
   const groups = new Map<string, Page[]>()
-  for (const { id, leader } of jobs) {
+  for (const { id, leader, crashes } of jobs) {
     const page = checker.book.pages.get(id)
     if (!page || (page.job.lane?.gather === undefined && leader === undefined)) continue
     if (leader === undefined) checker.violate('P18', `${shortId(id)} was handed out of a group, and names no leader`)
+    // A suspect is handed out alone, whoever else stands there.
+    else if (leader === id && crashes >= 2) continue
     else if (leader === id) groups.set(id, [page])
     else if (!groups.has(leader))
       checker.violate('P18', `${shortId(id)} was handed out without ${shortId(leader)}, which leads it`)
