@@ -17,7 +17,6 @@ import {
   JobCancelledError,
   JobExpiredError,
   JobFailedError,
-  JobNotFoundError,
   WouldDeadlockError,
 } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
@@ -28,10 +27,10 @@ import type { Awaitable, StepResult } from '../task/stored.ts'
 import { wholeFlowOf } from '../workflow/compose.ts'
 import { insertFlow } from '../workflow/enqueue.ts'
 import { gateIdOf } from '../workflow/gate.ts'
-import { WorkflowHandle } from '../workflow/handle.ts'
 import { childId } from '../workflow/note.ts'
 import { allMembers, rootError } from '../workflow/resolve.ts'
 import type { RunEnd } from './execute.ts'
+import { cancelIfThere, endedOrCancelled, isCancelledSince, type FlowEnd } from './flow-end.ts'
 import { lineOf } from './holding.ts'
 import { limitName, overName, ownMark, sleepName } from './own-names.ts'
 import type { Reports } from './reports.ts'
@@ -48,14 +47,6 @@ class Suspended extends Error {
 const longestName = 100
 /** For so long a failed attempt waits for the steps under way: one that hangs must not hold it for ever. */
 const longestLastingMs = 10_000
-
-async function cancelIfThere(runtime: Runtime, flow: string): Promise<void> {
-  try {
-    await new WorkflowHandle(runtime, flow).cancel()
-  } catch (error) {
-    if (!(error instanceof JobNotFoundError)) throw error
-  }
-}
 
 export class Suspensions {
   readonly #run: Run
@@ -172,15 +163,11 @@ export class Suspensions {
     const child = childId(this.#run.id, name)
     if (this.#known(overName(name)) !== undefined) return this.#giveUp(name, child)
     const member = (await this.#ended()).find((each) => each.id === child)
-    if (member) return this.#answer(member)
+    if (member) return this.#answerInTime(name, member)
     this.#check()
 
     const leftMs = limitMs === undefined ? Infinity : await this.#leftMs(limitName(name), limitMs, `the flow "${name}"`)
-    if (leftMs <= 0) {
-      // Before it is cancelled, so that every later run finds what this one has found.
-      await this.#write(overName(name), 'true')
-      return this.#giveUp(name, child)
-    }
+    if (leftMs <= 0) return this.#atLimit(name, child)
     this.#check()
     await this.#insert(name, child, flow)
     this.#waitsFor.push(child)
@@ -217,13 +204,34 @@ export class Suspensions {
     this.#delayMs = Math.min(this.#delayMs ?? Infinity, ms)
   }
 
-  /** Cancels it again where an earlier run may have died before it did. */
+  /** One that has ended by itself has, however late that is seen. */
+  async #atLimit(name: string, child: string): Promise<unknown> {
+    const end = await endedOrCancelled(this.#runtime, child)
+    if (end !== 'cancelled') return this.#answerInTime(name, end)
+    await this.#write(overName(name), 'true')
+    throw this.#tooLate(name)
+  }
+
+  /** An earlier run may have cancelled it at its limit and died before it could say so. */
+  async #answerInTime(name: string, end: FlowEnd): Promise<unknown> {
+    const limit = this.#known(limitName(name))
+    if (limit === undefined || !(await isCancelledSince(this.#runtime, end, Number(limit)))) return this.#answer(end)
+    await this.#write(overName(name), 'true')
+    throw this.#tooLate(name)
+  }
+
+  /** Cancels it again: what an earlier run has cancelled may have started another meanwhile. */
   async #giveUp(name: string, child: string): Promise<never> {
     const ended = (await this.#ended()).some(({ id }) => id === child)
     if (!ended) await cancelIfThere(this.#runtime, child)
+    throw this.#tooLate(name)
+  }
+
+  #tooLate(name: string): FlowTimeoutError {
     const failure = new FlowTimeoutError(this.#run.task, name)
     this.#failures.add(failure)
-    throw failure
+
+    return failure
   }
 
   /** An earlier run has begun it, with other values: those stand, where all of it is there. */
@@ -247,7 +255,7 @@ export class Suspensions {
       : Promise.resolve(members))
   }
 
-  async #answer({ id, state, result, error }: Member): Promise<unknown> {
+  async #answer({ id, state, result, error }: FlowEnd): Promise<unknown> {
     if (state === 'succeeded') return typeof result === 'string' ? this.#runtime.codec.decode(result) : null
     const failure = await this.#failureOf(id, state, error)
     this.#failures.add(failure)

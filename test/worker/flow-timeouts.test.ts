@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { chain, FlowTimeoutError, mapEach } from '../../src/index.ts'
 import { onEach } from './each-engine.ts'
-import { untilAborted } from './worker-support.ts'
+import { until, untilAborted } from './worker-support.ts'
 
 const soon = { timeout: '20s' } as const
 
@@ -61,6 +61,8 @@ onEach(
 
     await assert.rejects(job.result(soon), /took longer than its timeout/)
     assert.equal((await job.info()).attempt, 1)
+    await errand.workflow(job.id).retry()
+    await assert.rejects(job.result(soon), { errorCode: 'FLOW_TIMEOUT', message: /To retry this one would only meet/ })
   },
 )
 
@@ -83,3 +85,85 @@ onEach(
     await errand.workflow(first!.id).cancel()
   },
 )
+
+const isOver = (state: string) => ['succeeded', 'failed', 'cancelled'].includes(state)
+const codeOf = (error: unknown) => (error as { code: string }).code
+
+onEach('a flow that has ended when its handler gets round to its timeout has ended as it did', async (open) => {
+  const errand = open()
+  const go = Promise.withResolvers<void>()
+  let runs = 0
+  const child = errand.task('child', { retry: false }, async (n: number) => {
+    await go.promise
+    if (n < 0) throw new Error('no paper')
+    return n
+  })
+  const order = errand.task('order', async (_: void, job) => {
+    if (++runs === 2) {
+      go.resolve()
+      for (const flow of ['good', 'bad'])
+        await until(async () => isOver(await errand.workflow(`${job.id}:${flow}`).state()))
+    }
+    const flow = (name: string, n: number) => job.run(name, chain(child.with(n)), { timeout: '50ms' })
+    const ends = await Promise.all([flow('good', 7), flow('bad', -7).catch(codeOf)])
+    await job.sleep('afterwards', 1)
+    return ends
+  })
+  const job = await order.enqueue()
+
+  await errand.worker().start()
+
+  assert.deepEqual(await job.result(soon), [7, 'JOB_FAILED'])
+  assert.equal(await errand.workflow(`${job.id}:good`).result(soon), 7)
+})
+
+onEach('a flow that was cancelled at its timeout took too long, also where its worker died upon it', async (open) => {
+  const errand = open()
+  const stuck = errand.task('stuck', (_: void, job) => untilAborted(job.signal))
+  let runs = 0
+  const order = errand.task('order', async (_: void, job) => {
+    const flow = errand.workflow(`${job.id}:flow`)
+    if (++runs === 2) {
+      await flow.cancel()
+      await until(async () => isOver(await flow.state()))
+      // Another claim, which finds the end of the flow among what it has waited for.
+      return job.sleep('as if it had died', 1)
+    }
+    return job.run('flow', chain(stuck.with()), { timeout: '50ms' }).catch((error: unknown) => {
+      if (error instanceof FlowTimeoutError) return 'too late'
+      throw error
+    })
+  })
+  const job = await order.enqueue()
+
+  await errand.worker().start()
+
+  assert.equal(await job.result(soon), 'too late')
+})
+
+onEach('a flow that somebody has cancelled before its timeout stays one that was cancelled', async (open) => {
+  const errand = open()
+  const stuck = errand.task('stuck', (_: void, job) => untilAborted(job.signal))
+  const codes: string[] = []
+  const order = errand.task('order', async (_: void, job) => {
+    await job.run('flow', chain(stuck.with()), { timeout: '1s' }).catch((error: unknown) => {
+      if ((error as Error).name === 'Suspended') throw error
+      codes.push(codeOf(error))
+    })
+    await job.sleep('beyond the timeout', '1s')
+  })
+  const job = await order.enqueue()
+  await errand.worker().start()
+  const flow = errand.workflow(`${job.id}:flow`)
+  await until(() =>
+    flow.state().then(
+      (state) => state === 'running',
+      () => false,
+    ),
+  )
+
+  await flow.cancel()
+
+  await job.result(soon)
+  assert.deepEqual(codes, ['JOB_CANCELLED', 'JOB_CANCELLED'])
+})
