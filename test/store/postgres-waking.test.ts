@@ -124,21 +124,25 @@ const leftToUpkeep = {
 }
 
 for (const [what, brought] of Object.entries(leftToUpkeep)) {
-  test(`when a transaction brings ${what}, one worker hears at its commit that upkeep is due`, { skip }, async (t) => {
-    const { near, far, inTransaction } = await twoAsleep(t)
-    await inTransaction(far.store, [brought])
+  test(
+    `when a transaction brings ${what}, workers hear at its commit that upkeep is due, two at most`,
+    { skip },
+    async (t) => {
+      const { near, far, inTransaction } = await twoAsleep(t)
+      await inTransaction(far.store, [brought])
 
-    await Promise.race([near.woken, far.woken])
-    for (const { store } of [near, far]) await quiet(store)
-    const turns = [near, far, near, far].map(({ store, worker }) =>
-      store.turn(aTurn({ incarnation: worker, room: [] })),
-    )
-    const dues = (await Promise.all(turns)).flatMap((turn) => (turn.gone ? [] : (turn.nextDueMs ?? [])))
-    const { spread } = await near.store.upkeep()
+      await Promise.race([near.woken, far.woken])
+      for (const { store } of [near, far]) await quiet(store)
+      const turns = [near, far, near, far].map(({ store, worker }) =>
+        store.turn(aTurn({ incarnation: worker, room: [] })),
+      )
+      const dues = (await Promise.all(turns)).flatMap((turn) => (turn.gone ? [] : (turn.nextDueMs ?? [])))
+      const { spread } = await near.store.upkeep()
 
-    assert.deepEqual(dues, [0])
-    assert.ok(spread > 0 || what !== 'a flow')
-  })
+      assert.ok(dues.length > 0 && dues.length <= 2 && dues.every((due) => due === 0), `${dues}`)
+      assert.ok(spread > 0 || what !== 'a flow')
+    },
+  )
 }
 
 test('a job is enqueued though nobody can be told of it', { skip }, async (t) => {
