@@ -22,12 +22,15 @@ export function limiting(run: Run, { outcome, thrown }: OutcomeEnd, ranMs: numbe
   return { ...(keepsSlot && { keepsSlot: true }), ...(closesRateMs > 0 && { closesRateMs }) }
 }
 
-/** The name of the line that a job of an ordered task holds. */
-export function lineOf({ definition, input }: Run): string | undefined {
-  const { order, lane } = definition.limits ?? {}
-  if (!order || !lane) return undefined
+/**
+ * The name of the line that a job of an ordered task holds while it waits for a flow, for no longer than `waitMs`. Where the
+ * next one goes meanwhile, it holds none. `now`: the time it is, by the clock on the wall.
+ */
+export function lineHeld(run: Run, waitMs: number | undefined, ranMs: number, now: number): string | undefined {
+  const { order, lane } = run.definition.limits ?? {}
+  if (!order || !lane || !holdsLine(run, waitMs ?? 0, ranMs, now)) return undefined
 
-  return typeof lane === 'function' ? lane(input).name : lane.name
+  return typeof lane === 'function' ? lane(run.input).name : lane.name
 }
 
 /** One that would be tried again only after its time lets the next one go at once. */

@@ -31,7 +31,7 @@ import { childId } from '../workflow/note.ts'
 import { allMembers, rootError } from '../workflow/resolve.ts'
 import type { RunEnd } from './execute.ts'
 import { cancelIfThere, endedOrCancelled, isCancelledSince, type FlowEnd } from './flow-end.ts'
-import { lineOf } from './holding.ts'
+import { lineHeld } from './holding.ts'
 import { limitName, overName, ownMark, sleepName } from './own-names.ts'
 import type { Reports } from './reports.ts'
 import type { Run } from './run.ts'
@@ -169,17 +169,20 @@ export class Suspensions {
     const leftMs = limitMs === undefined ? Infinity : await this.#leftMs(limitName(name), limitMs, `the flow "${name}"`)
     if (leftMs <= 0) return this.#atLimit(name, child)
     this.#check()
-    await this.#insert(name, child, flow)
+    await this.#insert(name, child, flow, leftMs)
     this.#waitsFor.push(child)
     if (leftMs < Infinity) this.#goOnAfter(leftMs)
     throw new Suspended()
   }
 
-  async #insert(name: string, child: string, flow: FlowNode): Promise<void> {
-    const { id, note } = this.#run
+  async #insert(name: string, child: string, flow: FlowNode, leftMs: number): Promise<void> {
+    const { id, note, startedAt } = this.#run
+    const { env } = this.#runtime
+    const waitMs = leftMs < Infinity ? leftMs : undefined
+    const line = lineHeld(this.#run, waitMs, env.monotonic() - startedAt, env.now())
     const of = note?.of ?? note?.id ?? id
     try {
-      const origin = { by: id, of, within: note?.id ?? id, line: lineOf(this.#run) }
+      const origin = { by: id, of, within: note?.id ?? id, line }
       await insertFlow(this.#runtime, flow, { id: child, options: {}, origin })
     } catch (error) {
       if (error instanceof WouldDeadlockError) this.#failures.add(error)

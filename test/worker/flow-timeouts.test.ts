@@ -1,6 +1,6 @@
 /** How long a handler waits for a flow of its own, shown on every engine. */
 import assert from 'node:assert/strict'
-import { chain, FlowTimeoutError, mapEach } from '../../src/index.ts'
+import { chain, FlowTimeoutError, mapEach, type Duration } from '../../src/index.ts'
 import { onEach } from './each-engine.ts'
 import { until, untilAborted } from './worker-support.ts'
 
@@ -167,3 +167,26 @@ onEach('a flow that somebody has cancelled before its timeout stays one that was
   await job.result(soon)
   assert.deepEqual(codes, ['JOB_CANCELLED', 'JOB_CANCELLED'])
 })
+
+interface Job {
+  timeout?: Duration
+}
+
+onEach(
+  'a job may run another one of its own key where `skipAfter` lets that go meanwhile, and only there',
+  async (open) => {
+    const errand = open()
+    const sync = errand
+      .declare<Job>('sync', { order: { by: () => 'one', skipAfter: '1m' }, retry: false })
+      .returns<string>()
+    errand.handle(sync, async ({ timeout }, job) =>
+      timeout === undefined ? 'inner' : job.run('other', sync.with({}), { timeout }),
+    )
+    await errand.worker().start()
+
+    const [apart, held] = [await sync.enqueue({ timeout: '1h' }), await sync.enqueue({ timeout: '10s' })]
+
+    assert.equal(await apart.result(soon), 'inner')
+    await assert.rejects(held.result(soon), { errorCode: 'WOULD_DEADLOCK' })
+  },
+)
