@@ -10,6 +10,6 @@ export type Outcome =
   /**
    * Gives up its slot until all these jobs are final or `delayMs` is over, whichever comes first, and then goes on: it runs
    * again, before those that came after it and without another token of its rate. Where `on` names none it waits for its
-   * time alone. Counts as no attempt.
+   * time alone, and goes on before those that came after it fell asleep. Counts as no attempt.
    */
   | { readonly kind: 'wait'; readonly on: readonly string[]; readonly delayMs?: number }

@@ -56,7 +56,7 @@ export interface JobRecord {
   readonly redact?: readonly string[]
   /** The job whose end cancelled this one. */
   readonly because?: string
-  /** How many jobs it still waits for, while blocked. */
+  /** How many jobs it still waits for: while blocked, or scheduled where it waits for a time as well. */
   readonly pending?: number
   readonly held?: boolean
 }

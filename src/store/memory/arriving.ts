@@ -92,12 +92,18 @@ function connect(data: Data, entry: Entry, { members }: MovingJob): string | und
 
 const endedBadly = (member: Entry) => member.final && !member.departed && member.state !== 'succeeded'
 
-function goWhereItWas(data: Data, entry: Entry, { state, dueAt }: MovingJob) {
+function goWhereItWas(data: Data, entry: Entry, moving: MovingJob) {
+  const { state, dueAt } = moving
   if (state === 'scheduled' || state === 'blocked' || state === 'ready') watchExpiry(data, entry)
-  if (state === 'scheduled') schedule(data, entry, dueAt!)
-  else if (state === 'ready') lineUp(data, entry)
+  if (state === 'ready' || hasEnoughWaited(entry, moving)) lineUp(data, entry)
+  else if (state === 'scheduled') schedule(data, entry, dueAt!)
   else if (state !== 'blocked') return beFinal(data, entry, state)
   data.news.tell('enqueued', entry)
+}
+
+/** One that waited for others and for a time, if all the others have ended before it came. */
+function hasEnoughWaited({ pending }: Entry, { state, members }: MovingJob): boolean {
+  return state === 'scheduled' && pending === 0 && members.some(({ open }) => open)
 }
 
 function beFinal(data: Data, entry: Entry, state: Entry['state']) {

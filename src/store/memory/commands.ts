@@ -103,6 +103,7 @@ function changeDue(data: Data, entry: Entry, due: Due) {
     return
   }
 
+  if (entry.pending > 0) closeEdges(entry)
   if (later) {
     withdraw(data, entry)
     const known = firstMoment(data)
@@ -114,7 +115,6 @@ function changeDue(data: Data, entry: Entry, due: Due) {
     restand(data, entry)
   } else {
     withdraw(data, entry)
-    if (entry.pending > 0) closeEdges(entry)
     lineUp(data, entry)
   }
 }

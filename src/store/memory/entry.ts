@@ -153,7 +153,7 @@ export function recordOf(entry: Entry): JobRecord {
     version: entry.version,
     redact: job.redact,
     because: entry.because,
-    pending: blocked ? entry.pending : undefined,
+    pending: blocked || (state === 'scheduled' && entry.pending > 0) ? entry.pending : undefined,
     held: blocked && entry.held ? true : undefined,
   })
 }

@@ -1,8 +1,8 @@
 /**
  * How a job comes to stand ready: through its lane, if it has one, into the line of its queue and rank.
  *
- * Coming from anywhere but a give-back or a rescue, it takes a new number and so the end of the line; one that goes on after
- * it has waited keeps the number it had.
+ * Coming from anywhere but a give-back or a rescue, it takes a new number and so the end of the line; one that goes on keeps
+ * the number it had when it began to wait for others, or took when it fell asleep.
  * A lane lets its jobs out by rank and number, or by number alone, while it has free slots; those it keeps stand
  * parked. A job that waits and has kept its slot goes straight to its line.
  */
@@ -14,7 +14,7 @@ import type { Lane, Rate } from '../store.ts'
 
 const beforeAllRanks = -1
 
-/** Makes a job ready at the end of its line, or where it stood before it waited. */
+/** Makes a job ready at the end of its line, or with the number it has where it goes on. */
 export function lineUp(data: Data, entry: Entry): void {
   if (!entry.goesOn) entry.place = ++data.places
   entry.dueAt = undefined

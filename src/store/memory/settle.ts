@@ -92,6 +92,8 @@ function waitFor(data: Data, entry: Entry, { on, delayMs = 0 }: Outcome & { kind
   waitMore(data, entry, on)
   entry.dueAt = undefined
   entry.goesOn = true
+  // Behind whoever is there when it falls asleep, so that jobs that sleep again and again let others run.
+  if (on.length === 0) entry.place = ++data.places
   if (delayMs > 0 && (entry.pending > 0 || on.length === 0)) putOff(data, entry, delayMs, keepsSlot)
   else if (entry.pending > 0) block(data, entry, keepsSlot)
   else lineUpAfresh(data, entry, keepsSlot)
@@ -108,7 +110,7 @@ function putOff(data: Data, entry: Entry, delayMs: number, keepsSlot: boolean) {
   if (!keepsSlot) freeSlot(data, entry)
 }
 
-/** At the end of the line, and through its lane anew unless it keeps its slot. */
+/** Through its lane anew unless it keeps its slot. */
 function lineUpAfresh(data: Data, entry: Entry, keepsSlot: boolean) {
   if (!keepsSlot) handInSlot(data, entry)
   lineUp(data, entry)

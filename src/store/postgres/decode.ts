@@ -137,7 +137,7 @@ export function recordOf(row: RecordRow): JobRecord {
     version: more?.version,
     redact: more?.redact,
     because: row.because ?? undefined,
-    pending: state === 'blocked' ? (row.pending ?? 0) : undefined,
+    pending: state === 'blocked' ? (row.pending ?? 0) : state === 'scheduled' ? (row.pending ?? undefined) : undefined,
     held: state === 'blocked' && row.flags & flag.held ? true : undefined,
   })
 }

@@ -203,7 +203,7 @@ export function recordFrom(kinds: Kinds, [id, raw, claim, incarnation, startedAt
     ...(version !== undefined && { version }),
     ...(extras.r && { redact: extras.r }),
     ...(f.b !== undefined && { because: f.b }),
-    ...(blocked && { pending: f.pn ?? 0 }),
+    ...((blocked || (state === 'scheduled' && f.pn !== undefined)) && { pending: f.pn ?? 0 }),
     ...(blocked && f.h === 1 && { held: true }),
   }
 }

@@ -6,7 +6,7 @@ import { end } from './ending.ts'
 import { errorText, flag, flagsOf, idValue, optionsText, stateCode, type FinalRow, type JobRow } from './job-row.ts'
 import { knownGroup } from './groups.ts'
 import { knownLane, knownRate } from './limits.ts'
-import { enterLine } from './line.ts'
+import { enterLine, stand } from './line.ts'
 import { newJobOf } from './moving-job.ts'
 import { minute, type Step } from './step.ts'
 import { leavePlace, whereIs } from './where.ts'
@@ -135,16 +135,23 @@ function connect(step: Step, { seq }: JobRow, { members }: MovingJob): Id | unde
 
 function goWhereItWas(step: Step, job: JobRow, moving: MovingJob, forbidden: Id | undefined): void {
   const { sql } = step
-  const { state, dueAt = null } = moving
+  const { dueAt = null } = moving
+  const state = hasEnoughWaited(step, job, moving) ? 'ready' : moving.state
   step.count(job.queue, stateCode[state], 1)
   const slot = moving.keepsSlot ? 1 : 0
   if (slot) sql.takeSlotAgain.run(job.lane)
   if (state === 'scheduled') sql.delay.run(job.seq, dueAt, slot)
+  else if (state === 'ready' && slot) stand(step, job)
   else if (state === 'ready') enterLine(step, job)
   else if (state !== 'blocked') return beFinal(step, job, moving, state)
 
   step.tell('enqueued', job, state, job.failures)
   if (state === 'blocked') block(step, job, moving, forbidden)
+}
+
+/** One that waited for others and for a time, if all the others have ended before it came. */
+function hasEnoughWaited(step: Step, job: JobRow, { state, members }: MovingJob): boolean {
+  return state === 'scheduled' && members.some(({ open }) => open) && openCount(step, job) === 0
 }
 
 function block(step: Step, job: JobRow, moving: MovingJob, because: Id | undefined): void {

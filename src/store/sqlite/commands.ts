@@ -147,6 +147,7 @@ function changeDue(step: Step, job: JobRow, where: Where, due: Due): 'scheduled'
     if (at > now && where.slot) dropBlockedSlot(step, job)
     return 'blocked'
   }
+  if (where.state === 'scheduled') waitNoMore(step, job)
   if (at > now) {
     leavePlace(step, job, where)
     const known = firstMoment(step)
@@ -158,7 +159,6 @@ function changeDue(step: Step, job: JobRow, where: Where, due: Due): 'scheduled'
   if (where.state === 'ready') standAgain(step, job, last)
   else {
     sql.leaveDelayed.run(job.seq)
-    waitNoMore(step, job)
     if (where.state === 'scheduled' && where.slot) stand(step, last)
     else enterLine(step, last)
   }

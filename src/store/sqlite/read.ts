@@ -4,7 +4,7 @@ import { jobStates, type JobState, type LogLine, type Progress } from '../../job
 import type { AttemptRecord, JobHistory, JobRecord, Member, QueueCounts, SettledJob, StatRow } from '../store.ts'
 import type { Reader } from './claimed-job.ts'
 import { ended, membersPage } from './claimed-members.ts'
-import { errorValue, idText, idValue, storedOptions, type FinalRow, type JobRow } from './job-row.ts'
+import { errorValue, flag, idText, idValue, storedOptions, type FinalRow, type JobRow } from './job-row.ts'
 import { outcomes } from './step.ts'
 import { isWaiting, whereIs } from './where.ts'
 
@@ -45,7 +45,7 @@ export function recordOf(reader: Reader, job: JobRow): JobRecord {
     version: options.version,
     redact: options.redact,
     ...('final' in where && finalFields(where.final)),
-    ...(where.state === 'scheduled' && { dueAt: where.due }),
+    ...(where.state === 'scheduled' && { dueAt: where.due, pending: openMembers(reader, job) }),
     ...(where.state === 'blocked' && { pending: where.pending, held: where.held ? true : undefined }),
     ...(where.state === 'running' && {
       attempt: job.failures + 1,
@@ -54,6 +54,11 @@ export function recordOf(reader: Reader, job: JobRow): JobRecord {
       incarnation: (sql.incarnationId.get(where.claimed.incarnation) as { id: string } | undefined)?.id,
     }),
   })
+}
+
+/** Of one that waits for others and for a time. */
+function openMembers({ sql }: Reader, { seq, flags }: JobRow): number | undefined {
+  return flags & flag.members ? (sql.openCount.get(seq) as { n: number }).n || undefined : undefined
 }
 
 function finalFields(final: FinalRow): { [K in keyof JobRecord]?: JobRecord[K] | undefined } {

@@ -112,7 +112,8 @@ function again(step: Step, job: JobRow, { error, delayMs }: Outcome & { kind: 'r
 function waitFor(step: Step, job: JobRow, outcome: Outcome & { kind: 'wait' }, keepsSlot: boolean): void {
   const { on, delayMs = 0 } = outcome
   const pending = waitMore(step, job, on)
-  const noted = note(step, job)
+  // Behind whoever is there when it falls asleep, so that jobs that sleep again and again let others run.
+  const noted = note(step, on.length === 0 ? { ...job, place: step.nextSeq() } : job)
   const state =
     delayMs > 0 && (pending > 0 || on.length === 0)
       ? putOff(step, noted, delayMs, keepsSlot)

@@ -55,7 +55,7 @@ export function leavePlace(step: Step, job: JobRow, where: Where): void {
   if ('slot' in where && where.slot) freeSlot(step, job.lane)
 }
 
-/** The job with a new number, at the end of its line; one that goes on keeps the number it had. */
+/** The job with a new number, at the end of its line; one that goes on keeps the one it has. */
 export function atTheEnd(step: Step, job: JobRow): JobRow {
   return note(step, job.goes_on ? job : { ...job, place: step.nextSeq() })
 }

@@ -38,6 +38,7 @@ import { settling } from './settling.ts'
 import { sharing } from './sharing.ts'
 import { suspects } from './suspects.ts'
 import { telling } from './telling.ts'
+import { timedWaits } from './timed-waits.ts'
 import { uniqueKeys } from './unique-keys.ts'
 import { unusableTimes } from './unusable-times.ts'
 import { settled } from './settled.ts'
@@ -52,6 +53,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   crowds,
   'giving back': givingBack,
   'going on': goingOn,
+  'timed waits': timedWaits,
   'leases and rescue': leases,
   suspects,
   cancelling,

@@ -1,43 +1,62 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { aJob, failed, jobs, retryIn, sleepFor, succeeded, waitOn } from './builders.ts'
-import { setCrossing } from './crossing.ts'
 import type { StoreHarness } from './harness.ts'
 import { setScene, type Scene } from './scene.ts'
 
 const rate = { name: 'rate', tokens: 1, perMs: 60_000 }
 const lane = { name: 'lane', slots: 1 }
 
-/** Its first job has waited for a second, or for a job of another queue, and nothing is left to wait for. */
-const waits: Record<string, (scene: Scene, worker: string) => Promise<void>> = {
-  'for its time': async (scene, worker) => {
-    await scene.run(worker, sleepFor(1_000))
-    await scene.pass(1_000)
+interface Wait {
+  /** Of its first job, which then has nothing left to wait for; `meanwhile` while it waits, or where it does not, afterwards. */
+  readonly wait: (scene: Scene, worker: string, meanwhile?: () => Promise<unknown>) => Promise<unknown>
+  /** Whether it stands where it stood before, or where it came to stand when it fell asleep. */
+  readonly keepsPlace: boolean
+}
+
+const waits: Record<string, Wait> = {
+  'for its time': {
+    wait: async (scene, worker, meanwhile) => {
+      await scene.run(worker, sleepFor(1_000))
+      await meanwhile?.()
+      await scene.pass(1_000)
+    },
+    keepsPlace: false,
   },
-  'for another job': async (scene, worker) => {
-    await scene.run(worker, waitOn('child'))
-    const [child] = await scene.claim(worker, { queues: ['elsewhere'] })
-    await scene.settle(worker, child!, failed)
+  'for another job': {
+    wait: async (scene, worker, meanwhile) => {
+      await scene.run(worker, waitOn('child'))
+      await meanwhile?.()
+      const [child] = await scene.claim(worker, { queues: ['elsewhere'] })
+      await scene.settle(worker, child!, failed)
+    },
+    keepsPlace: true,
   },
-  'for nothing': async (scene, worker) => {
-    await scene.run(worker, sleepFor(0))
+  'for nothing': {
+    wait: async (scene, worker, meanwhile) => {
+      await scene.run(worker, sleepFor(0))
+      await meanwhile?.()
+    },
+    keepsPlace: false,
   },
 }
 
 export function goingOn(harness: StoreHarness): void {
-  for (const [how, wait] of Object.entries(waits)) {
+  for (const [how, { wait, keepsPlace }] of Object.entries(waits)) {
     const scene = async (t: Parameters<typeof setScene>[1], ...more: Parameters<Scene['insert']>) => {
       const set = await setScene(harness, t)
       await set.insert(aJob({ id: 'child', queue: 'elsewhere' }), ...more)
       return { scene: set, worker: await set.join() }
     }
 
-    test(`a job that has waited ${how} goes on before those that came after it`, async (t) => {
+    const where = keepsPlace ? 'where it stood' : 'behind those that stood there before'
+
+    test(`a job that has waited ${how} goes on ${where}, and before those that came later`, async (t) => {
       const { scene: set, worker } = await scene(t, ...jobs(['a', 'b', 'c']))
 
-      await wait(set, worker)
+      await wait(set, worker, () => set.insert(aJob({ id: 'd' })))
 
-      assert.deepEqual(await set.claimedIds(worker), ['a', 'b', 'c'])
+      assert.deepEqual(await set.claimedIds(worker), keepsPlace ? ['a', 'b', 'c', 'd'] : ['b', 'c', 'a', 'd'])
     })
 
     test(`a job that has waited ${how} goes on without another token of its rate`, async (t) => {
@@ -52,26 +71,29 @@ export function goingOn(harness: StoreHarness): void {
       const { scene: set, worker } = await scene(t, ...jobs(['a', 'b'], { rate: { ...rate, tokens: 9 } }))
 
       await wait(set, worker)
-      const [a, b] = await set.claim(worker)
+      const claimed = await set.claim(worker)
+      const [a, b] = ['a', 'b'].map((id) => claimed.find((job) => job.id === id)!)
       await set.settle(worker, b!, succeeded, { closesRateMs: 60_000 })
       await set.settle(worker, a!, sleepFor(0))
 
       assert.deepEqual(await set.claimedIds(worker), ['a'])
     })
 
-    test(`a job that has waited ${how} comes before the others of its lane`, async (t) => {
+    test(`a job that has waited ${how} goes on in its lane ${where}, and before those that came later`, async (t) => {
       const { scene: set, worker } = await scene(t, ...jobs(['a', 'b', 'c'], { lane }))
 
-      await wait(set, worker)
+      await wait(set, worker, () => set.insert(aJob({ id: 'd', lane })))
 
-      if (how !== 'for nothing') assert.equal((await set.run(worker, succeeded)).id, 'b')
-      assert.equal((await set.run(worker, succeeded)).id, 'a')
+      const order: string[] = []
+      for (let runs = 0; runs < 4; runs++) order.push((await set.run(worker, succeeded)).id)
+      // The lane has let the next one out while it waited.
+      assert.deepEqual(order, keepsPlace ? ['b', 'a', 'c', 'd'] : ['b', 'c', 'a', 'd'])
     })
 
     test(`the next attempt of a job that has waited ${how} begins anew: at the end of the line, and with a token`, async (t) => {
-      const { scene: set, worker } = await scene(t, ...jobs(['a'], { rate: { ...rate, tokens: 2 } }), aJob({ id: 'b' }))
-      await wait(set, worker)
-      await set.run(worker, retryIn(0))
+      const { scene: set, worker } = await scene(t, aJob({ id: 'a', rate: { ...rate, tokens: 2 } }))
+      await wait(set, worker, () => set.insert(aJob({ id: 'b' })))
+      assert.equal((await set.run(worker, retryIn(0))).id, 'a')
       assert.equal((await set.run(worker, succeeded)).id, 'b')
 
       await set.run(worker, retryIn(0))
@@ -79,6 +101,23 @@ export function goingOn(harness: StoreHarness): void {
       assert.deepEqual(await set.claimedIds(worker), [])
     })
   }
+
+  test('jobs that sleep again and again let those run that came after them', async (t) => {
+    const scene = await setScene(harness, t)
+    const worker = await scene.join()
+    await scene.insert(...jobs(['a', 'b']))
+    const order: string[] = []
+    const sleeps = async () => {
+      order.push((await scene.run(worker, sleepFor(1_000))).id)
+      await scene.pass(1_000)
+    }
+
+    await sleeps()
+    await scene.insert(aJob({ id: 'later' }))
+    for (let times = 0; times < 3; times++) await sleeps()
+
+    assert.deepEqual(order, ['a', 'b', 'a', 'later'])
+  })
 
   test('a job that sleeps is scheduled for the end of its sleep and counts no attempt', async (t) => {
     const scene = await setScene(harness, t)
@@ -158,90 +197,5 @@ export function goingOn(harness: StoreHarness): void {
     await scene.settle(worker, a!, succeeded)
 
     assert.deepEqual(await shown(), [])
-  })
-
-  test('a job that waits for others and for a time goes on when the others have ended before', async (t) => {
-    const scene = await setScene(harness, t)
-    const worker = await scene.join()
-    await scene.insert(aJob({ id: 'a' }), ...jobs(['x', 'y'], { queue: 'elsewhere' }))
-    await scene.run(worker, { kind: 'wait', on: ['x', 'y'], delayMs: 60_000 })
-    const [x, y] = await scene.claim(worker, { queues: ['elsewhere'] })
-
-    await scene.settle(worker, x!, succeeded)
-    assert.deepEqual(await scene.claimedIds(worker), [])
-    await scene.settle(worker, y!, failed)
-
-    const [a] = await scene.claim(worker)
-    assert.deepEqual(
-      a?.members?.map(({ id, state }) => [id, state]),
-      [
-        ['x', 'succeeded'],
-        ['y', 'failed'],
-      ],
-    )
-  })
-
-  test('a job that waits for others and for a time goes on when that comes first, and the others wake it no more', async (t) => {
-    const scene = await setScene(harness, t)
-    const worker = await scene.join()
-    await scene.insert(aJob({ id: 'a' }), ...jobs(['x', 'y'], { queue: 'elsewhere' }))
-    await scene.run(worker, { kind: 'wait', on: ['x', 'y'], delayMs: 1_000 })
-    const [x, y] = await scene.claim(worker, { queues: ['elsewhere'] })
-    await scene.settle(worker, x!, succeeded)
-
-    await scene.pass(1_000)
-    const [a] = await scene.claim(worker)
-    await scene.settle(worker, a!, sleepFor(1_000))
-    await scene.settle(worker, y!, succeeded)
-
-    assert.deepEqual(
-      a?.members?.map(({ id }) => id),
-      ['x'],
-    )
-    assert.deepEqual([await scene.state('a'), await scene.claimedIds(worker)], ['scheduled', []])
-  })
-
-  test('a job whose time came first can wait for the same jobs again', async (t) => {
-    const scene = await setScene(harness, t)
-    const worker = await scene.join()
-    await scene.insert(aJob({ id: 'a' }), aJob({ id: 'x', queue: 'elsewhere' }))
-    await scene.run(worker, { kind: 'wait', on: ['x'], delayMs: 1_000 })
-    await scene.pass(1_000)
-    await scene.run(worker, waitOn('x'))
-    assert.equal(await scene.state('a'), 'blocked')
-
-    await scene.run(worker, succeeded, {}, { queues: ['elsewhere'] })
-
-    assert.deepEqual(await scene.claimedIds(worker), ['a'])
-  })
-
-  test('a job that waits for others and for a time is started at once by hand, and they wake it no more', async (t) => {
-    const scene = await setScene(harness, t)
-    const worker = await scene.join()
-    await scene.insert(aJob({ id: 'a' }), aJob({ id: 'x', queue: 'elsewhere' }))
-    await scene.run(worker, { kind: 'wait', on: ['x'], delayMs: 60_000 })
-
-    await scene.store.change(['a'], { due: { inMs: 0 } })
-    await scene.run(worker, sleepFor(60_000))
-    await scene.run(worker, succeeded, {}, { queues: ['elsewhere'] })
-
-    assert.equal(await scene.state('a'), 'scheduled')
-  })
-
-  test('a job that waits for others and for a time waits for both in the store it is moved to', async (t) => {
-    const crossing = await setCrossing(harness, t)
-    const { from, to } = crossing
-    const worker = await from.join()
-    await from.insert(...jobs(['a', 'b']), ...jobs(['x', 'y'], { queue: 'elsewhere' }))
-    await from.run(worker, { kind: 'wait', on: ['x'], delayMs: 60_000 })
-    await from.run(worker, { kind: 'wait', on: ['y'], delayMs: 1_000 })
-
-    await crossing.carry()
-
-    const there = await to.join()
-    await to.run(there, succeeded, {}, { queues: ['elsewhere'] })
-    assert.deepEqual(await to.claimedIds(there), ['a'])
-    await to.pass(1_000)
-    assert.deepEqual(await to.claimedIds(there), ['b'])
   })
 }

@@ -243,7 +243,7 @@ begin
   perform errand.arrived(j.queue);
 end $$;
 
--- Makes a job ready at the end of its line, or where it stood before it waited; or parks it in its lane.
+-- Makes a job ready at the end of its line, or with the number it has where it goes on; or parks it in its lane.
 create function errand.line_up(j errand.job, p_place bigint default null) returns void language plpgsql as $$
 declare
   in_lane int;

@@ -73,6 +73,10 @@ begin
     update errand.body set rank = new_rank where no = job_no;
   end if;
   if new_due > c.now then in_lane := errand.hand_in(j); end if;
+  if new_due is not null and j.state = 0 and j.pending > 0 then
+    update errand.edge set open = false where waiter = j.no and open;
+    j.pending := null;
+  end if;
   if new_due is null or j.state = 1 then
     if new_due is not null then j.due := case when new_due > c.now then new_due end; end if;
     if j.kind = 'l' then
@@ -94,7 +98,6 @@ begin
     if errand.is_sooner(c.now, known) then perform errand.arrived(j.queue); end if;
   else
     new_state := 2;
-    if j.pending > 0 then update errand.edge set open = false where waiter = j.no and open; end if;
     perform errand.line_up(j);
   end if;
   if in_lane is not null then perform errand.admit(array[in_lane]); end if;

@@ -109,7 +109,13 @@ begin
     if new_state <> 6 or not found or not errand.block_again(c, b.no, healed.id) then return; end if;
   elsif new_state = 0 then
     select nullif(count(*), 0) into j.pending from errand.edge where waiter = b.no and open;
-    perform errand.postpone(j, j.due);
+    if j.pending is null and exists (select from json_array_elements(s -> 'members') where (value ->> 3)::boolean) then
+      -- It waited for others and for a time, and all the others have ended before it came.
+      new_state := 2;
+      perform errand.line_up(j);
+    else
+      perform errand.postpone(j, j.due);
+    end if;
   elsif new_state = 2 then
     perform errand.line_up(j);
   else

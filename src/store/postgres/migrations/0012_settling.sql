@@ -212,6 +212,8 @@ begin
   if exists (select from errand.edge where waiter = j.no) then j.flags := j.flags | 64; end if;
   perform errand.note(j.no, j.started, null);
   j.flags := j.flags | 133120;
+  -- Behind whoever is there when it falls asleep, so that jobs that sleep again and again let others run.
+  if cardinality(ids) = 0 then j.place := nextval('errand.counter'); end if;
   if not p_keeps_slot then in_lane := errand.hand_in(j); end if;
   select nullif(count(*), 0) into j.pending from errand.edge where waiter = j.no and open;
   if p_delay > 0 and (j.pending > 0 or cardinality(ids) = 0) then

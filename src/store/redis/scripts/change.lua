@@ -13,6 +13,7 @@ local function changeDue(job, at)
       if not job.f.wd then E.takeLastPlace(job) end
     end)
   end
+  if job.f.pn then E.closeEdges(job) end
   E.withdraw(job)
   if later then
     local known = E.firstMoment()
@@ -20,7 +21,6 @@ local function changeDue(job, at)
     E.wakeIfSooner(job.queue, known)
     E.freeSlot(job)
   else
-    if job.f.pn then E.closeEdges(job) end
     E.lineUp(job)
   end
 end

@@ -137,7 +137,7 @@ function E.takeLastPlace(job)
   job.place = E.newPlace()
 end
 
--- Makes a job ready, at the end of its line, or where it stood before it waited; `place` is given where it has just taken one.
+-- Makes a job ready, at the end of its line, or with the number it has where it goes on; `place` is given where it has just taken one.
 function E.lineUp(job, place)
   if not place and not job.f.wd then E.takeLastPlace(job) end
   job.f.du = nil

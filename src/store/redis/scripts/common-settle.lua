@@ -4,7 +4,7 @@ local function addAttempt(job, err)
   job.f.at = 1
 end
 
--- At the end of the line, and through its lane anew unless it keeps its slot.
+-- Through its lane anew unless it keeps its slot.
 local function lineUpAfresh(job, keepsSlot)
   if not keepsSlot then E.handInSlot(job) end
   E.lineUp(job)
@@ -25,6 +25,8 @@ end
 local function waitFor(job, delayMs, on, keepsSlot)
   E.waitMore(job, on)
   job.f.du, job.f.wd = nil, 1
+  -- Behind whoever is there when it falls asleep, so that jobs that sleep again and again let others run.
+  if #on == 0 then E.takeLastPlace(job) end
   if delayMs > 0 and (job.f.pn or #on == 0) then
     E.putOff(job, delayMs, keepsSlot)
   elseif job.f.pn then

@@ -111,11 +111,23 @@ local function beFinal(job, state)
   blockAgainIfRetried(job)
 end
 
-local function goWhereItWas(job, state)
+-- One that waited for others and for a time, if all the others have ended before it came.
+local function hasEnoughWaited(job, state, members)
+  if state ~= 'd' or job.f.pn then return false end
+  for _, edge in ipairs(members) do
+    if edge[4] == 1 then return true end
+  end
+  return false
+end
+
+local function goWhereItWas(job, state, members)
   if find('sfcx', state, 1, true) then return beFinal(job, state) end
   E.watchExpiry(job)
-  if state == 'd' then E.schedule(job, tonumber(job.f.du)) end
-  if state == 'r' then E.lineUp(job, job.place) end
+  if state == 'r' or hasEnoughWaited(job, state, members) then
+    E.lineUp(job, job.place)
+  elseif state == 'd' then
+    E.schedule(job, tonumber(job.f.du))
+  end
   E.tell('enqueued', job)
 end
 
@@ -129,7 +141,7 @@ local function place(index, wanted)
   local job = newJob(wanted)
   addPast(job, wanted.beside)
   local forbidden = connect(job, wanted.beside.members)
-  goWhereItWas(job, wanted.state)
+  goWhereItWas(job, wanted.state, wanted.beside.members)
   if forbidden and job.state == 'b' then E.finish(job, 'c', { because = forbidden }) else E.moveOn(job) end
   E.spreadMarked()
   return 'placed'
