@@ -226,7 +226,7 @@ create table errand.edge (
   open   boolean not null,
   seq    bigint not null default nextval('errand.counter'),
   primary key (waiter, index)
-) with (fillfactor = 60);
+) with (fillfactor = 45);
 create index edge_by_member on errand.edge (member, seq);
 -- Whose edges are to be followed, as far as they were there by then: first in, first out.
 create table errand.cascade (
