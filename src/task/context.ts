@@ -38,7 +38,8 @@ export interface JobContext {
   readonly attempt: number
   readonly createdAt: Date
   /**
-   * Aborted when the job is cancelled, has run out of its timeout, or no longer belongs to this worker.
+   * Aborted when the job is cancelled, has run out of its timeout, or no longer belongs to this worker; and when the handler
+   * has thrown and a step of it goes on for too long.
    * Hand it to whatever you await.
    */
   readonly signal: AbortSignal
