@@ -2,7 +2,7 @@
 import { JobNotFoundError, ResultGoneError } from '../errors.ts'
 import { isFinal } from '../job.ts'
 import type { Runtime } from '../runtime.ts'
-import type { JobRecord, Member } from '../store/store.ts'
+import type { CancelAnswer, JobRecord, Member } from '../store/store.ts'
 import { WorkflowHandle } from '../workflow/handle.ts'
 
 export type FlowEnd = Omit<Member, 'index'>
@@ -16,7 +16,7 @@ export async function endedOrCancelled(runtime: Runtime, flow: string): Promise<
   return (answer === 'final' && (await endOf(runtime, flow))) || 'cancelled'
 }
 
-export async function cancelIfThere(runtime: Runtime, flow: string) {
+export async function cancelIfThere(runtime: Runtime, flow: string): Promise<CancelAnswer | undefined> {
   try {
     return await new WorkflowHandle(runtime, flow).cancel()
   } catch (error) {
