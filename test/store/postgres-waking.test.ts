@@ -139,7 +139,7 @@ for (const [what, brought] of Object.entries(leftToUpkeep)) {
       const dues = (await Promise.all(turns)).flatMap((turn) => (turn.gone ? [] : (turn.nextDueMs ?? [])))
       const { spread } = await near.store.upkeep()
 
-      assert.ok(dues.length > 0 && dues.length <= 2 && dues.every((due) => due === 0), `${dues}`)
+      assert.ok(dues.length > 0 && dues.length <= 2 && dues.every((due) => due === 0), `told ${dues.join()}`)
       assert.ok(spread > 0 || what !== 'a flow')
     },
   )
