@@ -201,8 +201,7 @@ export class Reports {
     } catch (error) {
       const again = mayPass(error) && (error as ErrandError).outcome !== 'unknown'
       this.#failed(error, again)
-      if (again) return said
-      return mayPass(error) ? said.filter(({ report }) => report.kind === 'step') : []
+      return again ? said : said.filter(({ report }) => report.kind === 'step')
     }
   }
 

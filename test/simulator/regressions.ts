@@ -27,4 +27,9 @@ export const regressions: readonly Regression[] = [
     seed: 60_318,
     story: 'The answer to a resync came late, and what it named was started at once: test/worker/late-answers.test.ts.',
   },
+  {
+    engine: 'memory',
+    seed: 107_331,
+    story: 'When a job first started was forgotten after an error of the store that had no code.',
+  },
 ]
