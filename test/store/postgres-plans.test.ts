@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, test, type TestContext } from 'node:test'
 import pg from 'pg'
+import { migrationsIn } from '../../src/store/migrations.ts'
+import { migrationsFolder } from '../../src/store/postgres/migrate.ts'
 import { PostgresStore } from '../../src/store/postgres/postgres.ts'
 import type { ClaimedJob } from '../../src/store/store.ts'
 import { aJob, aSettlement, aTurn, aWorker, succeeded } from '../../src/testing/conformance/builders.ts'
@@ -197,3 +199,17 @@ class Bench {
     await this.#pool.query(sql.replaceAll('errand.', `${this.#schema}.`))
   }
 }
+
+test('whoever forbids plans forbids compiling too: what is forbidden counts as dear, and dear statements are compiled each time', () => {
+  const texts = migrationsIn(migrationsFolder).map(({ sql }) => sql)
+  const heads = texts
+    .flatMap((text) => [...text.matchAll(/^create (?:function|procedure) [^$]*\$\$/gm)])
+    .map(([head]) => head)
+  const forbidding = heads.filter((head) => /enable_\w+ = off/.test(head))
+
+  assert.ok(forbidding.length > 0)
+  assert.deepEqual(
+    forbidding.filter((head) => !head.includes('set jit = off')),
+    [],
+  )
+})

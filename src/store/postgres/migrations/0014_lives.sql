@@ -56,7 +56,7 @@ end $$;
 
 -- Whether a worker may fall asleep: 'work', 'control', 'again' where it was only now noted as asleep, or null.
 create function errand.fall_asleep(p_worker text, p_queues text[], p_hints bigint[], p_era text) returns text language plpgsql
-set enable_seqscan = off as $$
+set jit = off set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 declare
   w errand.worker;
 begin
