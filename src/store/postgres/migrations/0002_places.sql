@@ -102,8 +102,8 @@ begin
     w.keep_succeeded, w.keep_failed, w.attempts, w.crashes, w.expires, case when w.kind <> 'g' then w.due end, w.pending, w.kind into j;
   if j.flags & 32768 <> 0 and j.kind = 'r' then update errand.gathering set leader = null where leader = p_no; end if;
   if j.no is not null then return j; end if;
-  delete from errand.ready r
-  where r.queue = (select queue from errand.body where no = p_no) and r.rank = any ('{0,1,2,3}') and r.place = p_no and r.no = p_no
+  delete from errand.ready r using errand.body b
+  where b.no = p_no and r.queue = b.queue and r.rank = b.rank and r.place = p_no and r.no = p_no
   returning r.no, 2, r.queue, r.rank, r.place, r.task, r.flags, r.keep_succeeded, r.keep_failed, r.attempts, r.crashes,
     r.expires, null, null, 'l' into j;
   if j.no is not null then return j; end if;
@@ -138,7 +138,7 @@ begin
   if p_no is null then return null; end if;
   loop
     select case w.kind when 's' then 0 when 'b' then 1 else 2 end from errand.waiting w where w.no = p_no
-    union all select 2 from errand.body b join errand.ready r on r.queue = b.queue and r.rank = any ('{0,1,2,3}') and r.place = b.no where b.no = p_no
+    union all select 2 from errand.body b join errand.ready r on r.queue = b.queue and r.rank = b.rank and r.place = b.no where b.no = p_no
     union all select 2 from errand.ready where no = p_no and place <> no
     union all select 3 from errand.running where worker = any (array(select no from errand.worker)) and no = p_no
     union all select state from errand.done where no = p_no

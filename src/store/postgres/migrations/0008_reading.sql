@@ -21,7 +21,7 @@ create function errand.records(p_nos bigint[]) returns setof errand.record langu
     from errand.waiting w where w.no = b.no
     union all
     select 2, r.attempts, r.crashes, r.expires, null, null, r.flags, null, null, null, null, null, null
-    from errand.ready r where r.queue = b.queue and r.rank = any ('{0,1,2,3}') and r.place = b.no
+    from errand.ready r where r.queue = b.queue and r.rank = b.rank and r.place = b.no
     union all
     select 2, r.attempts, r.crashes, r.expires, null, null, r.flags, null, null, null, null, null, null
     from errand.ready r where r.no = b.no and r.place <> r.no
@@ -113,7 +113,7 @@ begin
       and (p_states is null
         or exists (select from errand.done d where d.no = b.no and d.state = any (p_states))
         or 2 = any (p_states) and (
-          exists (select from errand.ready r where r.queue = b.queue and r.rank = any ('{0,1,2,3}') and r.place = b.no)
+          exists (select from errand.ready r where r.queue = b.queue and r.rank = b.rank and r.place = b.no)
           or exists (select from errand.ready r where r.no = b.no and r.place <> r.no))
         or p_states && '{0,1,2}' and exists (
           select from errand.waiting w where w.no = b.no and (case w.kind when 's' then 0 when 'b' then 1 else 2 end) = any (p_states))
