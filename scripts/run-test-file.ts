@@ -37,7 +37,7 @@ export async function runFile(file: string, options: RunOptions): Promise<FileRe
 }
 
 async function runOnce(file: string, options: RunOptions, forced: readonly string[]): Promise<FileReport> {
-  const { testMs = 60_000, fileMs = 180_000, names } = options
+  const { testMs = 60_000, fileMs = 420_000, names } = options
   const collector = new Collector(resolve(file), names !== undefined)
 
   const stream = run({

@@ -17,7 +17,7 @@ export interface RunOptions {
   names?: readonly string[]
   /** How long one test may take. @default 60_000 */
   testMs?: number
-  /** How long one file may take, which also stops what no test's limit can: a busy loop. @default 180_000 */
+  /** How long one file may take, which also stops what no test's limit can: a busy loop. @default 420_000 */
   fileMs?: number
   /** Files run side by side. @default the number of cores, at least 2 */
   concurrency?: number
@@ -113,7 +113,7 @@ async function main(): Promise<void> {
 
   const tally = await runTests(positionals, {
     testMs: Number(values['test-ms'] ?? 60_000),
-    fileMs: Number(values['file-ms'] ?? 180_000),
+    fileMs: Number(values['file-ms'] ?? 420_000),
   })
 
   // Not `exitCode`: a process that a test left behind may still hold a pipe to this one.

@@ -1,3 +1,3 @@
 import { shareOfHistories } from './simulator/share.ts'
 
-shareOfHistories({ engine: 'memory', first: 1, tests: 5, each: 1980 })
+shareOfHistories({ engine: 'memory', first: 1, tests: 10, each: 990 })

@@ -1,3 +1,3 @@
 import { shareOfHistories } from './simulator/share.ts'
 
-shareOfHistories({ engine: 'sqlite', first: 200_001, tests: 3, each: 70 })
+shareOfHistories({ engine: 'sqlite', first: 200_001, tests: 6, each: 35 })
