@@ -16,8 +16,8 @@ declare
   all_flags int := (select bit_or(flags) from unnest(p_jobs));
 begin
   if all_flags & 1 <> 0 then perform errand.bring_lanes(p_jobs, p_given); end if;
-  if all_flags & 32768 <> 0 then perform errand.bring_gathering(p_jobs, p_given); end if;
   if all_flags & 2 <> 0 then perform errand.bring_rates(p_jobs, p_given); end if;
+  if all_flags & 32768 <> 0 then perform errand.bring_gathering(p_jobs, p_given); end if;
 end $$;
 
 create function errand.bring_lanes(p_jobs errand.new_job[], p_given boolean) returns void language plpgsql as $$
@@ -44,6 +44,7 @@ create function errand.bring_gathering(p_jobs errand.new_job[], p_given boolean)
 declare
   wanted errand.gathering[];
   known int;
+  brought int[];
 begin
   wanted := array(
     select distinct on (lane ->> 'name', queue)
@@ -57,8 +58,12 @@ begin
     exit when known = cardinality(wanted);
   end loop;
   if p_given then
-    update errand.gathering g set size = n.size, wait_ms = n.wait_ms from unnest(wanted) n
-    where g.name = n.name and g.queue = n.queue and (g.size, g.wait_ms) <> (n.size, n.wait_ms);
+    with changed as (
+      update errand.gathering g set size = n.size, wait_ms = n.wait_ms from unnest(wanted) n
+      where g.name = n.name and g.queue = n.queue and (g.size, g.wait_ms) <> (n.size, n.wait_ms) returning g.no
+    )
+    select array_agg(no) into brought from changed;
+    perform errand.look(-no) from unnest(brought) no;
   end if;
 end $$;
 

@@ -98,8 +98,8 @@ declare
   known bigint := case when timed then errand.first_moment() end;
 begin
   if all_flags & 64 <> 0 then doomed := errand.add_edges(p_nos, p_jobs); end if;
-  -- Its value may be another now.
-  if all_flags & 32769 <> 0 then perform errand.admit(array(select distinct b.lane from unnest(p_nos) n (no) join errand.body b on b.no = n.no)); end if;
+  -- Its value may be another now. A group whose value is has been looked at (0017).
+  if all_flags & 1 <> 0 then perform errand.admit(array(select distinct b.lane from unnest(p_nos) n (no) join errand.body b on b.no = n.no where b.lane > 0)); end if;
   with job as materialized (
     select b.*, n.nth, coalesce(n."dueAt", c.now + n."dueIn") as due, coalesce(n."expiresAt", c.now + n."expiresIn") as expires,
       case when all_flags & 64 <> 0 then (select count(*) from errand.edge e where e.waiter = b.no and e.open) else 0 end::int as pending

@@ -85,20 +85,22 @@ function E.moveInGroup(job, change)
 end
 
 -- What an inserted job brings: the value given last holds.
-local function writeGroup(job, size, waitMs)
-  if call('HSET', K .. 'groups', groupOf(job), text(size) .. ' ' .. text(waitMs)) == 1 then
+local function writeGroup(job, value)
+  if call('HSET', K .. 'groups', groupOf(job), value) == 1 then
     call('SADD', K .. 'gathers:' .. job.f.g, job.queue)
     call('ZADD', K .. 'limits', 0, job.f.g)
   end
 end
 
 function E.setGroup(job, size, waitMs)
-  writeGroup(job, size, waitMs)
+  local value = text(size) .. ' ' .. text(waitMs)
+  if call('HGET', K .. 'groups', groupOf(job)) == value then return end
+  writeGroup(job, value)
   E.lookAnew(job)
 end
 
 function E.knowGroup(job, size, waitMs)
-  if call('HEXISTS', K .. 'groups', groupOf(job)) == 0 then writeGroup(job, size, waitMs) end
+  if call('HEXISTS', K .. 'groups', groupOf(job)) == 0 then writeGroup(job, text(size) .. ' ' .. text(waitMs)) end
 end
 
 -- Those that go along with a leader that was claimed; the whole group takes one token of its rate.

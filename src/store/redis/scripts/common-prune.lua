@@ -36,7 +36,7 @@ local function pruneKept(limit)
 end
 
 -- Past their retention and needed by others when last looked at: some of them are looked at again.
-local function prunePinned(limit)
+function E.prunePinned(limit)
   local pruned, ids = 0, call('ZRANGE', K .. 'pinned', 0, math.min(limit, 100) - 1)
   E.loadAll(ids)
   for _, id in ipairs(ids) do
@@ -96,7 +96,7 @@ local function pruneClass(class, limit)
 end
 
 function E.prune(limit)
-  local pruned = prunePinned(limit)
+  local pruned = 0
   for _, class in ipairs(call('HKEYS', K .. 'classes')) do
     if pruned < limit then pruned = pruned + pruneClass(class, limit - pruned) end
   end

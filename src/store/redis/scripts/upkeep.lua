@@ -102,11 +102,13 @@ local function rescue(limit)
 end
 
 local extended = extendAfterSilence()
+-- Before anything ends: a job that nobody needs any more because of this very call is left to the next one.
+local unpinned = E.prunePinned(limits[5])
 local promoted, expired = promote(limits[1]), expireOverdue(limits[3])
 loseSilent()
 local rescued = rescue(limits[2])
 local spread = E.spread(limits[4])
-local pruned = E.prune(limits[5])
+local pruned = unpinned + E.prune(limits[5] - unpinned)
 E.forget()
 E.ripen()
 call('HSET', K .. 'meta', 's', format('%.17g', mono))
