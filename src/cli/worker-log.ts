@@ -159,10 +159,12 @@ function machineLine(at: number, name: Told, event: Fields, error: PlainError | 
   return { at: new Date(at), event: name, ...fields, ...(error && { error }) }
 }
 
-/** While the store is away, that is said once: every try that fails is told with `--verbose` alone. */
+/** While the store is away, that is said once: every try that fails is told with `--verbose` alone, unless it says something else. */
 class Away {
   readonly #verbose: boolean
   #now = false
+  /** By what was asked, the latest that was said of it. */
+  readonly #said = new Map<string, string>()
 
   constructor(verbose: boolean) {
     this.#verbose = verbose
@@ -171,8 +173,13 @@ class Away {
   hides(name: Told, event: Events[Told]): boolean {
     if (name === 'store away') this.#now = true
     if (name === 'store back') this.#now = false
+    if (!this.#now) this.#said.clear()
+    if (!this.#now || (name !== 'store away' && name !== 'error')) return false
 
-    return name === 'error' && this.#now && !this.#verbose && mayPass((event as Events['error']).error)
+    const { error, during } = event as Events['error']
+    const known = [...this.#said.values()].includes(String(error))
+    this.#said.set(during, String(error))
+    return name === 'error' && !this.#verbose && (known || mayPass(error))
   }
 }
 

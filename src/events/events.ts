@@ -36,7 +36,7 @@ export interface Events {
   /** The jobs of silent workers were taken back. */
   rescued: { readonly jobs: number }
 
-  /** The store does not answer a worker, its upkeep or the beat of this process. They go on trying; `error` tells each try. */
+  /** The store does not answer a worker, its upkeep or the beat of this process, or refuses them. They go on trying; `error` tells each try. */
   'store away': { readonly error: unknown; readonly during: string }
   /** It answers all of them again. */
   'store back': { readonly awayMs: number }

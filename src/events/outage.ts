@@ -1,6 +1,7 @@
 /**
  * Whether the store answers, as those find out who ask it again and again: a worker's turns, upkeep, the beat. Said once
- * when it goes away and once when it is back; every try that fails is an `error` besides.
+ * when it goes away and once when it is back; every try that fails is an `error` besides. Whatever the error: who is
+ * refused, or meets a fault of the store's own, gets as little done as one whose server is away.
  */
 import { sleep, type Env } from '../env.ts'
 import { mayPass } from '../errors.ts'
@@ -24,7 +25,7 @@ export class Outage {
 
   /** What was `asked` has failed, and will be asked again. */
   failed(asked: string, error: unknown): void {
-    if (mayPass(error)) this.#begin(asked, error)
+    if (!isOwnEnd(error)) this.#begin(asked, error)
     this.#bus.emit('error', { error, during: asked })
   }
 
@@ -64,3 +65,6 @@ export class Outage {
     this.#bus.emit('store away', { error, during: asked })
   }
 }
+
+/** The store was closed by this process. By code, since it may come from another copy of Errand. */
+const isOwnEnd = (error: unknown) => (error as { code?: unknown } | undefined)?.code === 'STORE_CLOSED'

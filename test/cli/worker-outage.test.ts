@@ -1,6 +1,7 @@
 /** What `errand worker` and `errand beat` say, and do, while their server is away. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { Redis } from 'ioredis'
 import { findRedis, startRedis, type RedisServer } from '../servers.ts'
 import { Scene } from './scene.ts'
 
@@ -43,6 +44,26 @@ describe('while its server is away', { skip: !redis && 'no Redis server', timeou
     assert.equal(linesWith('store back', worker), 1)
     assert.equal(linesWith('STORE_AWAY', worker) + linesWith(' error ', worker), 0)
     assert.match(worker.stderr, /store back +after [\d.]+ m?s\n/)
+    worker.signal('SIGTERM')
+    assert.equal((await worker.ended).code, 0)
+  })
+
+  test('a worker that is refused by it says so once, and once that it is not any more', async () => {
+    const scene = new Scene({ 'tasks.ts': app(server.url) })
+    const worker = scene.start(['worker', '-n', 'ants'])
+    await worker.says('worker started')
+    const admin = new Redis(server.url)
+
+    await admin.acl('SETUSER', 'default', '-evalsha')
+    await worker.says('store away')
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    await admin.acl('SETUSER', 'default', '+evalsha')
+    await worker.says('store back')
+    admin.disconnect()
+
+    assert.equal(linesWith('store away', worker), 1)
+    assert.match(worker.stderr, /store away +work goes on when it is back\. StoreRefusedError/)
+    assert.ok(linesWith('STORE_REFUSED', worker) + linesWith(' error ', worker) < 3)
     worker.signal('SIGTERM')
     assert.equal((await worker.ended).code, 0)
   })

@@ -6,6 +6,8 @@ import { test, type TestContext } from 'node:test'
 import {
   Errand,
   StoreAwayError,
+  StoreClosedError,
+  StoreRefusedError,
   UnknownOutcomeError,
   type ErrandError,
   type Events,
@@ -56,6 +58,38 @@ test('a store that goes away is told once, and once when it is back', async (t) 
   assert.equal(await job.result(), 'ran')
   await until(() => said.length > 1)
   assert.deepEqual(said, ['away: STORE_AWAY', 'back'])
+})
+
+for (const trouble of [
+  new StoreRefusedError('10.0.0.1:6379', 'NOPERM', 'Allow it.'),
+  new TypeError('A fault of its own.'),
+]) {
+  test(`a store that fails its worker with a ${trouble.name} is away too, and back when it answers`, async (t) => {
+    const { errand, server, said, errors } = anApp(t, trouble)
+    const task = errand.task('task', () => 'ran')
+    await errand.worker({ beat: false }).start()
+
+    server.away = true
+    await until(() => new Set(errors.map(({ during }) => during)).size === 2 && errors.length > 4)
+    server.away = false
+    const job = await task.enqueue()
+
+    assert.equal(await job.result(), 'ran')
+    await until(() => said.length > 1)
+    assert.deepEqual(said, [`away: ${(trouble as ErrandError).code}`, 'back'])
+  })
+}
+
+test('a worker whose store was closed by its own process does not call it away', async (t) => {
+  const { errand, server, said, errors } = anApp(t, new StoreClosedError())
+  errand.task('task', () => {})
+  await errand.worker({ beat: false }).start()
+
+  server.away = true
+  await until(() => errors.length > 2)
+  server.away = false
+
+  assert.deepEqual(said, [])
 })
 
 test('what a handler says while the store is away is written when it is back, the latest thousand lines', async (t) => {
@@ -112,9 +146,11 @@ test('the result of a step is written when the store is back: its work is not do
   assert.deepEqual([charges, (await handle.info()).attempt], [1, 1])
 })
 
-for (const trouble of [undefined, new UnknownOutcomeError('a report', [], new Error('cut'))]) {
-  const what = trouble ? 'whose answers get lost' : 'that is away'
-
+for (const [what, trouble] of [
+  ['that is away', undefined],
+  ['whose answers get lost', new UnknownOutcomeError('a report', [], new Error('cut'))],
+  ['with a fault of its own', new Error('No code says what this is.')],
+] as const) {
   test(`when a job first started is not forgotten by a store ${what}: its line goes on after \`skipAfter\``, async (t) => {
     const { errand, server, said } = anApp(t, trouble)
     const runs: string[] = []
