@@ -13,8 +13,10 @@ import {
 } from './client/queries.ts'
 import { Limits } from './client/limits.ts'
 import { Queue, type QueueInfo } from './client/queue.ts'
+import { runCounts, type CountedTime, type RunCount } from './client/run-counts.ts'
 import { StoredJob } from './client/stored-job.ts'
 import { watchJobs, type JobNews } from './client/watch.ts'
+import { workerInfo, type WorkerInfo } from './client/worker-info.ts'
 import { jsonCodec } from './codec.ts'
 import { Defining } from './defining.ts'
 import { systemEnv } from './env.ts'
@@ -26,15 +28,14 @@ import { checkOptions, checkQueue } from './options.ts'
 import { Runtime } from './runtime.ts'
 import { StoreChoice } from './store-choice.ts'
 import type { StoreOpener } from './store/open.ts'
-import type { EventFilter, Inspection, StatRow, Store, WorkerRecord } from './store/store.ts'
+import type { EventFilter, Inspection, Store } from './store/store.ts'
 import type { Middleware } from './task/middleware.ts'
 import { Beat } from './schedule/beat.ts'
 import { DeclaredSchedules } from './schedule/declared.ts'
 import type { ScheduleRule } from './schedule/rule.ts'
 import { Schedules } from './schedule/schedules.ts'
 import { queueLimits } from './task/limits.ts'
-import type { TaskDefinition } from './task/definition.ts'
-import { Registry } from './task/registry.ts'
+import { Registry, type TaskInfo } from './task/registry.ts'
 import type { Step } from './task/step.ts'
 import { builtInTasks } from './workflow/built-in.ts'
 import { enqueueFlow } from './workflow/enqueue.ts'
@@ -164,14 +165,14 @@ export class Errand<Context extends object = {}> extends Defining<Context> {
     return (await (await this.open()).counts()).map(({ queue, paused, states }) => ({ name: queue, paused, states }))
   }
 
-  /** Runs that ended, by minute, task and outcome. */
-  async stats(window: { from: Date; to: Date }): Promise<StatRow[]> {
-    return (await this.open()).stats({ fromAt: window.from.getTime(), toAt: window.to.getTime() })
+  /** Runs that ended, by minute, task and outcome, oldest first. @throws InvalidOptionError, UnknownOptionError */
+  async stats(time: CountedTime): Promise<RunCount[]> {
+    return runCounts(await this.open(), time)
   }
 
   /** Workers believed alive, in all processes. */
-  async workers(): Promise<WorkerRecord[]> {
-    return (await this.open()).workers()
+  async workers(): Promise<WorkerInfo[]> {
+    return (await (await this.open()).workers()).map(workerInfo)
   }
 
   /** What the store knows about its own health and settings. */
@@ -220,9 +221,9 @@ export class Errand<Context extends object = {}> extends Defining<Context> {
     return watchJobs(this.#runtime, filter)
   }
 
-  /** Names of the tasks defined here, with what is known of each. */
-  get tasks(): readonly TaskDefinition[] {
-    return this.#runtime.registry.all()
+  /** The tasks defined here, in the order of their definition. */
+  get tasks(): readonly TaskInfo[] {
+    return this.#runtime.registry.infos()
   }
 
   /** Opens the store now instead of at first use. @throws the store's errors */

@@ -41,11 +41,24 @@ export type { FollowUpInput } from './store/store.ts'
 export type { Dependency, EnqueueOptions, UniqueOptions } from './client/enqueue-options.ts'
 export type { JobHandle, JobUpdate, ReadOptions } from './client/handle.ts'
 export type { JobInfo } from './client/job-info.ts'
+export type { AttemptInfo, LogLine } from './client/history.ts'
 export type { BulkAnswer, BulkOptions, JobsPage, JobsQuery, PageOptions } from './client/queries.ts'
 export type { LimitInfo, Limits, LimitsPage, LimitsQuery, NewLimit } from './client/limits.ts'
 export type { Queue, QueueInfo } from './client/queue.ts'
-export type { JobNews } from './client/watch.ts'
-export type { FinalState, JobError, JobState, LogLevel, LogLine, Priority, Progress } from './job.ts'
+export type { CountedTime, RunCount } from './client/run-counts.ts'
+export type { JobEvent, JobNews } from './client/watch.ts'
+export type { WorkerInfo } from './client/worker-info.ts'
+export type { TaskInfo } from './task/registry.ts'
+export type {
+  CancelAnswer,
+  ChangeAnswer,
+  EventFilter,
+  Inspection,
+  JobEventKind,
+  RemoveAnswer,
+  RetryAnswer,
+} from './store/store.ts'
+export type { FinalState, JobError, JobState, LogLevel, Priority, Progress } from './job.ts'
 
 // Doing it.
 export { workerDefaults } from './worker/options.ts'

@@ -50,7 +50,9 @@ export interface Progress {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-export interface LogLine {
+/** A line of a job's log as it is kept; readers see a `LogLine`. */
+export interface StoredLine {
+  /** Milliseconds since 1970, by the clock of the worker that ran it. */
   readonly at: number
   readonly level: LogLevel
   readonly message: string

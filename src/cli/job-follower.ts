@@ -7,7 +7,8 @@
  */
 import { styleText } from 'node:util'
 import type { JobHandle, JobUpdate } from '../client/handle.ts'
-import type { LogLine, Progress } from '../job.ts'
+import type { LogLine } from '../client/history.ts'
+import type { Progress } from '../job.ts'
 import { oneLine, safeJson } from './output/plain-text.ts'
 import { clockTime } from './output/times.ts'
 
@@ -17,7 +18,7 @@ export interface FollowSink {
   state?(update: JobUpdate): void
 }
 
-const keyOf = ({ at, level, message }: LogLine) => `${at} ${level} ${message}`
+const keyOf = ({ at, level, message }: LogLine) => `${at.getTime()} ${level} ${message}`
 
 /** Counts of lines by their key. */
 class Lines {

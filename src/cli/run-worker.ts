@@ -45,7 +45,7 @@ export async function runWorker(
   if (isSupervised()) reportImports()
   const app = await invocation.app(file)
   const worker = app.errand.worker(options)
-  const queues = worker.options.groups.flatMap((group) => group.queues)
+  const { queues } = worker
 
   const flush = tellEvents(app.errand, out)
   const signals = stopOnSignals(worker, out)

@@ -1,6 +1,6 @@
 /** Queues that nobody serves: the most common reason why "nothing happens". */
 import type { QueueInfo } from '../client/queue.ts'
-import type { WorkerRecord } from '../store/store.ts'
+import type { WorkerInfo } from '../client/worker-info.ts'
 
 export interface Unserved {
   readonly queue: string
@@ -12,7 +12,7 @@ export interface Unserved {
 
 export function unservedQueues(
   queues: readonly QueueInfo[],
-  workers: readonly Pick<WorkerRecord, 'queues'>[],
+  workers: readonly Pick<WorkerInfo, 'queues'>[],
   tasks: readonly { readonly name: string; readonly queue: string }[],
 ): Unserved[] {
   const served = new Set(workers.flatMap((worker) => worker.queues))

@@ -1,7 +1,8 @@
 /** What the caller holds of a job: an id, and everything that can be asked or done about it. */
-import type { JobState, LogLine, Priority, Progress } from '../job.ts'
-import type { AttemptRecord, CancelAnswer, RetryAnswer, RemoveAnswer, ChangeAnswer } from '../store/store.ts'
+import type { JobState, Priority, Progress } from '../job.ts'
+import type { CancelAnswer, RetryAnswer, RemoveAnswer, ChangeAnswer } from '../store/store.ts'
 import type { Duration } from '../duration.ts'
+import type { AttemptInfo, LogLine } from './history.ts'
 import type { JobInfo } from './job-info.ts'
 
 export interface ReadOptions {
@@ -29,7 +30,7 @@ export interface JobHandle<Result = unknown> {
   /** Its log, oldest first. */
   log(): Promise<readonly LogLine[]>
   /** Its attempts that threw, oldest first. */
-  attempts(): Promise<readonly AttemptRecord[]>
+  attempts(): Promise<readonly AttemptInfo[]>
   /**
    * The job now, then each change, progress and log line as it comes, from whatever process; ends when the
    * job is final or removed, or the signal is aborted.

@@ -10,12 +10,11 @@ import {
   ResultTimeoutError,
   WouldDeadlockError,
 } from '../errors.ts'
-import { isFinal, priorities, rankOf, type JobState, type LogLine, type Priority, type Progress } from '../job.ts'
+import { isFinal, priorities, rankOf, type JobState, type Priority, type Progress } from '../job.ts'
 import { checkOneOf, checkOptions } from '../options.ts'
 import { redacted } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
 import type {
-  AttemptRecord,
   CancelAnswer,
   ChangeAnswer,
   JobChange,
@@ -30,6 +29,7 @@ import { runningJob } from '../task/context.ts'
 import { parseInput } from '../task/validate.ts'
 import { rootError } from '../workflow/resolve.ts'
 import type { JobHandle, JobUpdate, ReadOptions } from './handle.ts'
+import { attemptInfo, logLine, type AttemptInfo, type LogLine } from './history.ts'
 import { jobInfo, type JobInfo } from './job-info.ts'
 import { dueOf, encodeWithin } from './new-job.ts'
 import { jobUpdates } from './updates.ts'
@@ -67,11 +67,11 @@ export class StoredJob implements JobHandle<any> {
   }
 
   async log(): Promise<readonly LogLine[]> {
-    return (await this.#history()).log
+    return (await this.#history()).log.map(logLine)
   }
 
-  async attempts(): Promise<readonly AttemptRecord[]> {
-    return (await this.#history()).attempts
+  async attempts(): Promise<readonly AttemptInfo[]> {
+    return (await this.#history()).attempts.map(attemptInfo)
   }
 
   updates(options: { signal?: AbortSignal } & ReadOptions = {}): AsyncIterable<JobUpdate> {

@@ -6,6 +6,7 @@ import { redacted } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
 import type { JobEvent, JobRecord, Store, StoreEvent } from '../store/store.ts'
 import type { JobUpdate, ReadOptions } from './handle.ts'
+import { logLine } from './history.ts'
 
 const plainError = (error: { name: string; message: string } | undefined) =>
   error && { error: { name: error.name, message: error.message } }
@@ -33,7 +34,7 @@ function change(event: JobEvent, reveal: boolean): JobUpdate {
     at: new Date(event.at),
     attempt: event.attempt,
     ...(event.progress && { progress: shown(event.progress) }),
-    ...(event.line && { line: shown(event.line) }),
+    ...(event.line && { line: logLine(shown(event.line)) }),
     ...plainError(event.error),
   }
 }

@@ -1,25 +1,35 @@
 /** What happens to jobs, from all processes. */
+import { withinReach } from '../duration.ts'
 import { keepAlive } from '../env.ts'
 import { checkOptions } from '../options.ts'
 import { redacted } from '../redact.ts'
 import type { Runtime } from '../runtime.ts'
-import type { EventFilter, JobEvent, StoreEvent } from '../store/store.ts'
+import type { EventFilter, JobEvent as StoredJobEvent, StoreEvent } from '../store/store.ts'
+import { logLine, type LogLine } from './history.ts'
 import { jobInfo, type JobInfo } from './job-info.ts'
+
+/** One thing that happened to a job. */
+export interface JobEvent extends Omit<StoredJobEvent, 'at' | 'line' | 'redact'> {
+  readonly at: Date
+  /** With `log`. */
+  readonly line?: LogLine
+}
 
 export type JobNews =
   /** How the jobs asked for by id stood when listening began. */
   | { readonly kind: 'snapshot'; readonly jobs: readonly JobInfo[] }
   /** More happened than could be kept for this listener: look at the jobs again. */
   | { readonly kind: 'lost' }
-  | { readonly kind: 'job'; readonly event: Omit<JobEvent, 'redact'> }
+  | { readonly kind: 'job'; readonly event: JobEvent }
 
-function masked({ redact, ...event }: JobEvent, reveal: boolean): Omit<JobEvent, 'redact'> {
-  if (reveal || !redact) return event
+function jobEvent({ redact, line, ...event }: StoredJobEvent, reveal: boolean): JobEvent {
+  const shown = <T>(value: T): T => (reveal ? value : redacted(value, redact))
 
   return {
     ...event,
-    ...(event.progress && { progress: redacted(event.progress, redact) }),
-    ...(event.line && { line: redacted(event.line, redact) }),
+    at: new Date(withinReach(event.at)),
+    ...(event.progress && { progress: shown(event.progress) }),
+    ...(line && { line: logLine(shown(line)) }),
   }
 }
 
@@ -28,7 +38,7 @@ function news(runtime: Runtime, event: StoreEvent, reveal: boolean): JobNews {
     return { kind: 'snapshot', jobs: event.jobs.map((job) => jobInfo(job, runtime.codec, reveal)) }
   if (event.kind === 'lost') return event
 
-  return { kind: 'job', event: masked(event.event, reveal) }
+  return { kind: 'job', event: jobEvent(event.event, reveal) }
 }
 
 export async function* watchJobs(

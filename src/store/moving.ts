@@ -16,7 +16,7 @@
  * that is still in the source goes on waiting for a member that has left unfinished, until it follows; a final member
  * stays readable for it. Whether a member has ended meanwhile is found out where both have arrived.
  */
-import type { JobError, JobState, LogLine, Progress } from '../job.ts'
+import type { JobError, JobState, StoredLine, Progress } from '../job.ts'
 import type { AttemptRecord, NewJob, ScheduleRecord } from './store.ts'
 
 export interface MovingStore {
@@ -165,7 +165,7 @@ export interface MovingJob extends MoveTicket {
     readonly holds?: { readonly until?: number }
   }
   readonly history: readonly AttemptRecord[]
-  readonly log: readonly LogLine[]
+  readonly log: readonly StoredLine[]
   /** Step results, encoded, by name. */
   readonly steps?: Readonly<Record<string, string>>
   /** In index order; members that are gone are left out. */

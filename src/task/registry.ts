@@ -7,6 +7,17 @@ import { defineBatchTask, type AnyBatchOptions, type BatchHandler } from './batc
 import { isKeyed, type QueueLimits } from './limits.ts'
 import type { Handler } from './task.ts'
 
+/** A task as its app tells of it. */
+export interface TaskInfo {
+  readonly name: string
+  /** Where its jobs go that name no queue of their own. */
+  readonly queue: string
+  /** False while it is only declared: another process has its handler. */
+  readonly handled: boolean
+  /** Paths of what readers of its jobs do not see. */
+  readonly redact: readonly string[]
+}
+
 /** `email.*` takes every name that begins with `email.`; a name without a star takes itself. */
 function routePattern(pattern: string): RegExp {
   const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')
@@ -113,6 +124,15 @@ export class Registry implements Queues {
 
   all(): TaskDefinition[] {
     return [...this.#tasks.values()]
+  }
+
+  infos(): TaskInfo[] {
+    return this.all().map(({ name, queue, handler, redact }) => ({
+      name,
+      queue,
+      handled: handler !== undefined,
+      redact: redact ?? [],
+    }))
   }
 
   names(): string[] {

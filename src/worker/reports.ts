@@ -5,7 +5,7 @@
  */
 import { sleep, type Env, type Timer } from '../env.ts'
 import { type ErrandError, mayPass, TransactionError } from '../errors.ts'
-import type { LogLine, Progress } from '../job.ts'
+import type { StoredLine, Progress } from '../job.ts'
 import type { Report, SettledWith, Settlement, Store } from '../store/store.ts'
 import type { Run } from './run.ts'
 
@@ -31,7 +31,7 @@ export class Reports {
   readonly #answered: () => void
   readonly #sure: () => boolean
   #progress = new Map<Run, Progress>()
-  #lines: { readonly run: Run; readonly line: LogLine }[] = []
+  #lines: { readonly run: Run; readonly line: StoredLine }[] = []
   #remembered: Said[] = []
   /** Away, and perhaps behind the very transaction that ends its run. */
   #sending: readonly Said[] = []
@@ -64,7 +64,7 @@ export class Reports {
     this.#schedule()
   }
 
-  line(run: Run, line: LogLine): void {
+  line(run: Run, line: StoredLine): void {
     this.#lines.push({ run, line })
     if (this.#away) this.#dropOldest()
     this.#schedule()

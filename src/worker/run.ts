@@ -10,7 +10,7 @@ import {
   LeaseLostError,
   WorkerStoppingError,
 } from '../errors.ts'
-import type { LogLevel, LogLine, Progress } from '../job.ts'
+import type { LogLevel, StoredLine, Progress } from '../job.ts'
 import type { Duration } from '../duration.ts'
 import { checkOptions } from '../options.ts'
 import { mask as hidden, maskTexts, redacted, textRedactor } from '../redact.ts'
@@ -269,7 +269,7 @@ export class Run implements JobContext {
     if (this.closed || this.#logLines > logLinesPerRun) return
     const at = this.#runtime.env.now()
     const over = this.#logLines++ === logLinesPerRun
-    const line: LogLine = over
+    const line: StoredLine = over
       ? { at, level: 'warn', message: `More than ${logLinesPerRun} lines in one run; the rest is dropped.` }
       : {
           at,

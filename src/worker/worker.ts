@@ -32,9 +32,9 @@ export interface WorkerHealth {
 }
 
 export class Worker {
-  readonly options: ResolvedWorkerOptions
   /** Resolves when the worker has stopped, for whatever reason. Rejects if it could not go on. */
   readonly finished: Promise<void>
+  readonly #options: ResolvedWorkerOptions
   readonly #runtime: Runtime
   readonly #loop: Loop
   readonly #beat: Beat | undefined
@@ -57,8 +57,8 @@ export class Worker {
     }
     this.#runtime = runtime
     this.#beat = beat
-    this.options = resolveWorkerOptions(options, queues, `${runtime.env.host}-${runtime.env.pid}`)
-    this.#loop = new Loop(runtime, this.options, {
+    this.#options = resolveWorkerOptions(options, queues, `${runtime.env.host}-${runtime.env.pid}`)
+    this.#loop = new Loop(runtime, this.#options, {
       join: (store) => this.#join(store),
       // Its promise is the loop's own, so the loop may not wait for it.
       stop: () => void this.stop(),
@@ -68,8 +68,14 @@ export class Worker {
     this.finished.catch(() => {})
   }
 
+  /** As it was given, else the host and process id. */
   get name(): string {
-    return this.options.name
+    return this.#options.name
+  }
+
+  /** The queues it serves. */
+  get queues(): readonly string[] {
+    return this.#options.groups.flatMap((group) => group.queues)
   }
 
   /** Resolves once it can claim, or was stopped before. @throws what `onStart` throws, and the store's errors */
@@ -95,7 +101,7 @@ export class Worker {
     checkOptions(options, ['grace', 'abandon'], 'the options of `stop`')
     const { grace, abandon = false } = options
     if (this.#state === 'new' || this.#state === 'stopped') return
-    const graceMs = grace === undefined ? this.options.graceMs : durationMs(grace, '`grace` of `stop`')
+    const graceMs = grace === undefined ? this.#options.graceMs : durationMs(grace, '`grace` of `stop`')
     this.#state = 'stopping'
     this.#stopping.abort(stopped)
     this.#loop.endSoon()
@@ -129,24 +135,24 @@ export class Worker {
       signal,
       ask(() => this.#runtime.open()),
     )
-    await this.options.onStart?.()
+    await this.#options.onStart?.()
     try {
       await ask(async () => this.#beat?.start())
       await ask(() => this.#loop.begin(store))
     } catch (error) {
       await this.#beat?.stop()
-      await this.options.onStop?.()
+      await this.#options.onStop?.()
       throw error
     }
-    this.#upkeep = new Upkeep(this.#runtime, store, this.options.leaseMs, () => this.#loop.wake())
+    this.#upkeep = new Upkeep(this.#runtime, store, this.#options.leaseMs, () => this.#loop.wake())
     this.#upkeep.start()
     this.#life = this.#live(this.#runtime.findings.tell(store))
   }
 
   async #join(store: Store): Promise<IncarnationId> {
-    const { name, groups, leaseMs } = this.options
+    const { queues } = this
+    const { name, groups, leaseMs } = this.#options
     const { env, bus, registry } = this.#runtime
-    const queues = groups.flatMap((group) => group.queues)
     const incarnation = await store.join({
       name,
       host: env.host,
@@ -168,7 +174,7 @@ export class Worker {
       this.#state = 'stopping'
       await Promise.all([this.#upkeep.stop(), this.#beat?.stop(), findings])
       await this.#loop.leave()
-      await this.options.onStop?.()
+      await this.#options.onStop?.()
       this.#finish.resolve()
     } catch (error) {
       this.#runtime.bus.emit('error', { error, during: 'a worker stopping' })

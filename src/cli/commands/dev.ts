@@ -26,7 +26,7 @@ function introduce({ errand }: LoadedApp, queues: readonly string[], out: Output
   const lines = [
     ['store', errand.place],
     ['queues', queues.join(', ')],
-    ['tasks', errand.tasks.map(({ name, handler }) => (handler ? name : `${name} (declared only)`)).join(', ')],
+    ['tasks', errand.tasks.map(({ name, handled }) => (handled ? name : `${name} (declared only)`)).join(', ')],
   ] as const
 
   out.say(`errand ${version}`, 'bold')

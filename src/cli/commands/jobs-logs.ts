@@ -1,5 +1,5 @@
 /** `errand jobs logs` */
-import type { LogLine } from '../../job.ts'
+import type { LogLine } from '../../client/history.ts'
 import { exitCodes } from '../failures.ts'
 import { interruptible } from '../interrupts.ts'
 import type { Invocation } from '../invocation.ts'
@@ -14,14 +14,12 @@ export async function run(invocation: Invocation, [id = '']: string[], options: 
 
   // Lines that are still to come cannot close an array, so following gives a line of JSON each for `json` too.
   if (options.follow) await interruptible((signal) => follow(job, { line: (line) => printLine(out, line) }, { signal }))
-  else if (out.form === 'json') out.json((await job.log()).map(plain))
+  else if (out.form === 'json') out.json(await job.log())
   else for (const line of await job.log()) printLine(out, line)
 
   return exitCodes.ok
 }
 
-const plain = (line: LogLine) => ({ ...line, at: new Date(line.at) })
-
 function printLine(out: Output, line: LogLine): void {
-  out.write(out.forPeople ? logText(line, process.stdout) : safeJson(plain(line)))
+  out.write(out.forPeople ? logText(line, process.stdout) : safeJson(line))
 }

@@ -1,8 +1,7 @@
 /** `errand jobs show` */
 import { styleText } from 'node:util'
+import type { AttemptInfo, LogLine } from '../../client/history.ts'
 import type { JobInfo } from '../../client/job-info.ts'
-import type { LogLine } from '../../job.ts'
-import type { AttemptRecord } from '../../store/store.ts'
 import { exitCodes } from '../failures.ts'
 import type { Invocation } from '../invocation.ts'
 import { logText, progressText } from '../job-follower.ts'
@@ -19,16 +18,14 @@ export async function run(invocation: Invocation, [id = '']: string[], options: 
   const attempts = await job.attempts()
   const log = await job.log()
   if (out.forPeople) for (const line of lines(info, attempts, log, out.verbose)) out.write(line)
-  else out.json({ ...info, attempts: attempts.map(withDate), log: log.map(withDate) })
+  else out.json({ ...info, attempts, log })
 
   return exitCodes.ok
 }
 
-const withDate = <T extends { readonly at: number }>(record: T) => ({ ...record, at: new Date(record.at) })
-
 const titled = (title: string, value: string) => `${styleText('dim', title.padEnd(10))} ${value}`
 
-function* lines(info: JobInfo, attempts: readonly AttemptRecord[], log: readonly LogLine[], verbose: boolean) {
+function* lines(info: JobInfo, attempts: readonly AttemptInfo[], log: readonly LogLine[], verbose: boolean) {
   yield titled('id', oneLine(info.id))
   yield titled('state', stateText(info))
   for (const [title, value] of facts(info)) yield titled(title, value)
@@ -90,10 +87,10 @@ function* json(title: string, value: unknown) {
   for (const line of rest) yield `${' '.repeat(11)}${line}`
 }
 
-function* attemptLines(attempts: readonly AttemptRecord[], verbose: boolean) {
+function* attemptLines(attempts: readonly AttemptInfo[], verbose: boolean) {
   if (attempts.length > 0) yield styleText('bold', 'attempts that failed')
   for (const { attempt, at, error } of attempts) {
-    yield `  ${attempt}  ${new Date(at).toISOString()}  ${oneLine(`${error.name}: ${error.message}`)}`
+    yield `  ${attempt}  ${at.toISOString()}  ${oneLine(`${error.name}: ${error.message}`)}`
     if (verbose && error.stack) yield block(error.stack, '     ')
   }
 }

@@ -1,5 +1,5 @@
 /** What is told to listeners. Part of the store contract; import it from store.ts. */
-import type { FinalState, JobError, JobState, LogLine, Progress } from '../../job.ts'
+import type { FinalState, JobError, JobState, StoredLine, Progress } from '../../job.ts'
 import type { JobRecord } from './records.ts'
 
 export interface EventFilter {
@@ -33,7 +33,7 @@ export interface JobEvent {
   readonly state: JobState
   readonly attempt: number
   readonly progress?: Progress
-  readonly line?: LogLine
+  readonly line?: StoredLine
   /** With `retrying`, and where it ended by one. */
   readonly error?: JobError
   readonly redact?: readonly string[]

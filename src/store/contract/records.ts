@@ -1,5 +1,5 @@
 /** Jobs as they are kept: what is read of them, asked for, and answered. Part of the store contract; import it from store.ts. */
-import type { FinalState, JobError, JobState, LogLine, Progress, Rank } from '../../job.ts'
+import type { FinalState, JobError, JobState, StoredLine, Progress, Rank } from '../../job.ts'
 import type { Outcome } from '../../outcome.ts'
 import type { Due } from './jobs.ts'
 import type { IncarnationId } from './turns.ts'
@@ -69,7 +69,7 @@ export interface AttemptRecord {
 
 export interface JobHistory {
   readonly attempts: readonly AttemptRecord[]
-  readonly log: readonly LogLine[]
+  readonly log: readonly StoredLine[]
 }
 
 export interface JobQuery {

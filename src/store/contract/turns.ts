@@ -1,5 +1,5 @@
 /** What workers say to a store, and what it hands them. Part of the store contract; import it from store.ts. */
-import type { FinalState, JobError, LogLine, Progress, Rank } from '../../job.ts'
+import type { FinalState, JobError, StoredLine, Progress, Rank } from '../../job.ts'
 import type { Outcome } from '../../outcome.ts'
 import type { NewJob } from './jobs.ts'
 
@@ -138,7 +138,7 @@ export type WaitResult = 'work' | 'control' | 'time'
 
 export type Report =
   | { readonly kind: 'progress'; readonly claim: Claim; readonly progress: Progress }
-  | { readonly kind: 'log'; readonly claim: Claim; readonly line: LogLine }
+  | { readonly kind: 'log'; readonly claim: Claim; readonly line: StoredLine }
   | { readonly kind: 'step'; readonly claim: Claim; readonly name: string; readonly result: string }
 
 /** `stale`: the claim is no longer held, nothing was written. `duplicate`: this step has a result already. */

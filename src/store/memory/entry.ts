@@ -4,7 +4,7 @@ import {
   type FinalState,
   type JobError,
   type JobState,
-  type LogLine,
+  type StoredLine,
   type Progress,
   type Rank,
 } from '../../job.ts'
@@ -78,7 +78,7 @@ export class Entry {
   /** Edges of the jobs that wait for this one. */
   readonly waiters: Set<Edge> = new Set()
   readonly history: AttemptRecord[] = []
-  readonly log: LogLine[] = []
+  readonly log: StoredLine[] = []
   steps: Map<string, string> | undefined
 
   constructor(job: NewJob, seq: number, createdAt: number) {

@@ -1,5 +1,5 @@
 /** A job as it travels, from the rows that are all this store knows of it, and as the SQL functions take it. */
-import { jobStates, type LogLine } from '../../job.ts'
+import { jobStates, type StoredLine } from '../../job.ts'
 import type { MovingEdge, MovingJob } from '../moving.ts'
 import type { AttemptRecord, FollowUp, Lane, NewJob, Rate } from '../store.ts'
 import { number, present, recordOf, type RecordRow } from './decode.ts'
@@ -120,7 +120,7 @@ function pastOf({ history, steps }: Beyond) {
     history: said.flatMap(([attempt, at, error]) =>
       attempt === null ? [] : [{ attempt, at: at!, error } as AttemptRecord],
     ),
-    log: said.flatMap(([attempt, , line]) => (attempt === null ? [line as LogLine] : [])),
+    log: said.flatMap(([attempt, , line]) => (attempt === null ? [line as StoredLine] : [])),
     steps: steps ?? undefined,
   }
 }

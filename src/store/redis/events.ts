@@ -2,7 +2,7 @@
  * Events: published by the scripts only while some process has a listener's lease, numbered without gaps.
  */
 import type { Env, Timer } from '../../env.ts'
-import type { JobError, LogLine, Progress } from '../../job.ts'
+import type { JobError, StoredLine, Progress } from '../../job.ts'
 import type { EventFilter, JobEvent, JobEventKind, JobRecord, StoreEvent } from '../store.ts'
 import { NumberedSubscription } from './numbered-subscription.ts'
 import type { Post } from './post.ts'
@@ -120,6 +120,6 @@ function eventFrom([kind, id, kindOfJob, state, attempt, extrasText, more, value
     ...(redact && { redact }),
     ...(more === 'error' && { error: JSON.parse(value) as JobError }),
     ...(more === 'progress' && { progress: JSON.parse(value) as Progress }),
-    ...(more === 'line' && { line: JSON.parse(value) as LogLine }),
+    ...(more === 'line' && { line: JSON.parse(value) as StoredLine }),
   }
 }

@@ -1,5 +1,5 @@
 /** A job as it travels: read from what the scripts hand out, and given to them as they add it. */
-import type { JobError, JobState, LogLine, Progress, Rank } from '../../job.ts'
+import type { JobError, JobState, StoredLine, Progress, Rank } from '../../job.ts'
 import type { MovingEdge, MovingJob } from '../moving.ts'
 import type { AttemptRecord, FollowUp, Lane, NewJob } from '../store.ts'
 import type { Argument } from './connection/connection.ts'
@@ -83,7 +83,7 @@ export function movingJob(kinds: Kinds, handedOut: HandedOut): MovingJob {
     ...(f.b !== undefined && { because: f.b }),
     ...(f.u && { unique: uniqueFrom(f.u, holds) }),
     history: attempts.map((text) => JSON.parse(text) as AttemptRecord),
-    log: log.map((text) => JSON.parse(text) as LogLine),
+    log: log.map((text) => JSON.parse(text) as StoredLine),
     ...(steps.length > 0 && { steps: stepsFrom(steps) }),
     members: edges.map(edgeFrom),
     ...(keepsSlot === 1 && { keepsSlot: true }),

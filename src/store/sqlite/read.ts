@@ -1,6 +1,6 @@
 /** Looking, without touching. */
 import { compareText } from '../../compare.ts'
-import { jobStates, type JobState, type LogLine, type Progress } from '../../job.ts'
+import { jobStates, type JobState, type StoredLine, type Progress } from '../../job.ts'
 import type { AttemptRecord, JobHistory, JobRecord, Member, QueueCounts, SettledJob, StatRow } from '../store.ts'
 import type { Reader } from './claimed-job.ts'
 import { ended, membersPage } from './claimed-members.ts'
@@ -97,7 +97,7 @@ export function historyOf({ sql }: Pick<Reader, 'sql'>, seq: number): JobHistory
   const log = sql.logs.all(seq) as { line: string }[]
   return {
     attempts: attempts.map(({ attempt, at, error }): AttemptRecord => ({ attempt, at, error: errorValue(error) })),
-    log: log.map(({ line }) => JSON.parse(line) as LogLine),
+    log: log.map(({ line }) => JSON.parse(line) as StoredLine),
   }
 }
 

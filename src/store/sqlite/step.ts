@@ -5,7 +5,7 @@
  * Counters, statistics and prune lists are written once per step and not per job.
  */
 import type { Env } from '../../env.ts'
-import type { JobError, JobState, LogLine, Progress } from '../../job.ts'
+import type { JobError, JobState, StoredLine, Progress } from '../../job.ts'
 import type { JobEvent, JobEventKind } from '../store.ts'
 import { idText, idValue, stateCode, storedOptions, type JobRow } from './job-row.ts'
 import type { Names } from './names.ts'
@@ -221,7 +221,7 @@ export class Step {
     job: Named,
     state: JobState,
     attempt: number,
-    more?: { progress?: Progress; line?: LogLine; error?: JobError },
+    more?: { progress?: Progress; line?: StoredLine; error?: JobError },
   ): void {
     if (!this.events) return
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { LogLine } from '../../job.ts'
+import type { StoredLine } from '../../job.ts'
 import { aJob, failed, retryIn, succeeded } from './builders.ts'
 import type { StoreHarness } from './harness.ts'
 import { setScene } from './scene.ts'
 
-const line = (message: string): LogLine => ({ at: 7, level: 'info', message, data: { n: [1, 'ü'] } })
+const line = (message: string): StoredLine => ({ at: 7, level: 'info', message, data: { n: [1, 'ü'] } })
 
 export function reporting(harness: StoreHarness): void {
   test('the latest progress of a job is what is read', async (t) => {
