@@ -4,7 +4,7 @@
  * To change the architecture, change the tables below and the page together.
  */
 import assert from 'node:assert/strict'
-import { globSync, readFileSync } from 'node:fs'
+import { globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 
@@ -30,33 +30,11 @@ const ground = [
 const written = [...ground, 'task', 'schedule/cron', 'workflow/graph']
 
 /** What runs, and in `runtime.ts` what all of it is handed. */
-const runtime = [
-  'background',
-  'client',
-  'events',
-  'limits',
-  'move',
-  'runtime',
-  'schedule',
-  'upkeep',
-  'worker',
-  'workflow',
-]
+const runtime = ['client', 'events', 'move', 'runtime', 'schedule', 'upkeep', 'worker', 'workflow']
 const engines = ['store/memory', 'store/sqlite', 'store/redis', 'store/postgres']
 
 /** The ways in. They may import everything, and nobody below may import them. */
-const doors = [
-  'errand',
-  'errand-options',
-  'defining',
-  'store-choice',
-  'index',
-  'celery',
-  'cli',
-  'http',
-  'testing',
-  'store/open',
-]
+const doors = ['errand', 'errand-options', 'defining', 'store-choice', 'index', 'cli', 'testing', 'store/open']
 
 /** What each part of src/ may import, besides itself. The longest name that fits a file is its part. */
 const allowed: Record<string, readonly string[]> = {
@@ -145,6 +123,28 @@ test('every file of src belongs to a part of the architecture', () => {
     sources.filter((name) => partOf(name) === undefined),
     [],
   )
+})
+
+test('every part of the architecture is there', () => {
+  const parts = [...Object.keys(allowed), ...Object.keys(packages), ...mayTouchTheWorld]
+  const places = sources.concat(Object.keys(packages))
+
+  assert.deepEqual(
+    parts.filter((part) => !places.some((place) => within(place, part))),
+    [],
+  )
+})
+
+test('the map of ARCHITECTURE.md names what stands in src', () => {
+  const [, map = ''] =
+    /^## The map\n+```\n([^]*?)^```$/m.exec(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8')) ?? []
+  const [ours = ''] = map.split(/^\S+\/ /m)
+  const names = [...ours.matchAll(/^ {2}(\S+(?: \S+(?:\.ts|\/))*)/gm)].flatMap(([, cell]) => cell!.split(' '))
+  const there = readdirSync(join(root, 'src'), { withFileTypes: true }).map((each) =>
+    each.isDirectory() ? `${each.name}/` : each.name,
+  )
+
+  assert.deepEqual(names.toSorted(), there.toSorted())
 })
 
 test('imports follow the arrows in ARCHITECTURE.md', () => {

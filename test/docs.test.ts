@@ -98,6 +98,16 @@ test('links between pages lead somewhere', () => {
   )
 })
 
+test('every page says first for whom it is', () => {
+  const written = pages.filter((page) =>
+    /^docs\/(guide|reference|design)\/|^(ARCHITECTURE|CONTRIBUTING)\.md$/.test(page),
+  )
+  const silent = written.filter((page) => !/^# .+\n+For (?:who|some)/.test(read(page)))
+
+  assert.ok(written.length > 0)
+  assert.deepEqual(silent, [])
+})
+
 test('code on a page that names an example is that example', () => {
   const blocks = pages.flatMap(blocksOf).filter(({ language }) => language === 'ts')
 
