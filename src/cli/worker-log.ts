@@ -72,7 +72,11 @@ function plainError(
   const { error } = event
   const redact = 'task' in event ? redactions.get(event.task) : undefined
   // Without the input nobody can tell which words of the message come from it.
-  const hide = !redact?.length ? (text: string) => text : 'input' in event ? textRedactor(event.input, redact) : () => mask
+  const hide = !redact?.length
+    ? (text: string) => text
+    : 'input' in event
+      ? textRedactor(event.input, redact)
+      : () => mask
   const code = codeOf(error)
   if (!(error instanceof Error)) return { name: 'Error', message: hide(String(error)) }
 
