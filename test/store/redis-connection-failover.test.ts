@@ -121,7 +121,8 @@ describe('a connection to Redis with replicas', { skip: !redis && 'no Redis serv
     await app.errand.worker().start()
     const job = await app.note.enqueue(1)
     await app.ran(1)
-    const knows = async () => (await command(servers.replica.port, 'hexists', '{errand}:running', job.id)) === 1
+    const drawer = `{errand}:running:${job.id.slice(0, 10)}`
+    const knows = async () => (await command(servers.replica.port, 'hexists', drawer, job.id)) === 1
     await until('the replica knows that it runs', knows)
 
     servers.link.blackHole()

@@ -1,5 +1,5 @@
 /**
- * The Redis engine: jobs in one hash, lines in lists, every step one Lua script.
+ * The Redis engine: jobs in hashes, lines in lists, every step one Lua script.
  *
  * docs/design/redis.md says how it is laid out and what a step costs. This file turns the contract's calls
  * into those of the scripts, and their answers back.

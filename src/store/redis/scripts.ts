@@ -17,7 +17,7 @@ const oldest = 1
 
 /** Parts that stand alone, in their order. */
 const base = ['clock', 'lists', 'wake']
-const telling = [...base, 'events']
+const telling = [...base, 'drawers', 'events']
 const counting = [...telling, 'counts', 'rates', 'lanes', 'due', 'steps']
 /** Parts of the engine: all that a job which is not plain may need. Making it costs more than a small turn, so a turn makes it late. */
 const engine = [

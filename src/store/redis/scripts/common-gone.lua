@@ -53,3 +53,7 @@ local function forgetGone(id)
     if at then call('HSET', key, bucket, sub(hashes, 1, at - 1) .. sub(hashes, at + width)) end
   end
 end
+
+local function forgetOldDays()
+  for day = 3, 9 do call('DEL', K .. 'gone:' .. text(today - day)) end
+end

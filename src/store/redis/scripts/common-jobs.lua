@@ -101,7 +101,7 @@ function E.loadAll(ids)
     end
   end
   if #missing == 0 then return end
-  local raws, runs = readAll(K .. 'jobs', missing), readAll(K .. 'running', missing)
+  local raws, runs = drawers.readBoth(missing)
   for index, id in ipairs(missing) do
     if raws[index] then keepLoaded(id, raws[index], runs[index]) end
   end
@@ -177,9 +177,9 @@ function E.flushJobs()
       ended[#ended + 1] = id
     end
   end
-  forget(K .. 'jobs', E.erased)
-  forget(K .. 'running', ended)
-  setAll(K .. 'jobs', writes)
-  setAll(K .. 'running', runs)
+  drawers.forget('jobs', E.erased)
+  drawers.forget('running', ended)
+  drawers.write('jobs', writes)
+  drawers.write('running', runs)
   E.touched, E.running, E.erased = {}, {}, {}
 end

@@ -84,7 +84,7 @@ local function lastPlaceIn(line)
   if not id then return '' end
   local job = E and E.jobs[id]
   if job then return job.place end
-  local raw = call('HGET', K .. 'jobs', id)
+  local raw = drawers.get('jobs', id)
   return raw and byte(raw, 31) ~= 42 and sub(raw, 15, 29) or '999999999999999'
 end
 
@@ -101,7 +101,7 @@ end
 -- Puts jobs that have left their lanes where their places are. Those that `follow` the last of a list may stand behind it:
 -- mostly all do, and so cost no more than arrivals.
 local function letOut(ids, follow)
-  local raws, spots, others = readAll(K .. 'jobs', ids), {}, {}
+  local raws, spots, others = drawers.read('jobs', ids), {}, {}
   for index, id in ipairs(ids) do
     local raw = raws[index]
     if not (E and E.jobs[id]) and isLight(raw) then

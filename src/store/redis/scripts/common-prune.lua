@@ -84,11 +84,11 @@ local function pruneClass(class, limit)
     local ids = popIds(key, math.min(limit - looked, looked == 0 and mostStaying or limit))
     if #ids == 0 then break end
     looked = looked + #ids
-    local raws, runs = readAll(K .. 'jobs', ids), readAll(K .. 'running', ids)
+    local raws, runs = drawers.readBoth(ids)
     for index, id in ipairs(ids) do look(id, raws[index], runs[index]) end
   end
-  forget(K .. 'jobs', erased)
-  forget(K .. 'running', erased)
+  drawers.forget('jobs', erased)
+  drawers.forget('running', erased)
   unname(tails)
   pushBack(key, stay)
   if call('EXISTS', key) == 0 then call('HDEL', K .. 'classes', class) end
@@ -119,11 +119,17 @@ local function forgetKeys()
   end
 end
 
+local function numberOfJobs()
+  local number, flat = 0, call('HGETALL', K .. 'counts')
+  for index = 2, #flat, 2 do number = number + tonumber(flat[index]) end
+  return number
+end
+
 -- The head of the order of insertion: what is gone is dropped, what lives long stands apart.
 local function trimOrder()
-  if tonumber(call('HGET', K .. 'meta', 'w') or '0') <= 2 * call('HLEN', K .. 'jobs') + 64 then return end
+  if tonumber(call('HGET', K .. 'meta', 'w') or '0') <= 2 * numberOfJobs() + 64 then return end
   local ids, positions = E.popOrder(500)
-  for index, raw in ipairs(readAll(K .. 'jobs', ids)) do
+  for index, raw in ipairs(drawers.read('jobs', ids)) do
     if raw then call('ZADD', K .. 'old', positions[index], ids[index]) end
   end
 end
@@ -133,7 +139,6 @@ function E.forget()
   E.forgetRates()
   trimOrder()
   E.forgetMoves()
-  for day = 3, 9 do call('DEL', K .. 'gone:' .. text(today - day)) end
   for _, minute in ipairs(call('ZRANGEBYSCORE', K .. 'minutes', '-inf', text(now / 60000 - 14 * 1440), 'LIMIT', 0, 20)) do
     call('DEL', K .. 'minute:' .. minute)
     call('ZREM', K .. 'minutes', minute)

@@ -126,7 +126,7 @@ local function takeLine(turn, queue, rank, till)
     local ids = popIds(line, wanted)
     look = till
     if #ids == 0 then return end
-    local looked = take(turn, ids, readAll(K .. 'jobs', ids), queue)
+    local looked = take(turn, ids, drawers.read('jobs', ids), queue)
     if looked < #ids then pushBack(line, { unpack(ids, looked + 1) }) end
     if isOdd(turn, queue) or (#ids < wanted and not E) then return end
   end
@@ -136,20 +136,20 @@ local function placeOf(id, raw)
   local job = E and E.jobs[id]
   if job then return tonumber(job.place) end
   -- A step that has been blocked has a newer one than its record.
-  local run = isStep(raw) and call('HGET', K .. 'running', id)
+  local run = isStep(raw) and drawers.get('running', id)
   return tonumber(run and sub(run, 2, 16) or sub(raw, 15, 29))
 end
 
 local function firstPlaceIn(line)
   local id = unfolded(call('LRANGE', line, 0, 0))[1]
-  return id and placeOf(id, call('HGET', K .. 'jobs', id))
+  return id and placeOf(id, drawers.get('jobs', id))
 end
 
 -- The first of what came back, by place.
 local function popBack(back, number)
   local popped, ids, places = call('ZPOPMIN', back, number), {}, {}
   for at = 1, #popped, 2 do ids[#ids + 1], places[#places + 1] = popped[at], tonumber(popped[at + 1]) end
-  return { ids = ids, places = places, raws = readAll(K .. 'jobs', ids), at = 0 }
+  return { ids = ids, places = places, raws = drawers.read('jobs', ids), at = 0 }
 end
 
 -- Those that have left the middle of a list are still in it, as often as `tomb` says.
@@ -181,7 +181,7 @@ end
 
 local function popLine(turn, spot, number, dead)
   local ids, places = dead and popAlive(turn, spot, number) or popIds(K .. 'line:' .. spot, number), {}
-  local raws = readAll(K .. 'jobs', ids)
+  local raws = drawers.read('jobs', ids)
   for index, id in ipairs(ids) do places[index] = placeOf(id, raws[index]) end
   return { ids = ids, places = places, raws = raws, at = 0 }
 end

@@ -53,7 +53,7 @@ local function readBlocked(ids)
       blocked[id] = false
     end
   end
-  for index, run in ipairs(readAll(K .. 'running', missing)) do
+  for index, run in ipairs(drawers.read('running', missing)) do
     if run and byte(run) == 98 then
       local slash = find(run, '/', 28, true)
       blocked[missing[index]] = {
@@ -112,7 +112,7 @@ local function flushSteps()
     count(line.queue, 'b', -#line.ids)
     count(line.queue, 'r', #line.ids)
   end
-  setAll(K .. 'running', runs)
+  drawers.write('running', runs)
   told, readied = {}, {}
 end
 
@@ -127,7 +127,7 @@ end
 -- error in a line of its own; '' of one that has not.
 local function endsOf(seqs, ids, spareId)
   local ends, missing, unread = {}, {}, {}
-  for index, run in ipairs(readAll(K .. 'running', ids)) do
+  for index, run in ipairs(drawers.read('running', ids)) do
     if isStepEnd(ids[index], run) then
       ends[index] = sub(run, 29, 43) == seqs[index] and run or ''
     else
@@ -167,7 +167,7 @@ local function startSteps(claim, ids, raws, spareId)
   for index, id in ipairs(ids) do
     if not placed[id] then missing[#missing + 1] = id end
   end
-  for index, run in ipairs(readAll(K .. 'running', missing)) do placed[missing[index]] = run and sub(run, 2, 16) or nil end
+  for index, run in ipairs(drawers.read('running', missing)) do placed[missing[index]] = run and sub(run, 2, 16) or nil end
   for index, id in ipairs(ids) do
     local raw = raws[index]
     local tail = find(raw, '\n', find(raw, '\n', 43, true) + 1, true) + 1

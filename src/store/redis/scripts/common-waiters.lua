@@ -138,7 +138,7 @@ local function looksFinal(raw, run) return E.endingIn(run) or find('sfcx', sub(r
 local function anyUnfinished(entries, staying)
   local ids = {}
   for index, entry in ipairs(entries) do ids[index] = sub(entry, 25) end
-  local raws, runs = readAll(K .. 'jobs', ids), readAll(K .. 'running', ids)
+  local raws, runs = drawers.readBoth(ids)
   for index, raw in ipairs(raws) do
     if E.jobs[ids[index]] or (raw and not looksFinal(raw, runs[index])) then
       local waiter = E.same(ids[index], sub(entries[index], 1, 15))

@@ -10,7 +10,7 @@ local ids, entries = idsOf(ARGV[6], ARGV[5], total)
 for _, kind in ipairs(readAll(K .. 'kinds', named[2])) do
   if not kind then return 'kinds' end
 end
-local known = readAll(K .. 'jobs', ids)
+local known = drawers.read('jobs', ids)
 for index = 1, total do
   if known[index] then return 'slow' end
 end
@@ -23,7 +23,7 @@ for index = 1, total do
   records[2 * index - 1], records[2 * index] = ids[index], head .. sub(packed, from, to - 1)
   from = to + 1
 end
-setAll(K .. 'jobs', records)
+drawers.write('jobs', records)
 if listened then
   for index = 1, total do tellPlainly('enqueued', ids[index], records[2 * index], 'r', 0) end
   publishEvents()

@@ -3,6 +3,4 @@ local life = { id = ARGV[3], deadline = 0, lease = tonumber(ARGV[4]), epoch = 0 
 life.joined = text(call('HINCRBY', K .. 'meta', 'j', 1))
 E.renew(life)
 call('HSET', K .. 'workers', life.id, nowText .. ' ' .. ARGV[5])
--- A small hash is a list that is looked through for every field, unless it has a long value.
-call('HSETNX', K .. 'running', '', string.rep('-', 65))
 return 'joined'

@@ -82,7 +82,7 @@ local function letterOf(raw, run) return E.endingIn(run) and 's' or sub(raw, 1, 
 -- `passed` is the position in the order of insertion up to which has been looked.
 local function lookInOrder(states, passed, number)
   local ids, positions = E.orderAfter(passed, number)
-  local raws, runs = readAll(K .. 'jobs', ids), readAll(K .. 'running', ids)
+  local raws, runs = drawers.readBoth(ids)
   for index, raw in ipairs(raws) do
     if E.isWeary(page) then break end
     passed = positions[index]

@@ -16,7 +16,7 @@ local endings, kept, ranFor, left, over, tails = {}, {}, {}, {}, {}, {}
 local total, allSettled = tonumber(ARGV[9]), nil
 local function flushPlain()
   if #endings == 0 then return end
-  setAll(K .. 'running', endings)
+  drawers.write('running', endings)
   for kind, ids in pairs(kept) do
     local known = kindOf(kind)
     local class = text(known.succeeded)
@@ -58,7 +58,7 @@ local function settlePlain(id, claim, kind, times, ranMs, result, tail)
   ended[#ended + 1] = id
   over[id] = true
   if tail then tails[#tails + 1] = tail end
-  if listened then tellPlainly('succeeded', id, call('HGET', K .. 'jobs', id), 's', 1) end
+  if listened then tellPlainly('succeeded', id, drawers.get('jobs', id), 's', 1) end
 end
 
 -- All of these ran under one claim, as its plain jobs do: the most usual case.
@@ -125,7 +125,7 @@ if total > 0 then
   end
   local ids, payloads = nil, unpacked(ARGV[13], '\0', total)
   ids, allSettled = idsOf(ARGV[12], ARGV[11], total)
-  local runs, index, careful = readAll(K .. 'running', ids), 0, {}
+  local runs, index, careful = drawers.read('running', ids), 0, {}
   local plainKinds, tailsAt, steps, stepsAt = {}, {}, {}, {}
   local alike = cjson.decode(ARGV[10])
   for _, run in ipairs(alike) do
@@ -269,7 +269,7 @@ if #turn.ids > 0 then
     runs[#runs + 1], runs[#runs + 2] = ids[index], stepRuns[at]
     if many[at] then beside[#beside + 1] = { index - 1, many[at] } end
   end
-  setAll(K .. 'running', runs)
+  drawers.write('running', runs)
   local inText = type(idText) == 'string'
   call('HSET', K .. 'claims', turn.claim, me .. '\n' .. nowText .. '\n' .. (usual or ''),
     turn.claim .. (inText and 'i' or 'm'), inText and idText or cmsgpack.pack(ids))
