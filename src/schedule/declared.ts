@@ -61,7 +61,7 @@ export class DeclaredSchedules {
 
   /** The first tick is counted from the store's time: this process's own may be wrong. */
   async #tell(store: Store, declared: readonly Declared[], again: boolean): Promise<void> {
-    const { now } = await store.schedules.due(1)
+    const now = await store.now()
     for (let from = 0; from < declared.length; from += schedulesPerCall) {
       const slice = declared.slice(from, from + schedulesPerCall)
       const ours = again ? await this.#ours(store, slice, now) : slice

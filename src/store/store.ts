@@ -157,6 +157,9 @@ export interface Store {
   /** Promotes, rescues, expires, spreads cascades, prunes: a bounded amount per call. Any worker may call it, twice is harmless. */
   upkeep(limits?: Partial<UpkeepLimits>): Promise<UpkeepResult>
 
+  /** The time it is by the store's clock: the one by which jobs fall due, whatever process asks. */
+  now(): Promise<number>
+
   readonly schedules: ScheduleStore
 
   /** How jobs and schedules leave this store for another, and arrive in it: see moving.ts. */

@@ -194,7 +194,7 @@ export class Suspensions {
   /** What is left of a time that was begun by an earlier run, or is now. By the store's clock: it may go on elsewhere. */
   async #leftMs(key: string, ms: number, what: string): Promise<number> {
     const known = this.#known(key)
-    const { now } = await (await this.#runtime.open()).schedules.due(1)
+    const now = await (await this.#runtime.open()).now()
     const until = known === undefined ? now + ms : Number(known)
     if (known === undefined) await this.#write(key, String(until))
 

@@ -123,6 +123,8 @@ export class MemoryStore implements Store {
 
   upkeep: Store['upkeep'] = async (limits) => this.#step('upkeep', (data) => upkeep(data, limits))
 
+  now: Store['now'] = async () => this.#open.env.now()
+
   readonly schedules: contract.ScheduleStore = {
     put: async (schedules) => void this.#each(schedules, putSchedule),
     pause: async (name, paused) => pauseSchedule(this.#open, name, paused),

@@ -25,7 +25,7 @@ import { Names } from './names.ts'
 import { News } from './news.ts'
 import { Opening } from './opening.ts'
 import { noteInsides } from './quiet.ts'
-import { counts, get, history, members, stats, workers } from './read.ts'
+import { counts, get, history, members, now, stats, workers } from './read.ts'
 import { report } from './reports.ts'
 import { schedulesOf } from './schedules.ts'
 import { Statements } from './statements.ts'
@@ -167,6 +167,7 @@ export class PostgresStore implements Store {
     return done
   }
 
+  now: Store['now'] = async () => now(this.#statements, this.#clock)
   workers: Store['workers'] = async () => workers(this.#statements, this.#clock)
 
   send: Store['send'] = async (to, message) => {

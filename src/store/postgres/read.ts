@@ -92,6 +92,11 @@ export async function stats(
     .toSorted((a, b) => a.at - b.at || compareText(a.task, b.task) || compareText(a.outcome, b.outcome))
 }
 
+export async function now(statements: Statements, clock: Clock): Promise<number> {
+  const text = 'select coalesce($1::bigint, errand.now_of_call()) as now'
+  return Number((await statements.one<{ now: string }>(text, [clock().now])).now)
+}
+
 export async function workers(statements: Statements, clock: Clock): Promise<contract.WorkerRecord[]> {
   interface Row {
     id: string

@@ -239,6 +239,8 @@ export class RedisStore implements Store {
       upkeepResult(await this.#caller.call<UpkeepAnswer>('upkeep', upkeepArguments(limits, this.#env.id()))),
     )
 
+  now: Store['now'] = async () => Number(await this.#caller.look('now'))
+
   readonly schedules: contract.ScheduleStore
   readonly moving: MovingStore
 

@@ -183,6 +183,7 @@ export class SqliteStore implements Store {
     return result
   }
 
+  now: Store['now'] = async () => this.#read(({ now }) => now)
   readonly schedules: contract.ScheduleStore = {
     put: async (schedules) => this.#write('report', (step) => putSchedules(step, schedules)),
     pause: async (name, paused) =>

@@ -39,6 +39,7 @@ const kinds: readonly (readonly [number, (dice: Dice) => Command])[] = [
   [4, (dice) => ({ do: 'find', query: query(dice) })],
   [1, () => ({ do: 'counts' })],
   [1, () => ({ do: 'workers' })],
+  [1, () => ({ do: 'now' })],
   [1, () => ({ do: 'inspect' })],
   [1, (dice) => ({ do: 'stats', minutes: dice.below(4) })],
   [3, (dice) => ({ do: 'pause', queue: dice.pick(queues), paused: dice.chance(0.4) })],

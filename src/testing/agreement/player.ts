@@ -106,6 +106,7 @@ export const calls: Players<Exclude<Member, (typeof unscripted)[number]>> = {
     // How many edges are left to follow, and whether what ended just now is pruned already, is the engine's affair.
     return result && { ...result, spread: undefined, pruned: undefined }
   },
+  now: ({ store }) => store.now(),
   'schedules.put': ({ store }, { schedules }) => store.schedules.put(schedules),
   'schedules.pause': ({ store }, { name, paused }) => store.schedules.pause(name, paused),
   'schedules.remove': ({ store }, { names }) => store.schedules.remove(names),

@@ -60,7 +60,7 @@ export type Call =
   | { do: 'history' | 'members'; id: string }
   | { do: 'find'; query: JobQuery }
   | { do: 'schedules.due'; limit: number }
-  | { do: 'counts' | 'workers' | 'inspect' | 'schedules.list' | 'events' | 'close' }
+  | { do: 'counts' | 'workers' | 'now' | 'inspect' | 'schedules.list' | 'events' | 'close' }
   | { do: 'stats'; minutes: number }
   | { do: 'pause'; queue: string; paused: boolean }
   | { do: 'limit'; name: string; value: Parameters<Store['limit']>[1] }

@@ -101,6 +101,17 @@ export function schedules(harness: StoreHarness): void {
     assert.deepEqual(all.due[0], { name: 'late', rule: 'r', nextAt: now - 2_000, paused: false, declaredAt: now })
   })
 
+  test('the store tells the time by which jobs and schedules fall due', async (t) => {
+    const scene = await setScene(harness, t)
+    const before = await scene.store.now()
+    await scene.env.advance(1_234)
+
+    const after = await scene.store.now()
+
+    assert.deepEqual([before, after], [scene.env.now() - 1_234, scene.env.now()])
+    assert.equal((await scene.store.schedules.due(1)).now, after)
+  })
+
   test('where nothing will ever fall due, nothing is said of it', async (t) => {
     const scene = await setScene(harness, t)
     await scene.store.schedules.put([{ name: 'never', rule: 'r', nextAt: null }])

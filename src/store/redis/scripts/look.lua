@@ -24,6 +24,7 @@ local function showAll(from)
   return answers
 end
 
+if what == 'now' then return nowText end
 if what == 'get' then return showAll(4) end
 if what == 'snapshot' then return { call('HGET', K .. 'meta', 'e') or '0', showAll(4) } end
 
