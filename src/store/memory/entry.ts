@@ -8,6 +8,7 @@ import {
   type Progress,
   type Rank,
 } from '../../job.ts'
+import { isSuspect } from '../rules.ts'
 import type { AttemptRecord, ClaimedJob, IncarnationId, JobRecord, NewJob, Rate, SettledJob } from '../store.ts'
 import type { Spot } from './line.ts'
 
@@ -109,7 +110,7 @@ export class Entry {
   }
 
   get suspect(): boolean {
-    return this.crashes >= 2
+    return isSuspect(this)
   }
 
   get attempt(): number {

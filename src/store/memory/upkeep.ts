@@ -6,6 +6,7 @@
  * `attempts`, so that a job which kills its worker is found out and its neighbours are
  * not blamed. Any worker may do it; twice is harmless.
  */
+import { goneMs, isLost, statsMs, upkeepDefaults } from '../rules.ts'
 import type { NewWorker, UpkeepLimits, UpkeepResult } from '../store.ts'
 import { expire, isOverdue } from './claim.ts'
 import { tally, type Data } from './data.ts'
@@ -22,13 +23,6 @@ import { lineUp, lineUpAgain, withdraw } from './lines.ts'
 import { markGone } from './lives.ts'
 import { nextDueMs } from './turn.ts'
 
-export const upkeepDefaults: UpkeepLimits = { promote: 200, rescue: 200, expire: 200, spread: 500, prune: 500 }
-
-/** How long the ids of pruned jobs are remembered. */
-const goneMs = 2 * 24 * 3_600_000
-/** How long statistics are kept. */
-const statsMs = 14 * 24 * 3_600_000
-const crashesAllowed = 2
 const usualLeaseMs = 8_000
 
 export function upkeep(data: Data, given: Partial<UpkeepLimits> = {}): UpkeepResult {
@@ -122,7 +116,7 @@ function rescueJob(data: Data, entry: Entry) {
   entry.crashes++
 
   if (entry.cancelRequestedAt !== undefined) finish(data, entry, { state: 'cancelled' })
-  else if (entry.job.once || entry.crashes > crashesAllowed) endLost(data, entry)
+  else if (entry.job.once || isLost(entry)) endLost(data, entry)
   else {
     lineUpAgain(data, entry)
     data.news.tell('rescued', entry)

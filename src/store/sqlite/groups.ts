@@ -3,9 +3,10 @@
  * them stands in the ready line for all, as their leader. `ripe` tells when time will send one, so that no turn looks
  * at groups that are not due.
  */
+import { isSuspect } from '../rules.ts'
 import type { Gather } from '../store.ts'
 import { flag, type JobRow } from './job-row.ts'
-import { isSuspect, parkedRank, stand, type Standing } from './line.ts'
+import { parkedRank, stand, type Standing } from './line.ts'
 import type { Step } from './step.ts'
 
 /** What counts as the time of a job that was given back or rescued: it has waited long enough. */

@@ -4,6 +4,7 @@
  * A lane's `used` changes only in the step that moves a job into or out of the ready lines, so the
  * jobs standing there or running are the set of slots, and no death of a process can leak one.
  */
+import { isSuspect } from '../rules.ts'
 import { gather, isGroup, leaveGathered, longAgo, look, loseLeader } from './groups.ts'
 import { flag, type JobRow } from './job-row.ts'
 import { isEasy, leaveThrottled, standThrottled } from './rates.ts'
@@ -25,8 +26,6 @@ export type Standing = Pick<
   | 'error'
   | 'goes_on'
 >
-
-export const isSuspect = (job: Pick<JobRow, 'crashes'>): boolean => job.crashes >= 2
 
 /** More than its place has changed since it was added. */
 const hasPast = ({ failures, crashes, started, error, goes_on: goesOn }: Standing): boolean =>

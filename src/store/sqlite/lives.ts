@@ -5,6 +5,7 @@
  * first upkeep finds another boot id and extends every lease instead of believing the numbers.
  */
 import { WorkerLostError } from '../../errors.ts'
+import { isLost } from '../rules.ts'
 import type { ControlMessage, NewWorker, WorkerRecord } from '../store.ts'
 import { dropExpiry, end } from './ending.ts'
 import { flag, type JobRow } from './job-row.ts'
@@ -36,7 +37,6 @@ interface LifeRow extends Life {
   readonly started_at: number
 }
 
-const crashesAllowed = 2
 /** A lease this fresh is not written along with something else either: it stands on a page of its own. */
 const freshMs = 250
 const everything = -1
@@ -147,7 +147,7 @@ function rescueJob(step: Step, job: JobRow, { cancel_at: cancelAt, since }: Clai
   const crashed = note(step, { ...job, expires: null, crashes: job.crashes + 1, started: since })
 
   if (cancelAt !== null) end(step, crashed, 'running', { state: 'cancelled', cancelAt })
-  else if (job.flags & flag.once || crashed.crashes > crashesAllowed) endLost(step, crashed)
+  else if (job.flags & flag.once || isLost(crashed)) endLost(step, crashed)
   else {
     step.flushReady()
     standAgain(step, crashed)

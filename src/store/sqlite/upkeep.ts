@@ -1,4 +1,5 @@
 /** Upkeep: what nobody asks for and time brings. A bounded amount per call, and twice is harmless. */
+import { goneMs, movesMs, statsMs, upkeepDefaults } from '../rules.ts'
 import type { UpkeepLimits, UpkeepResult } from '../store.ts'
 import { expire } from './claim.ts'
 import type { JobRow } from './job-row.ts'
@@ -12,14 +13,6 @@ import { nextDueMs } from './turn.ts'
 import { spread, spreadRest } from './telling.ts'
 import { waitNoMore } from './waiting.ts'
 
-export const upkeepDefaults: UpkeepLimits = { promote: 200, rescue: 200, expire: 200, spread: 500, prune: 500 }
-
-/** How long the ids of pruned jobs are remembered. */
-const goneMs = 2 * 24 * 3_600_000
-/** How long moved jobs and the tickets of arrived ones are remembered. */
-const movesMs = 7 * 24 * 3_600_000
-/** How long statistics are kept. */
-const statsMs = 14 * 24 * 3_600_000
 /** How long events wait for a process that listens. */
 const eventsMs = 60_000
 const sweptPerCall = 500
