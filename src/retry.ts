@@ -3,8 +3,8 @@ import { durationMs, type Duration } from './duration.ts'
 import { Fatal, InvalidOptionError, RetryAfter } from './errors.ts'
 import { checkOptions } from './options.ts'
 
-export type ErrorClass = abstract new (...args: never[]) => Error
-export type ErrorMatch = ErrorClass | readonly ErrorClass[] | ((error: unknown) => boolean)
+type ErrorClass = abstract new (...args: never[]) => Error
+type ErrorMatch = ErrorClass | readonly ErrorClass[] | ((error: unknown) => boolean)
 
 export interface RetryOptions {
   /** How often the job is tried in all. @default 3 */

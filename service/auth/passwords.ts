@@ -17,7 +17,7 @@ export interface Argon2Parameters {
 }
 
 /** The least that OWASP recommends. */
-export const argon2Defaults: Argon2Parameters = { memoryKiB: 19 * 1024, passes: 2, lanes: 1 }
+const argon2Defaults: Argon2Parameters = { memoryKiB: 19 * 1024, passes: 2, lanes: 1 }
 
 const tagLength = 32
 

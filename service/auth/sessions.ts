@@ -16,7 +16,7 @@ export interface OpenSession {
 }
 
 /** A session lives for as long as it is used; it ends this long after it was last renewed. */
-export const sessionMs = 30 * 24 * 60 * 60 * 1000
+const sessionMs = 30 * 24 * 60 * 60 * 1000
 
 export class Sessions {
   readonly #database: Database

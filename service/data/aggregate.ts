@@ -17,7 +17,7 @@ export type Aggregate =
       readonly numeric_aggregates?: { [field: string]: NumericAggregate }
     }
 
-export type NumericAggregate = {
+type NumericAggregate = {
   readonly sum: number
   readonly avg: number
   readonly min: number
@@ -49,7 +49,7 @@ export async function aggregateRecords(records: AsyncIterable<DataRecord>): Prom
   }
 }
 
-export function isIdField(field: string): boolean {
+function isIdField(field: string): boolean {
   return /(?:^|[_\s-])id$/i.test(field) || /[a-z0-9]Id$/.test(field)
 }
 

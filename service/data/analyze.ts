@@ -15,7 +15,7 @@ export type Analysis =
       readonly field_types: { [field: string]: FieldAnalysis }
     }
 
-export type FieldAnalysis = {
+type FieldAnalysis = {
   readonly type: Exclude<ValueKind, 'null'>
   /** Different values by their text, so `1` and `"1"` are one. */
   readonly unique_values: number
@@ -29,7 +29,7 @@ export interface AnalyzeOptions {
   readonly rememberedValues?: number
 }
 
-export const analyzeDefaults = { rememberedValues: 200_000 } as const
+const analyzeDefaults = { rememberedValues: 200_000 } as const
 
 export async function analyzeRecords(
   records: AsyncIterable<DataRecord>,

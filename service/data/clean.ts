@@ -18,7 +18,7 @@ export function cleanRecord(record: DataRecord): DataRecord {
   return cleaned
 }
 
-export function cleanName(field: string): string {
+function cleanName(field: string): string {
   const name = field.toLowerCase().replaceAll(' ', '_')
   if (!isAllowedField(name)) {
     throw new InvalidUploadError(

@@ -11,7 +11,7 @@ import type { UploadKind } from './upload-kind.ts'
 export type SourceRow = Selectable<Tables['data_sources']>
 
 /** What one account may keep. */
-export const storageLimits = { bytes: 10 * 1024 ** 3, files: 1_000 }
+const storageLimits = { bytes: 10 * 1024 ** 3, files: 1_000 }
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 

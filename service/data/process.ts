@@ -42,7 +42,7 @@ export interface ProcessOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export const processDefaults = { formulas: 'neutralise', inlineBytes: 64 * 1024 } as const
+const processDefaults = { formulas: 'neutralise', inlineBytes: 64 * 1024 } as const
 
 /** What a finished run answers with. The file holds the same text as `data`. */
 export interface ProcessedData {

@@ -108,7 +108,7 @@ function tooLong(line: number, recordBytes: number): InvalidUploadError {
 const delimiters = [',', ';', '\t'] as const
 
 /** The delimiter that the first line has most of, outside quotes. */
-export function delimiterOf(text: string): (typeof delimiters)[number] {
+function delimiterOf(text: string): (typeof delimiters)[number] {
   const header = /[^\r\n]+/.exec(unquoted(text))?.[0] ?? ''
   const count = (delimiter: string) => header.split(delimiter).length - 1
 

@@ -10,7 +10,7 @@ import { removeOldResults } from './old-files.ts'
 import type { UploadKind } from './upload-kind.ts'
 import { outputFormats } from './write-result.ts'
 
-export const dataInput = z.strictObject({
+const dataInput = z.strictObject({
   source: z.discriminatedUnion('from', [
     z.strictObject({ from: z.literal('sample'), name: z.string() }),
     z.strictObject({ from: z.literal('upload'), id: z.uuid(), kind: z.enum(['csv', 'json', 'ndjson']) }),

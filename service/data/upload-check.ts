@@ -25,7 +25,7 @@ export async function checkedUploadKind(head: UploadHead): Promise<UploadKind> {
   return kind
 }
 
-export function declaredKind(contentType: string | undefined): 'json' | 'ndjson' | undefined {
+function declaredKind(contentType: string | undefined): 'json' | 'ndjson' | undefined {
   const type = (contentType ?? '').split(';')[0]!.trim().toLowerCase()
   if (type === 'application/json') return 'json'
 

@@ -14,7 +14,7 @@ interface Migration {
 }
 
 /** The service's database and this version of the service do not fit together. */
-export class MigrationError extends Error {
+class MigrationError extends Error {
   override readonly name = 'MigrationError'
 }
 

@@ -2,7 +2,7 @@
 import type { Generated } from 'kysely'
 
 /** Milliseconds since 1970. */
-export type Moment = number
+type Moment = number
 
 export interface Tables {
   users: {

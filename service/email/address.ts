@@ -26,10 +26,3 @@ function isDomain(text: string): boolean {
 export function normalAddress(text: string): string {
   return text.toLowerCase()
 }
-
-/** An address as it may be logged: enough to recognise, not enough to write to. */
-export function maskedAddress(text: string): string {
-  const at = text.lastIndexOf('@')
-
-  return `${text.slice(0, 1)}***${text.slice(at)}`
-}

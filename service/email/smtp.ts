@@ -7,7 +7,7 @@ import { isLoopback } from '../settings.ts'
 import type { SmtpSettings } from '../settings.ts'
 import type { Message } from './message.ts'
 
-export interface Envelope extends Message {
+interface Envelope extends Message {
   /** The same on every attempt, so that a receiver can tell a repetition from a second message. */
   readonly messageId: string
 }
@@ -29,13 +29,13 @@ export class SmtpError extends Error {
   }
 }
 
-export interface SmtpTimeouts {
+interface SmtpTimeouts {
   readonly connectMs: number
   readonly greetingMs: number
   readonly silenceMs: number
 }
 
-export const smtpTimeouts: SmtpTimeouts = { connectMs: 10_000, greetingMs: 10_000, silenceMs: 30_000 }
+const smtpTimeouts: SmtpTimeouts = { connectMs: 10_000, greetingMs: 10_000, silenceMs: 30_000 }
 
 export function smtpSender(smtp: SmtpSettings, from: string, timeouts = smtpTimeouts): SendMail {
   const local = isLoopback(smtp.host)

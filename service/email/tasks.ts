@@ -16,7 +16,7 @@ import {
   welcomeInput,
 } from './templates.ts'
 
-export const emailInput = z.strictObject({
+const emailInput = z.strictObject({
   to: addressField,
   subject: subjectField,
   body: bodyField,

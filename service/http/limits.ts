@@ -62,7 +62,7 @@ export function limitedPerUser(limit: Limit, now: () => number): MiddlewareHandl
 }
 
 /** Bytes of a body that is read whole. Uploads are streamed, and have a limit of their own. */
-export const bodyBytes = 1024 * 1024
+const bodyBytes = 1024 * 1024
 
 export function limitedBody(): MiddlewareHandler<AppEnv> {
   return bodyLimit({

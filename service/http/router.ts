@@ -13,7 +13,7 @@ export interface Caller {
   readonly sessionId: string
 }
 
-export interface Variables {
+interface Variables {
   requestId: string
   /** Set on every route that is not public. */
   caller: Caller
@@ -66,7 +66,7 @@ function misfits(issue: ZodError['issues'][number], target: string): Misfit[] {
 const pointerOf = (path: readonly PropertyKey[]) =>
   path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
-export const problemSchema = z
+const problemSchema = z
   .object({
     type: z.string(),
     title: z.string(),

@@ -17,7 +17,7 @@ interface Parts {
 }
 
 /** Jobs of these tasks have records. */
-export const recordedTasks = ['email.send', 'data.process']
+const recordedTasks = ['email.send', 'data.process']
 
 const slice = 200
 const hearPauseMs = 100

@@ -22,7 +22,7 @@ interface Parts {
 const heartbeatMs = 10_000
 const lookAgainMs = 500
 /** The id of the last event: who reconnects with it has seen the end. */
-export const endId = 'end'
+const endId = 'end'
 
 export function taskEvents(c: Context, row: TaskRow, parts: Parts): Response {
   // An EventSource comes back whenever a stream ends; only this answer stops it.

@@ -23,7 +23,7 @@ const statuses: Record<JobState, TaskStatus> = {
 
 export const isFinalStatus = (status: string) => status === 'completed' || status === 'failed' || status === 'cancelled'
 
-export const cancelledByUser = 'Cancelled by user'
+const cancelledByUser = 'Cancelled by user'
 
 /** What a job says about its task's record. */
 export interface TaskChange {

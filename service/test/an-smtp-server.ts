@@ -5,7 +5,7 @@ import PostalMime, { type Email } from 'postal-mime'
 import { SMTPServer } from 'smtp-server'
 import type { SmtpSettings } from '../settings.ts'
 
-export interface Received {
+interface Received {
   readonly mailFrom: string
   readonly rcptTo: readonly string[]
   readonly raw: string

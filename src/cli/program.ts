@@ -22,7 +22,7 @@ import { reportError } from './report.ts'
 import { version } from './version.ts'
 
 /** What each command's own file exports. */
-export interface CommandModule<Options> {
+interface CommandModule<Options> {
   readonly run: (invocation: Invocation, args: string[], options: Options) => Promise<number>
 }
 

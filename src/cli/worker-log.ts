@@ -89,7 +89,7 @@ function plainError(
 }
 
 /** Exported for its test: what a line says after the time and the event's name. */
-export function sentence(name: Told, event: Fields, error: PlainError | undefined): string {
+function sentence(name: Told, event: Fields, error: PlainError | undefined): string {
   const what = error ? `${error.name}: ${error.message}` : ''
   const ran = typeof event['ranMs'] === 'number' ? length(event['ranMs']) : ''
   const job = `${String(event['task'])} ${String(event['id'])}`

@@ -8,7 +8,7 @@ import type { MovingJob } from './moving.ts'
 import type { Due, JobChange, NewJob, ScheduleRecord, Settlement, Tick, Turn } from './store.ts'
 
 /** @throws InvalidOptionError */
-export function checkJobs(jobs: readonly NewJob[]): void {
+function checkJobs(jobs: readonly NewJob[]): void {
   for (const { id, due, expires, unique, keepSucceededMs, keepFailedMs } of jobs) {
     checkMs(keepSucceededMs, 'keepSucceededMs', id)
     checkMs(keepFailedMs, 'keepFailedMs', id)

@@ -85,7 +85,7 @@ export interface JobContext {
 }
 
 export type FollowUpOptions = Omit<EnqueueOptions, 'tx'>
-export type FollowUpArgs<I> = [void] extends [I]
+type FollowUpArgs<I> = [void] extends [I]
   ? [input?: I, options?: FollowUpOptions]
   : [input: I, options?: FollowUpOptions]
 

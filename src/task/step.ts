@@ -35,7 +35,7 @@ export interface TaskNode {
   readonly options?: EnqueueOptions | undefined
 }
 
-export interface ChainNode {
+interface ChainNode {
   readonly kind: 'chain'
   readonly steps: readonly FlowNode[]
 }
@@ -46,7 +46,7 @@ export interface GroupNode {
 }
 
 /** Gives how the step ended, and so never fails. */
-export interface SettledNode {
+interface SettledNode {
   readonly kind: 'settled'
   readonly step: FlowNode
 }

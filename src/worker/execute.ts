@@ -57,7 +57,7 @@ const isHopeless = (thrown: unknown) =>
   thrown instanceof MissingResultError
 
 /** What becomes of a job whose run threw. */
-export function failure(run: Run, thrown: unknown, random: () => number): Outcome {
+function failure(run: Run, thrown: unknown, random: () => number): Outcome {
   const { retry } = run.definition
   const error = describe(thrown, (text) => run.mask(text))
   // What a handler throws may be of another job's input, and pass.

@@ -13,8 +13,6 @@ import type { Reports } from './reports.ts'
 import type { Results } from './results.ts'
 import type { Slots } from './slots.ts'
 
-export type Live = Extract<TurnResult, { gone: false }>
-
 export interface TurnParts {
   readonly crew: Crew
   readonly results: Results

@@ -25,7 +25,7 @@ export interface MailboxLimits {
   readonly messageBytes: number
 }
 
-export const mailboxLimits: MailboxLimits = { messages: 200, messageBytes: 2 * 1024 * 1024 }
+const mailboxLimits: MailboxLimits = { messages: 200, messageBytes: 2 * 1024 * 1024 }
 
 const fileName = /^(\d{13})-([0-9a-f-]{36})\.eml$/
 

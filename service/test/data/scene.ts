@@ -80,7 +80,7 @@ const scalar: fc.Arbitrary<JsonValue> = fc.oneof(
   anyText,
 )
 
-export const anyValue: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((tie) => ({
+const anyValue: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3 },
     scalar,

@@ -9,7 +9,7 @@ import { Line } from './line.ts'
 import { News } from './news.ts'
 
 /** Jobs that share an indexed tag, in the order of their insertion. */
-export interface Tagged {
+interface Tagged {
   readonly entries: Entry[]
   /** How many of them are erased. */
   erased: number
@@ -51,7 +51,7 @@ export interface Data {
 }
 
 /** What this store knows of moves, from here and to here. */
-export interface Moving {
+interface Moving {
   /** Made when first asked for. */
   identity: string | undefined
   to: MoveTarget | undefined
@@ -147,7 +147,7 @@ export interface Incarnation {
 }
 
 export type Schedule = { -readonly [K in keyof ScheduleRecord]: ScheduleRecord[K] }
-export type Stat = { -readonly [K in keyof StatRow]: StatRow[K] }
+type Stat = { -readonly [K in keyof StatRow]: StatRow[K] }
 
 export function emptyData(env: Env): Data {
   return {

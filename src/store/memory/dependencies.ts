@@ -188,7 +188,7 @@ function openEdges(waiter: Entry) {
 }
 
 /** The first member whose end forbids this job to run. */
-export function cancellingMember(entry: Entry): string | undefined {
+function cancellingMember(entry: Entry): string | undefined {
   return entry.waitsFor.find(
     ({ member, otherwise }) => otherwise === 'cancel' && !member.erased && member.final && member.state !== 'succeeded',
   )?.member.id

@@ -11,7 +11,7 @@ interface Settings {
 const text = `select current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes,
   current_setting('synchronous_commit') as commit`
 
-export function durabilityOf({ fsync, full_page_writes, commit }: Settings): Capabilities['durability'] {
+function durabilityOf({ fsync, full_page_writes, commit }: Settings): Capabilities['durability'] {
   return fsync === 'on' && full_page_writes === 'on' && commit !== 'off' ? 'power' : 'process'
 }
 

@@ -41,7 +41,7 @@ export async function find(
   return { jobs, cursor: cursorAt(before) }
 }
 
-export function recordsOf(statements: Statements, nos: readonly string[]): Promise<RecordRow[]> {
+function recordsOf(statements: Statements, nos: readonly string[]): Promise<RecordRow[]> {
   if (nos.length === 0) return Promise.resolve([])
   return statements.all<RecordRow>('select * from errand.records($1)', [nos])
 }

@@ -31,7 +31,7 @@ export async function report(
 }
 
 /** As the SQL functions take it. */
-export function reportSpec(said: Report): object {
+function reportSpec(said: Report): object {
   const { claim, kind } = said
   const fence = { kind, id: claim.id, no: numberIn(claim), claim: claim.claim }
 

@@ -4,11 +4,9 @@ import type { Connection, QueryOptions } from './connection/connection.ts'
 import { inSchema } from './migrate.ts'
 
 /**
- * What the SQL functions raise on purpose: ER003 for a call from before a resync, ER004 for a turn that needs the gate, ER007 for
+ * The state that a statement failed with. On purpose the SQL functions raise ER003 for a call from before a resync, ER004 for a turn that needs the gate, ER007 for
  * numbers that another life of the store has given.
  */
-export type Raised = 'ER003' | 'ER004' | 'ER007'
-
 export function raised(error: unknown): string | undefined {
   return error instanceof Error && 'sqlState' in error ? String(error.sqlState) : undefined
 }

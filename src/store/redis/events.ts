@@ -13,7 +13,7 @@ const listenMs = 30_000
 const renewMs = 10_000
 
 /** Renews the lease. Answers the number of the last message, and whether the lease had held until now. */
-export type Listen = (ms: number) => Promise<{ readonly number: number; readonly held: boolean }>
+type Listen = (ms: number) => Promise<{ readonly number: number; readonly held: boolean }>
 
 export interface EventSource {
   readonly env: Env

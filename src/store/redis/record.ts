@@ -159,7 +159,7 @@ export function parse(kinds: Kinds, raw: string): Parsed {
 }
 
 /** '0' for null, '1' and the text otherwise. */
-export function resultFrom(text: string): string | null {
+function resultFrom(text: string): string | null {
   return text === '0' ? null : unescape(text.slice(1))
 }
 

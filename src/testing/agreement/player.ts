@@ -292,8 +292,6 @@ export class Player {
   readonly #names = new Map<string, string>()
 }
 
-export type ScriptedMember = Call['do']
-
 function isPlain(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -34,7 +34,7 @@ export interface PostgresOptions {
   listenUrl?: string
 }
 
-export const postgresDefaults = {
+const postgresDefaults = {
   schema: 'errand',
   connections: 10,
   connectTimeout: '2s',

@@ -2,7 +2,7 @@
 import { loadOptional } from '../../optional-package.ts'
 import { columnTypes } from './column-types.ts'
 
-export interface PgResult {
+interface PgResult {
   readonly rows: unknown[]
 }
 
@@ -18,7 +18,7 @@ export interface PgTypes {
   getTypeParser(oid: number, format?: string): (text: never) => unknown
 }
 
-export interface PgClient {
+interface PgClient {
   query(statement: PgStatement): Promise<PgResult>
   on(event: 'error', listener: (error: Error) => void): unknown
 }

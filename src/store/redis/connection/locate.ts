@@ -7,7 +7,7 @@ import type { Target } from './target.ts'
 /** Connects to a host, asks these things at once, and is gone. */
 export type Ask = (host: Host, settings: Target['server'], ...questions: readonly Question[]) => Promise<unknown[]>
 
-export type Question = readonly [command: string, ...args: Argument[]]
+type Question = readonly [command: string, ...args: Argument[]]
 
 /** @throws why nobody could tell */
 export type Locate = () => Promise<Host>

@@ -30,7 +30,7 @@ export interface RedisOptions {
   force?: boolean
 }
 
-export const redisDefaults = {
+const redisDefaults = {
   prefix: 'errand',
   connections: 2,
   connectTimeout: '2s',

@@ -48,7 +48,7 @@ export function layoutsIn(message: string): { readonly found: number; readonly k
 }
 
 /** Of those who cannot sign in, and will not be able to in a moment. */
-export const isSignInRefusal = (message: string): boolean =>
+const isSignInRefusal = (message: string): boolean =>
   /^(WRONGPASS|NOAUTH|NOPERM|ERR (AUTH|invalid password|Client sent AUTH|DB index|invalid DB index|SELECT))/i.test(
     message,
   )
