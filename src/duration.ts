@@ -1,6 +1,7 @@
 /** Durations as people write them: milliseconds, or `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'7d'`, `'1w'`, or several: `'1h30m'`. */
 import { InvalidOptionError } from './errors.ts'
 
+/** How long: milliseconds, or a text of `ms`, `s`, `m`, `h`, `d` and `w` such as `'30s'`, `'5m'` or `'1h30m'`. At most 1000 years. */
 export type Duration = number | string
 
 const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }

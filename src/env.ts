@@ -48,6 +48,7 @@ export interface Timer {
   cancel(): void
 }
 
+/** The world as Errand sees it. `systemEnv` is the real one, `ManualEnv` of `errand/testing` one that a test moves. */
 export interface Env {
   /** Wall time in milliseconds since 1970. May jump. */
   now(): number
@@ -65,6 +66,7 @@ export interface Env {
   id(): string
   readonly host: string
   readonly pid: number
+  /** Called where a process may die: a test that throws from it dies there. */
   point(name: Point): void
 }
 

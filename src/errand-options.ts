@@ -4,6 +4,7 @@ import type { StoreOpener } from './store/open.ts'
 import type { Store } from './store/store.ts'
 import type { QueueOptions } from './task/limits.ts'
 
+/** What an app can be told. All of it may be left out. */
 export interface ErrandOptions {
   /**
    * Where jobs are kept: `memory:`, `sqlite:` and the path of a file, `redis://` and a host, `postgres://` with a
@@ -23,6 +24,7 @@ export interface ErrandOptions {
   env?: Env
 }
 
+/** What holds where `ErrandOptions` say nothing. */
 export const errandDefaults = { store: 'sqlite:errand.db', queue: 'default', payloadBytes: 1_048_576 } as const
 
 export const errandOptionNames: readonly string[] = [

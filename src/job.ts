@@ -3,6 +3,7 @@
 /** Where a job is in its life. The last four are final; only an explicit retry leaves them. */
 export type JobState = 'scheduled' | 'blocked' | 'ready' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'expired'
 
+/** How a job can have ended. */
 export type FinalState = 'succeeded' | 'failed' | 'cancelled' | 'expired'
 
 export const jobStates: readonly JobState[] = [
@@ -20,6 +21,7 @@ export function isFinal(state: JobState): state is FinalState {
   return state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'expired'
 }
 
+/** Within a queue, the more urgent go first. */
 export type Priority = 'low' | 'normal' | 'high' | 'urgent'
 
 /** A priority as engines order it: the lowest is claimed first. */
@@ -40,14 +42,17 @@ export interface JobError {
 
 /** How far a job has come, as its handler last said. */
 export interface Progress {
+  /** In whatever unit the handler counts. */
   readonly done: number
   /** What `done` counts towards. Left out where the end is not known. */
   readonly of?: number
+  /** A few words on what is being done. */
   readonly note?: string
   /** Anything else worth showing; plain JSON. */
   readonly data?: unknown
 }
 
+/** How much a line of a job's log matters. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** A line of a job's log as it is kept; readers see a `LogLine`. */

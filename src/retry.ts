@@ -6,6 +6,7 @@ import { checkOptions } from './options.ts'
 type ErrorClass = abstract new (...args: never[]) => Error
 type ErrorMatch = ErrorClass | readonly ErrorClass[] | ((error: unknown) => boolean)
 
+/** When and how often a failed job is tried again. */
 export interface RetryOptions {
   /** How often the job is tried in all. @default 3 */
   attempts?: number
@@ -36,6 +37,7 @@ export interface RetryPolicy {
   readonly retriable: (error: unknown) => boolean
 }
 
+/** What holds where `RetryOptions` say nothing. */
 export const retryDefaults = { attempts: 3, backoff: 'exponential', first: '1s', max: '1h', jitter: 0.2 } as const
 
 const backoffs = ['fixed', 'linear', 'exponential']

@@ -4,10 +4,11 @@ import type { Priority } from '../job.ts'
 import type { FollowUpInput } from '../store/store.ts'
 import type { Task } from '../task/task.ts'
 
+/** What can be said of one job, or of a flow, when it is enqueued. */
 export interface EnqueueOptions {
   /** Not before this long from now, by the store's clock. */
   delay?: Duration
-  /** Not before this moment. */
+  /** Not before this moment: a `Date`, or milliseconds since 1970. */
   at?: Date | number
   /** Ends `expired` unless it has started by then: so long from now, or a moment. @default the task's */
   expires?: Duration | Date
@@ -45,7 +46,9 @@ export interface EnqueueOptions {
 /** A job by its id or handle. */
 export type Dependency = string | { readonly id: string }
 
+/** One job per key and task at a time. */
 export interface UniqueOptions {
+  /** A text of 1 to 500 characters. */
   key: string
   /** How long the key is taken: until the job is first started, or until it is final. @default 'active' */
   while?: 'waiting' | 'active'

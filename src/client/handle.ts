@@ -5,16 +5,18 @@ import type { Duration } from '../duration.ts'
 import type { AttemptInfo, LogLine } from './history.ts'
 import type { JobInfo } from './job-info.ts'
 
+/** How a job is read. */
 export interface ReadOptions {
   /** Shows what the task redacts. Only for readers who have that right. @default false */
   reveal?: boolean
 }
 
+/** A job, wherever it is and whoever runs it. Each question goes to the store; nothing is remembered here. */
 export interface JobHandle<Result = unknown> {
   readonly id: string
   /** True if nothing was enqueued because another job, this one, holds the unique key. */
   readonly deduplicated: boolean
-  /** @throws JobNotFoundError, ResultGoneError */
+  /** Where it stands now. @throws JobNotFoundError, ResultGoneError */
   state(): Promise<JobState>
   /** All there is to know, redacted. @throws JobNotFoundError, ResultGoneError */
   info(options?: ReadOptions): Promise<JobInfo>
@@ -25,11 +27,11 @@ export interface JobHandle<Result = unknown> {
    * WouldDeadlockError
    */
   result(options?: { timeout?: Duration; signal?: AbortSignal }): Promise<Result>
-  /** As its handler last said. */
+  /** As its handler last said, redacted. @throws JobNotFoundError, ResultGoneError */
   progress(): Promise<Progress | undefined>
-  /** Its log, oldest first. */
+  /** Its log, oldest first, redacted. @throws JobNotFoundError, ResultGoneError */
   log(): Promise<readonly LogLine[]>
-  /** Its attempts that threw, oldest first. */
+  /** Its attempts that threw, oldest first. @throws JobNotFoundError, ResultGoneError */
   attempts(): Promise<readonly AttemptInfo[]>
   /**
    * The job now, then each change, progress and log line as it comes, from whatever process; ends when the
@@ -48,13 +50,19 @@ export interface JobHandle<Result = unknown> {
   remove(): Promise<RemoveAnswer>
 }
 
+/** One thing that a job has come to. */
 export interface JobUpdate {
   /** 'now' for the first, which is how the job stood when listening began. */
   readonly kind: 'now' | 'state' | 'progress' | 'log'
+  /** Where the job stands then. */
   readonly state: JobState
   readonly at: Date
+  /** Attempts that ended so far, plus the one under way. */
   readonly attempt: number
+  /** With `progress`, and with `now` where there is any. */
   readonly progress?: Progress
+  /** With `log`. */
   readonly line?: LogLine
+  /** Why it is tried again, or has ended; with `now`, of the last attempt that threw. */
   readonly error?: { readonly name: string; readonly message: string }
 }

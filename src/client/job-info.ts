@@ -7,26 +7,36 @@ import type { JobRecord } from '../store/store.ts'
 import { withPlaces } from '../workflow/places.ts'
 import { parted } from '../workflow/note.ts'
 
+/** All there is to know of a job, its fields that the task redacts masked. */
 export interface JobInfo {
   readonly id: string
   readonly task: string
   readonly queue: string
   readonly state: JobState
   readonly priority: Priority
+  /** As the caller gave it. */
   readonly input: unknown
+  /** Once it has succeeded, unless its task keeps none. */
   readonly result?: unknown
+  /** Of the last attempt that threw, or why it ended. */
   readonly error?: JobError
+  /** Attempts that ended so far, plus the one under way. */
   readonly attempt: number
+  /** How often its worker was lost while it held it. */
   readonly crashes: number
   readonly createdAt: Date
+  /** When it becomes ready, while it is scheduled. */
   readonly dueAt?: Date
+  /** It must have started by then. */
   readonly expiresAt?: Date
+  /** When it was last claimed. */
   readonly startedAt?: Date
   readonly finishedAt?: Date
   readonly cancelRequestedAt?: Date
   readonly progress?: Progress
   readonly tags: readonly string[]
   readonly metadata: Readonly<Record<string, unknown>>
+  /** The unique key it was enqueued with. */
   readonly unique?: string
   /** The job whose end cancelled this one. */
   readonly because?: string

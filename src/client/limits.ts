@@ -6,6 +6,7 @@ import type { LimitRecord, LimitValue } from '../store/store.ts'
 import { checkConcurrency } from '../task/limits.ts'
 import { resolveRate, type RateValue } from '../task/rate.ts'
 
+/** A limit as it stands in the store. */
 export interface LimitInfo {
   /** `<task>`, `<task>:<key>` or `queue:<queue>`. */
   readonly name: string
@@ -15,7 +16,7 @@ export interface LimitInfo {
   readonly taken?: number
   /** Jobs that wait for one. */
   readonly waiting?: number
-  /** Starts within so many milliseconds. */
+  /** So many starts within `per` milliseconds. */
   readonly rate?: { readonly starts: number; readonly per: number }
   /** Jobs that may start now, as far as the rate goes. */
   readonly free?: number
@@ -25,12 +26,14 @@ export interface LimitInfo {
   readonly pinned: boolean
 }
 
+/** One page of limits. */
 export interface LimitsPage {
   readonly limits: LimitInfo[]
   /** Hand it back for the next page. Left out on the last. */
   readonly cursor?: string
 }
 
+/** Which limits. */
 export interface LimitsQuery {
   /** Names that begin so: a task's with all its keys. */
   prefix?: string
@@ -40,14 +43,18 @@ export interface LimitsQuery {
   cursor?: string
 }
 
+/** What a limit is set to. */
 export interface NewLimit {
+  /** Jobs that may run at once. */
   concurrency?: number
+  /** Starts within any such time: `'100/m'`. */
   rate?: RateValue
 }
 
 const mostPerPage = 500
 const longestName = 500
 
+/** The limits of the store: see `errand.limits`. */
 export class Limits {
   readonly #runtime: Runtime
 

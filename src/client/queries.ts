@@ -27,6 +27,7 @@ export interface JobsQuery {
   metadata?: Field
 }
 
+/** Which page of what a query finds. */
 export interface PageOptions extends ReadOptions {
   /** Jobs a page may have. @default 50, at most 500 */
   limit?: number
@@ -34,6 +35,7 @@ export interface PageOptions extends ReadOptions {
   cursor?: string
 }
 
+/** One page of jobs. */
 export interface JobsPage {
   /** Newest first. A page may be short, even empty, and still have a cursor. */
   readonly jobs: readonly JobInfo[]
@@ -41,12 +43,15 @@ export interface JobsPage {
   readonly cursor?: string
 }
 
+/** How something is done to all that a query finds. */
 export interface BulkOptions {
   /** Only counts what would be done. @default false */
   dryRun?: boolean
 }
 
+/** What came of it. */
 export interface BulkAnswer {
+  /** Jobs that the query found. */
   readonly matched: number
   /** How many were done what was asked; the rest had moved on meanwhile. */
   readonly done: number

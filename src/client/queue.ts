@@ -3,6 +3,7 @@ import type { JobState } from '../job.ts'
 import type { Runtime } from '../runtime.ts'
 import { forEachFound, type BulkAnswer, type BulkOptions } from './queries.ts'
 
+/** How a queue stands. From counters, perhaps a second old. */
 export interface QueueInfo {
   readonly name: string
   readonly paused: boolean
@@ -21,6 +22,7 @@ const none: Readonly<Record<JobState, number>> = {
   expired: 0,
 }
 
+/** A queue by its name, whether or not it has ever had a job. */
 export class Queue {
   readonly name: string
   readonly #runtime: Runtime
@@ -35,6 +37,7 @@ export class Queue {
     await (await this.#runtime.open()).pause(this.name, true)
   }
 
+  /** Hands out again what waits. */
   async resume(): Promise<void> {
     await (await this.#runtime.open()).pause(this.name, false)
   }

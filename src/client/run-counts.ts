@@ -4,6 +4,7 @@ import { InvalidOptionError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import type { StatRow, Store } from '../store/store.ts'
 
+/** Runs of one task that ended alike within one minute. */
 export interface RunCount {
   /** Its beginning. */
   readonly minute: Date
@@ -11,7 +12,7 @@ export interface RunCount {
   /** How they ended; `expired` have not run at all, and `rescued` were taken back from a worker that was lost. */
   readonly outcome: StatRow['outcome']
   readonly count: number
-  /** What they took, all together. */
+  /** Milliseconds that they took, all together. */
   readonly ranMs: number
 }
 

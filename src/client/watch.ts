@@ -15,6 +15,7 @@ export interface JobEvent extends Omit<StoredJobEvent, 'at' | 'line' | 'redact'>
   readonly line?: LogLine
 }
 
+/** What `errand.events()` tells. */
 export type JobNews =
   /** How the jobs asked for by id stood when listening began. */
   | { readonly kind: 'snapshot'; readonly jobs: readonly JobInfo[] }

@@ -2,6 +2,7 @@
 import { withinReach } from '../duration.ts'
 import type { WorkerRecord } from '../store/store.ts'
 
+/** A worker that is believed alive. */
 export interface WorkerInfo {
   /** As it was given, else the host and process id. Not unique. */
   readonly name: string
@@ -18,6 +19,7 @@ export interface WorkerInfo {
   /** Jobs it holds: running, or about to. */
   readonly running: number
   readonly startedAt: Date
+  /** For so many milliseconds it is believed alive without a sign. */
   readonly leaseMs: number
   /** Milliseconds until it is believed dead, unless it gives a sign before. */
   readonly leaseLeftMs: number

@@ -7,6 +7,7 @@
  */
 import type { Claim, Inspection } from '../store/store.ts'
 
+/** One run of one job. */
 export interface JobStep {
   readonly id: string
   readonly task: string
@@ -14,6 +15,7 @@ export interface JobStep {
   readonly attempt: number
 }
 
+/** What `errand.on` can hear, and what each listener is given. Times that end in `Ms` are milliseconds. */
 export interface Events {
   enqueued: { readonly id: string; readonly task: string; readonly queue: string }
   started: JobStep

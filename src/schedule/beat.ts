@@ -14,6 +14,7 @@ import { Firing } from './firing.ts'
 
 const longestSleepMs = 1_000
 
+/** How a worker or a beat starts. */
 export interface StartOptions {
   /**
    * Waits for a store whose server is away, however long, instead of throwing: a deployment may start everything at once.
@@ -25,6 +26,7 @@ export interface StartOptions {
 /** A reason of its own, to be told from errors. */
 const stopped = 'stopped'
 
+/** A beat of this process, made by `errand.beat`. It starts once, and stops once. */
 export class Beat {
   readonly #runtime: Runtime
   readonly #declared: DeclaredSchedules

@@ -10,6 +10,7 @@ import { checkOneOf, checkOptions } from '../options.ts'
 import type { NewJob } from '../store/store.ts'
 import { momentOf, storedWhen, type Span, type StoredWhen, type When } from './when.ts'
 
+/** What a rule may say besides when it fires. */
 export interface ScheduleOptions {
   /** Each tick's job starts up to this much later, by chance, so that what is due together does not start together. @default 0 */
   jitter?: Duration

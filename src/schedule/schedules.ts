@@ -16,12 +16,14 @@ import { readRule, type ScheduleRule, type StoredRule } from './rule.ts'
 import { jobOf } from './tick.ts'
 import { nextTick, type StoredWhen } from './when.ts'
 
+/** How a schedule stands. */
 export interface ScheduleInfo {
   readonly name: string
   readonly task: string
   /** The task, or what the flow is called that it enqueues. */
   readonly work: string
   readonly queue: string
+  /** A crontab rule with its zone, `every` so many milliseconds, or `at` a moment in milliseconds since 1970. */
   readonly when: StoredWhen
   /** Masked as its task says. */
   readonly input: unknown
@@ -33,12 +35,14 @@ export interface ScheduleInfo {
   readonly last?: { readonly id: string; readonly state: JobState | 'gone'; readonly finishedAt?: Date }
   /** Declared by code, and for a day no process has declared it. */
   readonly orphaned: boolean
+  /** When a process last declared it, or when it was made or changed at run time. */
   readonly declaredAt: Date
 }
 
 const orphanedAfterMs = 86_400_000
 const mostTicksShown = 1_000
 
+/** The schedules of the store: see `errand.schedules`. */
 export class Schedules {
   readonly #runtime: Runtime
   readonly #declared: DeclaredSchedules
@@ -71,7 +75,7 @@ export class Schedules {
     return records.map((record) => this.#info(record, lasts))
   }
 
-  /** @throws ScheduleNotFoundError */
+  /** One of them. @throws ScheduleNotFoundError */
   async get(name: string): Promise<ScheduleInfo> {
     const store = await this.#runtime.open()
     const record = await this.#record(store, name)
@@ -101,7 +105,7 @@ export class Schedules {
     await this.#pause(name, true)
   }
 
-  /** @throws ScheduleNotFoundError */
+  /** Lets it tick again. @throws ScheduleNotFoundError */
   async resume(name: string): Promise<void> {
     await this.#pause(name, false)
     this.#changed()

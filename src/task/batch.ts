@@ -9,8 +9,9 @@ import { checkFunction, limitName, type TaskLimits } from './limits.ts'
 import type { Awaitable } from './stored.ts'
 import type { CommonTaskOptions, Handler, Task } from './task.ts'
 
+/** Options of a batch task: a task's, but for `limit` and `order`. */
 export interface BatchOptions<Input = unknown> extends CommonTaskOptions<Input> {
-  /** Jobs in one batch at most. */
+  /** Jobs in one batch at most, from 1 to 1000. */
   size: number
   /** A batch that is not full waits for so long for more, from its first job on. */
   wait: Duration
@@ -23,6 +24,7 @@ export interface BatchOptions<Input = unknown> extends CommonTaskOptions<Input> 
 /** What an item's job is told and may say. One that is handled along with others cannot wait by itself. */
 export type BatchJob = Omit<JobContext, 'run' | 'sleep'>
 
+/** One job of a batch: its input, and what it may say of itself. */
 export interface BatchItem<Input, Context = {}> {
   readonly input: Input
   readonly job: BatchJob & Context
@@ -33,6 +35,7 @@ export type Answer<Result> =
   | { readonly ok: Result; readonly error?: undefined }
   | { readonly error: unknown; readonly ok?: undefined }
 
+/** What belongs to the batch as a whole. */
 export interface BatchContext {
   /** Aborted once the signal of every job of the batch is. */
   readonly signal: AbortSignal

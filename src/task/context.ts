@@ -8,19 +8,23 @@ import type { Step } from './step.ts'
 import type { Awaitable, StepResult } from './stored.ts'
 import type { Task } from './task.ts'
 
+/** What `job.run` can be told. */
 export interface RunOptions {
   /** For so long the flow may take, from when it is first asked for; then it is cancelled. @default as long as it takes */
   timeout?: Duration
 }
 
+/** What `job.progress` can be told besides how much is done. */
 export interface ProgressOptions {
   /** What `done` counts towards. */
   of?: number
+  /** A few words on what is being done. */
   note?: string
   /** Anything else worth showing; plain JSON. */
   data?: unknown
 }
 
+/** What `job.succeed` must be told. */
 export interface SucceedOptions {
   /** An open transaction on the store's own database. See `tx` of `EnqueueOptions`. */
   tx: unknown
@@ -30,6 +34,7 @@ export interface SucceedOptions {
 export type JobLog = ((message: string, data?: unknown) => void) &
   Record<LogLevel, (message: string, data?: unknown) => void>
 
+/** The second argument of a handler: what it is told about its job, and what it may say and ask for. */
 export interface JobContext {
   readonly id: string
   readonly task: string
@@ -50,6 +55,7 @@ export interface JobContext {
    * and always before the job ends.
    */
   progress(done: number, options?: ProgressOptions): Promise<void>
+  /** Writes a line of the job's log: `job.log('sent', { to })`, or by level, `job.log.warn('slow')`. */
   readonly log: JobLog
   /**
    * Does `work` once: its result is stored under the name, and a later run of this job gets it without doing it again. What is
@@ -84,6 +90,7 @@ export interface JobContext {
   succeed<R>(result: R, options: SucceedOptions): Promise<R>
 }
 
+/** What a follow-up can be told: what enqueueing can, but for a transaction. */
 export type FollowUpOptions = Omit<EnqueueOptions, 'tx'>
 type FollowUpArgs<I> = [void] extends [I]
   ? [input?: I, options?: FollowUpOptions]

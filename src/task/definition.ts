@@ -34,6 +34,7 @@ export interface TaskDefinition {
   handler: Handler<any, unknown, any> | undefined
 }
 
+/** What holds where `TaskOptions` say nothing. */
 export const taskDefaults = {
   priority: 'normal',
   delivery: 'at least once',

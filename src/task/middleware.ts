@@ -13,6 +13,7 @@ export interface DraftJob {
   metadata: Record<string, unknown>
 }
 
+/** Both parts may be left out. `Fields` are what `run` adds to the context of every handler. */
 export interface Middleware<Fields extends object = {}> {
   /** Around each enqueueing. What it throws, the caller of `enqueue` gets, and nothing is enqueued. */
   enqueue?(jobs: readonly DraftJob[], next: () => Promise<void>): Promise<void>

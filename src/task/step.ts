@@ -14,6 +14,7 @@ export interface Step<Missing, Result> {
   readonly '~result'?: () => Result
 }
 
+/** Whatever can be part of a flow. */
 export type AnyStep = Step<never, unknown>
 
 /** Options of one step within a flow. What concerns the flow as a whole is given when it is enqueued. */

@@ -56,6 +56,7 @@ export interface CommonTaskOptions<Input = unknown> {
   onSucceeded?: Task<FollowUpInput, any> | string
   /** Enqueued by whoever makes the job end failed or expired, in the same step, also when no worker is left. */
   onFailed?: Task<FollowUpInput, any> | string
+  /** For finding jobs. */
   tags?: readonly string[]
   /**
    * Paths of fields that are masked wherever jobs are read, and whose values are masked in log lines, errors and events:
@@ -68,6 +69,7 @@ export interface CommonTaskOptions<Input = unknown> {
   upgrade?: (old: unknown, from: number) => unknown
 }
 
+/** What runs a job: its input, and what it is told about the job. What it returns is the job's result. */
 export type Handler<Input, Result, Context = {}> = (input: Input, job: JobContext & Context) => Awaitable<Result>
 
 type Args<I> = [void] extends [I] ? [input?: I, options?: EnqueueOptions] : [input: I, options?: EnqueueOptions]
@@ -80,7 +82,12 @@ type Exact<P, I> = P & { [K in Exclude<keyof P, keyof I>]: never }
 /** A task with a typed input and result. Made by `errand.task` or `errand.declare`. It is a step that still needs its input. */
 export interface Task<Input, Result> extends Step<Input, Result> {
   readonly name: string
-  /** @throws InvalidInputError, NotStorableError, PayloadTooLargeError, IdConflictError, and the store's errors */
+  /**
+   * Resolves when the job is in the store, with its handle.
+   *
+   * @throws InvalidInputError, NotStorableError, PayloadTooLargeError, IdConflictError, UnknownDependencyError, TransactionError,
+   * InvalidOptionError, UnknownOptionError, and the store's errors
+   */
   enqueue(...args: Args<Input>): Promise<JobHandle<Result>>
   /**
    * Enqueues many, in slices the store can take whole; a failure half-way says which ids went in. Options hold
@@ -107,6 +114,7 @@ export interface Task<Input, Result> extends Step<Input, Result> {
   on(event: 'failed', listener: (error: unknown, input: Input, job: { readonly id: string }) => Awaitable<void>): this
 }
 
+/** A task of whatever input and result. */
 export type AnyTask = Task<any, any>
 
 /** A task whose handler is given elsewhere, with `errand.handle`. */

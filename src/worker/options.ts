@@ -4,6 +4,7 @@ import { InvalidOptionError } from '../errors.ts'
 import { checkOptions, checkQueue } from '../options.ts'
 import type { Awaitable } from '../task/stored.ts'
 
+/** What a worker can be told. All of it may be left out. */
 export interface WorkerOptions {
   /** For people; need not be unique. @default the host and process id */
   name?: string
@@ -28,6 +29,7 @@ export interface WorkerOptions {
   onStop?: () => Awaitable<void>
 }
 
+/** What holds where `WorkerOptions` say nothing. */
 export const workerDefaults = { concurrency: 10, lease: '8s', grace: '30s', burst: false, beat: true } as const
 
 /** Queues that share slots. */

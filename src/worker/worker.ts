@@ -15,6 +15,7 @@ const abandonMs = 500
 /** A reason of its own, to be told from errors. */
 const stopped = 'stopped'
 
+/** How a worker stops. */
 export interface StopOptions {
   /** How long running jobs may still take before their signals are aborted. @default the worker's `grace` */
   grace?: Duration
@@ -25,12 +26,14 @@ export interface StopOptions {
   abandon?: boolean
 }
 
+/** Whether a worker works. */
 export interface WorkerHealth {
   readonly healthy: boolean
   /** Why not, in a sentence. */
   readonly reason?: string
 }
 
+/** A worker of this process, made by `errand.worker`. It starts once, and stops once. */
 export class Worker {
   /** Resolves when the worker has stopped, for whatever reason. Rejects if it could not go on. */
   readonly finished: Promise<void>

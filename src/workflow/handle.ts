@@ -13,6 +13,7 @@ import { idsOf, jobsWithin, lastStep, portionsOf, recordsOf, startedWithin, wait
 import { numbersOf, signalTag, stepId, workflowTag } from './note.ts'
 import { notedRecord, overview, type Noted, type WorkflowInfo } from './overview.ts'
 
+/** All the jobs of a flow, and as a job its last step, which gives its result. */
 export interface Workflow<Result = unknown> extends JobHandle<Result> {
   /** Its steps, what each waits for, and how all stand. @throws JobNotFoundError, ResultGoneError */
   graph(): Promise<WorkflowInfo>
@@ -36,6 +37,7 @@ export interface Workflow<Result = unknown> extends JobHandle<Result> {
   retry(): Promise<Exclude<RetryAnswer, 'unknown'> | 'not failed'>
 }
 
+/** What became of a signal: see `Workflow.signal`. */
 export type SignalAnswer = 'released' | 'not held'
 
 const unfinished = ['scheduled', 'blocked', 'ready', 'running'] as const

@@ -6,6 +6,7 @@ import { anyWorkflowTag } from './note.ts'
 import { notedRecord, type WorkflowState } from './overview.ts'
 import { rootError } from './resolve.ts'
 
+/** A workflow, as far as its last step tells. */
 export interface WorkflowSummary {
   readonly id: string
   readonly name: string
@@ -17,6 +18,7 @@ export interface WorkflowSummary {
   readonly finishedAt?: Date
 }
 
+/** One page of workflows. */
 export interface WorkflowsPage {
   /** Newest first. */
   readonly workflows: readonly WorkflowSummary[]

@@ -6,6 +6,7 @@ import { numbersOf, parted, signalsOf, stepId, type StepNote } from './note.ts'
 /** `waiting`: no step has started yet. `failed`: a step failed for good or came too late, and the rest was cancelled because of it. */
 export type WorkflowState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'expired'
 
+/** One step of a workflow: a job. */
 export interface WorkflowStep {
   readonly id: string
   readonly task: string
@@ -22,6 +23,7 @@ export interface WorkflowStep {
   readonly error?: { readonly name: string; readonly message: string }
 }
 
+/** How a workflow stands. */
 export interface WorkflowInfo {
   /** Which is its last step's too. */
   readonly id: string

@@ -36,11 +36,13 @@ export type Wired<I> =
 
 /** A step of a workflow that is being defined. */
 export interface Node<R> {
+  /** Refers to its result: it, or a field of it, may stand in the input of a later step. */
   readonly result: Ref<R>
   /** How it ended. What refers to this runs also if it failed. */
   readonly end: Ref<Settled<R>>
 }
 
+/** When a step may start, besides what its input says. */
 export interface OrderOptions {
   /** Starts after these, besides those that its input refers to. */
   after?: readonly Node<any>[]
@@ -50,6 +52,7 @@ export interface OrderOptions {
 
 const orderOptions = ['after', 'when']
 
+/** How a signal is waited for. */
 export interface WaitOptions extends OrderOptions {
   /** From the enqueueing of the workflow. Then the step is `expired`. @default none */
   timeout?: Duration
@@ -59,6 +62,7 @@ type StepArgs<I> = [void] extends [I]
   ? [input?: I, options?: StepOptions & OrderOptions]
   : [input: Wired<I>, options?: StepOptions & OrderOptions]
 
+/** What the function that defines a workflow is given: `w` in `workflow(name, (w, input) => …)`. */
 export interface Flow {
   /** A task with its input. It starts after all steps that the input refers to. */
   step<I, R>(task: Task<I, R>, ...args: StepArgs<NoInfer<I>>): Node<R>

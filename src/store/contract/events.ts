@@ -2,12 +2,14 @@
 import type { FinalState, JobError, JobState, StoredLine, Progress } from '../../job.ts'
 import type { JobRecord } from './records.ts'
 
+/** Which jobs: everything given must hold, and all of them where nothing is. */
 export interface EventFilter {
   readonly ids?: readonly string[]
   readonly tasks?: readonly string[]
   readonly queues?: readonly string[]
 }
 
+/** `given back` and `rescued`: another worker gets it. `changed`: by hand, while it waited. */
 export type JobEventKind =
   | 'enqueued'
   | 'started'

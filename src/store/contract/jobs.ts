@@ -45,6 +45,7 @@ export type FollowUp = Pick<
   'task' | 'queue' | 'rank' | 'keepSucceededMs' | 'keepFailedMs' | 'once' | 'version' | 'tags' | 'redact'
 >
 
+/** What a task gets as its input that `onSucceeded` or `onFailed` names: how the other job ended. */
 export interface FollowUpInput {
   readonly id: string
   readonly task: string

@@ -21,9 +21,13 @@ export interface JobChange {
   readonly version?: number
 }
 
+/** `running` and `final`: nothing was changed. */
 export type ChangeAnswer = 'changed' | 'running' | 'final' | 'unknown'
+/** `cancelling`: it runs, and ends cancelled once it has heard of it. `final`: it had ended before. */
 export type CancelAnswer = 'cancelled' | 'cancelling' | 'final' | 'unknown'
+/** `not final`: it may still end by itself, so nothing was done. */
 export type RetryAnswer = 'retried' | 'not final' | 'unknown'
+/** `running`: nothing was done. */
 export type RemoveAnswer = 'removed' | 'running' | 'unknown'
 export type ReleaseAnswer = 'released' | 'not held' | 'unknown'
 
@@ -137,8 +141,12 @@ export interface StatRow {
   readonly ranMs: number
 }
 
+/** One thing that a store, or the doctor, has to say. */
 export interface Inspection {
+  /** What it is about: `durability`, `memory`, `queue email`. */
   readonly subject: string
+  /** `bad`: jobs may be lost, or do not run. */
   readonly verdict: 'good' | 'warning' | 'bad'
+  /** What was found and, where it is not good, what to do. */
   readonly detail: string
 }

@@ -6,6 +6,7 @@ import { merged, millisecondsOf, wholeNumber, yesOrNo } from '../../option-value
 import type { PgPool } from './peer.ts'
 import { placeName, readUrl } from './place.ts'
 
+/** A PostgreSQL, and how to deal with it. Exactly one of `url` and `pool` is given. */
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`. Or give `pool`. */
   url?: string

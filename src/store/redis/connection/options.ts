@@ -6,6 +6,7 @@ import { merged, millisecondsOf, wholeNumber, yesOrNo } from '../../option-value
 import { readUrl, type Place } from './place.ts'
 import { isClient, type UserClient } from './peer.ts'
 
+/** A Redis, or Valkey, and how to deal with it. Exactly one of `url` and `client` is given. */
 export interface RedisOptions {
   /** Where it is: `redis://`, `rediss://`, Sentinels (`?sentinel=name`) or a Cluster (`?cluster`). Or give `client`. */
   url?: string
