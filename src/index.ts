@@ -12,7 +12,7 @@ export { taskDefaults } from './task/definition.ts'
 export { retryDefaults } from './retry.ts'
 export type { StandardSchema } from './task/schema.ts'
 export type {
-  Answer,
+  BatchAnswer,
   BatchContext,
   BatchHandler,
   BatchItem,
@@ -74,7 +74,15 @@ export type { When } from './schedule/when.ts'
 // Work made of work.
 export { chain, chord, group, mapEach, settled } from './workflow/compose.ts'
 export { workflow } from './workflow/workflow.ts'
-export type { DefinedWorkflow, Flow, Node, OrderOptions, Ref, WaitOptions, Wired } from './workflow/workflow.ts'
+export type {
+  AfterOptions,
+  DefinedWorkflow,
+  Ref,
+  WaitOptions,
+  Wired,
+  WorkflowBuilder,
+  WorkflowNode,
+} from './workflow/workflow.ts'
 export type { SignalAnswer, Workflow } from './workflow/handle.ts'
 export type { WorkflowsPage, WorkflowSummary } from './workflow/list.ts'
 export type { WorkflowInfo, WorkflowState, WorkflowStep } from './workflow/overview.ts'

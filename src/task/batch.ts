@@ -31,7 +31,7 @@ export interface BatchItem<Input, Context = {}> {
 }
 
 /** What became of one item: `ok` is its result, `error` fails this attempt of it alone. */
-export type Answer<Result> =
+export type BatchAnswer<Result> =
   | { readonly ok: Result; readonly error?: undefined }
   | { readonly error: unknown; readonly ok?: undefined }
 
@@ -45,7 +45,7 @@ export interface BatchContext {
 export type BatchHandler<Input, Result, Context = {}> = (
   items: readonly BatchItem<Input, Context>[],
   batch: BatchContext,
-) => Awaitable<readonly Answer<Result>[]>
+) => Awaitable<readonly BatchAnswer<Result>[]>
 
 /** A batch task whose handler is given elsewhere, with `errand.handle`. */
 export interface DeclaredBatch<Input, Output, Result, Handled> extends Task<Input, Result> {

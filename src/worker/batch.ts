@@ -8,7 +8,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { BatchAnswerError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
-import type { Answer, BatchContext, BatchHandler } from '../task/batch.ts'
+import type { BatchAnswer, BatchContext, BatchHandler } from '../task/batch.ts'
 import { runningJob, type RunningBatch } from '../task/context.ts'
 import { callThrough, ended, finish, readInput, succeeded, type RunEnd } from './execute.ts'
 import type { Run } from './run.ts'
@@ -131,12 +131,12 @@ class Handover {
     }
   }
 
-  async #handle(runs: readonly Run[]): Promise<readonly Answer<unknown>[]> {
+  async #handle(runs: readonly Run[]): Promise<readonly BatchAnswer<unknown>[]> {
     const { name, handler } = runs[0]!.definition
     const handle = handler as unknown as BatchHandler<unknown, unknown>
     const items = runs.map((run) => ({ input: run.input, job: run }))
     const answers: unknown = await runningJob.run(this.#batch, handle, items, this.#batch)
-    if (Array.isArray(answers) && answers.length === runs.length) return answers as Answer<unknown>[]
+    if (Array.isArray(answers) && answers.length === runs.length) return answers as BatchAnswer<unknown>[]
 
     const got = Array.isArray(answers) ? `${answers.length} answers for ${runs.length} items` : 'no array of answers'
     throw new BatchAnswerError(name, got)

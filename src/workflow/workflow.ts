@@ -35,7 +35,7 @@ export type Wired<I> =
   | (I extends readonly (infer E)[] ? readonly Wired<E>[] : I extends object ? { [K in keyof I]: Wired<I[K]> } : never)
 
 /** A step of a workflow that is being defined. */
-export interface Node<R> {
+export interface WorkflowNode<R> {
   /** Refers to its result: it, or a field of it, may stand in the input of a later step. */
   readonly result: Ref<R>
   /** How it ended. What refers to this runs also if it failed. */
@@ -43,35 +43,35 @@ export interface Node<R> {
 }
 
 /** When a step may start, besides what its input says. */
-export interface OrderOptions {
+export interface AfterOptions {
   /** Starts after these, besides those that its input refers to. */
-  after?: readonly Node<any>[]
+  after?: readonly WorkflowNode<any>[]
   /** `settled`: starts whatever becomes of those before it. @default 'succeeded' */
   when?: 'succeeded' | 'settled'
 }
 
-const orderOptions = ['after', 'when']
+const afterOptions = ['after', 'when']
 
 /** How a signal is waited for. */
-export interface WaitOptions extends OrderOptions {
+export interface WaitOptions extends AfterOptions {
   /** From the enqueueing of the workflow. Then the step is `expired`. @default none */
   timeout?: Duration
 }
 
 type StepArgs<I> = [void] extends [I]
-  ? [input?: I, options?: StepOptions & OrderOptions]
-  : [input: Wired<I>, options?: StepOptions & OrderOptions]
+  ? [input?: I, options?: StepOptions & AfterOptions]
+  : [input: Wired<I>, options?: StepOptions & AfterOptions]
 
 /** What the function that defines a workflow is given: `w` in `workflow(name, (w, input) => …)`. */
-export interface Flow {
+export interface WorkflowBuilder {
   /** A task with its input. It starts after all steps that the input refers to. */
-  step<I, R>(task: Task<I, R>, ...args: StepArgs<NoInfer<I>>): Node<R>
+  step<I, R>(task: Task<I, R>, ...args: StepArgs<NoInfer<I>>): WorkflowNode<R>
   /** A chain, a group, another workflow. */
-  run<R>(flow: Step<void, R>, options?: OrderOptions): Node<R>
+  run<R>(flow: Step<void, R>, options?: AfterOptions): WorkflowNode<R>
   /** Time that passes, counted from when its turn comes. No slot is held. */
-  sleep(duration: Duration, options?: OrderOptions): Node<null>
+  sleep(duration: Duration, options?: AfterOptions): WorkflowNode<null>
   /** A value from outside: `errand.workflow(id).signal(name, value)` sends it, also before it is waited for. */
-  waitFor<T>(signal: string, options?: WaitOptions): Node<T>
+  waitFor<T>(signal: string, options?: WaitOptions): WorkflowNode<T>
 }
 
 /** A workflow that was defined: a step like any other. */
@@ -91,13 +91,16 @@ const references = new WeakMap<object, Reference>()
 const places = new WeakMap<object, { readonly of: object; readonly place: number }>()
 
 /** Defines a workflow. `build` gives the step whose result is the workflow's. */
-export function workflow<R, I = void>(name: string, build: (w: Flow, input: Ref<I>) => Node<R>): DefinedWorkflow<I, R> {
+export function workflow<R, I = void>(
+  name: string,
+  build: (w: WorkflowBuilder, input: Ref<I>) => WorkflowNode<R>,
+): DefinedWorkflow<I, R> {
   checkName(name, 'the name of a workflow', 'page.publish')
   const parts: GraphPart[] = []
-  const flow = flowInto(parts)
+  const builder = builderInto(parts)
   const last = placeOf(
-    flow,
-    build(flow, refTo({ of: flow, from: 'input', path: [] }) as Ref<I>),
+    builder,
+    build(builder, refTo({ of: builder, from: 'input', path: [] }) as Ref<I>),
     `what "${name}" returns`,
   )
   Object.freeze(parts)
@@ -106,8 +109,8 @@ export function workflow<R, I = void>(name: string, build: (w: Flow, input: Ref<
   return { ...stepOf<I, R>(graph), name, with: (input) => stepOf({ ...graph, given: { input: copied(input) } }) }
 }
 
-function flowInto(parts: GraphPart[]): Flow {
-  const add = (step: GraphPart['step'], holes: readonly GraphHole[], { after = [], when }: OrderOptions): any => {
+function builderInto(parts: GraphPart[]): WorkflowBuilder {
+  const add = (step: GraphPart['step'], holes: readonly GraphHole[], { after = [], when }: AfterOptions): any => {
     if (Object.isFrozen(parts)) {
       const late = new Described('one that came when it was defined already')
       throw new InvalidOptionError(
@@ -117,54 +120,54 @@ function flowInto(parts: GraphPart[]): Flow {
       )
     }
     if (when !== undefined) checkOneOf(when, ['succeeded', 'settled'], '`when` of a step')
-    const before = after.map((node) => placeOf(flow, node, '`after` of a step'))
+    const before = after.map((node) => placeOf(builder, node, '`after` of a step'))
     const place = parts.push({ step, holes, after: before, settled: when === 'settled' }) - 1
     const node = {
-      result: refTo({ of: flow, from: place, path: [] }),
-      end: refTo({ of: flow, from: place, outcome: true, path: [] }),
+      result: refTo({ of: builder, from: place, path: [] }),
+      end: refTo({ of: builder, from: place, outcome: true, path: [] }),
     }
-    places.set(node, { of: flow, place })
+    places.set(node, { of: builder, place })
 
     return node
   }
 
-  const flow: Flow = {
-    step(task: AnyTask, input?: unknown, { after, when, ...options }: StepOptions & OrderOptions = {}) {
+  const builder: WorkflowBuilder = {
+    step(task: AnyTask, input?: unknown, { after, when, ...options }: StepOptions & AfterOptions = {}) {
       const holes: GraphHole[] = []
-      const known = withoutReferences(flow, input, holes)
+      const known = withoutReferences(builder, input, holes)
 
-      return add(flowOf(task.with(known, options), 'a step of a workflow'), holes, orderOf(after, when))
+      return add(flowOf(task.with(known, options), 'a step of a workflow'), holes, afterOf(after, when))
     },
     run(step, options = {}) {
-      checkOptions(options, orderOptions, 'the options of `w.run`')
+      checkOptions(options, afterOptions, 'the options of `w.run`')
 
       return add(flowOf(step, 'a step of a workflow'), [], options)
     },
     sleep(duration, options = {}) {
-      checkOptions(options, orderOptions, 'the options of `w.sleep`')
+      checkOptions(options, afterOptions, 'the options of `w.sleep`')
 
       return add({ kind: 'pause', ms: durationMs(duration, 'the duration of a sleep') }, [], options)
     },
     waitFor(signal, options = {}) {
       checkName(signal, 'the name of a signal', 'approved')
-      checkOptions(options, [...orderOptions, 'timeout'], 'the options of `w.waitFor`')
+      checkOptions(options, [...afterOptions, 'timeout'], 'the options of `w.waitFor`')
       const { timeout, ...order } = options
       const limit = timeout === undefined ? {} : { timeoutMs: durationMs(timeout, '`timeout` of a signal') }
 
       return add({ kind: 'signal', name: signal, ...limit }, [], order)
     },
   }
-  return flow
+  return builder
 }
 
-const orderOf = (after: OrderOptions['after'], when: OrderOptions['when']): OrderOptions => ({
+const afterOf = (after: AfterOptions['after'], when: AfterOptions['when']): AfterOptions => ({
   ...(after && { after }),
   ...(when && { when }),
 })
 
-function placeOf(flow: Flow, node: Node<any>, where: string): number {
+function placeOf(builder: WorkflowBuilder, node: WorkflowNode<any>, where: string): number {
   const known = typeof node === 'object' && node !== null ? places.get(node) : undefined
-  if (known?.of === flow) return known.place
+  if (known?.of === builder) return known.place
 
   throw new InvalidOptionError(where, node, 'a step that this workflow has made')
 }
@@ -196,12 +199,12 @@ function refTo(reference: Reference): object {
 }
 
 /** A copy of an input with null where references were, and those as holes. */
-function withoutReferences(flow: Flow, input: unknown, holes: GraphHole[]): unknown {
+function withoutReferences(builder: WorkflowBuilder, input: unknown, holes: GraphHole[]): unknown {
   return copied(input, (value, at) => {
     const reference = references.get(value)
     if (!reference) return undefined
     const { of, ...hole } = reference
-    if (of !== flow)
+    if (of !== builder)
       throw new InvalidOptionError(
         'a reference in the input of a step',
         new Described('one to a step of another workflow'),

@@ -9,7 +9,7 @@ import {
   settled,
   workflow,
   type DefinedWorkflow,
-  type Node,
+  type WorkflowNode,
   type Ref,
   type Settled,
   type Step,
@@ -95,7 +95,7 @@ export function graphs() {
   const publishing = workflow('publish', (w, input: Ref<{ url: string; to: string }>) => {
     const page = w.step(fetch, { url: input.url })
     const size = w.step(length, page.result)
-    same<typeof size, Node<number>>(true)
+    same<typeof size, WorkflowNode<number>>(true)
     const approved = w.waitFor<{ by: string }>('approved', { timeout: '2d', after: [size] })
     const done = w.step(publish, { html: page.result.html, to: approved.result.by }, { priority: 'high' })
     w.step(tidy, undefined, { after: [done], when: 'settled' })

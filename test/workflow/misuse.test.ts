@@ -1,7 +1,7 @@
 /** What a flow cannot mean is said where it is written, in words that name what to do. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { chain, Errand, group, mapEach, workflow, type Flow, type Step } from '../../src/index.ts'
+import { chain, Errand, group, mapEach, workflow, type WorkflowBuilder, type Step } from '../../src/index.ts'
 
 const soon = { timeout: '30s' } as const
 const loosely = (value: unknown): any => value
@@ -51,7 +51,7 @@ test('`partial` adds fields to an object only', async (t) => {
 
 test('a step that comes after its workflow is defined is refused', (t) => {
   const { double } = scene(t)
-  let kept: Flow | undefined
+  let kept: WorkflowBuilder | undefined
   workflow('kept', (w) => {
     kept = w
     return w.step(double, 1)

@@ -1,6 +1,6 @@
 /** Batches: one call of a handler for many jobs, each of which ends as it is answered. */
 import { Fatal, RetryAfter, WorkerStoppingError } from '../../../src/errors.ts'
-import type { Answer, BatchContext, BatchItem } from '../../../src/task/batch.ts'
+import type { BatchAnswer, BatchContext, BatchItem } from '../../../src/task/batch.ts'
 import type { Actor } from '../actor.ts'
 import { shortId } from '../book.ts'
 import type { History } from '../history.ts'
@@ -13,7 +13,7 @@ interface Given {
   readonly timeoutMs: number
 }
 
-export async function runBatch(history: History, actor: Actor, given: Given): Promise<Answer<unknown>[]> {
+export async function runBatch(history: History, actor: Actor, given: Given): Promise<BatchAnswer<unknown>[]> {
   const { items, batch } = given
   checkBatch(history, items)
   begin(history, actor, given)
@@ -62,7 +62,7 @@ async function act(actor: Actor, { does, ms, own = false }: Input, batch: BatchC
   if (does === 'throws') throw new Error('none of them')
 }
 
-function answerOf({ checker }: History, { input, job }: BatchItem<Input>): Answer<unknown> {
+function answerOf({ checker }: History, { input, job }: BatchItem<Input>): BatchAnswer<unknown> {
   const { does, ms, bad = 0 } = input
   const claim = claimOf(job)
   if (does === 'fatal') return { error: new Fatal('never') }
@@ -74,7 +74,12 @@ function answerOf({ checker }: History, { input, job }: BatchItem<Input>): Answe
 }
 
 /** With another number of answers than of items, nobody can say whose is whose. */
-function end({ checker }: History, actor: Actor, items: readonly BatchItem<Input>[], answers: Answer<unknown>[]): void {
+function end(
+  { checker }: History,
+  actor: Actor,
+  items: readonly BatchItem<Input>[],
+  answers: BatchAnswer<unknown>[],
+): void {
   const fits = answers.length === items.length
   const well = answers.filter(({ error }) => error === undefined).length
   if (!fits) checker.happened('a batch failed whole')
