@@ -14,7 +14,7 @@ import type {
 import { allSchedules } from '../../schedule/all.ts'
 import type { ManualEnv } from '../manual-env.ts'
 import { Leases } from './leases.ts'
-import type { Call, Command, Happening, Member, Pick } from './script.ts'
+import type { Command, Happening, Member, Pick } from './script.ts'
 
 type Of<D, C = Command> = C extends { do: infer K } ? (D extends K ? C : never) : never
 type Players<D extends Command['do']> = { [K in D]: (player: Player, command: Of<K>) => Promise<unknown> }
