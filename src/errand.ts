@@ -170,7 +170,7 @@ export class Errand<Context extends object = {}> extends Defining<Context> {
     return runCounts(await this.open(), time)
   }
 
-  /** Workers believed alive, in all processes. */
+  /** Workers that have joined and not left, in all processes. One with `leaseLeftMs: 0` has fallen silent, and nobody has looked after the store since. */
   async workers(): Promise<WorkerInfo[]> {
     return (await (await this.open()).workers()).map(workerInfo)
   }

@@ -8,7 +8,7 @@ import type { Invocation } from './invocation.ts'
 import type { Output } from './output/output.ts'
 import type { WorkerCommandOptions } from './program-working.ts'
 import { queueOptions, unknownQueue } from './queues-option.ts'
-import { unservedQueues, unservedSentence } from './unserved.ts'
+import { isAlive, unservedQueues, unservedSentence } from './unserved.ts'
 import { isSupervised, reportImports, whenSupervisorEnds } from './watch/child.ts'
 import { tellEvents } from './worker-log.ts'
 
@@ -143,7 +143,7 @@ class UnservedLook {
   async #look(): Promise<void> {
     this.#looked = true
     try {
-      const [queues, workers] = [await this.#errand.queues(), await this.#errand.workers()]
+      const [queues, workers] = [await this.#errand.queues(), (await this.#errand.workers()).filter(isAlive)]
       for (const unserved of unservedQueues(queues, [...workers, { queues: this.#own }], this.#errand.tasks)) {
         if (!this.#warned.has(unserved.queue)) this.#out.warn(unservedSentence(unserved))
         this.#warned.add(unserved.queue)

@@ -10,6 +10,9 @@ export interface Unserved {
   readonly tasks: readonly string[]
 }
 
+/** One whose lease is over is still there until somebody looks after the store; nobody knows better than its silence. */
+export const isAlive = ({ leaseLeftMs }: Pick<WorkerInfo, 'leaseLeftMs'>): boolean => leaseLeftMs > 0
+
 export function unservedQueues(
   queues: readonly QueueInfo[],
   workers: readonly Pick<WorkerInfo, 'queues'>[],

@@ -12,6 +12,7 @@ import { Lease } from './lease.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 import { Reports } from './reports.ts'
 import { Results } from './results.ts'
+import { SilentWorkers } from './silent.ts'
 import { Turns } from './turns.ts'
 import { Wakeup } from './wakeup.ts'
 
@@ -45,6 +46,7 @@ export class Loop {
   readonly #wakeup = new Wakeup()
   readonly #results: Results
   readonly #turns: Turns
+  readonly #silent: SilentWorkers
   #store!: Store
   #incarnation: IncarnationId = ''
   #ending = false
@@ -76,6 +78,7 @@ export class Loop {
     this.#options = options
     this.#links = links
     this.#results = new Results(runtime)
+    this.#silent = new SilentWorkers(env)
     this.lease = new Lease(env, options.leaseMs, { look: () => this.wake(), lost: () => this.crew.endAll('lost') })
     this.crew = new Crew(runtime, options.groups, {
       results: this.#results,
@@ -100,6 +103,7 @@ export class Loop {
 
   async begin(store: Store): Promise<void> {
     this.#store = store
+    if (this.#options.burst) await this.#silent.look(store)
     await this.#join()
   }
 
@@ -160,7 +164,8 @@ export class Loop {
       if (answer.claimed.length > 0 || this.#isBusy) await this.#yield()
       if (this.#isBusy) return
       if (this.#turns.underWay > 0) return await Promise.race([this.#turns.one(), this.#wakeup.woken])
-      if (this.#options.burst && this.crew.idle && !answer.more) this.endSoon()
+      if (this.#options.burst && this.crew.idle && !answer.more && !(await this.#silent.mayLeaveJobs(this.#store)))
+        this.endSoon()
       else await this.#pause(answer.nextDueMs)
     } catch (error) {
       await this.#recover(error)

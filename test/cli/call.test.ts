@@ -108,6 +108,16 @@ test('--follow streams progress and log lines on stderr, and the result on stdou
   assert.equal(stderr.match(/info {2}greeting Ada/g)?.length, 1)
 })
 
+test('a time-out that is none is told before anything is enqueued', () => {
+  const scene = new Scene()
+
+  const { code, stderr } = scene.errand('call greet Ada --id none --wait --timeout soon'.split(' '))
+
+  assert.equal(code, 2)
+  assert.match(stderr, /Expected --timeout to be a duration/)
+  assert.equal(scene.errand(['jobs', 'show', 'none', '--store', 'sqlite:jobs.db']).code, 3)
+})
+
 test('--timeout ends the waiting with 6 and not the job; without a worker it says so', () => {
   const scene = new Scene()
 

@@ -36,6 +36,31 @@ test('a worker that is alive is seen, and its queues count as served', async () 
   )
 })
 
+test('a worker that was killed is told apart from those that are alive, also where nobody has looked after the store', () => {
+  const scene = new Scene({
+    'tasks.ts': `
+import { Errand } from 'errand'
+export const errand = new Errand({ store: 'sqlite:jobs.db' })
+errand.task('die', () => process.kill(process.pid, 'SIGKILL'))
+`,
+    'killed.ts': `
+import { errand } from './tasks.ts'
+await errand.worker({ name: 'ants', lease: '1s' }).start()
+`,
+  })
+  scene.errand(['call', 'die'])
+  scene.errand([], { file: 'killed.ts' })
+
+  let stdout = ''
+  do ({ stdout } = scene.errand(['doctor']))
+  while (stdout.includes('1 worker alive'))
+  const [queue] = JSON.parse(scene.errand(['queues', '-o', 'json']).stdout) as { workers: number }[]
+
+  assert.match(stdout, /workers +warning +None is alive/)
+  assert.match(stdout, /silent +warning +1 worker is silent for longer than its lease, with 1 job: ants\./)
+  assert.equal(queue!.workers, 0)
+})
+
 test('a store that cannot be used is bad, and ends with 3', () => {
   const scene = new Scene({ 'folder/file': '' })
 

@@ -146,6 +146,42 @@ test('a burst worker ends by itself when nothing is ready', async (t) => {
   assert.deepEqual(new Set(await Promise.all(jobs.map((job) => job.state()))), new Set(['succeeded']))
 })
 
+test('a burst worker stays until it has the jobs of a worker that had fallen silent', async (t) => {
+  // Its time runs faster than ours, and not so fast that two looks at it seem far apart.
+  const env = systemEnv()
+  const [begunAt, haste] = [env.monotonic(), 2.5]
+  let slept = 0
+  const store = new MemoryStore({
+    env: { ...env, monotonic: () => begunAt + (env.monotonic() - begunAt) * haste + slept },
+  })
+  const errand = new Errand({ store })
+  t.after(() => errand.close())
+  const task = errand.task('task', () => 1)
+  const job = await task.enqueue()
+  const dead = await store.join({
+    name: 'dead',
+    host: 'h',
+    pid: 1,
+    queues: ['default'],
+    tasks: ['task'],
+    slots: 1,
+    leaseMs: 8000,
+  })
+  await store.turn({
+    incarnation: dead,
+    settled: [],
+    givenBack: [],
+    room: [{ queues: ['default'], jobs: 1, bottomUp: 0 }],
+  })
+  slept = 600_000
+
+  const worker = await errand.worker({ burst: true }).start()
+  await worker.finished
+
+  const { state, crashes } = await job.info()
+  assert.deepEqual([state, crashes], ['succeeded', 1])
+})
+
 test('a delayed job starts when it is due, and a promoted one at once', async (t) => {
   const { errand, work } = started(t)
   const task = errand.task('task', () => Date.now())

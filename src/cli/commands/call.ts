@@ -2,6 +2,7 @@
 import { text } from 'node:stream/consumers'
 import type { EnqueueOptions } from '../../client/enqueue-options.ts'
 import type { JobHandle } from '../../client/handle.ts'
+import { durationMs } from '../../duration.ts'
 import type { Errand } from '../../errand.ts'
 import { redacted } from '../../redact.ts'
 import { exitCodes, UsageError } from '../failures.ts'
@@ -12,6 +13,7 @@ import { block } from '../output/plain-text.ts'
 import { length } from '../output/times.ts'
 import type { CallOptions } from '../program-call.ts'
 import { timeOf } from '../query-flags.ts'
+import { isAlive } from '../unserved.ts'
 import { inputOf, parseJson } from '../values.ts'
 
 export async function run(invocation: Invocation, args: string[], options: CallOptions): Promise<number> {
@@ -37,6 +39,8 @@ function checkWaiting({ timeout, wait, follow: following }: CallOptions): void {
       '--timeout says how long to wait, so it goes with --wait or --follow. Jobs have their own in the task.',
     )
   }
+  // Before anything is enqueued: after it, wrong usage would have done something.
+  if (timeout !== undefined) durationMs(timeout, '--timeout')
 }
 
 async function readInput(words: readonly string[], json: string | undefined): Promise<unknown> {
@@ -127,7 +131,7 @@ const onStderr = {
 }
 
 async function warnIfUnserved(errand: Errand<any>, queue: string, warn: (text: string) => void): Promise<void> {
-  const workers = await errand.workers()
+  const workers = (await errand.workers()).filter(isAlive)
   if (workers.some(({ queues }) => queues.includes(queue))) return
 
   warn(`No worker serves queue "${queue}" now, so this waits until one does. Start one: errand worker -Q ${queue}`)

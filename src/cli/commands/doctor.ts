@@ -1,11 +1,12 @@
 /** `errand doctor`: what would keep jobs from running, before it does. */
+import type { WorkerInfo } from '../../client/worker-info.ts'
 import type { Errand } from '../../errand.ts'
 import { oldestNode } from '../../store/open.ts'
 import type { Inspection } from '../../store/store.ts'
 import { exitCodeOf, exitCodes } from '../failures.ts'
 import { nameYours, type Invocation } from '../invocation.ts'
 import type { Style } from '../output/table.ts'
-import { count, unservedQueues, unservedSentence } from '../unserved.ts'
+import { count, isAlive, unservedQueues, unservedSentence } from '../unserved.ts'
 
 /** The first SQLite without the fault that could damage a file shared by several processes. */
 const oldestSqlite = [3, 51, 3]
@@ -77,19 +78,14 @@ function withoutStore(missing: string, alone: boolean): { findings: Inspection[]
 }
 
 async function workFindings(errand: Errand<any>): Promise<Inspection[]> {
-  const [queues, workers] = [await errand.queues(), await errand.workers()]
-  const running = workers.reduce((sum, worker) => sum + worker.running, 0)
+  const [queues, joined] = [await errand.queues(), await errand.workers()]
+  const workers = joined.filter(isAlive)
+  const silent = joined.filter((worker) => !isAlive(worker))
   const paused = queues.filter((queue) => queue.paused)
 
   return [
-    {
-      subject: 'workers',
-      verdict: workers.length > 0 ? 'good' : 'warning',
-      detail:
-        workers.length > 0
-          ? `${count(workers.length, 'worker')} alive, ${count(running, 'job')} running: ${workers.map(({ name }) => name).join(', ')}`
-          : 'None is alive. Start one: errand worker',
-    },
+    aliveFinding(workers),
+    ...(silent.length > 0 ? [silentFinding(silent)] : []),
     ...unservedQueues(queues, workers, errand.tasks).map((unserved): Inspection => ({
       subject: `queue ${unserved.queue}`,
       verdict: 'warning',
@@ -103,6 +99,25 @@ async function workFindings(errand: Errand<any>): Promise<Inspection[]> {
     ...(await strandedFindings(errand, workers)),
   ]
 }
+
+function aliveFinding(workers: readonly WorkerInfo[]): Inspection {
+  if (workers.length === 0)
+    return { subject: 'workers', verdict: 'warning', detail: 'None is alive. Start one: errand worker' }
+  const detail = `${count(workers.length, 'worker')} alive, ${count(runningIn(workers), 'job')} running: ${namesOf(workers)}`
+
+  return { subject: 'workers', verdict: 'good', detail }
+}
+
+/** Only workers look after a store, so where none runs the dead are not found out. */
+function silentFinding(workers: readonly WorkerInfo[]): Inspection {
+  const [are, their] = workers.length === 1 ? ['is', 'its'] : ['are', 'their']
+  const detail = `${count(workers.length, 'worker')} ${are} silent for longer than ${their} lease, with ${count(runningIn(workers), 'job')}: ${namesOf(workers)}. A running worker takes such jobs back within seconds.`
+
+  return { subject: 'silent', verdict: 'warning', detail }
+}
+
+const runningIn = (workers: readonly WorkerInfo[]) => workers.reduce((sum, { running }) => sum + running, 0)
+const namesOf = (workers: readonly WorkerInfo[]) => workers.map(({ name }) => name).join(', ')
 
 /** Waiting jobs of tasks that no worker handles: a mistyped name in a trigger, or a release that is not out yet. */
 async function strandedFindings(

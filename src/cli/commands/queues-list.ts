@@ -6,6 +6,7 @@ import type { Invocation } from '../invocation.ts'
 import type { Column } from '../output/table.ts'
 import { stateStyle } from '../state-style.ts'
 import { unknownCommand } from '../unknown-command.ts'
+import { isAlive } from '../unserved.ts'
 
 type Row = QueueInfo & { readonly workers: number }
 
@@ -14,7 +15,7 @@ const commands = ['list', 'pause', 'resume', 'purge']
 export async function run(invocation: Invocation, [unknown]: string[]): Promise<number> {
   if (unknown !== undefined) throw unknownCommand(unknown, commands, 'queues')
   const errand = await invocation.jobs()
-  const [queues, workers] = [await errand.queues(), await errand.workers()]
+  const [queues, workers] = [await errand.queues(), (await errand.workers()).filter(isAlive)]
   const rows = queues
     .map((queue) => ({ ...queue, workers: workers.filter((worker) => worker.queues.includes(queue.name)).length }))
     .toSorted((a, b) => a.name.localeCompare(b.name))
