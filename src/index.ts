@@ -89,7 +89,7 @@ export type { WorkflowInfo, WorkflowState, WorkflowStep } from './workflow/overv
 export type { AnyStep, Settled, Step, StepOptions } from './task/step.ts'
 
 // What happens.
-export type { EventName, Events, JobStep, Listener } from './events/events.ts'
+export type { EventName, Events, JobRun, Listener } from './events/events.ts'
 
 // Keeping it: for authors of engines.
 export type * as StoreContract from './store/store.ts'

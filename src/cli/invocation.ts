@@ -1,5 +1,6 @@
 /** One call of the command line: what was said for all commands, and the app it is about. */
 import type { Errand } from '../errand.ts'
+import { errandDefaults } from '../errand-options.ts'
 import { StoreOpenError } from '../errors.ts'
 import type { LoadedApp } from './app/load.ts'
 import { Output, type Form } from './output/output.ts'
@@ -13,9 +14,6 @@ export interface GlobalOptions {
   readonly verbose?: boolean
   readonly yes?: boolean
 }
-
-/** Where an app keeps its jobs when nobody says otherwise. */
-const usualStore = 'sqlite:errand.db'
 
 export class Invocation {
   readonly options: GlobalOptions
@@ -59,7 +57,7 @@ export class Invocation {
     const { findApp } = await import('./app/find.ts')
     if (findApp(process.cwd())) return { ...(await this.app()), alone: false }
 
-    return this.#storeAlone(process.env['ERRAND_STORE'] ?? usualStore)
+    return this.#storeAlone(process.env['ERRAND_STORE'] ?? errandDefaults.store)
   }
 
   async #storeAlone(url: string): Promise<{ errand: Errand<any>; alone: boolean }> {

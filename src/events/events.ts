@@ -8,7 +8,7 @@
 import type { Claim, Inspection } from '../store/store.ts'
 
 /** One run of one job. */
-export interface JobStep {
+export interface JobRun {
   readonly id: string
   readonly task: string
   readonly queue: string
@@ -18,16 +18,16 @@ export interface JobStep {
 /** What `errand.on` can hear, and what each listener is given. Times that end in `Ms` are milliseconds. */
 export interface Events {
   enqueued: { readonly id: string; readonly task: string; readonly queue: string }
-  started: JobStep
-  succeeded: JobStep & { readonly ranMs: number; readonly input: unknown; readonly result: unknown }
+  started: JobRun
+  succeeded: JobRun & { readonly ranMs: number; readonly input: unknown; readonly result: unknown }
   /** The attempt threw, and another will follow after `delayMs`. */
-  retrying: JobStep & { readonly ranMs: number; readonly error: unknown; readonly delayMs: number }
-  failed: JobStep & { readonly ranMs: number; readonly error: unknown; readonly input: unknown }
-  cancelled: JobStep & { readonly ranMs: number }
+  retrying: JobRun & { readonly ranMs: number; readonly error: unknown; readonly delayMs: number }
+  failed: JobRun & { readonly ranMs: number; readonly error: unknown; readonly input: unknown }
+  cancelled: JobRun & { readonly ranMs: number }
   /** Handed back without counting an attempt: not started in time, its task unknown here, or the worker stopping. */
-  'given back': JobStep & { readonly why: 'late' | 'unknown task' | 'stopping' }
+  'given back': JobRun & { readonly why: 'late' | 'unknown task' | 'stopping' }
   /** The handler goes on although its timeout is over, and keeps its slot. */
-  zombie: JobStep
+  zombie: JobRun
   /** What a run did here was refused, because the job had been given to another worker: it may have run twice. */
   stale: { readonly claim: Claim }
 

@@ -13,6 +13,9 @@ export const movesMs: number = 7 * dayMs
 /** How long statistics are kept. */
 export const statsMs: number = 14 * dayMs
 
+/** A shorter lease is taken for this long when it is judged whether the store was silent, and is extended to it. */
+export const usualLeaseMs: number = 8_000
+
 const crashesAllowed = 2
 
 /** What one call of upkeep does at most, where nothing else is said. Engines with a server take portions of their own. */

@@ -4,6 +4,7 @@
  */
 import type { JobState } from '../../job.ts'
 import { MovePage } from '../move-page.ts'
+import { movesMs } from '../rules.ts'
 import type { MoveRoom, MoveTicket, MovingJob } from '../moving.ts'
 import type { Data } from './data.ts'
 import { removeEdges } from './dependencies.ts'
@@ -13,9 +14,6 @@ import { freeKeyAtEnd } from './keys.ts'
 import { freeSlot, hasSlot, lineUpAgain, parkAgain, schedule, takeSlot, withdraw } from './lines.ts'
 import type { Edge, Entry } from './entry.ts'
 import { movingJob } from './moving-job.ts'
-
-/** How long those that have left, and the tickets of those that have come, are remembered. */
-const rememberedMs = 7 * 24 * 3_600_000
 
 export function take(data: Data, room: MoveRoom, cursor?: string): { jobs: MovingJob[]; cursor?: string } {
   if (cursor === undefined) dropAside(data)
@@ -65,7 +63,7 @@ export function stay(data: Data, taken: MoveTicket): boolean {
 }
 
 export function forgetMoves({ env, moving }: Data): void {
-  const before = env.now() - rememberedMs
+  const before = env.now() - movesMs
   for (const known of [moving.departed, moving.arrived]) {
     for (const [id, { at }] of known) if (at <= before) known.delete(id)
   }

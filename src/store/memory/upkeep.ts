@@ -6,7 +6,7 @@
  * `attempts`, so that a job which kills its worker is found out and its neighbours are
  * not blamed. Any worker may do it; twice is harmless.
  */
-import { goneMs, isLost, statsMs, upkeepDefaults } from '../rules.ts'
+import { goneMs, isLost, statsMs, upkeepDefaults, usualLeaseMs } from '../rules.ts'
 import type { NewWorker, UpkeepLimits, UpkeepResult } from '../store.ts'
 import { expire, isOverdue } from './claim.ts'
 import { tally, type Data } from './data.ts'
@@ -22,8 +22,6 @@ import { forgetRates } from './limits.ts'
 import { lineUp, lineUpAgain, withdraw } from './lines.ts'
 import { markGone } from './lives.ts'
 import { nextDueMs } from './turn.ts'
-
-const usualLeaseMs = 8_000
 
 export function upkeep(data: Data, given: Partial<UpkeepLimits> = {}): UpkeepResult {
   const limits = { ...upkeepDefaults, ...given }
