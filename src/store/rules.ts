@@ -1,5 +1,5 @@
 /**
- * Numbers that the contract fixes. Memory and SQLite read them here; the scripts of Redis and the functions of PostgreSQL
+ * Numbers that the contract fixes. Memory and SQLite read them here; statements, the scripts of Redis and the functions of PostgreSQL
  * have them written out, and the conformance suite holds all four to them.
  */
 import type { UpkeepLimits } from './store.ts'

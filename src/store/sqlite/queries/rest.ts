@@ -1,6 +1,4 @@
 /** Everything that is not about one job: names, numbers, workers, schedules, counters, events. */
-import { usualLeaseMs } from '../../rules.ts'
-
 export const restQueries = {
   begin: `begin immediate`,
   beginReading: `begin`,
@@ -31,7 +29,7 @@ export const restQueries = {
   incarnationId: `select id from errand_incarnation where n = ?`,
   liveIncarnations: `select * from errand_incarnation where gone = 0 order by n`,
   renew: `update errand_incarnation set deadline = ? where n = ?`,
-  extendLeases: `update errand_incarnation set deadline = ? + max(lease_ms, ${usualLeaseMs}) where gone = 0 and ? > max(lease_ms, ${usualLeaseMs}) / 2.0`,
+  extendLeases: `update errand_incarnation set deadline = ? + max(lease_ms, 8000) where gone = 0 and ? > max(lease_ms, 8000) / 2.0`,
   silent: `select n from errand_incarnation where gone = 0 and deadline <= ? order by n`,
   goneOnes: `select n from errand_incarnation where gone = 1 order by n limit 1`,
   markGone: `update errand_incarnation set gone = 1 where n = ?`,
