@@ -1,6 +1,7 @@
 /** Handing jobs to the store: in calls that it takes whole, and again where no answer came. */
 import { ErrandError, UnknownOutcomeError } from '../errors.ts'
 import type { InsertOutcome, NewJob, Store, StoreLimits } from '../store/store.ts'
+import { sliced } from './slices.ts'
 
 /** Inserts with an unknown outcome are repeated, with the same ids, this often. */
 const repeats = 3
@@ -62,27 +63,3 @@ const weightOf = ({ after }: NewJob) => (after ? Math.max(1, after.on.length / d
 /** Cuts jobs into calls that the store takes whole. One that waits for many counts as many, lest others wait for it long. */
 export const slices = (jobs: readonly NewJob[], limits: StoreLimits): (readonly NewJob[])[] =>
   sliced(jobs, limits, sizeOf, weightOf)
-
-function sliced<T>(
-  items: readonly T[],
-  limits: StoreLimits,
-  bytesOf: (item: T) => number,
-  jobsOf: (item: T) => number,
-): (readonly T[])[] {
-  const slices: (readonly T[])[] = []
-  let [from, bytes, jobs] = [0, 0, 0]
-
-  for (let index = 0; index < items.length; index++) {
-    const item = items[index]!
-    bytes += bytesOf(item)
-    jobs += jobsOf(item)
-    if (index > from && (jobs > limits.jobsPerCall || bytes > limits.bytesPerCall)) {
-      slices.push(items.slice(from, index))
-      from = index
-      bytes = bytesOf(item)
-      jobs = jobsOf(item)
-    }
-  }
-  if (from < items.length) slices.push(from === 0 ? items : items.slice(from))
-  return slices
-}

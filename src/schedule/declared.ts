@@ -34,10 +34,6 @@ export class DeclaredSchedules {
     this.#runtime = runtime
   }
 
-  get size(): number {
-    return this.#declared.size
-  }
-
   /** @throws DuplicateScheduleError, InvalidOptionError, UnknownOptionError, UnknownTaskError */
   add(name: string, rule: ScheduleRule, step: Step<void, unknown>): void {
     const declared = this.#checked(name, rule, step, false)
