@@ -314,6 +314,16 @@ export function gathering(harness: StoreHarness): void {
     assert.deepEqual(await scene.store.listLimits({}), [])
   })
 
+  test('a lane that gathers is forgotten once all of it has ended, whatever its worker asked for meanwhile', async (t) => {
+    const { scene, worker, claim } = await withJobs(harness, t, ...jobs(['a', 'b'], lane(2)))
+
+    const claimed = await claim()
+    await scene.turn(worker, { room: [] })
+    await scene.turn(worker, { settled: claimed.map((job) => aSettlement(job, succeeded)), room: [] })
+
+    assert.deepEqual(await scene.store.listLimits({}), [])
+  })
+
   test('a lane with slots and one that gathers do not meet', async (t) => {
     const { scene, claim } = await withJobs(harness, t, ...jobs(['a', 'b'], lane(2)))
 

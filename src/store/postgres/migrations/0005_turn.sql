@@ -155,10 +155,10 @@ begin
     with said as materialized (
       select s.*, held.at from unnest(p_nos, p_claims, p_results, p_ran) s (no, claim, result, ran)
       cross join lateral (
-        select r.ctid as at from errand.running r where r.worker = w.no and r.no = s.no and r.claim = s.claim and r.flags & 12521 = 0 limit 1
+        select r.ctid as at from errand.running r where r.worker = w.no and r.no = s.no and r.claim = s.claim and r.flags & 45289 = 0 limit 1
       ) held
     ), gone as (
-      delete from errand.running r using said s where r.ctid = s.at and r.claim = s.claim and r.flags & 12521 = 0
+      delete from errand.running r using said s where r.ctid = s.at and r.claim = s.claim and r.flags & 45289 = 0
       returning r.*, s.result, s.ran
     ), final as (
       insert into errand.done (no, state, flags, attempts, crashes, started, finished, until, result)

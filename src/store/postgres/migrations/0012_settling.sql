@@ -52,7 +52,7 @@ begin
   end if;
   settled := settled || ends.settled;
   awaited := ends.awaited;
-  special := special or coalesce(ends.all_flags & 12521 <> 0, false);
+  special := special or coalesce(ends.all_flags & 45289 <> 0, false);
   accepted := accepted + cardinality(settled);
   if cardinality(settled) < cardinality(p_nos) then stale_nos := array(select unnest(p_nos) except select unnest(settled)); end if;
 end $$;
