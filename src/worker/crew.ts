@@ -249,6 +249,7 @@ export class Crew {
 
   #batchEnded({ slots, zombie }: Batch): void {
     slots.running--
+    slots.endedAt = this.#now
     if (zombie) slots.zombies--
     else slots.ended++
     if (slots.waiting > 0) this.#fill()
@@ -279,6 +280,7 @@ export class Crew {
     slots.running--
     run.over = true
     this.#now = this.#runtime.env.monotonic()
+    slots.endedAt = this.#now
     if (run.closed) slots.zombies--
     else {
       slots.ended++

@@ -17,7 +17,15 @@ export class Pace {
   #perMs = 0
   #answerMs = 0
 
-  /** Tells that `ended` jobs ended within the last `elapsedMs`. */
+  /** How long turns are under way, of late. */
+  get answerMs(): number {
+    return this.#answerMs
+  }
+
+  /**
+   * Tells that `ended` jobs ended within the last `elapsedMs`, in which there were some to run: were the wait for the store counted, a slow
+   * answer would make the worker ask for less, and wait again.
+   */
   record(ended: number, elapsedMs: number): void {
     if (elapsedMs <= 0) return
     const weight = 1 - Math.exp(-elapsedMs / forgetMs)

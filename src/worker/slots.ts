@@ -28,12 +28,16 @@ export class Slots {
   #bottomUpDue = 0
   #size: number
   #measuredAt: number
+  /** Since then: how long there was nothing to run for want of the store's answer. */
+  #starvedMs = 0
   waiting = 0
   running = 0
   /** Of those running, how many go on past their end and only keep their slot. */
   zombies = 0
   /** How many have ended since the pace was last measured. */
   ended = 0
+  /** When the latest one ended. */
+  endedAt: number
   /** How many were asked for by turns that are under way. */
   asked = 0
 
@@ -41,6 +45,7 @@ export class Slots {
     this.group = group
     this.#size = group.slots
     this.#measuredAt = now
+    this.endedAt = now
   }
 
   /** Calls something in the context that the worker was started in, and of none of its jobs. */
@@ -74,6 +79,7 @@ export class Slots {
   }
 
   add(jobs: readonly ClaimedJob[], claimedAt: number): void {
+    if (this.waiting + this.running === 0) this.#starvedMs += Math.min(claimedAt - this.endedAt, this.pace.answerMs)
     const units = jobs.some(({ leader }) => leader !== undefined) ? this.#grouped(jobs) : [...jobs]
     this.#batches.push({ jobs: units, claimedAt, next: 0 })
     this.waiting += units.length
@@ -177,8 +183,9 @@ export class Slots {
   }
 
   measure(now: number): void {
-    this.pace.record(this.ended, now - this.#measuredAt)
+    this.pace.record(this.ended, now - this.#measuredAt - this.#starvedMs)
     this.ended = 0
+    this.#starvedMs = 0
     this.#measuredAt = now
   }
 

@@ -89,3 +89,22 @@ test('a group that is none any more waits as so many jobs', () => {
   assert.deepEqual(all(slots), ['e', 'b', 'c', 'd'])
   assert.equal(slots.hasCompanions(first), false)
 })
+
+test('a worker that is quicker than its store asks for what it can run, and not for what it was given', () => {
+  const slots = new Slots({ queues: ['default'], slots: 10, rotate: false }, 0)
+  const [runMs, answerMs] = [10, 30]
+
+  for (let now = 0; now < 1000; now += runMs + answerMs) {
+    slots.add(
+      Array.from({ length: 100 }, () => aJob('a')),
+      now,
+    )
+    while (slots.waiting > 0) slots.take()
+    slots.ended = 100
+    slots.endedAt = now + runMs
+    slots.measure(now + runMs)
+    slots.pace.answered(answerMs)
+  }
+
+  assert.ok(slots.space(1000, 3) > 400, `${slots.space(1000, 3)} jobs`)
+})
