@@ -77,8 +77,8 @@ class World {
 
 const lookText = `
   with place as (
-    select no, 'ready' as at from errand.ready union all select no, 'running' from errand.running
-    union all select no, 'waiting' from errand.waiting union all select no, 'done' from errand.done
+    select no, 'ready' as at, flags from errand.ready union all select no, 'running', flags from errand.running
+    union all select no, 'waiting', flags from errand.waiting union all select no, 'done', flags from errand.done
   ), counted as (
     select queue, state, sum(n) as n from (
       select queue, state, n from errand.tally union all select queue, was, -n from errand.move where was >= 0
@@ -90,7 +90,7 @@ const lookText = `
     (select count(*) from place where at <> 'done') as unfinished,
     (select count(*) from errand.body b where (select count(*) from place p where p.no = b.no) <> 1) as misplaced,
     (select count(*) from counted c full join actual a using (queue, state) where coalesce(c.n, 0) <> coalesce(a.n, 0)) as miscounted,
-    (select count(*) + (select sum(taken) from errand.lane) from errand.slot) as slots,
+    (select count(*) + (select sum(taken) from errand.lane) from place where flags & 65536 <> 0) as slots,
     (select count(*) from errand.edge where open) as edges,
     (select count(*) from errand.cascade) as cascades`
 

@@ -39,14 +39,9 @@ create table errand.lane (
   slots   bigint not null,
   -- Its value was set by hand.
   pinned  boolean not null default false,
-  -- How many rows of `slot` name it.
+  -- How many jobs hold a slot of it, which their flags say.
   taken   bigint not null default 0
 ) with (fillfactor = 50);
-create table errand.slot (
-  lane int,
-  job  bigint,
-  primary key (lane, job)
-);
 create table errand.rate (
   no     int generated always as identity primary key,
   name   text collate "C" not null unique,
@@ -159,7 +154,7 @@ create index waiting_by_due on errand.waiting (due, no) where kind = 's';
 create index waiting_by_lane on errand.waiting (lane, (case when flags & 16384 = 0 then rank else -1 end), place) where kind = 'p';
 create index waiting_gathered on errand.waiting (lane, (case when flags & 16384 = 0 then rank else -1 end), place) where kind = 'g';
 create index waiting_gathered_since on errand.waiting (lane, due) where kind = 'g';
-create index waiting_with_slot on errand.waiting (no) where flags & 65536 <> 0;
+create index waiting_with_slot on errand.waiting (no) where flags & 65536 <> 0 and kind in ('s', 'b');
 create index waiting_by_rate on errand.waiting (queue, rank, rate, place) where kind = 'r';
 create index waiting_rated on errand.waiting (queue, rank, place) where kind = 'r';
 create index waiting_for_rate on errand.waiting (rate) where kind in ('r', 'u') and rate is not null;

@@ -5,8 +5,8 @@
 -- Flags: 1 has a lane, 2 a rate, 4 a key until its first claim, 8 a key until its end, 16 a key for a time,
 -- 32 others wait for it, 64 it waits for others, 128 and 256 a job follows its success or failure, 512 must not run
 -- twice, 1024 was inserted held, 2048 has a course, 4096 its cancel was asked for, 8192 has steps, 16384 its lane is ordered,
--- 32768 its lane gathers, 65536 is scheduled or blocked and has kept its slot, 131072 its attempt has waited: it keeps its place
--- and needs no token, 262144 has a tag that is indexed.
+-- 32768 its lane gathers, 65536 holds a slot of its lane, 131072 its attempt has waited: it keeps its place and needs no token,
+-- 262144 has a tag that is indexed.
 
 -- One job on its way from one place to another. `state` is where it comes from.
 create type errand.job as (
@@ -210,11 +210,6 @@ end $$;
 
 create function errand.put(j errand.job, p_kind "char") returns void language plpgsql as $$
 begin
-  j.flags := j.flags & ~65536;
-  if j.flags & 1 <> 0 and p_kind in ('s', 'b') then
-    perform from errand.body b join errand.slot s on s.lane = b.lane and s.job = b.no where b.no = j.no;
-    if found then j.flags := j.flags | 65536; end if;
-  end if;
   insert into errand.waiting (no, kind, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires,
     due, pending, lane, rate)
   select j.no, p_kind, j.queue, j.rank, j.place, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes, j.expires,
@@ -245,8 +240,6 @@ end $$;
 
 -- Makes a job ready at the end of its line, or with the number it has where it goes on; or parks it in its lane.
 create function errand.line_up(j errand.job, p_place bigint default null) returns void language plpgsql as $$
-declare
-  in_lane int;
 begin
   if j.flags & 131072 = 0 then j.place := coalesce(p_place, nextval('errand.counter')); end if;
   j.due := null;
@@ -256,14 +249,10 @@ begin
     perform errand.gather(j, errand.now_of_call());
     return;
   end if;
-  if j.flags & 1 <> 0 then
-    select b.lane into in_lane from errand.body b where b.no = j.no;
-    perform from errand.slot where lane = in_lane and job = j.no;
-    if not found then
-      perform errand.put(j, 'p');
-      perform errand.admit(array[in_lane]);
-      return;
-    end if;
+  if j.flags & 65537 = 1 then
+    perform errand.put(j, 'p');
+    perform errand.admit(array[b.lane]) from errand.body b where b.no = j.no;
+    return;
   end if;
   perform errand.stand(j, j.flags & 131072 = 0);
 end $$;
@@ -287,53 +276,65 @@ begin
   perform errand.put(j, 's');
 end $$;
 
--- Lets jobs out of lanes, by rank and place, while they have free slots.
-create function errand.admit(p_lanes int[]) returns void language plpgsql as $$
+-- Lets jobs out of lanes, by rank and place, while they have free slots; `p_freed` of each have just become free.
+create function errand.admit(p_lanes int[], p_freed bigint[] default null) returns void language plpgsql as $$
 declare
   queues int[];
 begin
-  with next as materialized (
-    select l.no as lane, w.no, w.plain from errand.lane l cross join lateral (
-      select x.no, x.crashes < 2 and x.flags & 131074 = 0 as plain from errand.waiting x
-      where x.lane = l.no and x.kind = 'p'
-      order by case when x.flags & 16384 = 0 then x.rank else -1 end, x.place limit greatest(l.slots - l.taken, 0)
-    ) w where l.no = any (p_lanes)
-  ), held as (
-    insert into errand.slot (lane, job) select lane, no from next
+  -- Each is looked up by its number: left to itself the planner may walk over all lanes, once for each job.
+  with given as materialized (
+    select l.no as lane, l.slots - l.taken + g.freed as free, g.freed
+    from (select lane, coalesce(freed, 0) as freed from unnest(p_lanes, p_freed) g (lane, freed)) g
+    cross join lateral (select * from errand.lane x where x.no = g.lane limit 1) l
+  ), next as materialized (
+    select g.lane, w.* from given g cross join lateral (
+      select x.no, x.ctid as at, x.crashes < 2 and x.flags & 131074 = 0 as plain from errand.waiting x
+      where x.lane = g.lane and x.kind = 'p'
+      order by case when x.flags & 16384 = 0 then x.rank else -1 end, x.place limit greatest(g.free, 0)
+    ) w
+  ), change as materialized (
+    -- Mostly the next one takes what has become free, and nothing is to be written.
+    select lane, sum(n)::bigint as n from (select lane, -freed as n from given union all select lane, 1 from next) each
+    group by lane having sum(n) <> 0 order by lane
   ), counted as (
-    update errand.lane l set taken = l.taken + n.n from (select lane, count(*) as n from next group by lane) n where l.no = n.lane
+    update errand.lane l set taken = l.taken + (select array_agg(n) from change)[width_bucket(l.no, array(select lane from change))]
+    where l.no = any (array(select lane from change))
   ), apart as (
-    update errand.waiting w set kind = case when w.crashes >= 2 then 'u' else 'r' end, rate = coalesce(w.rate, 0) from next n where w.no = n.no and not n.plain returning w.queue
+    update errand.waiting w set kind = case when w.crashes >= 2 then 'u' else 'r' end, flags = w.flags | 65536, rate = coalesce(w.rate, 0)
+    where w.no = any (array(select no from next where not plain)) returning w.queue
   ), gone as (
-    delete from errand.waiting w using next n where w.no = n.no and n.plain returning w.*
+    delete from errand.waiting w where w.ctid = any (array(select at from next where plain)) returning w.*
   ), lowered as materialized (
     select nextval('errand.lowered') from (select from next where plain limit 1) any_next
   ), lined as (
     insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
-    select queue, rank, place, no, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires from lowered cross join gone
+    select queue, rank, place, no, task, flags | 65536, keep_succeeded, keep_failed, attempts, crashes, expires from lowered cross join gone
   )
   select array_agg(distinct queue) into queues from (select queue from apart union all select queue from gone) out;
   perform errand.arrived(queue) from unnest(queues) queue;
   perform errand.look(lane) from unnest(p_lanes) lane where lane < 0;
 end $$;
 
--- Hands in a job's slot without letting the next one out; `admit` does, also the next leader of those that are gathered.
+-- Hands in the slot that a job may hold without letting the next one out; `admit` does, also the next leader of those that are
+-- gathered. The job's flag is up to the caller.
 create function errand.hand_in(j errand.job) returns int language plpgsql as $$
 declare
   in_lane int;
 begin
   if j.flags & 32769 = 0 then return null; end if;
   select b.lane into in_lane from errand.body b where b.no = j.no;
-  delete from errand.slot where lane = in_lane and job = j.no;
-  if found then update errand.lane set taken = taken - 1 where no = in_lane; end if;
+  if j.flags & 65536 <> 0 then update errand.lane set taken = taken - 1 where no = in_lane; end if;
   return in_lane;
 end $$;
 
--- Also of a job that waits: until it starts, nobody else comes into its place.
-create function errand.take_slot(p_no bigint) returns void language plpgsql as $$
+-- Also for a job that waits: until it starts, nobody else comes into its place.
+create function errand.take_slot(j errand.job) returns errand.job language plpgsql as $$
 begin
-  insert into errand.slot (lane, job) select b.lane, b.no from errand.body b where b.no = p_no and b.lane is not null on conflict do nothing;
-  if found then update errand.lane l set taken = l.taken + 1 from errand.body b where b.no = p_no and l.no = b.lane; end if;
+  if j.flags & 65537 = 1 then
+    update errand.lane l set taken = l.taken + 1 from errand.body b where b.no = j.no and l.no = b.lane;
+    j.flags := j.flags | 65536;
+  end if;
+  return j;
 end $$;
 
 create function errand.free_slot(j errand.job) returns void language plpgsql as $$

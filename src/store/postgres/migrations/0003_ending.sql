@@ -22,7 +22,7 @@ begin
   end if;
 
   insert into errand.done (no, state, flags, attempts, crashes, started, finished, until, result, error)
-  values (j.no, p_state, j.flags & ~4096, j.attempts, j.crashes, started_at, c.now, kept, p_result, p_error);
+  values (j.no, p_state, j.flags & ~69632, j.attempts, j.crashes, started_at, c.now, kept, p_result, p_error);
   perform errand.move(j.queue, j.state, p_state);
 
   if j.flags & 12 <> 0 then

@@ -72,7 +72,10 @@ begin
     j.rank := new_rank;
     update errand.body set rank = new_rank where no = job_no;
   end if;
-  if new_due > c.now then in_lane := errand.hand_in(j); end if;
+  if new_due > c.now then
+    in_lane := errand.hand_in(j);
+    j.flags := j.flags & ~65536;
+  end if;
   if new_due is not null and j.state = 0 and j.pending > 0 then
     update errand.edge set open = false where waiter = j.no and open;
     j.pending := null;

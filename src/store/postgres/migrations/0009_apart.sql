@@ -151,7 +151,7 @@ begin
   select id into job_id from errand.body where no = j.no;
   if j.flags & 8192 <> 0 then delete from errand.step where no = j.no; end if;
   insert into errand.done (no, state, flags, attempts, crashes, started, finished, until, result)
-  values (j.no, 4, j.flags & ~(4096 | 8192), j.attempts, j.crashes, j.started, c.now, c.now + 60000 * j.keep_succeeded::bigint, p_result);
+  values (j.no, 4, j.flags & ~(4096 | 8192 | 65536), j.attempts, j.crashes, j.started, c.now, c.now + 60000 * j.keep_succeeded::bigint, p_result);
   perform errand.move(j.queue, 3, 4);
   if j.flags & 12 <> 0 then
     delete from errand.uniq u using errand.body b where b.no = j.no and u.task = b.task and u.key = b.uniq and u.no = j.no;

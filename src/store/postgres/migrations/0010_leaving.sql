@@ -13,7 +13,7 @@ declare
 begin
   case p_part
     when 0 then return query select w.no, array[w.no] from errand.waiting w
-      where w.flags & 65536 <> 0 and w.no > a order by w.no limit p_most;
+      where w.flags & 65536 <> 0 and kind in ('s', 'b') and w.no > a order by w.no limit p_most;
     when 1 then return query select r.no, array[queue, rank, place] from errand.ready r
       where (queue, rank, place) > (a, b, d) order by queue, rank, place limit p_most;
     when 2 then return query select w.no, array[queue, rank, rate, place] from errand.waiting w
@@ -67,8 +67,8 @@ begin
   if j.no is null then return false; end if;
   insert into errand.leaving (no, ticket, kind, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires, due, pending,
     keeps_slot)
-  values (j.no, p_ticket, j.kind, j.queue, j.rank, j.place, j.task, j.flags, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes,
-    j.expires, j.due, j.pending, j.flags & 65536 <> 0);
+  values (j.no, p_ticket, j.kind, j.queue, j.rank, j.place, j.task, j.flags & ~65536, j.keep_succeeded, j.keep_failed, j.attempts, j.crashes,
+    j.expires, j.due, j.pending, j.flags & 65536 <> 0 and j.kind in ('s', 'b'));
   perform errand.free_slot(j);
   return true;
 end $$;
@@ -265,7 +265,7 @@ begin
   end if;
   j := row(l.no, errand.state_at(l.kind), l.queue, l.rank, l.place, l.task, l.flags, l.keep_succeeded, l.keep_failed, l.attempts,
     l.crashes, l.expires, l.due, l.pending, l.kind);
-  if l.keeps_slot then perform errand.take_slot(p_no); end if;
+  if l.keeps_slot then j := errand.take_slot(j); end if;
   if l.kind in ('s', 'b') then
     perform errand.put(j, l.kind);
     -- What has ended here while it was away was not told to it.

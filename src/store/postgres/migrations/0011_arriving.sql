@@ -58,7 +58,6 @@ begin
   if not found then return null; end if;
   delete from errand.pruned where id = b.id;
 
-  if (s ->> 'keepsSlot')::boolean then perform errand.take_slot(b.no); end if;
   -- A key that somebody holds here is lost on the way, never the job.
   if s -> 'holds' is not null then
     insert into errand.uniq (task, key, no, id, until) values (b.task, b.uniq, b.no, b.id, (s -> 'holds' ->> 0)::bigint)
@@ -92,6 +91,7 @@ begin
   -- Some may have waited here while it was away.
   perform from errand.edge where member = b.no;
   if found then j.flags := j.flags | 32; end if;
+  if (s ->> 'keepsSlot')::boolean then j := errand.take_slot(j); end if;
   forbidden := errand.connect(b.no, s -> 'members');
 
   if new_state >= 4 then

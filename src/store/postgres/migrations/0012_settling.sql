@@ -64,6 +64,7 @@ create function errand.settle_set(
   out settled bigint[], out all_flags int, out awaited bigint[], out alone boolean
 ) language plpgsql as $$
 declare
+  holding bigint[];
   lanes int[];
 begin
   if p_to is null or p_from > p_to then return; end if;
@@ -78,21 +79,22 @@ begin
       and not (p_whole and exists (select from said where is_alone)) returning r.*, s.result, s.ran, s.nth
   ), final as (
     insert into errand.done (no, state, flags, attempts, crashes, started, finished, until, result)
-    select g.no, 4, g.flags & ~8192, g.attempts + 1, g.crashes, g.started, c.now, c.now + 60000 * g.keep_succeeded::bigint, g.result from gone g
+    select g.no, 4, g.flags & ~73728, g.attempts + 1, g.crashes, g.started, c.now, c.now + 60000 * g.keep_succeeded::bigint, g.result from gone g
   ), counted as (
     insert into errand.run (at, task, outcome, n, ran_ms) select c.now - c.now % 60000, g.task, 4, count(*), sum(g.ran) from gone g group by g.task
   ), moved as (
     insert into errand.move (queue, was, now, n) select g.queue, 3, 4, count(*) from gone g group by g.queue
   )
-  select array_agg(no order by nth), bit_or(flags), array_agg(no order by nth) filter (where flags & 32 <> 0), (select bool_or(is_alone) from said)
-  into settled, all_flags, awaited, alone from gone;
+  select array_agg(no order by nth), bit_or(flags), array_agg(no order by nth) filter (where flags & 32 <> 0),
+    array_agg(no) filter (where flags & 65536 <> 0), (select bool_or(is_alone) from said)
+  into settled, all_flags, awaited, holding, alone from gone;
   if settled is null then return; end if;
 
   if all_flags & 8192 <> 0 then delete from errand.step where no = any (settled); end if;
   if all_flags & 12 <> 0 then
     delete from errand.uniq u using errand.body b where b.no = any (settled) and u.task = b.task and u.key = b.uniq and u.no = b.no;
   end if;
-  if all_flags & 1 <> 0 then perform errand.free_slots(settled); end if;
+  if holding is not null then perform errand.free_slots(holding); end if;
   if all_flags & 32768 <> 0 then
     with gone as (delete from errand.grouped where no = any (settled) returning lane) select array_agg(distinct lane) into lanes from gone;
     perform errand.look(lane) from unnest(lanes) lane;
@@ -106,15 +108,10 @@ begin
 end $$;
 
 create function errand.free_slots(p_nos bigint[]) returns void language plpgsql as $$
-declare
-  lanes int[];
 begin
-  with gone as (
-    delete from errand.slot s using errand.body b where b.no = any (p_nos) and s.lane = b.lane and s.job = b.no returning s.lane
-  ), freed as (
-    update errand.lane l set taken = l.taken - g.n from (select lane, count(*) as n from gone group by lane) g where l.no = g.lane returning l.no
-  ) select array_agg(no) into lanes from freed;
-  perform errand.admit(lanes);
+  perform errand.admit(array_agg(lane), array_agg(n)) from (
+    select b.lane, count(*) as n from unnest(p_nos) n (no) cross join lateral (select lane from errand.body x where x.no = n.no limit 1) b group by b.lane
+  ) freed;
 end $$;
 
 -- Records one outcome, or takes one job back. False if the claim is stale. Behind the gate.
@@ -154,7 +151,10 @@ begin
   if outcome = 'retry' then
     perform errand.note(j.no, j.started, problem);
     j.flags := (j.flags & ~131072) | 2048;
-    if not keeps_slot then in_lane := errand.hand_in(j); end if;
+    if not keeps_slot then
+      in_lane := errand.hand_in(j);
+      j.flags := j.flags & ~65536;
+    end if;
     if delay > 0 then
       perform errand.postpone(j, c.now + delay);
       if in_lane is not null then perform errand.admit(array[in_lane]); end if;
@@ -191,7 +191,10 @@ begin
   end if;
   if p_delay > 0 then
     -- In a lane that keeps its order nobody goes past it.
-    if j.flags & 49152 <> 16384 then in_lane := errand.hand_in(j); end if;
+    if j.flags & 49152 <> 16384 then
+      in_lane := errand.hand_in(j);
+      j.flags := j.flags & ~65536;
+    end if;
     perform errand.postpone(j, c.now + p_delay);
     if in_lane is not null then perform errand.admit(array[in_lane]); end if;
   else
@@ -214,7 +217,10 @@ begin
   j.flags := j.flags | 133120;
   -- Behind whoever is there when it falls asleep, so that jobs that sleep again and again let others run.
   if cardinality(ids) = 0 then j.place := nextval('errand.counter'); end if;
-  if not p_keeps_slot then in_lane := errand.hand_in(j); end if;
+  if not p_keeps_slot then
+    in_lane := errand.hand_in(j);
+    j.flags := j.flags & ~65536;
+  end if;
   select nullif(count(*), 0) into j.pending from errand.edge where waiter = j.no and open;
   if p_delay > 0 and (j.pending > 0 or cardinality(ids) = 0) then
     perform errand.postpone(j, c.now + p_delay);

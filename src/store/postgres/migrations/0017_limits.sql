@@ -116,7 +116,7 @@ end $$;
 -- Whether a job that is not final names it. Those that stand ready or run hold a slot, and those that run a start.
 create function errand.lane_in_use(p_lane int) returns boolean language plpgsql as $$
 begin
-  return exists (select from errand.slot where lane = p_lane)
+  return exists (select from errand.lane where no = p_lane and taken > 0)
     or exists (select from errand.waiting where lane = p_lane and kind = 'p')
     or exists (select from errand.waiting where lane = p_lane and kind <> 'p')
     or exists (select from errand.leaving l join errand.body b on b.no = l.no where l.kind is not null and b.lane = p_lane);

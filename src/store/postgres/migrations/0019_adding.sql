@@ -113,24 +113,24 @@ begin
     from job
   ), numbered as (
     select *, row_number() over (partition by lane, line order by nth) as in_lane from lined
-  ), placed as materialized (
+  ), kinds as (
     select n.*, (case
       when line = 'l' and lane is not null and in_lane > (select slots - taken from errand.lane where lane.no = n.lane) then 'p'
       when line = 'l' and flags & 2 <> 0 then 'r' else line end)::"char" as kind
-    from numbered n order by nth
+    from numbered n
+  ), placed as materialized (
+    select *, lane > 0 and kind in ('l', 'r') as holds from kinds order by nth
   ), ready as (
     insert into errand.ready (queue, rank, place, no, task, flags, keep_succeeded, keep_failed, expires)
-    select queue, rank, no, no, task, flags, keep_succeeded, keep_failed, expires from placed where kind = 'l'
+    select queue, rank, no, no, task, case when holds then flags | 65536 else flags end, keep_succeeded, keep_failed, expires from placed where kind = 'l'
   ), waiting as (
     insert into errand.waiting (no, kind, queue, rank, place, task, flags, keep_succeeded, keep_failed, expires, due, pending, lane, rate)
-    select no, kind, queue, rank, case when kind in ('p', 'r') then no end, task, flags, keep_succeeded, keep_failed, expires,
+    select no, kind, queue, rank, case when kind in ('p', 'r') then no end, task, case when holds then flags | 65536 else flags end, keep_succeeded, keep_failed, expires,
       case when kind in ('s', 'b') then due end, case when kind = 'b' then pending end, lane, case when kind = 'r' then coalesce(rate, 0) else rate end
     from placed where kind in ('p', 'r', 's', 'b')
-  ), held as (
-    insert into errand.slot (lane, job) select lane, no from placed where lane > 0 and kind in ('l', 'r')
   ), counted as (
     update errand.lane l set taken = l.taken + n.n
-    from (select lane, count(*) as n from placed where lane > 0 and kind in ('l', 'r') group by lane order by lane) n where l.no = n.lane
+    from (select lane, count(*) as n from placed where holds group by lane order by lane) n where l.no = n.lane
   ), moved as (
     insert into errand.move (queue, was, now, n) select queue, -1, errand.state_at(kind), count(*) from placed group by queue, 3
   )
