@@ -118,14 +118,25 @@ function job(dice: Dice, name = dice.chance(0.95) ? dice.newJob() : id(dice)): N
     ...(dice.chance(0.25) && { unique: unique(dice) }),
     ...(dice.chance(dice.lanes ? 0.8 : 0.25) && { lane: lane(dice) }),
     ...(!dice.jumps &&
-      dice.chance(0.2) && { rate: { name: dice.pick(['r0', 'r1', 'both']), tokens: 1 + dice.below(2), perMs: 2_000 } }),
+      dice.chance(dice.rates ? 0.7 : 0.2) && {
+        rate: { name: dice.pick(['r0', 'r1', 'both']), tokens: 1 + dice.below(2), perMs: 2_000 },
+      }),
     ...(dice.chance(0.25) && { after: { on: olderIds(dice), otherwise: dice.pick(['cancel', 'run']) } }),
     ...(dice.chance(0.06) && { held: true }),
-    ...(dice.chance(0.1) && { tags: dice.some(['red', 'blue']) }),
+    ...(dice.chance(0.15) && { tags: tags(dice) }),
     ...(dice.chance(0.1) && { metadata: '{"m":1}', version: 2, redact: ['input.a'] }),
     ...(dice.chance(0.08) && { onSucceeded: followUp(dice) }),
     ...(dice.chance(0.08) && { onFailed: followUp(dice) }),
   }
+}
+
+/** Of those by which jobs are found quickly, a job has at most one. */
+function tags(dice: Dice): string[] {
+  return [...dice.some(['red', 'blue']), ...(dice.chance(0.5) ? [partOf(dice)] : [])]
+}
+
+function partOf(dice: Dice): string {
+  return `part-of:p${dice.below(3)}`
 }
 
 function lane(dice: Dice): Lane {
@@ -235,7 +246,7 @@ function query(dice: Dice): JobQuery {
     ...(dice.chance(0.3) && { states: dice.some(['ready', 'running', 'failed', 'cancelled', 'succeeded'] as const) }),
     ...(dice.chance(0.2) && { tasks: dice.some(tasks) }),
     ...(dice.chance(0.2) && { queues: dice.some(queues) }),
-    ...(dice.chance(0.2) && { tag: 'red' }),
+    ...(dice.chance(0.2) && { tag: dice.pick(['red', partOf(dice)]) }),
     ...(dice.chance(0.2) && { input: { path: 'a.b', value: dice.pick([1, '1']) } }),
     ...(dice.chance(0.1) && { metadata: { path: 'm', value: 1 } }),
   }
@@ -285,12 +296,15 @@ class Dice {
   readonly jumps: boolean
   /** Whether this script is about lanes: few jobs go without. */
   readonly lanes: boolean
+  /** And this one about rates. */
+  readonly rates: boolean
   readonly #chance: () => number
 
   constructor(chance: () => number) {
     this.#chance = chance
     this.jumps = this.chance(0.25)
     this.lanes = this.chance(0.3)
+    this.rates = this.chance(0.2)
   }
 
   newJob(): string {
