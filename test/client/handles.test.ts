@@ -185,15 +185,16 @@ test('events tell what happens to jobs in all processes', async (t) => {
     if (job.attempt === 1) throw new Error('first')
   })
   const kinds: string[] = []
-  const stop = new AbortController()
+  const listening = Promise.withResolvers<void>()
   const watching = (async () => {
-    for await (const news of another().events({ tasks: ['task'], signal: stop.signal })) {
+    for await (const news of another().events({ tasks: ['task'] })) {
+      listening.resolve()
       if (news.kind === 'job') kinds.push(news.event.kind)
       if (kinds.at(-1) === 'succeeded') return
     }
   })()
 
-  await sleep(5)
+  await listening.promise
   await work()
   await task.enqueue()
   await watching

@@ -368,11 +368,12 @@ test('a handler that heeds its timeout is no zombie', async (t) => {
   const heeding = errand.task('heeding', { timeout: 10, retry: false }, (_: void, job) =>
     sleep(60_000, undefined, { signal: job.signal }),
   )
+  const next = errand.task('next', () => {})
 
   const job = await heeding.enqueue()
   const worker = await work({ concurrency: 1 })
   await assert.rejects(job.result(), { name: 'JobTimeoutError' })
-  await sleep(5)
+  await (await next.enqueue()).result()
 
   assert.deepEqual(zombies, [])
   assert.equal(worker.health().healthy, true)
