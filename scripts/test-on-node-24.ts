@@ -20,7 +20,13 @@ export const testsOn24: Command = {
   run: [process.execPath, '--conditions=errand-source', import.meta.filename],
 }
 
-const notAboutTheLibrary = ['test/scripts/**', 'test/architecture.test.ts', 'test/docs.test.ts', 'test/package.test.ts']
+const notAboutTheLibrary = [
+  'test/scripts/**',
+  'test/architecture.test.ts',
+  'test/docs.test.ts',
+  'test/reference.test.ts',
+  'test/package.test.ts',
+]
 
 function binary(): string {
   const platform = process.platform === 'win32' ? 'win' : process.platform
