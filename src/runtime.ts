@@ -9,6 +9,7 @@ import type { Bus } from './events/bus.ts'
 import { Findings } from './events/findings.ts'
 import { Outage } from './events/outage.ts'
 import type { CancelAnswer, JobRecord, Store } from './store/store.ts'
+import { Stretch } from './stretch.ts'
 import type { Middleware } from './task/middleware.ts'
 import type { Registry } from './task/registry.ts'
 
@@ -21,6 +22,7 @@ export class Runtime {
   readonly bus: Bus
   readonly registry: Registry
   readonly payloadBytes: number
+  readonly stretch: Stretch
   readonly awaiting: Awaiting
   readonly gathering: Gathering
   readonly looking: Asking<JobRecord | 'gone' | undefined> = new Asking((store, ids) => store.get(ids))
@@ -44,6 +46,7 @@ export class Runtime {
     openStore: () => Promise<Store>
   }) {
     this.env = parts.env
+    this.stretch = new Stretch(parts.env)
     this.awaiting = new Awaiting(parts.env)
     this.gathering = new Gathering(this)
     this.codec = parts.codec

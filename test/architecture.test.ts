@@ -24,6 +24,7 @@ const ground = [
   'outcome',
   'redact',
   'retry',
+  'stretch',
 ]
 
 /** What people write, and the rules that need neither store nor clock. */

@@ -13,8 +13,6 @@ import { Slots } from './slots.ts'
 
 /** Jobs that waited longer for a slot go back to the store, where others may take them. */
 const lateMs = 1000
-/** Jobs are started for this long at a stretch; then the event loop has its turn. */
-const stretchMs = 4
 
 export interface CrewLinks {
   readonly results: Results
@@ -38,7 +36,6 @@ export class Crew {
   readonly #handlerEnded: (run: Run, end: RunEnd) => void
   /** The last look at the clock. */
   #now = 0
-  #stretchUntil = 0
   #filling = false
   #fillPlanned = false
   #starting = true
@@ -89,7 +86,6 @@ export class Crew {
   start(): void {
     if (!this.#starting) return this.#giveBackWaiting()
     this.#now = this.#runtime.env.monotonic()
-    this.#stretchUntil = this.#now + stretchMs
     this.#fill()
   }
 
@@ -175,7 +171,7 @@ export class Crew {
     try {
       for (const slots of this.slots) {
         while (slots.free > 0 && slots.waiting > 0) {
-          if (this.#now > this.#stretchUntil) return this.#fillSoon()
+          if (this.#runtime.stretch.isOver(this.#now)) return this.#fillSoon()
           this.#begin(slots.take(), slots)
         }
       }
@@ -187,7 +183,7 @@ export class Crew {
   #fillSoon(): void {
     if (this.#fillPlanned) return
     this.#fillPlanned = true
-    this.#runtime.env.soon(() => {
+    this.#runtime.stretch.next(() => {
       this.#fillPlanned = false
       this.start()
     })
@@ -252,6 +248,7 @@ export class Crew {
     slots.endedAt = this.#now
     if (zombie) slots.zombies--
     else slots.ended++
+    this.#now = this.#runtime.env.monotonic()
     if (slots.waiting > 0) this.#fill()
     this.#links.news()
   }

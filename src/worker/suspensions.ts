@@ -253,9 +253,7 @@ export class Suspensions {
   #ended(): Promise<readonly Member[]> {
     const { id, members = [], moreMembers } = this.#run.claimed
 
-    return (this.#members ??= moreMembers
-      ? this.#runtime.open().then((store) => allMembers(store, id))
-      : Promise.resolve(members))
+    return (this.#members ??= moreMembers ? allMembers(this.#runtime, id) : Promise.resolve(members))
   }
 
   async #answer({ id, state, result, error }: FlowEnd): Promise<unknown> {

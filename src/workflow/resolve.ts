@@ -12,9 +12,8 @@ type Results = ReadonlyMap<string, Member>
 /** Results by the ids of their steps, decoded already: each for one place in the input. */
 type Decoded = Map<string, unknown>
 
-/** Results with more characters are decoded for so long at a stretch, lest they hold the event loop. */
+/** Results with more characters are decoded in pieces, lest they hold the event loop. */
 const manyCharacters = 64 * 1024
-const stretchMs = 4
 
 /** The whole input. Only a promise where results did not fit into the claim, or a failure has to be looked up. */
 export function resolved(runtime: Runtime, claimed: ClaimedJob, note: StepNote, input: unknown): unknown {
@@ -32,31 +31,33 @@ function areMany(members: readonly Member[]): boolean {
 }
 
 async function resolvedLate(runtime: Runtime, claimed: ClaimedJob, note: StepNote, input: unknown): Promise<unknown> {
+  const members = claimed.moreMembers ? await allMembers(runtime, claimed.id) : claimed.members!
   const store = await runtime.open()
-  const members = claimed.moreMembers ? await allMembers(store, claimed.id) : claimed.members!
-  const explained = await Promise.all(members.map((member) => explain(store, member)))
+  const explained = members.some(isUnexplained)
+    ? await Promise.all(members.map((member) => explain(store, member)))
+    : members
+  const decoded = await decodedInStretches(runtime, explained)
 
-  return filled(runtime, claimed.task, note, byId(explained), input, await decodedInStretches(runtime, explained))
+  return filled(runtime, claimed.task, note, byId(explained), input, decoded)
 }
 
-async function decodedInStretches({ codec, env }: Runtime, members: readonly Member[]): Promise<Decoded> {
+async function decodedInStretches({ codec, stretch }: Runtime, members: readonly Member[]): Promise<Decoded> {
   const decoded: Decoded = new Map()
-  let until = env.monotonic() + stretchMs
   for (const { id, state, result } of members) {
+    if (stretch.isOver()) await stretch.pause()
     if (state === 'succeeded' && typeof result === 'string') decoded.set(id, codec.decode(result))
-    if (env.monotonic() <= until) continue
-    await new Promise<void>((resolve) => env.soon(resolve))
-    until = env.monotonic() + stretchMs
   }
   return decoded
 }
 
 const byId = (members: readonly Member[]): Results => new Map(members.map((member) => [member.id, member]))
 
-export async function allMembers(store: Store, id: string): Promise<Member[]> {
+export async function allMembers(runtime: Runtime, id: string): Promise<Member[]> {
+  const store = await runtime.open()
   const all: Member[] = []
   let cursor: string | undefined
   do {
+    if (runtime.stretch.isOver()) await runtime.stretch.pause()
     const page = await store.members(id, cursor)
     all.push(...page.members)
     cursor = page.cursor

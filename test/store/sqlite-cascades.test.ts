@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import type { JobState } from '../../src/job.ts'
 import type { Outcome } from '../../src/outcome.ts'
-import { aJob, aSettlement, aTurn, aWorker, failed, jobs } from '../../src/testing/conformance/builders.ts'
+import { aJob, aSettlement, aTurn, aWorker, failed, jobs, succeeded } from '../../src/testing/conformance/builders.ts'
 import { aStore } from './sqlite-files.ts'
 
 const wide = 3_000
@@ -29,6 +29,34 @@ async function opened(t: TestContext) {
   }
   return { store, countOf, end, spread }
 }
+
+test('a claim of many joins on sqlite hands out a thousand members and some, and leaves the rest to be read', async (t) => {
+  const store = aStore(t)
+  const worker = await store.join(aWorker())
+  const members = ids.slice(0, 600)
+  await store.insert([jobs(members)])
+  await store.insert([jobs(['one', 'two', 'three'], { after: { on: members, otherwise: 'cancel' } })])
+  const first = await store.turn(
+    aTurn({ incarnation: worker, room: [{ queues: ['default'], jobs: 600, bottomUp: 0 }] }),
+  )
+  assert.ok(!first.gone)
+  const settled = first.claimed.map((job) => aSettlement(job, succeeded))
+  await store.turn(aTurn({ incarnation: worker, settled, room: [] }))
+  while ((await store.upkeep()).more);
+
+  const answer = await store.turn(aTurn({ incarnation: worker }))
+
+  assert.ok(!answer.gone)
+  const handedOut = answer.claimed.map((job) => [job.id, job.members?.length, job.moreMembers ?? false])
+  assert.deepEqual(handedOut, [
+    ['one', 600, false],
+    ['two', 600, false],
+    ['three', 20, true],
+  ])
+  const page = await store.members('three')
+  assert.equal(page.members.length, 500)
+  assert.equal((await store.members('three', page.cursor)).members.length, 100)
+})
 
 describe('wide cascades on sqlite', () => {
   test('a retry blocks only so many waiters again in its own step, and all in the end', async (t) => {

@@ -16,6 +16,10 @@ interface More {
   readonly redact?: string[]
 }
 
+/** Of `errand.turn` and `errand.resync`. What is in `extra` may be much, and is not taken apart as it comes in. */
+export const claimedColumns =
+  'claim, no, place, id, task, queue, rank, input, attempts, crashes, created, flags, more, extra::text'
+
 export interface ClaimedRow {
   readonly claim: string
   readonly no: string
@@ -30,7 +34,8 @@ export interface ClaimedRow {
   readonly created: string
   readonly flags: number
   readonly more: More | null
-  readonly extra: Extra | null
+  /** JSON of `Extra`, and in the row that has none of a job, of all else that is answered. */
+  readonly extra: string | null
 }
 
 interface Extra {
@@ -59,7 +64,8 @@ export function claimedOf(row: ClaimedRow, names: Names): ClaimedJob {
   return Object.assign(job, present(moreOfClaim(row)))
 }
 
-function moreOfClaim({ more, extra, flags }: ClaimedRow) {
+function moreOfClaim({ more, extra: text, flags }: ClaimedRow) {
+  const extra = parsed<Extra>(text)
   return {
     leader: extra?.leader ?? undefined,
     version: more?.version,

@@ -1,6 +1,6 @@
 /** The lives of workers: joining, asking anew after an unknown outcome, sleeping, leaving. Their turns are in turn.ts. */
 import type { ControlMessage, IncarnationId, NewWorker, Resynced, WaitResult } from '../store.ts'
-import { claimedOf, type ClaimedRow } from './decode.ts'
+import { claimedColumns, claimedOf, type ClaimedRow } from './decode.ts'
 import { queuesIn } from './inserter.ts'
 import { silenceMsOf } from './lives.ts'
 import type { News } from './news.ts'
@@ -46,11 +46,11 @@ export class Incarnations {
   async resync(incarnation: IncarnationId): Promise<Resynced | 'gone'> {
     const { statements, names, lives } = this.#parts
     const life = lives.get(incarnation)
-    const text = 'select * from errand.resync($1)'
+    const text = `select ${claimedColumns} from errand.resync($1)`
     const [head, ...rows] = await statements.all<ClaimedRow>(text, [incarnation], { silenceMs: life.silenceMs })
     if (!head) return 'gone'
 
-    const { epoch, no, mark, messages } = head.extra as unknown as Resync
+    const { epoch, no, mark, messages } = JSON.parse(head.extra!) as Resync
     Object.assign(life, { epoch, no })
     names.seen(mark)
     await names.knowNumbers(

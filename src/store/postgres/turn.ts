@@ -1,10 +1,11 @@
 /** A turn as the SQL function takes it, and as it answers. */
 import type { Env } from '../../env.ts'
 import { StoreBusyError, UnknownOutcomeError } from '../../errors.ts'
+import { Stretch } from '../../stretch.ts'
 import { checkTurn } from '../checked-times.ts'
 import type { Claim, ClaimedJob, ControlMessage, GivenBack, Settlement, Turn, TurnResult } from '../store.ts'
 import type { Clock } from './clock.ts'
-import { claimedOf, numberIn, type ClaimedRow } from './decode.ts'
+import { claimedColumns, claimedOf, numberIn, type ClaimedRow } from './decode.ts'
 import { namedIn, specOf } from './encode.ts'
 import { queuesIn } from './inserter.ts'
 import type { Beginning, Floors, Looked } from './floors.ts'
@@ -21,7 +22,7 @@ export const sparesOf = (env: Env): string => Array.from({ length: spareIds }, (
 /** A job that this many workers were lost with stands apart from its line. */
 const suspectFrom = 2
 
-const turnText = 'select * from errand.turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)'
+const turnText = `select ${claimedColumns} from errand.turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
 
 interface Head extends Looked {
   readonly gone?: boolean
@@ -35,8 +36,6 @@ interface Head extends Looked {
   readonly arrivals: string | null
 }
 
-type TurnRow = Omit<ClaimedRow, 'extra'> & { readonly extra: Head }
-
 export interface TurnParts {
   readonly env: Env
   readonly clock: Clock
@@ -49,9 +48,11 @@ export interface TurnParts {
 
 export class Turns {
   readonly #parts: TurnParts
+  readonly #stretch: Stretch
 
   constructor(parts: TurnParts) {
     this.#parts = parts
+    this.#stretch = new Stretch(parts.env)
   }
 
   async take(turn: Turn): Promise<TurnResult> {
@@ -76,28 +77,27 @@ export class Turns {
     if (others.length > 0) floors.again()
     const beginning = floors.begin()
     const send = () => this.#send(turn, ends, life, beginning)
-    const rows = followUps.length > 0 ? await names.numbered(namedIn(followUps), send) : await send()
-    const head = rows.pop()!.extra
+    const claims = followUps.length > 0 ? await names.numbered(namedIn(followUps), send) : await send()
+    const head = JSON.parse(claims.pop()!.extra!) as Head
     if (head.gone) {
       floors.forget()
       return { gone: true }
     }
 
-    const claims = rows as unknown as ClaimedRow[]
     await this.#know(claims)
     life.special = head.special
     life.parked = turn.park === true && claims.length === 0
     const nextDue = life.upkeepDue ? 0 : head.nextDue
     life.upkeepDue = false
     if (head.arrivals) waking.wake(queuesIn(head.arrivals))
-    const claimed = claims.map((row) => this.#claimed(row))
+    for (const row of claims) this.#leaveFloor(row)
     floors.looked(beginning, head)
     if (!head.more) floors.again()
 
     return {
       gone: false,
       stale: staleOf(head, turn, plain, others),
-      claimed,
+      claimed: await this.#claimed(claims),
       cancels: (head.cancels ?? []).map(([id, claim]) => ({ id, claim })),
       messages: head.messages ?? [],
       more: head.more,
@@ -116,14 +116,23 @@ export class Turns {
     )
   }
 
-  #claimed(row: ClaimedRow): ClaimedJob {
+  #leaveFloor({ crashes, queue, rank, place }: ClaimedRow): void {
     // A suspect is handed out before its turn: others may stand in front of it.
-    if (row.crashes < suspectFrom) this.#parts.floors.claimed(row.queue, row.rank, Number(row.place))
-    return claimedOf(row, this.#parts.names)
+    if (crashes < suspectFrom) this.#parts.floors.claimed(queue, rank, Number(place))
+  }
+
+  async #claimed(rows: readonly ClaimedRow[]): Promise<ClaimedJob[]> {
+    const stretch = this.#stretch
+    const claimed: ClaimedJob[] = []
+    for (const row of rows) {
+      if (row.extra !== null && stretch.isOver()) await stretch.pause()
+      claimed.push(claimedOf(row, this.#parts.names))
+    }
+    return claimed
   }
 
   /** Tried without the gate where nothing speaks for it; a turn that turns out to need it has done nothing yet. */
-  async #send(turn: Turn, ends: Sorted, life: Life, beginning: Beginning): Promise<TurnRow[]> {
+  async #send(turn: Turn, ends: Sorted, life: Life, beginning: Beginning): Promise<ClaimedRow[]> {
     const enter = ends.others.length > 0 || life.special
     try {
       return await this.#call(turn, ends, life, beginning, enter)
@@ -141,7 +150,7 @@ export class Turns {
     life: Life,
     beginning: Beginning,
     enter: boolean,
-  ): Promise<TurnRow[]> {
+  ): Promise<ClaimedRow[]> {
     const { env, clock, statements } = this.#parts
     const { now, monotonic } = clock()
     const some = plain.length > 0
@@ -164,7 +173,7 @@ export class Turns {
       turn.park ?? false,
     ]
     const ids = turn.settled.map(({ claim }) => claim.id)
-    return statements.all<TurnRow>(turnText, values, { name: 'errand_turn', ids, silenceMs: life.silenceMs })
+    return statements.all<ClaimedRow>(turnText, values, { name: 'errand_turn', ids, silenceMs: life.silenceMs })
   }
 
   #spec(end: OtherEnd) {

@@ -27,6 +27,8 @@ export class Claiming {
   /** Whether something has come into the lines since the claiming began. */
   #brought = false
   #sentAside = 0
+  /** How many members have been handed out with the jobs that waited for them. */
+  #members = 0
   expired = 0
   readonly #step: Step
   readonly #incarnation: number
@@ -141,7 +143,10 @@ export class Claiming {
     this.#step.count(queue, running, rows.length)
     for (const rate of recordStarts(this.#step, rows)) this.#step.countLined(rate, -1)
     const members = membersTogether(this.#step, rows)
-    for (const row of rows) this.#handOut(row, members && { members: members.get(row[0]) })
+    for (const row of rows) {
+      const waited = flagsOf(row) & flag.members
+      this.#handOut(row, waited ? { members: members?.get(row[0]), membersBefore: this.#members } : undefined)
+    }
     this.#taken += rows.length
   }
 
@@ -249,6 +254,7 @@ export class Claiming {
     if (flagsOf(row) & flag.keyWaiting) step.sql.freeKey.run(row[2], raresOf(row)[3], row[0])
     const job = claimedJob(step, row, step.claim(), step.now, known)
     this.claimed.push(job)
+    if (job.members) this.#members += job.members.length
     if (step.events) step.tell('started', step.sql.jobBySeq.get(row[0]) as JobRow, 'running', job.attempt)
   }
 

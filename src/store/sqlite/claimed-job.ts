@@ -83,6 +83,8 @@ export class Held extends Same {
 export interface Known {
   readonly leader?: string | undefined
   readonly members?: Member[] | undefined
+  /** How many members the same claim has handed out before. */
+  readonly membersBefore?: number
 }
 
 export function claimedJob(
@@ -114,7 +116,7 @@ export function claimedJob(
   if (flagsOf(row) & flag.options) addOptions(job, told!)
   else if (told !== null) job.metadata = told
   if (known?.members) job.members = known.members
-  else if (flagsOf(row) & flag.members) Object.assign(job, membersOf(reader, seq))
+  else if (flagsOf(row) & flag.members) Object.assign(job, membersOf(reader, seq, known?.membersBefore))
   if (flagsOf(row) & flag.gathers) job.leader = known?.leader ?? leaderOf(reader, job, seq)
   new Held(job, row, since)
   return job

@@ -6,6 +6,8 @@ import { errorValue, finalState, flag, idFromHex, idText, stateCode, type FinalR
 
 /** More are for the worker to read page by page, so that no step takes long for them. */
 const inline = { members: 1_000, bytes: 16 * 1024 * 1024 }
+/** Once a claim has handed out as many as one job may bring, each further one brings no more than these. */
+const few = 20
 const membersPerPage = 500
 
 type MemberRow = readonly [
@@ -41,15 +43,16 @@ const memberOf = ([, index, id, state, result, error]: MemberRow): Member =>
     ? { index, id: idFromHex(id), state: 'succeeded', result }
     : { index, ...ended({ id: idFromHex(id), state, result, error }) }
 
-/** As many as may come with the claim. */
-export function membersOf(reader: Reader, waiter: number): { members: Member[]; moreMembers?: true } {
+/** As many as may come with a claim that has handed out `before` of other jobs. */
+export function membersOf(reader: Reader, waiter: number, before = 0): { members: Member[]; moreMembers?: true } {
   const members: Member[] = []
+  const most = before < inline.members ? inline.members : few
   let bytes = 0
   for (let from: number | undefined = 0; from !== undefined;) {
-    const page = membersPage(reader, waiter, from)
+    const page = membersPage(reader, waiter, from, Math.min(membersPerPage, most + 1))
     for (const member of page.members) {
       bytes += (member.result?.length ?? 0) + 100
-      if (bytes > inline.bytes || members.length === inline.members) return { members, moreMembers: true }
+      if (bytes > inline.bytes || members.length === most) return { members, moreMembers: true }
       members.push(member)
     }
     from = page.next
@@ -58,10 +61,15 @@ export function membersOf(reader: Reader, waiter: number): { members: Member[]; 
 }
 
 /** What a job waited for and has ended, from this position on. */
-export function membersPage({ sql }: Reader, waiter: number, from: number): { members: Member[]; next?: number } {
-  const rows = sql.endedMembers.all(waiter, from, membersPerPage) as MemberRow[]
+export function membersPage(
+  { sql }: Reader,
+  waiter: number,
+  from: number,
+  most: number = membersPerPage,
+): { members: Member[]; next?: number } {
+  const rows = sql.endedMembers.all(waiter, from, most) as MemberRow[]
   const members = rows.map(memberOf)
-  return rows.length < membersPerPage ? { members } : { members, next: rows.at(-1)![1] + 1 }
+  return rows.length < most ? { members } : { members, next: rows.at(-1)![1] + 1 }
 }
 
 /** A final job as those see it who waited for it. */

@@ -155,11 +155,7 @@ export class SqliteStore implements Store {
 
   get: Store['get'] = async (ids) => this.#read((reading) => ids.map((id) => get(reading, id)))
   history: Store['history'] = async (id) => this.#read((reading) => history(reading, id))
-  members: Store['members'] = async (id, cursor) => {
-    // Whoever reads on has thousands of them: the event loop has its turn between two pages.
-    if (cursor !== undefined) await new Promise<void>((resolve) => this.#options.env.soon(resolve))
-    return this.#read((reading) => members(reading, id, cursor))
-  }
+  members: Store['members'] = async (id, cursor) => this.#read((reading) => members(reading, id, cursor))
   find: Store['find'] = async (query, cursor) =>
     this.#read((reading) => find(reading, this.#open.connection.db, query, cursor))
   counts: Store['counts'] = async () => this.#read(counts)
