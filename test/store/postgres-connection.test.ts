@@ -4,6 +4,8 @@ import { once } from 'node:events'
 import { test, type TestContext } from 'node:test'
 import pg from 'pg'
 import { openConnection } from '../../src/store/postgres/connection/connection.ts'
+import { isFinalRefusal, whileConnecting } from '../../src/store/postgres/connection/failures.ts'
+import type { StoreRefusedError } from '../../src/index.ts'
 import { resolveOptions, type PostgresOptions } from '../../src/store/postgres/connection/options.ts'
 import { saying, startProxy, type Proxy } from '../proxy.ts'
 import { freePort } from '../servers.ts'
@@ -123,6 +125,32 @@ test('a wrong password or database is told at once, however long one would wait'
     code: 'STORE_REFUSED',
     message: /elsewhere.*Create the database/,
   })
+})
+
+test(
+  'TLS that the server does not speak is told at once, and an unknown host or another server as what it may be',
+  {
+    skip,
+  },
+  async (t) => {
+    const secure = await aConnection(t, { url: `${server!.url}?sslmode=verify-full`, waitForServer: '10m' })
+    const nowhere = await aConnection(t, { url: 'postgres://nobody@no.such.host.invalid/shop', waitForServer: 100 })
+    const { proxy, connection: deaf } = await viaProxy(t)
+    proxy.blackHole()
+
+    await assert.rejects(secure.query('select 1'), { code: 'STORE_REFUSED', message: /TLS was asked for.*sslmode/ })
+    await assert.rejects(nowhere.query('select 1'), { code: 'STORE_AWAY', message: /no host of that name is known/ })
+    await assert.rejects(deaf.query('select 1'), { code: 'STORE_AWAY', message: /see whether it is PostgreSQL/ })
+  },
+)
+
+test('a password that is missing is told at once, and what to do', () => {
+  const missing = new Error('SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string')
+
+  assert.equal(isFinalRefusal(missing), true)
+  const { code, message } = whileConnecting(missing, 'postgres://db/shop', 0) as StoreRefusedError
+  assert.equal(code, 'STORE_REFUSED')
+  assert.match(message, /none was given.*PGPASSWORD/)
 })
 
 test('a connection that ends before the answer leaves the outcome unknown, and names the jobs', { skip }, async (t) => {

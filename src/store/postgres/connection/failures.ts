@@ -64,12 +64,52 @@ export function whileConnecting(error: unknown, where: string, waitedMs: number)
   const cause = { cause: error }
   if (isOwnMistake(error))
     return new StoreOpenError(`The store at ${where} cannot be used with this pool: ${reasonOf(error)}.`, cause)
-  if (!said) return new StoreAwayError(where, waitedMs, reasonOf(error), cause)
+  if (!said) return unsaid(error, where, waitedMs)
   if (busy.has(said.code)) return new StoreBusyError(waitedMs, said.message, cause)
 
   const advice = said.message.startsWith('unsupported startup parameter') ? adviceOnPooler : adviceOn(said.code)
 
   return new StoreRefusedError(where, said.message, advice, cause)
+}
+
+/** What the driver or the network says. Some of it lasts, however long one waits. */
+function unsaid(error: unknown, where: string, waitedMs: number): Error {
+  const why = reasonOf(error)
+  const lasting = adviceOnLasting(error)
+  if (lasting) return new StoreRefusedError(where, why, lasting, { cause: error })
+  const advice = adviceOnPlace(why)
+
+  return new StoreAwayError(where, waitedMs, why, { cause: error, ...(advice && { advice }) })
+}
+
+function adviceOnLasting(error: unknown): string | undefined {
+  const why = reasonOf(error)
+  if (/client password must be a string/.test(why))
+    return 'The server asks for a password and none was given. Write it into the URL, or set PGPASSWORD.'
+  if (/does not support SSL/.test(why))
+    return 'TLS was asked for, and the server does not speak it: leave out `sslmode` or `ssl`, or switch TLS on there.'
+  if (untrusted.has((error as { code?: string }).code ?? ''))
+    return "The server's certificate is not trusted here: name its authority with `sslrootcert`, or a name that it is for."
+
+  return undefined
+}
+
+const untrusted = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+])
+
+/** Of a place where no server is, or another one than PostgreSQL: to wait longer would hardly help. */
+function adviceOnPlace(why: string): string | undefined {
+  if (/\bENOTFOUND\b/.test(why))
+    return 'no host of that name is known: check host and port in the URL, and write / as %2F, @ as %40 and # as %23 in user and password'
+  if (/^no connection within|^Connection terminated/.test(why))
+    return 'if the server is up, see whether it is PostgreSQL at that port'
+
+  return undefined
 }
 
 /** No server says that: the pool is none, or has been ended. */
@@ -83,7 +123,7 @@ const adviceOnPooler =
 /** Trying again would meet the same. */
 export const isFinalRefusal = (error: unknown): boolean => {
   const said = saidByServer(error)
-  if (isOwnMistake(error)) return true
+  if (isOwnMistake(error) || (!said && adviceOnLasting(error))) return true
 
   return said !== undefined && !busy.has(said.code)
 }
