@@ -39,11 +39,21 @@ if (!process.env.NODE_COMPILE_CACHE) {
 }
 
 // A reader that has seen enough, such as `head`, is no error.
-process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+process.stdout.on('error', (error) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  fs.writeSync(2, 'error: Cannot write to stdout: ' + error.message + '\n')
+  process.exit(1)
+})
 
-/** Ends although the app may have left something open; not before what was printed is out. */
+// Nothing is left that could ever go on, such as where an app's module awaits what never comes.
+process.once('beforeExit', () => {
+  console.error('error: The app awaits something at its top that never comes, so nothing was done.')
+  process.exit(1)
+})
+
+/** Ends although the app may have left something open; not before what was printed is out, or told that it cannot be. */
 function end(code) {
-  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
+  process.stdout.write('', () => process.stderr.write('', () => setImmediate(() => process.exit(code))))
 }
 
 void import('#cli').then(({ main }) => main(process.argv.slice(2))).then(end)

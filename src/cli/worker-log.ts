@@ -23,7 +23,7 @@ const looks: { readonly [Name in Told]: Look } = {
   retrying: { style: 'yellow' },
   failed: { style: 'red', when: 'always' },
   cancelled: {},
-  'given back': { when: 'verbose', style: 'yellow' },
+  'given back': { style: 'yellow' },
   zombie: { style: 'yellow', when: 'always' },
   stale: { style: 'yellow', when: 'always' },
   rescued: { style: 'yellow' },
@@ -47,7 +47,7 @@ export function tellEvents(errand: Errand<any>, out: Output): () => void {
   for (const name of Object.keys(looks) as Told[]) {
     if (!isTold(name, out)) continue
     errand.on(name, (event) => {
-      if (away.hides(name, event)) return
+      if (isEveryday(name, event, out) || away.hides(name, event)) return
       const at = Date.now()
       const error = 'error' in event ? plainError(event, redactions) : undefined
       if (out.forPeople) lines.add(humanLine(at, name, event as Fields, error, out.verbose))
@@ -56,6 +56,10 @@ export function tellEvents(errand: Errand<any>, out: Output): () => void {
   }
   return () => lines.flush()
 }
+
+/** A job that is handed back unstarted, or by a worker that stops, is news to few; one that had to begin anew is. */
+const isEveryday = (name: Told, event: object, { verbose }: Output) =>
+  name === 'given back' && !verbose && (event as Events['given back']).why !== 'lost'
 
 function isTold(name: Told, { quiet, verbose }: Output): boolean {
   const { when } = looks[name]
@@ -106,7 +110,9 @@ function sentence(name: Told, event: Fields, error: PlainError | undefined): str
     case 'failed':
       return `${job} attempt ${attempt}, ${ran}: ${what}`
     case 'given back':
-      return `${job} ${String(event['why'])}`
+      return event['why'] === 'lost'
+        ? `${job} the store was silent for most of a lease, so its handler was told to end; it runs again`
+        : `${job} ${String(event['why'])}`
     case 'zombie':
       return `${job} goes on after its timeout and keeps its slot`
     case 'stale':

@@ -38,13 +38,13 @@ export class JobTimeoutError extends ErrandError {
   }
 }
 
-/** The worker was silent for longer than its lease, so another may run this job by now. The reason of `job.signal`. */
+/** The worker has not heard from the store for most of its lease, so another may run this job soon. The reason of `job.signal`. */
 export class LeaseLostError extends ErrandError {
   readonly code = 'LEASE_LOST'
 
   constructor() {
     super(
-      'This worker was silent for longer than its lease, so its jobs were given to others. What this run still does is not recorded.',
+      'This worker has not heard from the store for most of its lease, so another may run this job soon. End: it runs again, without counting an attempt.',
     )
   }
 }

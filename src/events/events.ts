@@ -24,8 +24,8 @@ export interface Events {
   retrying: JobRun & { readonly ranMs: number; readonly error: unknown; readonly delayMs: number }
   failed: JobRun & { readonly ranMs: number; readonly error: unknown; readonly input: unknown }
   cancelled: JobRun & { readonly ranMs: number }
-  /** Handed back without counting an attempt: not started in time, its task unknown here, or the worker stopping. */
-  'given back': JobRun & { readonly why: 'late' | 'unknown task' | 'stopping' }
+  /** Handed back without counting an attempt: not started in time, its task unknown here, the worker stopping, or the store silent for most of a lease. */
+  'given back': JobRun & { readonly why: 'late' | 'unknown task' | 'stopping' | 'lost' }
   /** The handler goes on although its timeout is over, and keeps its slot. */
   zombie: JobRun
   /** What a run did here was refused, because the job had been given to another worker: it may have run twice. */

@@ -290,7 +290,8 @@ export class Crew {
 
   #record(run: Run, end: RunEnd): void {
     if (end.kind === 'give back') {
-      return this.#links.results.giveBack(run.claimed, 'stopping', run.called ? { started: true } : {})
+      const why = run.ending === 'lost' ? 'lost' : 'stopping'
+      return this.#links.results.giveBack(run.claimed, why, run.called ? { started: true } : {})
     }
 
     const ranMs = Math.round(this.#now - run.startedAt)

@@ -7,7 +7,7 @@ import { Outbox, type Parcel } from './outbox.ts'
 import type { Run } from './run.ts'
 import { tellEnd } from './tell.ts'
 
-export type WhyGivenBack = 'late' | 'stopping' | 'unknown task'
+export type WhyGivenBack = 'late' | 'stopping' | 'lost' | 'unknown task'
 
 export class Results {
   readonly #runtime: Runtime

@@ -173,3 +173,12 @@ if (import.meta.main) await errand.cli()
   assert.deepEqual([call.code, call.stdout, worked.code, missing.code], [0, 'own\n', 0, 4])
   assert.equal(JSON.parse(shown.stdout).result, 'Hello Ada')
 })
+
+test('an app that awaits what never comes is told, and nothing counts as done', () => {
+  const scene = new Scene({ 'tasks.ts': `${app('task')}\nawait new Promise(() => {})` })
+
+  const { code, stderr } = scene.errand(['call', 'task'])
+
+  assert.equal(code, 1)
+  assert.match(stderr, /error: The app awaits something at its top that never comes, so nothing was done/)
+})

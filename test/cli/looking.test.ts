@@ -27,6 +27,17 @@ test('looking at a schema where no store is says so, and makes none', { skip }, 
   assert.deepEqual((await client.query(`select to_regnamespace('typo') as made`)).rows, [{ made: null }])
 })
 
+test('a move into a server that is as safe warns of nothing', { skip }, async () => {
+  const syncing = await aPostgres(['fsync=on'])
+  const scene = new Scene()
+  scene.errand(['call', 'greet', 'Ada'])
+
+  const { code, stderr } = scene.errand(['move', '--from', 'sqlite:jobs.db', '--to', syncing!.url])
+
+  assert.equal(code, 0)
+  assert.doesNotMatch(stderr, /less safely/)
+})
+
 test('looking at a store that is there shows it', { skip }, async () => {
   const url = `${server!.url}?schema=there`
   const errand = new Errand({ store: url })

@@ -30,6 +30,8 @@ export interface RunOptions {
   readonly env?: Record<string, string>
   /** Runs this file of the project instead of the program. */
   readonly file?: string
+  /** Where its stdout goes, in place of what it gives. */
+  readonly stdout?: number
 }
 
 /** Tasks that the tests of several commands use. */
@@ -79,12 +81,13 @@ export class Scene {
   }
 
   /** Runs `errand` with these arguments to its end. */
-  errand(args: readonly string[], { input = '', env = {}, file = bin }: RunOptions = {}): Ended {
+  errand(args: readonly string[], { input = '', env = {}, file = bin, stdout: into }: RunOptions = {}): Ended {
     const { status, stdout, stderr } = spawnSync(process.execPath, [condition, file, ...args], {
       cwd: this.folder,
       env: { ...cleanEnv, ...env },
       encoding: 'utf8',
       input,
+      stdio: ['pipe', into ?? 'pipe', 'pipe'],
       timeout: 30_000,
       killSignal: 'SIGKILL',
     })

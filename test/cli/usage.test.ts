@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Scene } from './scene.ts'
@@ -67,3 +67,17 @@ test('starting loads no command that was not asked for', () => {
   assert.match(stderr, /src\/cli\/program\.ts/)
   assert.deepEqual(loaded, [])
 })
+
+test(
+  'what cannot be written to stdout is told, and ends with 1',
+  { skip: !existsSync('/dev/full') && 'no /dev/full' },
+  (t) => {
+    const full = openSync('/dev/full', 'w')
+    t.after(() => closeSync(full))
+
+    const { code, stderr } = new Scene().errand(['call', 'greet', 'Ada'], { stdout: full })
+
+    assert.equal(code, 1)
+    assert.match(stderr, /error: Cannot write to stdout: ENOSPC/)
+  },
+)

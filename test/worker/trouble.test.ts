@@ -6,7 +6,7 @@ import { Errand, type Events, type Store } from '../../src/index.ts'
 import { systemEnv } from '../../src/env.ts'
 import { UnknownOutcomeError } from '../../src/errors.ts'
 import { MemoryStore } from '../../src/store/memory/memory.ts'
-import { until } from './worker-support.ts'
+import { until, untilAborted } from './worker-support.ts'
 
 type Fault = 'none' | 'before' | 'after'
 
@@ -109,6 +109,34 @@ test('a worker that went silent loses its jobs to another, is told so, and begin
   goOn.resolve()
   await until(() => gone.length === 1)
   assert.equal(await job.result(), 'rescued')
+})
+
+test('a handler that ends when its store is silent has its job run again, which is told and counts no attempt', async (t) => {
+  const store = new MemoryStore({ env: systemEnv() })
+  let away = false
+  const errand = app(
+    t,
+    unreliable(store, 'turn', () => (away ? 'before' : 'none')),
+  )
+  const begun = Promise.withResolvers<void>()
+  const given: Events['given back'][] = []
+  errand.on('given back', (event) => given.push(event))
+  let runs = 0
+  const task = errand.task('task', async (_: void, job) => {
+    if (++runs > 1) return job.attempt
+    begun.resolve()
+    return untilAborted(job.signal)
+  })
+  await errand.worker({ lease: '1s' }).start()
+  const job = await task.enqueue()
+  await begun.promise
+
+  away = true
+  await until(() => given.length === 1)
+  away = false
+
+  assert.equal(await job.result(), 1)
+  assert.deepEqual([runs, given[0]!.why], [2, 'lost'])
 })
 
 test('a worker whose store is away for a while goes on by itself, and says meanwhile that it is unhealthy', async (t) => {

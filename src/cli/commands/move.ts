@@ -40,6 +40,8 @@ async function open(url: string): Promise<Side> {
   const side = { store: await openStore(url, systemEnv()), name: placeOf(url) }
   try {
     refuseAlone(side)
+    // Engines open at their first call, and only then know what jobs survive there.
+    await side.store.get([])
     return side
   } catch (error) {
     await side.store.close()
