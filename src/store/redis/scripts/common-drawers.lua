@@ -1,30 +1,16 @@
 -- Where records (`jobs`) and runs (`running`) are kept: in drawers, a hash of each for all ids that were made in the same 4,096 ms,
 -- and one for ids that do not begin with a time. So what lives is not looked for among all that has ended, and a hash that
 -- grows does not take what ended long ago along.
-local drawers = {}
 do
-  local timeLength, mostInList, longValue = 10, 16, string.rep('-', 65)
-  local drawersByHead = {}
-
-  local function drawerOf(id)
-    if #id ~= idLength then return '' end
-    local head = sub(id, 1, headLength)
-    local drawer = drawersByHead[head]
-    if not drawer then
-      drawer = find(head, '^%x%x%x%x%x%x%x%x%-%x%x%x%x%-7%x%x%x%-$') and sub(head, 1, timeLength) or ''
-      drawersByHead[head] = drawer
-    end
-    return drawer
-  end
+  local mostInList, longValue = 16, string.rep('-', 65)
 
   local function keyIn(kind, drawer) return K .. kind .. ':' .. drawer end
 
   -- The drawer of all these ids, of which each is the first of `width` values, if they share one: mostly they do.
   local function sharedDrawer(values, width)
-    local drawer, head = drawerOf(values[1]), #values[1] == idLength and sub(values[1], 1, headLength)
+    local drawer = drawers.of(values[1])
     for at = width + 1, #values, width do
-      local id = values[at]
-      if not (#id == idLength and sub(id, 1, headLength) == head) and drawerOf(id) ~= drawer then return nil end
+      if drawers.of(values[at]) ~= drawer then return nil end
     end
     return drawer
   end
@@ -33,7 +19,7 @@ do
   local function partsOf(values, width)
     local parts = {}
     for at = 1, #values, width do
-      local drawer = drawerOf(values[at])
+      local drawer = drawers.of(values[at])
       local part = parts[drawer] or { values = {}, places = {} }
       parts[drawer] = part
       for each = at, at + width - 1 do
@@ -43,18 +29,19 @@ do
     return parts
   end
 
-  local function eachDrawer(values, width, act)
+  -- `known` is the drawer of them all.
+  local function eachDrawer(values, width, known, act)
     if #values == 0 then return end
-    local drawer = sharedDrawer(values, width)
+    local drawer = known or sharedDrawer(values, width)
     if drawer then return act(drawer, values) end
     for each, part in pairs(partsOf(values, width)) do act(each, part.values, part.places) end
   end
 
-  function drawers.get(kind, id) return call('HGET', keyIn(kind, drawerOf(id)), id) end
+  function drawers.get(kind, id) return call('HGET', keyIn(kind, drawers.of(id)), id) end
 
   function drawers.read(kind, ids)
     local found = {}
-    eachDrawer(ids, 1, function(drawer, some, places)
+    eachDrawer(ids, 1, drawers.ofAll[ids], function(drawer, some, places)
       local values = readAll(keyIn(kind, drawer), some)
       if not places then found = values else
         for index, place in ipairs(places) do found[place] = values[index] end
@@ -66,8 +53,8 @@ do
   function drawers.readBoth(ids) return drawers.read('jobs', ids), drawers.read('running', ids) end
 
   -- Of each an id, and what is kept of it.
-  function drawers.write(kind, values)
-    eachDrawer(values, 2, function(drawer, some)
+  function drawers.write(kind, values, known)
+    eachDrawer(values, 2, known, function(drawer, some)
       local key = keyIn(kind, drawer)
       -- A small hash is a list that is looked through for every field, unless it has a long value.
       if kind == 'running' and #some > mostInList then call('HSETNX', key, '', longValue) end
@@ -76,7 +63,7 @@ do
   end
 
   function drawers.forget(kind, ids)
-    eachDrawer(ids, 1, function(drawer, some)
+    eachDrawer(ids, 1, nil, function(drawer, some)
       local key = keyIn(kind, drawer)
       forget(key, some)
       if kind == 'running' and call('HLEN', key) == 1 then call('HDEL', key, '') end

@@ -18,6 +18,22 @@ end
 -- Ids of the usual length that were made in one moment begin alike. A list keeps a few of them in one entry: a mark, what
 -- they share, and the rest of each. Other entries are an id each, behind another mark where it begins with a mark.
 local idLength, headLength, restLength, mostFolded = 36, 19, 17, 25
+-- Where records and runs of an id lie (see drawers), which its head alone tells; and of ids that were read from one list or
+-- argument, where all of them lie: false if not in one drawer.
+local drawers, timeLength = { byHead = {}, ofAll = {} }, 10
+function drawers.atHead(head)
+  local drawer = drawers.byHead[head]
+  if not drawer then
+    drawer = find(head, '^%x%x%x%x%x%x%x%x%-%x%x%x%x%-7%x%x%x%-$') and sub(head, 1, timeLength) or ''
+    drawers.byHead[head] = drawer
+  end
+  return drawer
+end
+function drawers.of(id) return #id == idLength and drawers.atHead(sub(id, 1, headLength)) or '' end
+function drawers.note(ids, drawer)
+  local known = drawers.ofAll[ids]
+  if known == nil then drawers.ofAll[ids] = drawer elseif known ~= drawer then drawers.ofAll[ids] = false end
+end
 local function alone(id)
   local first = byte(id)
   return (first == 1 or first == 2) and '\2' .. id or id
@@ -42,6 +58,7 @@ local function unfold(entries, ids, at)
     local mark = byte(entry)
     if mark == 1 then
       local head = sub(entry, 2, headLength + 1)
+      drawers.note(ids, drawers.atHead(head))
       for from = headLength + 2, #entry, restLength do
         at = at + 1
         ids[at] = head .. sub(entry, from, from + restLength - 1)
@@ -49,6 +66,7 @@ local function unfold(entries, ids, at)
     else
       at = at + 1
       ids[at] = mark == 2 and sub(entry, 2) or entry
+      drawers.note(ids, drawers.of(ids[at]))
     end
   end
   return at
@@ -69,6 +87,7 @@ local function idsOf(packed, form, number)
   local runs = cjson.decode(form)
   for run = 1, #runs, 2 do
     local head, last = runs[run], at + runs[run + 1]
+    drawers.note(ids, drawers.atHead(head))
     for first = at + 1, last, mostFolded do
       local count = math.min(mostFolded, last - first + 1)
       entries[#entries + 1] = '\1' .. head .. sub(packed, from, from + count * restLength - 1)

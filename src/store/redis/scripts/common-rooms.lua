@@ -67,6 +67,8 @@ local function takePlain(turn, ids, raws, queue)
     if byte(raws[index] or '', 31) ~= 45 then return false end
   end
   for index = 1, #ids do allIds[at + index], found[at + index] = ids[index], raws[index] end
+  turn.alike = turn.alike + #ids
+  drawers.note(allIds, drawers.ofAll[ids] or false)
   started(queue, #ids)
   return true
 end

@@ -23,7 +23,7 @@ for index = 1, total do
   records[2 * index - 1], records[2 * index] = ids[index], head .. sub(packed, from, to - 1)
   from = to + 1
 end
-drawers.write('jobs', records)
+drawers.write('jobs', records, drawers.ofAll[ids])
 if listened then
   for index = 1, total do tellPlainly('enqueued', ids[index], records[2 * index], 'r', 0) end
   publishEvents()

@@ -13,10 +13,12 @@ local stale, accepted, spareId = {}, 0, ARGV[5]
 
 -- Plain jobs that succeeded: how they ended takes the place of the claim, and nothing else has to be looked at.
 local endings, kept, ranFor, left, over, tails = {}, {}, {}, {}, {}, {}
+-- Where all that this turn settles lies.
+local drawer
 local total, allSettled = tonumber(ARGV[9]), nil
 local function flushPlain()
   if #endings == 0 then return end
-  drawers.write('running', endings)
+  drawers.write('running', endings, drawer)
   for kind, ids in pairs(kept) do
     local known = kindOf(kind)
     local class = text(known.succeeded)
@@ -125,6 +127,7 @@ if total > 0 then
   end
   local ids, payloads = nil, unpacked(ARGV[13], '\0', total)
   ids, allSettled = idsOf(ARGV[12], ARGV[11], total)
+  drawer = drawers.ofAll[ids]
   local runs, index, careful = drawers.read('running', ids), 0, {}
   local plainKinds, tailsAt, steps, stepsAt = {}, {}, {}, {}
   local alike = cjson.decode(ARGV[10])
@@ -221,7 +224,7 @@ end
 
 -- `ids` of all that is claimed, and `found`: the record of a plain job, else the job.
 local meta = call('HMGET', K .. 'meta', 'c', 'n')
-local turn = { life = me, claim = text(tonumber(meta[1] or '0') + 1), ids = {}, found = {}, queues = {}, expired = 0, careful = 0, beyond = 0, groups = 0, passed = 0, members = 0, tails = {} }
+local turn = { life = me, claim = text(tonumber(meta[1] or '0') + 1), ids = {}, found = {}, queues = {}, expired = 0, careful = 0, beyond = 0, groups = 0, passed = 0, members = 0, alike = 0, tails = {} }
 local more = false
 if mayBeDue and call('ZCOUNT', K .. 'ripe', '-inf', nowText) > 0 then
   engine(spareId)
@@ -269,7 +272,7 @@ if #turn.ids > 0 then
     runs[#runs + 1], runs[#runs + 2] = ids[index], stepRuns[at]
     if many[at] then beside[#beside + 1] = { index - 1, many[at] } end
   end
-  drawers.write('running', runs)
+  drawers.write('running', runs, turn.alike == #ids and drawers.ofAll[ids])
   local inText = type(idText) == 'string'
   call('HSET', K .. 'claims', turn.claim, me .. '\n' .. nowText .. '\n' .. (usual or ''),
     turn.claim .. (inText and 'i' or 'm'), inText and idText or cmsgpack.pack(ids))
