@@ -6,7 +6,7 @@ import { checkTurn } from '../checked-times.ts'
 import type { Claim, ClaimedJob, ControlMessage, GivenBack, Settlement, Turn, TurnResult } from '../store.ts'
 import type { Clock } from './clock.ts'
 import { claimedColumns, claimedOf, numberIn, type ClaimedRow } from './decode.ts'
-import { namedIn, specOf } from './encode.ts'
+import { flag, namedIn, specOf } from './encode.ts'
 import { queuesIn } from './inserter.ts'
 import type { Beginning, Floors, Looked } from './floors.ts'
 import type { Life, Lives } from './lives.ts'
@@ -116,9 +116,10 @@ export class Turns {
     )
   }
 
-  #leaveFloor({ crashes, queue, rank, place }: ClaimedRow): void {
-    // A suspect is handed out before its turn: others may stand in front of it.
-    if (crashes < suspectFrom) this.#parts.floors.claimed(queue, rank, Number(place))
+  #leaveFloor({ crashes, flags, queue, rank, place }: ClaimedRow): void {
+    // A suspect is handed out before its turn, and so is who goes along with a leader: others may stand in front of them.
+    const inTurn = crashes < suspectFrom && (flags & flag.gathers) === 0
+    if (inTurn) this.#parts.floors.claimed(queue, rank, Number(place))
   }
 
   async #claimed(rows: readonly ClaimedRow[]): Promise<ClaimedJob[]> {
