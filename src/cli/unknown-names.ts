@@ -1,5 +1,6 @@
 /** An empty list may be the answer to a mistyped name. */
 import type { Errand } from '../errand.ts'
+import { shown } from '../errors/error.ts'
 import { nearest } from '../nearest.ts'
 import type { Output } from './output/output.ts'
 
@@ -31,5 +32,5 @@ function warn(out: Output, what: 'task' | 'queue', name: string, known: readonly
   if (known.includes(name)) return
   const near = nearest(name, [...new Set(known)])
 
-  out.warn(`No ${what} "${name}" is known here.${near === undefined ? '' : ` Did you mean "${near}"?`}`)
+  out.warn(`No ${what} ${shown(name)} is known here.${near === undefined ? '' : ` Did you mean "${near}"?`}`)
 }

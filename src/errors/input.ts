@@ -40,9 +40,9 @@ export class UnknownTaskError extends ErrandError {
 
   constructor(task: string, known: readonly string[], nearest?: string) {
     super(
-      `No task named "${task}" is defined in this process. ` +
+      `No task named ${shown(task)} is defined in this process. ` +
         (nearest ? `Did you mean "${nearest}"? ` : '') +
-        `It has: ${known.join(', ') || 'none'}. Import the module that defines "${task}" first.`,
+        `It has: ${known.join(', ') || 'none'}. Import the module that defines it first.`,
     )
   }
 }

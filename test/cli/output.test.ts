@@ -56,6 +56,23 @@ describe('a table', () => {
   ]
   const plain = (width?: number) => tableLines(rows, columns, width).map((line) => stripVTControlCharacters(line))
 
+  test('an id of hundreds of characters is shown whole, and widens no other row', () => {
+    const long = 'x'.repeat(200)
+    const lines = tableLines(
+      [{ id: 'short' }, { id: long }],
+      [
+        { title: 'id', value: ({ id }) => id },
+        { title: 'state', value: () => 'ready' },
+      ],
+      80,
+    )
+
+    assert.deepEqual(
+      lines.map((line) => stripVTControlCharacters(line)),
+      ['id     state', 'short  ready', `${long}  ready`],
+    )
+  })
+
   test('columns are aligned, numbers to the right, wide characters counted twice', () => {
     assert.deepEqual(plain(), ['name   size  note', 'first     7  a rather long remark about it', '日本    123  short'])
   })

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Errand } from '../../errand.ts'
+import { shown } from '../../errors/error.ts'
 import { nearest } from '../../nearest.ts'
 import { AppError } from '../failures.ts'
 import { chooseApp, type LoadedModule } from './choose.ts'
@@ -38,7 +39,7 @@ function existing(folder: string, named: string): string {
   )
 
   throw new AppError(
-    `There is no file "${named}" in ${folder}.${near ? ` Did you mean "${near}"?` : ''} --app names the file that exports your app.`,
+    `There is no file ${shown(named)} in ${folder}.${near ? ` Did you mean "${near}"?` : ''} Name the file that exports your app.`,
   )
 }
 

@@ -1,6 +1,7 @@
 /** `errand limits`, `errand limits list` */
 import type { LimitInfo } from '../../client/limits.ts'
 import type { Errand } from '../../errand.ts'
+import { shown } from '../../errors/error.ts'
 import { rateText } from '../../task/rate.ts'
 import { exitCodes } from '../failures.ts'
 import type { Invocation } from '../invocation.ts'
@@ -23,7 +24,9 @@ export async function run(invocation: Invocation, [unknown]: string[], options: 
   if (out.form === 'json') out.json({ limits, ...(cursor !== undefined && { cursor }) })
   else out.rows(limits, columns)
   if (out.forPeople && limits.length === 0) {
-    out.say(options.prefix === undefined ? 'No job here names a limit.' : `No limit begins with "${options.prefix}".`)
+    out.say(
+      options.prefix === undefined ? 'No job here names a limit.' : `No limit begins with ${shown(options.prefix)}.`,
+    )
   }
   if (cursor !== undefined && out.form !== 'json') out.say(`There are more: add --cursor ${cursor}`, 'dim')
 

@@ -14,6 +14,8 @@ export type Style = 'green' | 'yellow' | 'red' | 'cyan' | 'dim' | 'bold'
 
 const gap = '  '
 const narrowest = 8
+/** A cell that is wider and is never cut, such as an id of somebody's own, puts only its own row out of line. */
+const widestAligned = 64
 const wide =
   /\p{Emoji_Presentation}|\ufe0f|[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\uff01-\uff60]/u
 const invisible = /^[\p{Mark}\u200b-\u200d]+$/u
@@ -65,9 +67,10 @@ export function tableLines<Row>(
   width: number = Infinity,
 ): string[] {
   const cells = rows.map((row) => columns.map(({ value }) => oneLine(String(value(row) ?? ''))))
-  const natural = columns.map(({ title }, index) =>
-    Math.max(widthOf(title), ...cells.map((line) => widthOf(line[index]!))),
-  )
+  const natural = columns.map(({ title, flexible = false }, index) => {
+    const widths = cells.map((line) => widthOf(line[index]!))
+    return Math.max(widthOf(title), ...(flexible ? widths : widths.filter((each) => each <= widestAligned)))
+  })
   const widths = widthsWithin(
     natural,
     columns.map(({ flexible = false }) => flexible),
@@ -78,8 +81,8 @@ export function tableLines<Row>(
   const line = (texts: readonly string[], styled: (text: string, index: number) => string) =>
     texts
       .map((text, index) => {
-        const fitting = cut(text, widths[index]!)
-        const padding = ' '.repeat(widths[index]! - widthOf(fitting))
+        const fitting = columns[index]!.flexible ? cut(text, widths[index]!) : text
+        const padding = ' '.repeat(Math.max(0, widths[index]! - widthOf(fitting)))
         return numeric[index] && rows.length > 0 ? padding + styled(fitting, index) : styled(fitting, index) + padding
       })
       .join(gap)
