@@ -246,7 +246,9 @@ begin
             exit lines when most <= 0;
             line := case pass when 1 then step else 3 - step end;
             mixed := false;
-            if others or expired > 0 then mixed := exists (select from errand.waiting x where x.kind = 'r' and x.queue = open_queues[in_order]); end if;
+            if others or expired > 0 then
+              mixed := exists (select from errand.waiting x where x.kind = 'r' and x.queue = open_queues[in_order] and x.rank = line);
+            end if;
             if mixed then
               select * into got from errand.claim_mixed(c, w.no, open_queues[in_order], line, most, this_claim);
               this_claim := got.claim;

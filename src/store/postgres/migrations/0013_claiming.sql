@@ -50,7 +50,8 @@ declare
 begin
   expired := 0;
   rated := errand.startable(c.now, p_queue, p_rank, p_most);
-  select * into claim, nos, taken from errand.claim_set(c, p_worker, p_queue, p_rank, p_most, claim, rated.nos, rated.places);
+  select * into claim, nos, taken from errand.claim_set(
+    c, p_worker, p_queue, p_rank, p_most, claim, rated.nos, rated.places, rated.at, rated.alone);
   if taken is not null then return; end if;
 
   nos := '{}';
@@ -171,6 +172,8 @@ begin
   if found then return true; end if;
   perform from errand.waiting where kind = 'r' and queue = any (p_queues) limit 1;
   if not found then return false; end if;
-  return exists (select from errand.standing_rates() r (no) where errand.may_start(r.no, p_now)
-    and exists (select from errand.waiting w where w.kind = 'r' and w.queue = any (p_queues) and w.rank = any ('{0,1,2,3}') and w.rate = r.no));
+  return exists (select from errand.standing_rates() r (no) where errand.may_start(r.no, p_now) and exists (
+    select from unnest(p_queues) q (no) cross join unnest('{0,1,2,3}'::int[]) line (rank) cross join lateral (
+      select from errand.waiting w where w.kind = 'r' and w.queue = q.no and w.rank = line.rank and w.rate = r.no limit 1
+    ) any_standing));
 end $$;

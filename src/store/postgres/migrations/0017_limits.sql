@@ -240,23 +240,27 @@ create function errand.free_tokens(p_rates int[], p_now bigint) returns table (r
   from unnest(p_rates) w (no) join errand.rate r on r.no = w.no
 $$;
 
--- The first so many of one queue and rank whose rates have a token for each of them, by place.
-create function errand.startable(p_now bigint, p_queue int, p_rank int, p_most int, out nos bigint[], out places bigint[]) language plpgsql
-set enable_hashjoin = on as $$
+-- The first so many of one queue and rank whose rates have a token for each of them, by place; `at` is where they are in the table.
+-- `alone`: one of them leads a group or has expired.
+create function errand.startable(
+  p_now bigint, p_queue int, p_rank int, p_most int, out nos bigint[], out places bigint[], out at tid[], out alone boolean
+) language plpgsql set enable_hashjoin = on as $$
 declare
   walked int;
   seen int;
 begin
   foreach walked in array array[p_most, 4 * p_most + 100] loop
     with first as materialized (
-      select w.no, w.rate, w.place, row_number() over (partition by w.rate order by w.place) as nth
-      from (select * from errand.waiting x where x.kind = 'r' and x.queue = p_queue and x.rank = p_rank order by x.place limit walked) w
+      select w.no, w.rate, w.place, w.ctid, w.flags, w.expires, row_number() over (partition by w.rate order by w.place) as nth
+      from (select x.ctid, x.* from errand.waiting x where x.kind = 'r' and x.queue = p_queue and x.rank = p_rank order by x.place limit walked) w
     ), free as materialized (
       select * from errand.free_tokens(array(select distinct f.rate from first f), p_now)
     ), chosen as (
-      select f.no, f.place from free r join first f on f.rate = r.rate where f.nth <= r.n order by f.place limit p_most
+      select f.* from free r join first f on f.rate = r.rate where f.nth <= r.n order by f.place limit p_most
     )
-    select (select count(*) from first), array_agg(no order by place), array_agg(place order by place) into seen, nos, places from chosen;
+    select (select count(*) from first), array_agg(no order by place), array_agg(place order by place), array_agg(ctid order by place),
+      bool_or(flags & 32768 <> 0 or coalesce(expires <= p_now, false))
+    into seen, nos, places, at, alone from chosen;
     if seen < walked or cardinality(nos) = p_most then return; end if;
   end loop;
 
@@ -267,37 +271,41 @@ begin
     select (select w.rate from errand.waiting w where w.kind = 'r' and w.queue = p_queue and w.rank = p_rank and w.rate > s.no order by w.rate limit 1)
     from standing s where s.no is not null
   ), chosen as (
-    select f.no, f.place from errand.free_tokens(array(select no from standing where no is not null), p_now) r cross join lateral (
-      select w.no, w.place from errand.waiting w where w.kind = 'r' and w.queue = p_queue and w.rank = p_rank and w.rate = r.rate
+    select f.* from errand.free_tokens(array(select no from standing where no is not null), p_now) r cross join lateral (
+      select w.no, w.place, w.ctid, w.flags, w.expires from errand.waiting w
+      where w.kind = 'r' and w.queue = p_queue and w.rank = p_rank and w.rate = r.rate
       order by w.place limit greatest(0, least(r.n, p_most))
     ) f order by f.place limit p_most
   )
-  select array_agg(no order by place), array_agg(place order by place) into nos, places from chosen;
+  select array_agg(no order by place), array_agg(place order by place), array_agg(ctid order by place),
+    bool_or(flags & 32768 <> 0 or coalesce(expires <= p_now, false))
+  into nos, places, at, alone from chosen;
 end $$;
 
 -- Claims the first of the plain jobs and of those that may start, unless one of them leads a group or has expired: then it takes none.
 create function errand.claim_set(
-  c errand.context, p_worker int, p_queue int, p_rank int, p_most int, inout claim bigint, p_nos bigint[], p_places bigint[], out nos bigint[], out taken int
+  c errand.context, p_worker int, p_queue int, p_rank int, p_most int, inout claim bigint,
+  p_nos bigint[], p_places bigint[], p_at tid[], p_alone boolean, out nos bigint[], out taken int
 ) language plpgsql as $$
 #variable_conflict use_column
 declare
   plain bigint[];
   plain_places bigint[];
-  rated bigint[];
+  rated tid[];
   alone boolean;
 begin
   select array_agg(no order by place), array_agg(place order by place), bool_or(coalesce(expires <= c.now, false)) into plain, plain_places, alone from (
     select no, place, expires from errand.ready where queue = p_queue and rank = p_rank order by place limit p_most for update skip locked
   ) first;
-  select array_agg(no order by place) filter (where is_plain), array_agg(no order by place) filter (where not is_plain), array_agg(no order by place)
+  select array_agg(no order by place) filter (where at is null), array_agg(at) filter (where at is not null), array_agg(no order by place)
   into plain, rated, nos from (
     select * from (
-      select no, place, true as is_plain from unnest(plain, plain_places) p (no, place)
-      union all select no, place, false from unnest(p_nos, p_places) r (no, place)
+      select no, place, null::tid as at from unnest(plain, plain_places) p (no, place)
+      union all select no, place, at from unnest(p_nos, p_places, p_at) r (no, place, at)
     ) both_kinds order by place limit p_most
   ) first;
   nos := coalesce(nos, '{}');
-  if alone or exists (select from unnest(rated) n (no) join errand.waiting w on w.no = n.no where w.flags & 32768 <> 0 or w.expires <= c.now) then
+  if alone or p_alone then
     taken := null;
     return;
   end if;
@@ -310,7 +318,7 @@ begin
     where r.queue = p_queue and r.rank = p_rank and r.place = p.place and r.no = p.no
     returning r.no, r.place, r.task, r.flags, r.keep_succeeded, r.keep_failed, r.attempts, r.crashes, r.expires, null::int as rate
   ), out_of_rates as (
-    delete from errand.waiting w using unnest(rated) n (no) where w.no = n.no
+    delete from errand.waiting w where w.ctid = any (rated)
     returning w.no, w.place, w.task, w.flags, w.keep_succeeded, w.keep_failed, w.attempts, w.crashes, w.expires, w.rate
   ), started as (
     insert into errand.running (worker, no, claim, started, queue, rank, place, task, flags, keep_succeeded, keep_failed, attempts, crashes, expires)
