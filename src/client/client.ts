@@ -1,5 +1,6 @@
 /** Asking for work: from inputs to jobs in the store. */
 import {
+  ClaimLostError,
   IdConflictError,
   InvalidOptionError,
   PartlyEnqueuedError,
@@ -192,11 +193,10 @@ export class Client {
 
 /** What a refused call says to whoever made it. */
 export function refusal(outcomes: readonly InsertOutcome[]): Error {
-  const cause = culprit(outcomes)
+  const { reason, other = '' } = culprit(outcomes) ?? {}
+  if (reason === 'stale') return new ClaimLostError(other)
 
-  return cause?.reason === 'unknown'
-    ? new UnknownDependencyError(cause.other ?? '')
-    : new IdConflictError(cause?.other ?? '')
+  return reason === 'unknown' ? new UnknownDependencyError(other) : new IdConflictError(other)
 }
 
 /** The outcome that a whole call was refused because of. */

@@ -176,19 +176,28 @@ export class Suspensions {
   }
 
   async #insert(name: string, child: string, flow: FlowNode, leftMs: number): Promise<void> {
-    const { id, note, startedAt } = this.#run
+    const { id, claimed, note, startedAt } = this.#run
     const { env } = this.#runtime
     const waitMs = leftMs < Infinity ? leftMs : undefined
     const line = lineHeld(this.#run, waitMs, env.monotonic() - startedAt, env.now())
     const of = note?.of ?? note?.id ?? id
     try {
-      const origin = { by: id, of, within: note?.id ?? id, line }
+      const origin = { by: { id, claim: claimed.claim }, of, within: note?.id ?? id, line }
       await insertFlow(this.#runtime, flow, { id: child, options: {}, origin })
     } catch (error) {
+      if (error instanceof ClaimLostError) await this.#refused(error)
       if (error instanceof WouldDeadlockError) this.#failures.add(error)
       if (!(error instanceof IdConflictError)) throw error
       await this.#takeUp(name, child)
     }
+  }
+
+  /** The store lets it start nothing any more, which the worker has yet to hear of. */
+  async #refused(error: ClaimLostError): Promise<never> {
+    const [job] = await (await this.#runtime.open()).get([this.#run.id])
+    const cancelled = job && job !== 'gone' && job.state === 'running' && job.cancelRequestedAt !== undefined
+    this.#run.end(cancelled ? 'cancelled' : 'lost')
+    throw cancelled ? this.#run.signal.reason : error
   }
 
   /** What is left of a time that was begun by an earlier run, or is now. By the store's clock: it may go on elsewhere. */

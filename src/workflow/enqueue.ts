@@ -14,7 +14,7 @@ import { uniqueKey } from '../task/definition.ts'
 import type { AnyStep, FlowNode } from '../task/step.ts'
 import { builtIns } from './built-in.ts'
 import { wholeFlowOf } from './compose.ts'
-import { gateIdOf, insertEnded, insertGated } from './gate.ts'
+import { gateIdOf, insertEnded, insertGated, startedBy } from './gate.ts'
 import { planOf } from './graph.ts'
 import { WorkflowHandle } from './handle.ts'
 import { jobsAtOnce, jobsOf, nameOfFlow, type Making, type Origin } from './jobs.ts'
@@ -77,7 +77,7 @@ export async function insertFlow(runtime: Runtime, flow: FlowNode, sending: Send
 
   return throughMiddleware(runtime, jobs, async (drafted) => {
     if (options.id !== undefined && !isEmpty(drafted) && (await isThere(store, id, drafted))) return undefined
-    return takenBy(runtime, drafted, await insertJobs(runtime, store, id, drafted))
+    return takenBy(runtime, drafted, await insertJobs(runtime, store, drafted, sending))
   })
 }
 
@@ -189,11 +189,13 @@ const isEmpty = ([job, ...others]: readonly NewJob[]) =>
 async function insertJobs(
   runtime: Runtime,
   store: Store,
-  id: string,
   jobs: readonly NewJob[],
+  { id, origin }: Sending,
 ): Promise<readonly InsertOutcome[]> {
-  if (isEmpty(jobs)) return insertEnded(store, jobs[0]!)
+  if (isEmpty(jobs)) return insertEnded(store, jobs[0]!, origin?.by)
   const calls = slices(jobs, store.limits)
 
-  return calls.length === 1 ? runtime.gathering.addCall(jobs) : insertGated(store, id, jobs, calls)
+  return calls.length === 1
+    ? runtime.gathering.addCall(startedBy(jobs, origin?.by))
+    : insertGated(store, { id, by: origin?.by }, jobs, calls)
 }

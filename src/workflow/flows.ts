@@ -42,15 +42,20 @@ export function waitingFor({ note }: Noted, signal: string): string[] {
 export async function startedWithin(store: Store, last: Noted): Promise<Noted[]> {
   const all: Noted[] = []
   for (let starters = [last]; starters.length > 0;) {
-    const started: Noted[] = []
-    for (let from = 0; from < starters.length; from += askedAtOnce) {
-      const some = starters.slice(from, from + askedAtOnce)
-      started.push(...(await Promise.all(some.map((each) => startedBy(store, each)))).flat())
-    }
-    all.push(...started)
-    starters = started
+    starters = await startedByAll(store, starters)
+    all.push(...starters)
   }
   return all
+}
+
+/** The last steps of the flows that handlers of these have started themselves. */
+export async function startedByAll(store: Store, starters: readonly Noted[]): Promise<Noted[]> {
+  const started: Noted[] = []
+  for (let from = 0; from < starters.length; from += askedAtOnce) {
+    const some = starters.slice(from, from + askedAtOnce)
+    started.push(...(await Promise.all(some.map((each) => startedBy(store, each)))).flat())
+  }
+  return started
 }
 
 async function startedBy(store: Store, { record, note }: Noted): Promise<Noted[]> {

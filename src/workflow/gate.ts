@@ -4,7 +4,7 @@
  * that expires; whoever sends the same flow again, before that or later, finishes it.
  */
 import { insertSafely, type Call } from '../client/inserting.ts'
-import type { InsertOutcome, NewJob, Store } from '../store/store.ts'
+import type { Claim, InsertOutcome, NewJob, Store } from '../store/store.ts'
 import { builtIns } from './built-in.ts'
 import { workflowTag } from './note.ts'
 
@@ -12,8 +12,8 @@ import { workflowTag } from './note.ts'
 const gateMs = 3_600_000
 
 /** A job that has ended as soon as it is there, with its input as its result. */
-export async function insertEnded(store: Store, job: NewJob): Promise<InsertOutcome[]> {
-  const outcomes = await insert(store, [{ ...job, held: true, expires: { inMs: gateMs } }])
+export async function insertEnded(store: Store, job: NewJob, by: Claim | undefined): Promise<InsertOutcome[]> {
+  const outcomes = await insert(store, [{ ...job, held: true, expires: { inMs: gateMs } }], by)
   if (outcomes[0]!.kind !== 'refused') await release(store, job.id, job.input)
 
   return outcomes
@@ -22,7 +22,7 @@ export async function insertEnded(store: Store, job: NewJob): Promise<InsertOutc
 /** In the order of the jobs; of a flow that is refused, those that were looked at. */
 export async function insertGated(
   store: Store,
-  id: string,
+  { id, by }: { readonly id: string; readonly by: Claim | undefined },
   jobs: readonly NewJob[],
   calls: readonly Call[],
 ): Promise<InsertOutcome[]> {
@@ -30,7 +30,7 @@ export async function insertGated(
   const gate = gateOf(id, jobs[0]!)
   const opening = [gate, ...startOf(id, gate, jobs, own)]
   const opened = opening.map((job) => job.id)
-  const begun = await insert(store, opening)
+  const begun = await insert(store, opening, by)
   if (begun.some(isRefused)) return begun
 
   const outcomes: InsertOutcome[] = []
@@ -38,6 +38,7 @@ export async function insertGated(
     const answers = await insert(
       store,
       call.map((job) => behind(opened, job, own)),
+      by,
     )
     for (const answer of answers) outcomes.push(answer)
     if (!answers.some(isRefused)) continue
@@ -71,11 +72,20 @@ async function release(store: Store, id: string, result: string): Promise<void> 
 
 const isRefused = ({ kind }: InsertOutcome) => kind === 'refused'
 
-async function insert(store: Store, jobs: Call): Promise<InsertOutcome[]> {
-  return (await insertSafely(store, [jobs]))[0]!
+async function insert(store: Store, jobs: Call, by: Claim | undefined): Promise<InsertOutcome[]> {
+  return (await insertSafely(store, [startedBy(jobs, by)]))[0]!
+}
+
+/** Refused by the store where the handler that starts them may start nothing any more: its job was cancelled, say. */
+export function startedBy(jobs: Call, by: Claim | undefined): Call {
+  return by ? jobs.with(0, { ...jobs[0]!, startedBy: by }) : jobs
 }
 
 export const gateIdOf = (id: string): string => `${id}.gate`
+const startIdOf = (id: string): string => `${id}.start`
+
+/** What a flow may stand behind. Cancelled, it keeps also those from running that are still to come. */
+export const idsBefore = (id: string): string[] => [gateIdOf(id), startIdOf(id)]
 
 const gateOf = (id: string, { queue, rank, keepFailedMs, keepSucceededMs }: NewJob): NewJob => ({
   id: gateIdOf(id),
@@ -99,7 +109,7 @@ function startOf(id: string, gate: NewJob, jobs: readonly NewJob[], own: Readonl
   if (before?.otherwise !== 'run') return []
   const { held: _, expires: __, ...rest } = gate
 
-  return [{ ...rest, id: `${id}.start`, task: builtIns.collect, after: before }]
+  return [{ ...rest, id: startIdOf(id), task: builtIns.collect, after: before }]
 }
 
 const isFirst = ({ after }: NewJob, own: ReadonlySet<string>) => !after?.on.some((id) => own.has(id))

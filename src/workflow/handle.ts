@@ -9,7 +9,8 @@ import { nearest } from '../nearest.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Kept } from '../task/stored.ts'
 import type { CancelAnswer, JobRecord, RetryAnswer, Store } from '../store/store.ts'
-import { idsOf, jobsWithin, lastStep, portionsOf, recordsOf, startedWithin, waitingFor } from './flows.ts'
+import { idsOf, jobsWithin, lastStep, portionsOf, recordsOf, startedByAll, startedWithin, waitingFor } from './flows.ts'
+import { idsBefore } from './gate.ts'
 import { numbersOf, signalTag, stepId, workflowTag } from './note.ts'
 import { notedRecord, overview, type Noted, type WorkflowInfo } from './overview.ts'
 
@@ -80,10 +81,12 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
       await this.#cancelAll()
       return answer
     }
+    // Its last step is not there yet, or no more.
+    const store = await this.#runtime.open()
+    const before = await store.cancel(idsBefore(this.id))
     const { matched } = await cancelFound(this.#runtime, { tag: workflowTag(this.id), state: unfinished })
-    if (matched === 0) throw this.#missing((await (await this.#runtime.open()).get([this.id]))[0])
-
-    return 'cancelled'
+    if (matched > 0 || before.includes('cancelled')) return 'cancelled'
+    throw this.#missing((await store.get([this.id]))[0])
   }
 
   async signal(name: string, value?: unknown, ..._: readonly unknown[]): Promise<SignalAnswer> {
@@ -111,16 +114,16 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     return 'retried'
   }
 
-  /** Also what handlers have started, and theirs, until nothing more has come. Of each flow the last step first. */
+  /**
+   * Also what handlers have started, and theirs. Of each flow the last step first. Whoever was told to end starts nothing more, so
+   * what a flow has started is all that it ever will.
+   */
   async #cancelAll(): Promise<void> {
     const store = await this.#runtime.open()
     const last = await lastStep(store, this.id)
-    const done = new Set<string>()
-    for (let flows = last ? [last] : []; flows.length > 0;) {
-      const ids = flows.flatMap((flow) => [flow.record.id, ...idsOf(flow).toReversed()])
-      for (const portion of portionsOf(store, [...new Set(ids)])) await store.cancel(portion)
-      for (const { record } of flows) done.add(record.id)
-      flows = (await startedWithin(store, last!)).filter(({ record }) => !done.has(record.id))
+    for (let flows = last ? [last] : []; flows.length > 0; flows = await startedByAll(store, flows)) {
+      const ids = flows.flatMap((flow) => [...idsOf(flow).toReversed(), ...before(flow)])
+      for (const portion of portionsOf(store, ids)) await store.cancel(portion)
     }
   }
 
@@ -171,6 +174,9 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     return found === 'gone' ? new ResultGoneError(this.id) : new JobNotFoundError(this.id)
   }
 }
+
+/** A single job stands behind nothing. */
+const before = ({ record, note }: Noted) => (note?.id === record.id ? idsBefore(record.id) : [])
 
 /** What a step that was cancelled had to wait for: one of these is why, and others may be as well. */
 function neededBy({ record: { state, because }, note }: Noted): string[] {

@@ -4,7 +4,7 @@ import { encodeMetadata, encodeWithin, newJob } from '../client/new-job.ts'
 import { InvalidOptionError } from '../errors.ts'
 import type { Rank } from '../job.ts'
 import type { Runtime } from '../runtime.ts'
-import type { Dependencies, NewJob } from '../store/store.ts'
+import type { Claim, Dependencies, NewJob } from '../store/store.ts'
 import { taskDefaults } from '../task/definition.ts'
 import { isKeyed } from '../task/limits.ts'
 import type { FlowNode } from '../task/step.ts'
@@ -15,7 +15,8 @@ import type { Plan, PlannedStep, Wire } from './graph.ts'
 import { anyWorkflowTag, noted, partTag, rangesOf, signalTag, stepId, workflowTag, type StepNote } from './note.ts'
 
 export interface Origin {
-  readonly by: string
+  /** The job whose handler starts it, and the claim under which that runs. */
+  readonly by: Claim
   /** The workflow, or the job, at the very beginning. */
   readonly of: string
   /** The workflow that the job is a step of, or the job. */
@@ -171,7 +172,7 @@ function placed(runtime: Runtime, plan: Plan, step: PlannedStep, making: Making,
   const note: StepNote = {
     id,
     name,
-    ...(origin && { by: origin.by, of: origin.of }),
+    ...(origin && { by: origin.by.id, of: origin.of }),
     step: step.number,
     last: plan.last,
     total: plan.steps.length,
@@ -212,7 +213,7 @@ function signalsIn({ steps }: Plan): Pick<StepNote, 'signals'> {
 }
 
 /** Whether it is part of no other workflow: what the handler of a single job starts is the workflow that people look for. */
-const isOwn = ({ origin }: Making) => origin === undefined || origin.by === origin.of
+const isOwn = ({ origin }: Making) => origin === undefined || origin.by.id === origin.of
 
 /** What must not be shown of the results that a step gathers. */
 function redactOf({ holes }: PlannedStep, earlier: readonly Drafted[]): string[] {

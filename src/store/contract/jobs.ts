@@ -1,5 +1,6 @@
 /** Jobs on their way in: what is asked for, and what became of it. Part of the store contract; import it from store.ts. */
 import type { FinalState, JobError, Rank } from '../../job.ts'
+import type { Claim } from './turns.ts'
 
 /** A moment: so long from now by the store's clock, or a time that somebody named. */
 export type Due = { readonly inMs: number } | { readonly at: number }
@@ -24,6 +25,11 @@ export interface NewJob {
   readonly lane?: Lane
   readonly rate?: Rate
   readonly after?: Dependencies
+  /**
+   * Whoever inserts it does so as the handler of this job: unless that runs under this claim, and nobody has asked to cancel it,
+   * the whole call is refused. One job of a call says it for all. Not looked at in a transaction of the caller's, or in follow-ups.
+   */
+  readonly startedBy?: Claim
   /** Stays blocked until `release`d, whatever else it waits for. */
   readonly held?: boolean
   /** At most one of them `isIndexed` (job.ts): by that one, `find` costs what it finds. */
@@ -103,14 +109,14 @@ export interface Dependencies {
  * `exists`: this id was there before, with the same task and input. `kept`: another job holds the unique
  * key, nothing was added. `replaced`: added, and the other job cancelled. `refused`: the whole call was
  * refused because of this job (`conflict`: the id was there with another task or input; `unknown`: it
- * waits for a job that is not there; `taken`: another one holds the unique key, and it asks to be refused then); its
- * companions answer `refused` with `companion`.
+ * waits for a job that is not there; `taken`: another one holds the unique key, and it asks to be refused then; `stale`: the
+ * job that has `startedBy` it may start nothing any more); its companions answer `refused` with `companion`.
  */
 export type InsertOutcome =
   | { readonly kind: 'inserted' | 'exists' }
   | { readonly kind: 'kept' | 'replaced'; readonly other: string }
   | {
       readonly kind: 'refused'
-      readonly reason: 'conflict' | 'unknown' | 'taken' | 'companion'
+      readonly reason: 'conflict' | 'unknown' | 'taken' | 'stale' | 'companion'
       readonly other?: string
     }

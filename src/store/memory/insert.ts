@@ -2,7 +2,7 @@
  * Inserting: each call is planned first and carried out only if nothing in it is refused,
  * so a refused call leaves no trace.
  */
-import type { InsertOutcome, NewJob } from '../store.ts'
+import type { Claim, InsertOutcome, NewJob } from '../store.ts'
 import { momentOf, queueOf, type Data } from './data.ts'
 import { memberOf, spread, waitFor } from './dependencies.ts'
 import { Entry } from './entry.ts'
@@ -47,6 +47,8 @@ function refuseAll(jobs: readonly NewJob[], culprit: number, refusal: InsertOutc
 }
 
 function planJob(data: Data, plan: Plan, job: NewJob): InsertOutcome {
+  if (job.startedBy && !mayStart(data, job.startedBy))
+    return { kind: 'refused', reason: 'stale', other: job.startedBy.id }
   if (data.moving.departed.has(job.id)) return { kind: 'exists' }
   const there = plan.jobs.get(job.id)?.job ?? storedAs(data, job.id)
   if (there) {
@@ -61,6 +63,11 @@ function planJob(data: Data, plan: Plan, job: NewJob): InsertOutcome {
   if (outcome.kind === 'replaced') plan.replaced.add(outcome.other)
   if (outcome.kind === 'inserted' || outcome.kind === 'replaced') expect(data, plan, job)
   return outcome
+}
+
+function mayStart(data: Data, { id, claim }: Claim): boolean {
+  const starter = data.jobs.get(id)
+  return starter?.state === 'running' && starter.claim === claim && starter.cancelRequestedAt === undefined
 }
 
 function planKey(data: Data, plan: Plan, job: NewJob): InsertOutcome {

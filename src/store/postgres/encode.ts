@@ -24,8 +24,8 @@ const minuteMs = 60_000
 const longestMinutes = 2 ** 31 - 1
 
 /** One that needs no more than its line or its time. */
-export function isPlain({ unique, lane, rate, after, held }: NewJob): boolean {
-  return !unique && !lane && !rate && !after && !held
+export function isPlain({ unique, lane, rate, after, held, startedBy }: NewJob): boolean {
+  return !unique && !lane && !rate && !after && !held && !startedBy
 }
 
 export function flagsOf(job: NewJob): number {
@@ -88,7 +88,7 @@ function followUpSpec(followUp: FollowUp, names: Numbered) {
 
 /** A job as `insert_job` takes it. */
 export function specOf(job: NewJob, names: Numbered): Record<string, unknown> {
-  const { unique, lane, rate, after, due, expires } = job
+  const { unique, lane, rate, after, due, expires, startedBy } = job
   const more = moreOf(job, names)
 
   return {
@@ -108,6 +108,7 @@ export function specOf(job: NewJob, names: Numbered): Record<string, unknown> {
     ...(lane && { lane: laneSpec(lane) }),
     ...(rate && { rate: { name: rate.name, tokens: clip(rate.tokens), perMs: clip(rate.perMs) } }),
     ...(after && { on: after.on, run: after.otherwise === 'run' }),
+    ...(startedBy && { starter: startedBy.id, starterClaim: startedBy.claim }),
     ...(more !== null && { more: JSON.parse(more) as unknown }),
   }
 }

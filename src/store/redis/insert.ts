@@ -114,6 +114,6 @@ function outcomeFrom(said: string, other: string): InsertOutcome {
     case 'companion':
       return { kind: 'refused', reason: said }
     default:
-      return { kind: 'refused', reason: said as 'conflict' | 'unknown' | 'taken', other }
+      return { kind: 'refused', reason: said as 'conflict' | 'unknown' | 'taken' | 'stale', other }
   }
 }

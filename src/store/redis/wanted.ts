@@ -51,6 +51,7 @@ export function isPlain(job: NewJob): boolean {
     job.onFailed === undefined &&
     !job.once &&
     !job.held &&
+    job.startedBy === undefined &&
     indexedTagOf(job) === undefined
   )
 }
@@ -67,6 +68,7 @@ export function featuresOf(job: NewJob, kinds: Kinds): object | undefined {
     ...(job.expires && { ex: due(job.expires) }),
     ...(job.once && { on: 1 }),
     ...(job.held && { h: 1 }),
+    ...(job.startedBy && { sb: { id: job.startedBy.id, c: String(job.startedBy.claim) } }),
     ...(tag !== undefined && { pt: tag }),
     ...(unique && {
       u: {

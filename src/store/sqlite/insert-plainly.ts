@@ -13,7 +13,8 @@ import type { Step } from './step.ts'
 
 /** Nothing to look up, nowhere to go but the end of its line. */
 export function isPlain(job: NewJob): boolean {
-  return !(job.due ?? job.expires ?? job.unique ?? job.lane ?? job.rate ?? job.after ?? job.held ?? job.tags)
+  const { due, expires, unique, lane, rate, after, held, tags, startedBy } = job
+  return !(due ?? expires ?? unique ?? lane ?? rate ?? after ?? held ?? tags ?? startedBy)
 }
 
 /** Adds plain jobs, all or none. False, with nothing written, if an id was there before or was moved from here. */

@@ -1,6 +1,6 @@
 /** What a call will do, decided before anything of it is written: each job sees what earlier ones will have added. */
 import { isUuid } from '../../id.ts'
-import type { InsertOutcome, NewJob } from '../store.ts'
+import type { Claim, InsertOutcome, NewJob } from '../store.ts'
 import { idText, idValue, stateCode, type FinalRow, type JobRow } from './job-row.ts'
 import type { Step } from './step.ts'
 import { isWaiting, whereIs } from './where.ts'
@@ -22,6 +22,8 @@ export class Plan {
   }
 
   add(job: NewJob): InsertOutcome {
+    if (job.startedBy && !this.#mayStart(job.startedBy))
+      return { kind: 'refused', reason: 'stale', other: job.startedBy.id }
     if (this.#step.hasDeparted(job.id)) return { kind: 'exists' }
     const there = this.#jobs.get(job.id)?.job ?? this.#stored(job.id)
     if (there) {
@@ -35,6 +37,13 @@ export class Plan {
     if (outcome.kind === 'replaced') this.#replaced.add(outcome.other)
     if (outcome.kind === 'inserted' || outcome.kind === 'replaced') this.#expect(job)
     return outcome
+  }
+
+  #mayStart({ id, claim }: Claim): boolean {
+    const starter = this.#step.sql.jobById.get(idValue(id)) as JobRow | undefined
+    const where = starter && whereIs(this.#step, starter)
+
+    return where?.state === 'running' && where.claimed.claim === claim && where.claimed.cancel_at === null
   }
 
   #keyOutcome(job: NewJob): InsertOutcome {

@@ -20,7 +20,14 @@ export function generateScript(chance: () => number, length: number): Script {
 }
 
 const kinds: readonly (readonly [number, (dice: Dice) => Command])[] = [
-  [20, (dice) => ({ do: 'insert', calls: dice.list(1, 2, () => dice.list(1, 4, () => job(dice))) })],
+  [
+    20,
+    (dice) => ({
+      do: 'insert',
+      calls: dice.list(1, 2, () => dice.list(1, 4, () => job(dice))),
+      ...(dice.chance(0.15) && { startedBy: { worker: worker(dice), claim: claim(dice) } }),
+    }),
+  ],
   [45, turn],
   [9, join],
   [2, (dice) => ({ do: 'leave', worker: worker(dice) })],

@@ -27,7 +27,9 @@ export const unscripted: readonly ('insertWith' | 'settleWith')[] = ['insertWith
 
 /** One way to call each member of the contract; a member without one does not compile. */
 export const calls: Players<Exclude<Member, (typeof unscripted)[number]>> = {
-  insert: async ({ store, know }, { calls }) => {
+  insert: async ({ store, know, claim }, { calls: [first, ...others], startedBy }) => {
+    const starter = startedBy && claim(startedBy.worker, startedBy.claim)
+    const calls = [starter ? first!.map((job) => ({ ...job, startedBy: starter })) : first!, ...others]
     const answer = await store.insert(calls)
     for (const job of calls.flat()) know(job.id)
     return answer

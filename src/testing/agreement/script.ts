@@ -39,7 +39,12 @@ export type ScriptedReport = Report extends infer R
 
 /** One call of a member of the contract. A worker is the number of its `join` in the script. */
 export type Call =
-  | { do: 'insert'; calls: readonly (readonly NewJob[])[] }
+  | {
+      do: 'insert'
+      calls: readonly (readonly NewJob[])[]
+      /** Whose handler inserts the first of them. */
+      startedBy?: { readonly worker: number; readonly claim: Pick }
+    }
   | { do: 'join'; slots: number; leaseMs: number }
   | {
       do: 'turn'

@@ -36,6 +36,7 @@ import { retrying } from './retrying.ts'
 import { schedules } from './schedules.ts'
 import { settling } from './settling.ts'
 import { sharing } from './sharing.ts'
+import { starting } from './starting.ts'
 import { suspects } from './suspects.ts'
 import { telling } from './telling.ts'
 import { timedWaits } from './timed-waits.ts'
@@ -56,6 +57,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   'timed waits': timedWaits,
   'leases and rescue': leases,
   suspects,
+  'what handlers start': starting,
   cancelling,
   retrying,
   changing,

@@ -84,7 +84,7 @@ end $$;
 create type errand.new_job as (
   "of" text, id text, task int, queue int, rank smallint, flags int, "keepSucceeded" int, "keepFailed" int, input text,
   "dueAt" bigint, "dueIn" bigint, "expiresAt" bigint, "expiresIn" bigint, key text, "onConflict" text, "keyMs" bigint,
-  lane json, rate json, "on" json, run boolean, more json
+  lane json, rate json, "on" json, run boolean, starter text, "starterClaim" bigint, more json
 );
 
 create function errand.insert_calls(p_now bigint, p_calls json, p_enter boolean) returns table (outcomes json, arrivals text) language plpgsql
@@ -179,7 +179,7 @@ begin
   select bool_or(flags & 32768 <> 0 or coalesce("onConflict" = 'replace', false)) or count(distinct id) < count(*)
     or count(key) > count(distinct (task, key)) filter (where key is not null)
     or count(distinct lane ->> 'name') < count(distinct (lane ->> 'name', lane ->> 'slots')) filter (where lane is not null)
-    or count(distinct rate ->> 'name') < count(distinct rate::text)
+    or count(distinct rate ->> 'name') < count(distinct rate::text) or bool_or(errand.may_not_start(starter, "starterClaim"))
   into alone from unnest(p_jobs);
   if coalesce(alone, true) then return null; end if;
   perform errand.check_mark("of") from (select distinct "of" from unnest(p_jobs)) sent;
@@ -205,6 +205,14 @@ begin
   return case when not alone then outcomes end;
 end $$;
 
+-- Whether the job whose handler inserts others runs no more under this claim, or was told to end. Whoever tells it comes through the gate.
+create function errand.may_not_start(p_id text, p_claim bigint) returns boolean language plpgsql as $$
+begin
+  return p_id is not null and not exists (
+    select from errand.running where worker = any (array(select no from errand.worker)) and no = errand.number_of(p_id) and claim = p_claim
+      and flags & 4096 = 0);
+end $$;
+
 -- Whether it is known, and allows whoever waits for it to run.
 create function errand.may_wait_for(p_id text, p_run boolean) returns boolean language plpgsql as $$
 declare
@@ -223,6 +231,9 @@ declare
   outcome json := '{"kind":"inserted"}';
 begin
   perform errand.check_mark(s."of");
+  if errand.may_not_start(s.starter, s."starterClaim") then
+    return json_build_object('kind', 'refused', 'reason', 'stale', 'other', s.starter);
+  end if;
   s.input := coalesce(p_input, s.input);
   select * into there from errand.body where id = s.id;
   if found then return errand.there_already(s, there); end if;

@@ -36,7 +36,15 @@ local function expect(plan, wanted)
   plan.keys[E.kind(wanted.kind).task .. '\n' .. unique.k] = not gone and { id = wanted.id, replaceable = not cancelled }
 end
 
+-- Whether the job whose handler inserts it runs under this claim, and has not been told to end.
+local function mayStart(by)
+  local starter = E.load(by.id)
+  return starter and starter.state == 'u' and tostring(starter.claim) == by.c and not starter.f.cr
+end
+
 local function planJob(plan, wanted)
+  local by = wanted.features.sb
+  if by and not mayStart(by) then return 'stale', by.id end
   local there = plan.jobs[wanted.id] or E.load(wanted.id)
   if there then
     local same = there.task == E.kind(wanted.kind).task and there.input == wanted.input
@@ -55,7 +63,7 @@ local function planJob(plan, wanted)
   return outcome, other
 end
 
-local refusals = { conflict = true, unknown = true, taken = true }
+local refusals = { conflict = true, unknown = true, taken = true, stale = true }
 
 local function newJob(wanted)
   local features, f = wanted.features, {}
