@@ -110,7 +110,8 @@ export interface Store {
 
   /**
    * Final jobs become ready again, at the end of their line, with attempts and crashes counted anew and
-   * id and history kept. Steps that were cancelled because of one of them become blocked again.
+   * id and history kept; one that has never started and waits for others that have not ended becomes blocked again.
+   * So do steps that were cancelled because of one of them.
    */
   retry(ids: readonly string[]): Promise<RetryAnswer[]>
 

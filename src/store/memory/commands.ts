@@ -1,7 +1,7 @@
 /** What people ask of jobs: change, cancel, retry, remove, release. Each answers per job. */
 import type { CancelAnswer, ChangeAnswer, Due, JobChange, ReleaseAnswer, RemoveAnswer, RetryAnswer } from '../store.ts'
 import { momentOf, setState, type Data } from './data.ts'
-import { closeEdges, markReopened, spread } from './dependencies.ts'
+import { closeEdges, markReopened, openEdges, spread } from './dependencies.ts'
 import { end } from './ending.ts'
 import type { Entry } from './entry.ts'
 import { erase } from './erase.ts'
@@ -120,6 +120,7 @@ function changeDue(data: Data, entry: Entry, due: Due) {
 }
 
 function startAnew(data: Data, entry: Entry) {
+  const neverStarted = entry.startedAt === undefined
   reopen(data, entry)
   entry.attempts = 0
   entry.crashes = 0
@@ -128,6 +129,8 @@ function startAnew(data: Data, entry: Entry) {
   entry.progress = undefined
   if (entry.held) return setState(data, entry, 'blocked')
 
-  closeEdges(entry)
+  if (neverStarted) openEdges(entry)
+  else closeEdges(entry)
+  if (entry.pending > 0) return setState(data, entry, 'blocked')
   lineUp(data, entry)
 }

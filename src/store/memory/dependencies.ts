@@ -66,7 +66,7 @@ export function spread(data: Data, limit: number = spreadAtOnce): number {
   return followed
 }
 
-/** A job started again by hand, or whose time has come before, waits for nothing more. */
+/** A job that has run and is started again by hand, or whose time has come before, waits for nothing more. */
 export function closeEdges(entry: Entry): void {
   for (const edge of entry.waitsFor) edge.open = false
   entry.pending = 0
@@ -145,7 +145,8 @@ function follow(data: Data, { kind, edge, succeeded }: Cascade): boolean {
 
   edge.open = false
   edge.waiter.pending--
-  settleEdge(data, edge, succeeded)
+  // It may have been retried since, and have succeeded.
+  settleEdge(data, edge, succeeded || member.state === 'succeeded')
   return true
 }
 
@@ -182,7 +183,8 @@ export function blockAgain(data: Data, { waiter, member }: Edge): boolean {
   return true
 }
 
-function openEdges(waiter: Entry) {
+/** It waits for all that have not ended. */
+export function openEdges(waiter: Entry): void {
   for (const edge of waiter.waitsFor) edge.open = canEnd(edge.member)
   waiter.pending = waiter.waitsFor.filter(({ open }) => open).length
 }

@@ -9,7 +9,7 @@ import { erase } from './prune.ts'
 import { firstMoment, wakeIfSooner } from './soon.ts'
 import type { Step } from './step.ts'
 import { spreadCommand } from './telling.ts'
-import { markReopened, waitNoMore } from './waiting.ts'
+import { markReopened, waitAgain, waitNoMore } from './waiting.ts'
 import { atTheEnd, isWaiting, leavePlace, note, whereIs, type Where } from './where.ts'
 
 export function change(step: Step, id: string, wanted: JobChange): ChangeAnswer {
@@ -165,7 +165,10 @@ function changeDue(step: Step, job: JobRow, where: Where, due: Due): 'scheduled'
   return 'ready'
 }
 
-/** As if it had never run: held again if it was held, else at the end of its line whatever it waited for. */
+/**
+ * As if it had never run: held again if it was held; else, where it never started, waiting for those that have not ended; else at
+ * the end of its line whatever it waited for.
+ */
 function startAnew(step: Step, job: JobRow, final: FinalRow): 'blocked' | 'ready' {
   const { sql } = step
   sql.deleteFinal.run(job.seq)
@@ -177,6 +180,11 @@ function startAnew(step: Step, job: JobRow, final: FinalRow): 'blocked' | 'ready
   const noted = note(step, anew)
   if (job.flags & flag.held) {
     sql.block.run(job.seq, (sql.openCount.get(job.seq) as { n: number }).n, 1, final.due, 0)
+    return 'blocked'
+  }
+  const pending = final.started === null ? waitAgain(step, job.seq) : 0
+  if (pending > 0) {
+    sql.block.run(job.seq, pending, 0, final.due, 0)
     return 'blocked'
   }
   sql.closeEdgesOf.run(job.seq)

@@ -77,8 +77,7 @@ export function blockAgain(step: Step, seq: number, member: JobRow): boolean {
   const job = sql.jobBySeq.get(seq) as JobRow
   sql.deleteFinal.run(seq)
   step.countLimits(job, 0, 1)
-  sql.reopenEdgesOf.run(seq)
-  const pending = (sql.openCount.get(seq) as { n: number }).n
+  const pending = waitAgain(step, seq)
   const held = (job.flags & flag.held) !== 0
   sql.block.run(seq, pending, held ? 1 : 0, final.due, 0)
   step.move(job.queue, 'cancelled', 'blocked')
@@ -88,6 +87,13 @@ export function blockAgain(step: Step, seq: number, member: JobRow): boolean {
   // The member may have succeeded by now.
   if (pending === 0 && !held) unblock(step, kept, final.due)
   return true
+}
+
+/** For all that have not ended. Answers how many those are. */
+export function waitAgain({ sql }: Step, seq: number): number {
+  sql.reopenEdgesOf.run(seq)
+
+  return (sql.openCount.get(seq) as { n: number }).n
 }
 
 /** What its last run left behind is in the final row, which is gone now. */

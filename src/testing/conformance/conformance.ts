@@ -31,6 +31,7 @@ import { priorities } from './priorities.ts'
 import { rates } from './rates.ts'
 import { removing } from './removing.ts'
 import { reporting } from './reporting.ts'
+import { resuming } from './resuming.ts'
 import { retention } from './retention.ts'
 import { retrying } from './retrying.ts'
 import { schedules } from './schedules.ts'
@@ -60,6 +61,7 @@ const subjects: Record<string, (harness: StoreHarness) => void> = {
   'what handlers start': starting,
   cancelling,
   retrying,
+  'retrying what waited': resuming,
   changing,
   removing,
   'unique keys': uniqueKeys,

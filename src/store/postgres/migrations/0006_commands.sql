@@ -144,17 +144,24 @@ declare
   job_no bigint := errand.number_here(p_id);
   now_state int := errand.state_of(job_no);
   due_then bigint;
+  waits boolean;
   j errand.job;
 begin
   if now_state is null then return 'unknown'; end if;
   if now_state < 4 then return 'not final'; end if;
+  waits := (select d.started is null from errand.done d where d.no = job_no);
 
   select due into due_then from errand.course where no = job_no;
   j := errand.reopen(job_no, due_then);
   update errand.course set started = null, progress = null where no = job_no;
   j.attempts := 0;
   j.crashes := 0;
-  if j.flags & 1024 <> 0 then
+  -- One that never started waits again for those that have not ended.
+  if j.flags & 1024 = 0 and waits then
+    perform errand.open_edges(job_no);
+    waits := exists (select from errand.edge where waiter = job_no and open);
+  end if;
+  if j.flags & 1024 <> 0 or waits then
     perform errand.block(j);
     perform errand.tell(c, j, 'retried', 1, 0, null);
   else

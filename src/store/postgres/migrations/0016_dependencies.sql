@@ -174,7 +174,8 @@ begin
         else not exists (select from errand.body b where b.no = n.member offset 0)
           and not exists (select from errand.departed p where p.no = n.member offset 0) end
       and not exists (select from errand.leaving l where l.no = n.waiter offset 0)
-    returning n.nth, e.waiter, e.id, n.succeeded or e.run as well
+    -- It may have been retried since, and have succeeded.
+    returning n.nth, e.waiter, e.id, n.succeeded or e.run or exists (select from errand.done d where d.no = n.member and d.state = 4 offset 0) as well
   ), concerned as (
     select w.*, nextval('errand.counter') as place from (
       select waiter, count(*)::int as n, coalesce(min(nth) filter (where not well), max(nth)) as at, bool_and(well) as well
@@ -269,6 +270,14 @@ begin
   );
 end $$;
 
+-- A job waits for all that have not ended.
+create function errand.open_edges(p_waiter bigint) returns void language plpgsql as $$
+begin
+  update errand.edge e set open = not e.open
+  where e.waiter = p_waiter and e.open = (exists (select from errand.done d where d.no = e.member offset 0)
+    or not exists (select from errand.body b where b.no = e.member offset 0) and not exists (select from errand.departed d where d.no = e.member offset 0));
+end $$;
+
 -- One that was cancelled because of this member waits again, unless another forbids it.
 create function errand.block_again(c errand.context, p_waiter bigint, p_member text) returns boolean language plpgsql as $$
 declare
@@ -285,9 +294,7 @@ begin
   end if;
   select due into j.due from errand.course where no = p_waiter;
   j := errand.reopen(p_waiter, j.due);
-  update errand.edge e set open = not e.open
-  where e.waiter = p_waiter and e.open = (exists (select from errand.done d where d.no = e.member offset 0)
-    or not exists (select from errand.body b where b.no = e.member offset 0) and not exists (select from errand.departed d where d.no = e.member offset 0));
+  perform errand.open_edges(p_waiter);
   perform errand.block(j);
   perform errand.tell(c, j, 'blocked', 1, j.attempts, null);
   perform errand.mark_reopened(p_waiter);

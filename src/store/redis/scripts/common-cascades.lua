@@ -39,12 +39,7 @@ function E.blockAgain(job, memberId)
   end
   E.reopen(job)
   E.setState(job, 'b')
-  job.f.pn = nil
-  for _, edge in ipairs(edgesOf(job)) do
-    edge.open = mayEnd(edge)
-    write(job, edge)
-    if edge.open then job.f.pn = (job.f.pn or 0) + 1 end
-  end
+  E.openEdges(job)
   E.tell('blocked', job)
   E.markReopened(job)
   -- The member may have succeeded by now.
@@ -70,7 +65,8 @@ local function follow(kind, memberSeq, memberId, entry)
   E.touch(job)
   if job.state == 'd' then E.wake(job) end
   if job.state ~= 'b' then return true end
-  if kind == 's' or sub(raw, 2, 2) == 'r' then E.moveOn(job) else E.finish(job, 'c', { because = memberId }) end
+  -- It may have been retried since, and have succeeded.
+  if kind == 's' or sub(raw, 2, 2) == 'r' or (member and member.state == 's') then E.moveOn(job) else E.finish(job, 'c', { because = memberId }) end
   return true
 end
 

@@ -121,7 +121,17 @@ function E.wake(job)
   E.tell('ready', job)
 end
 
--- A job started again by hand, or whose time has come before, waits for nothing more.
+-- It waits for all that have not ended.
+function E.openEdges(job)
+  job.f.pn = nil
+  for _, edge in ipairs(edgesOf(job)) do
+    edge.open = mayEnd(edge)
+    write(job, edge)
+    if edge.open then job.f.pn = (job.f.pn or 0) + 1 end
+  end
+end
+
+-- A job that has run and is started again by hand, or whose time has come before, waits for nothing more.
 function E.closeEdges(job)
   for _, edge in ipairs(edgesOf(job)) do
     if edge.open then

@@ -1,13 +1,15 @@
 -- ARGV: now, monotonic, then ids.
 local function startAnew(job)
   local f = job.f
+  local neverStarted = not f.st
   E.reopen(job)
   f.a, f.c, f.st, f.p, f.wd = nil, nil, nil, nil, nil
   if f.hd then
     f.h = f.hd
     return E.setState(job, 'b')
   end
-  E.closeEdges(job)
+  if neverStarted then E.openEdges(job) else E.closeEdges(job) end
+  if f.pn then return E.setState(job, 'b') end
   E.lineUp(job)
 end
 
