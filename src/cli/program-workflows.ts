@@ -46,7 +46,7 @@ export function addWorkflows(program: Command, act: Act): void {
     .action(act(() => import('./commands/workflows-cancel.ts')))
   workflows
     .command('retry <workflow>')
-    .description('run the steps again that failed; what they held up goes on')
+    .description('run the steps again that failed or were cancelled; what they held up goes on')
     .action(act(() => import('./commands/workflows-retry.ts')))
   addHelp(workflows)
 }

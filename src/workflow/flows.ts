@@ -2,10 +2,11 @@
  * The jobs of a workflow, found by their ids, so that it costs nothing to have many others beside it: the last step
  * knows how many there are, and the flows that its handlers have started are found by a tag of their last steps.
  */
-import type { JobState } from '../job.ts'
 import type { JobRecord, Store } from '../store/store.ts'
+import { idsBefore } from './gate.ts'
 import { numbersOf, partTag, stepId, workflowTag } from './note.ts'
 import { notedRecord, type Noted } from './overview.ts'
+import type { Part } from './retry.ts'
 
 const jobsPerPage = 500
 const askedAtOnce = 50
@@ -29,6 +30,9 @@ export function idsOf({ record, note }: Noted): string[] {
 
   return Array.from({ length: note.total }, (_, at) => stepId(note.id, at + 1, note.last))
 }
+
+/** What the flow that ends with this step may stand behind. A single job stands behind nothing. */
+export const idsBeforeOf = ({ record, note }: Noted): string[] => (note?.id === record.id ? idsBefore(record.id) : [])
 
 /** The steps of this flow that wait for this signal. */
 export function waitingFor({ note }: Noted, signal: string): string[] {
@@ -68,27 +72,43 @@ async function startedBy(store: Store, { record, note }: Noted): Promise<Noted[]
 const isStartedBy = (flow: string, job: string | undefined) =>
   job === flow || (job?.startsWith(`${flow}.`) === true && /^\d+$/.test(job.slice(flow.length + 1)))
 
+/** This flow and those that its handlers have started, with all that is still kept of them: who started one stands before it. */
+export async function partsWithin(store: Store, last: Noted): Promise<Part[]> {
+  const flows = [last, ...(await startedWithin(store, last))]
+  const ids = flows.flatMap((flow) => [...idsBeforeOf(flow), ...idsOf(flow)])
+  const known = new Map((await recordsAt(store, ids)).map((record) => [record.id, notedRecord(record)]))
+  const those = (wanted: readonly string[]) => wanted.flatMap((id) => known.get(id) ?? [])
+
+  return flows.map((flow) => ({
+    last: known.get(flow.record.id) ?? flow,
+    steps: those(idsOf(flow)),
+    before: those(idsBeforeOf(flow)),
+  }))
+}
+
 /** All its jobs that are still kept, with those that its handlers have started: each flow in its order, oldest first. */
-export async function jobsWithin(store: Store, id: string, states?: readonly JobState[]): Promise<JobRecord[]> {
+export async function jobsWithin(store: Store, id: string): Promise<JobRecord[]> {
   const last = await lastStep(store, id)
   // Its last step is not there yet, or no more.
-  if (!last) return recordsOf(store, workflowTag(id), states)
+  if (!last) return recordsOf(store, workflowTag(id))
 
-  const ids = [last, ...(await startedWithin(store, last))].flatMap(idsOf)
+  return recordsAt(store, [last, ...(await startedWithin(store, last))].flatMap(idsOf))
+}
+
+async function recordsAt(store: Store, ids: readonly string[]): Promise<JobRecord[]> {
   const found: JobRecord[] = []
   for (const portion of portionsOf(store, ids)) {
-    for (const job of await store.get(portion))
-      if (job && job !== 'gone' && (states?.includes(job.state) ?? true)) found.push(job)
+    for (const job of await store.get(portion)) if (job && job !== 'gone') found.push(job)
   }
   return found
 }
 
 /** Oldest first. */
-export async function recordsOf(store: Store, tag: string, states?: readonly JobState[]): Promise<JobRecord[]> {
+export async function recordsOf(store: Store, tag: string): Promise<JobRecord[]> {
   const all: JobRecord[] = []
   let cursor: string | undefined
   do {
-    const page = await store.find({ tag, limit: jobsPerPage, ...(states && { states }) }, cursor)
+    const page = await store.find({ tag, limit: jobsPerPage }, cursor)
     all.push(...page.jobs)
     cursor = page.cursor
   } while (cursor !== undefined)

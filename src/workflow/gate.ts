@@ -65,7 +65,11 @@ async function release(store: Store, id: string, result: string): Promise<void> 
   const [job] = await store.get([id])
   if (!job || job === 'gone' || job.state !== 'expired') return
   await store.retry([id])
-  // Only who waits for it again when it ends goes on with it.
+  await openGate(store, id, result)
+}
+
+/** One that is held again: only who waits for it again when it ends goes on with it. */
+export async function openGate(store: Store, id: string, result = 'null'): Promise<void> {
   while ((await store.upkeep()).more);
   await store.release([{ id, result }])
 }

@@ -9,10 +9,22 @@ import { nearest } from '../nearest.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Kept } from '../task/stored.ts'
 import type { CancelAnswer, JobRecord, RetryAnswer, Store } from '../store/store.ts'
-import { idsOf, jobsWithin, lastStep, portionsOf, recordsOf, startedByAll, startedWithin, waitingFor } from './flows.ts'
-import { idsBefore } from './gate.ts'
-import { numbersOf, signalTag, stepId, workflowTag } from './note.ts'
-import { notedRecord, overview, type Noted, type WorkflowInfo } from './overview.ts'
+import {
+  idsBeforeOf,
+  idsOf,
+  jobsWithin,
+  lastStep,
+  partsWithin,
+  portionsOf,
+  recordsOf,
+  startedByAll,
+  startedWithin,
+  waitingFor,
+} from './flows.ts'
+import { gateIdOf, idsBefore, openGate } from './gate.ts'
+import { signalTag, workflowTag } from './note.ts'
+import { overview, type Noted, type WorkflowInfo } from './overview.ts'
+import { retriesOf } from './retry.ts'
 
 /** All the jobs of a flow, and as a job its last step, which gives its result. */
 export interface Workflow<Result = unknown> extends JobHandle<Result> {
@@ -30,8 +42,9 @@ export interface Workflow<Result = unknown> extends JobHandle<Result> {
    */
   signal<T = unknown>(name: string, value?: T, ...check: Kept<T>): Promise<SignalAnswer>
   /**
-   * Runs the steps again that failed or expired; what was cancelled because of them then goes on. `not failed`: there is
-   * none, and nothing was done. What was cancelled by hand stays so: enqueue it anew.
+   * Runs the steps again that failed, expired, or were cancelled by hand; what was cancelled because of them then goes on, and
+   * what has succeeded stays. `not failed`: there is none; `not final`: it may still end by itself, or has yet to end. Then
+   * nothing was done.
    *
    * @throws JobNotFoundError, ResultGoneError
    */
@@ -108,9 +121,13 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
 
   override async retry(): Promise<Exclude<RetryAnswer, 'unknown'> | 'not failed'> {
     const store = await this.#runtime.open()
-    const ids = await this.#causes(store)
-    if (ids.length === 0) return this.#retryNothing(store)
-    for (const portion of portionsOf(store, ids)) await store.retry(portion)
+    const last = await lastStep(store, this.id)
+    if (!last) throw this.#missing((await store.get([this.id]))[0])
+    const retries = retriesOf(await partsWithin(store, last), gateIdOf)
+    if (retries === 'not final') return 'not final'
+    if (retries.ids.length === 0) return this.#retryNothing(store, last)
+    for (const portion of portionsOf(store, retries.ids)) await store.retry(portion)
+    for (const gate of retries.gates) await openGate(store, gate)
     return 'retried'
   }
 
@@ -122,44 +139,18 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     const store = await this.#runtime.open()
     const last = await lastStep(store, this.id)
     for (let flows = last ? [last] : []; flows.length > 0; flows = await startedByAll(store, flows)) {
-      const ids = flows.flatMap((flow) => [...idsOf(flow).toReversed(), ...before(flow)])
+      const ids = flows.flatMap((flow) => [...idsOf(flow).toReversed(), ...idsBeforeOf(flow)])
       for (const portion of portionsOf(store, ids)) await store.cancel(portion)
     }
   }
 
-  /**
-   * The steps that made it fail, those first that were started last: what a handler has started goes before the handler's
-   * own job. A failure that somebody could do with, a settled step's or one that a handler caught, is none.
-   */
-  async #causes(store: Store): Promise<string[]> {
-    const ended = (await jobsWithin(store, this.id, ['failed', 'expired', 'cancelled'])).map(notedRecord)
-    const blamed = new Set(ended.flatMap(neededBy))
-    const bad = ended.filter(
-      ({ record: { id, state }, note }) => state !== 'cancelled' && (blamed.has(id) || (note?.id ?? id) === id),
-    )
-    if (bad.length === 0) return []
-    const starters = [...new Set([this.id, ...bad.flatMap(({ note }) => note?.by ?? [])])]
-    const well = new Set<string>()
-    for (const portion of portionsOf(store, starters)) {
-      for (const job of await store.get(portion))
-        if (job && job !== 'gone' && job.state === 'succeeded') well.add(job.id)
-    }
-    if (well.has(this.id)) return []
-    const causes = bad.filter(({ note }) => !note?.by || !well.has(note.by))
-
-    return causes.map(({ record }) => record.id).toReversed()
-  }
-
   /** A single job, which has no steps, is retried as one. */
-  async #retryNothing(store: Store): Promise<Exclude<RetryAnswer, 'unknown'> | 'not failed'> {
-    const [last] = await store.get([this.id])
-    if (!last || last === 'gone') throw this.#missing(last)
-    const noted = notedRecord(last)
-    const isAlone = noted.note?.id !== this.id && (await startedWithin(store, noted)).length === 0
+  async #retryNothing(store: Store, last: Noted): Promise<Exclude<RetryAnswer, 'unknown'> | 'not failed'> {
+    const isAlone = last.note?.id !== this.id && (await startedWithin(store, last)).length === 0
     const answer = isAlone ? await super.retry() : undefined
     if (answer === 'unknown') throw this.#missing(undefined)
 
-    return answer ?? (isFinal(last.state) ? 'not failed' : 'not final')
+    return answer ?? (isFinal(last.record.state) ? 'not failed' : 'not final')
   }
 
   async #noSignal(store: Store, name: string, flows: readonly Noted[]): Promise<Error> {
@@ -173,14 +164,4 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
   #missing(found: JobRecord | 'gone' | undefined): Error {
     return found === 'gone' ? new ResultGoneError(this.id) : new JobNotFoundError(this.id)
   }
-}
-
-/** A single job stands behind nothing. */
-const before = ({ record, note }: Noted) => (note?.id === record.id ? idsBefore(record.id) : [])
-
-/** What a step that was cancelled had to wait for: one of these is why, and others may be as well. */
-function neededBy({ record: { state, because }, note }: Noted): string[] {
-  if (state !== 'cancelled' || because === undefined) return []
-
-  return [because, ...(note ? numbersOf(note.after).map((step) => stepId(note.id, step, note.last)) : [])]
 }

@@ -69,21 +69,23 @@ test('retrying a workflow takes up what failed', async (t) => {
   assert.deepEqual(await flow.result(soon), [6, 8])
 })
 
-test('where no step has failed there is nothing to retry, and nothing is done', async (t) => {
+test('where no step has failed or was cancelled there is nothing to retry, and nothing is done', async (t) => {
   const { errand, double, work } = scene(t)
   await work()
   const done = await errand.enqueue(chain(double.with(1), double))
   await done.result({ timeout: '20s' })
   const stopped = await errand.enqueue(chain(double.with(1, { delay: '1h' }), double))
   const waiting = await stopped.retry()
-  await stopped.cancel()
+  const outside = await errand.enqueue(double.with(1, { delay: '1h' }))
+  const behind = await errand.enqueue(chain(double.with(1), double), { after: outside })
+  await outside.cancel()
   const single = await errand.enqueue(double.with(4))
   await single.result({ timeout: '20s' })
 
-  const answers = [waiting, await done.retry(), await stopped.retry(), await single.retry()]
+  const answers = [waiting, await done.retry(), await behind.retry(), await single.retry()]
 
   assert.deepEqual(answers, ['not final', 'not failed', 'not failed', 'retried'])
-  assert.deepEqual([await done.state(), await stopped.state()], ['succeeded', 'cancelled'])
+  assert.deepEqual([await done.state(), await behind.state()], ['succeeded', 'cancelled'])
 })
 
 test('a failure that was done with is not retried', async (t) => {

@@ -9,8 +9,9 @@ export async function run(invocation: Invocation, [id = '']: string[]): Promise<
   const answer = await workflow.retry()
 
   if (answer === 'retried') out.say(`Workflow ${id} goes on. See how far it is with: errand workflows show ${id}`)
-  else if (answer === 'not failed') out.say(`No step of workflow ${id} has failed: it is ${state}. Nothing was done.`)
-  else out.say(`No step of workflow ${id} has failed, and it has not ended.`)
+  else if (answer === 'not failed')
+    out.say(`No step of workflow ${id} has failed or was cancelled: it is ${state}. Nothing was done.`)
+  else out.say(`Workflow ${id} has not ended, and no step of it has failed. Nothing was done.`)
 
   return answer === 'retried' ? exitCodes.ok : exitCodes.error
 }
