@@ -160,7 +160,7 @@ export class FlowTimeoutError extends ErrandError {
   constructor(task: string, name: string) {
     super(
       `The flow "${name}" that the handler of "${task}" runs took longer than its timeout and was cancelled. Catch this error to go on ` +
-        `without its result, or give it more time and enqueue the job anew. To retry this one would only meet the same again.`,
+        `without its result. To give it its time anew, retry the workflow (\`errand workflows retry <id>\`), and not this job alone.`,
     )
   }
 }

@@ -33,6 +33,15 @@ export async function isCancelledSince(runtime: Runtime, { id, state }: FlowEnd,
   return last !== undefined && last.because === undefined && (last.finishedAt ?? 0) >= since
 }
 
+/** Whether a flow that was cancelled goes on again, or has by now ended otherwise: somebody has retried it. */
+export async function isRetried(runtime: Runtime, flow: FlowEnd | string): Promise<boolean> {
+  if (typeof flow !== 'string') return flow.state !== 'cancelled'
+  const last = await lastOf(runtime, flow)
+  if (!last || last.state === 'cancelled') return false
+
+  return isFinal(last.state) || last.cancelRequestedAt === undefined
+}
+
 async function endOf(runtime: Runtime, flow: string): Promise<FlowEnd | undefined> {
   const last = await lastOf(runtime, flow)
 

@@ -5,8 +5,10 @@ export const ownMark = '~'
 
 /** Apart from the steps: a later version of a handler may sleep under the name that a step had. */
 export const sleepName = (name: string): string => `${ownMark}until ${name}`
-export const limitName = (name: string): string => `${ownMark}limit ${name}`
-export const overName = (name: string): string => `${ownMark}over ${name}`
+/** Each time that its flow is retried by hand, one that took too long has its time anew: a round. */
+export const limitName = (name: string, round: number): string => `${ownMark}limit${roundMark(round)} ${name}`
+export const overName = (name: string, round: number): string => `${ownMark}over${roundMark(round)} ${name}`
+const roundMark = (round: number) => (round === 0 ? '' : `:${round}`)
 
 const startMark = `${ownMark}started `
 

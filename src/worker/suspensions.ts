@@ -30,7 +30,7 @@ import { gateIdOf } from '../workflow/gate.ts'
 import { childId } from '../workflow/note.ts'
 import { allMembers, rootError } from '../workflow/resolve.ts'
 import type { RunEnd } from './execute.ts'
-import { cancelIfThere, endedOrCancelled, isCancelledSince, type FlowEnd } from './flow-end.ts'
+import { cancelIfThere, endedOrCancelled, isCancelledSince, isRetried, type FlowEnd } from './flow-end.ts'
 import { lineHeld } from './holding.ts'
 import { limitName, overName, ownMark, sleepName } from './own-names.ts'
 import type { Reports } from './reports.ts'
@@ -62,6 +62,8 @@ export class Suspensions {
   #delayMs: number | undefined
   #failure: { readonly thrown: unknown } | undefined
   #over = false
+  /** The time of a flow has been over in this run. */
+  #late = false
 
   constructor(run: Run, runtime: Runtime, reports: Reports) {
     this.#run = run
@@ -81,7 +83,8 @@ export class Suspensions {
   /** How the run ends that has been suspended, once all that it began is in the store: flows, sleeps, and steps under way. */
   async end(): Promise<RunEnd> {
     await this.#settle()
-    const [on, delayMs] = [this.#waitsFor, this.#delayMs]
+    // Behind all that is there by now, and waiting from there: handlers that ask again and again let the others run.
+    const [on, delayMs] = this.#late ? [[]] : [this.#waitsFor, this.#delayMs]
 
     return { kind: 'outcome', outcome: { kind: 'wait', on, ...(delayMs !== undefined && { delayMs }) } }
   }
@@ -161,13 +164,14 @@ export class Suspensions {
     const flow = wholeFlowOf(step, 'what `run` is given')
     const limitMs = timeout === undefined ? undefined : durationMs(timeout, `the timeout of "${name}"`)
     const child = childId(this.#run.id, name)
-    if (this.#known(overName(name)) !== undefined) return this.#giveUp(name, child)
     const member = (await this.#ended()).find((each) => each.id === child)
-    if (member) return this.#answerInTime(name, member)
+    const round = await this.#roundOf(name, member ?? child)
+    if (member) return this.#answerInTime(name, member, round)
     this.#check()
 
-    const leftMs = limitMs === undefined ? Infinity : await this.#leftMs(limitName(name), limitMs, `the flow "${name}"`)
-    if (leftMs <= 0) return this.#atLimit(name, child)
+    const what = `the flow "${name}"`
+    const leftMs = limitMs === undefined ? Infinity : await this.#leftMs(limitName(name, round), limitMs, what)
+    if (leftMs <= 0) return this.#atLimit(name, child, round)
     this.#check()
     await this.#insert(name, child, flow, leftMs)
     this.#waitsFor.push(child)
@@ -216,26 +220,34 @@ export class Suspensions {
     this.#delayMs = Math.min(this.#delayMs ?? Infinity, ms)
   }
 
+  /** How often its time was over before, and somebody has retried it since. @throws FlowTimeoutError where nobody has */
+  async #roundOf(name: string, flow: FlowEnd | string): Promise<number> {
+    let round = 0
+    while (this.#known(overName(name, round)) !== undefined) round++
+    const hasBegun = round === 0 || this.#known(limitName(name, round)) !== undefined
+    if (hasBegun || (await isRetried(this.#runtime, flow))) return round
+
+    throw this.#tooLate(name)
+  }
+
   /** One that has ended by itself has, however late that is seen. */
-  async #atLimit(name: string, child: string): Promise<unknown> {
+  async #atLimit(name: string, child: string, round: number): Promise<unknown> {
     const end = await endedOrCancelled(this.#runtime, child)
-    if (end !== 'cancelled') return this.#answerInTime(name, end)
-    await this.#write(overName(name), 'true')
-    throw this.#tooLate(name)
+    if (end !== 'cancelled') return this.#answerInTime(name, end, round)
+    return this.#giveUp(name, round)
   }
 
-  /** An earlier run may have cancelled it at its limit and died before it could say so. */
-  async #answerInTime(name: string, end: FlowEnd): Promise<unknown> {
-    const limit = this.#known(limitName(name))
+  /** An earlier run may have cancelled it at its limit and died before it could say so, and perhaps before all of it was cancelled. */
+  async #answerInTime(name: string, end: FlowEnd, round: number): Promise<unknown> {
+    const limit = this.#known(limitName(name, round))
     if (limit === undefined || !(await isCancelledSince(this.#runtime, end, Number(limit)))) return this.#answer(end)
-    await this.#write(overName(name), 'true')
-    throw this.#tooLate(name)
+    await cancelIfThere(this.#runtime, end.id)
+    return this.#giveUp(name, round)
   }
 
-  /** Cancels it again: what an earlier run has cancelled may have started another meanwhile. */
-  async #giveUp(name: string, child: string): Promise<never> {
-    const ended = (await this.#ended()).some(({ id }) => id === child)
-    if (!ended) await cancelIfThere(this.#runtime, child)
+  async #giveUp(name: string, round: number): Promise<never> {
+    await this.#write(overName(name, round), 'true')
+    this.#late = true
     throw this.#tooLate(name)
   }
 

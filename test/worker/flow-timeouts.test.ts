@@ -61,10 +61,86 @@ onEach(
 
     await assert.rejects(job.result(soon), /took longer than its timeout/)
     assert.equal((await job.info()).attempt, 1)
-    await errand.workflow(job.id).retry()
-    await assert.rejects(job.result(soon), { errorCode: 'FLOW_TIMEOUT', message: /To retry this one would only meet/ })
+    assert.equal(await job.retry(), 'retried')
+    await assert.rejects(job.result(soon), { errorCode: 'FLOW_TIMEOUT', message: /retry the workflow/ })
   },
 )
+
+onEach('retried with its workflow, a job gives a flow that took too long its time anew', async (open) => {
+  const errand = open()
+  let runs = 0
+  const known = errand.task('known', () => runs++)
+  const slow = errand.task('slow', (_: void, job) => (runs >= 3 ? 'well' : untilAborted(job.signal)))
+  const order = errand.task('order', (_: void, job) =>
+    job.run('flow', chain(known.with(), slow.with()), { timeout: '300ms' }),
+  )
+  const job = await order.enqueue()
+  const whole = errand.workflow(job.id)
+  await errand.worker().start()
+  await assert.rejects(job.result(soon), { errorCode: 'FLOW_TIMEOUT' })
+  const retry = () => until(async () => (await whole.retry()) === 'retried')
+
+  await retry()
+  await assert.rejects(job.result(soon), { errorCode: 'FLOW_TIMEOUT' })
+  runs += 2
+  await retry()
+
+  assert.equal(await job.result(soon), 'well')
+  assert.equal(runs, 3)
+})
+
+onEach('a flow that took too long is left alone where its handler has done without it', async (open) => {
+  const errand = open()
+  let broken = true
+  const stuck = errand.task('stuck', (_: void, job) => untilAborted(job.signal))
+  const order = errand.task('order', { retry: false }, async (_: void, job) => {
+    const end = await job.run('flow', chain(stuck.with()), { timeout: '50ms' }).catch((error: unknown) => {
+      if (error instanceof FlowTimeoutError) return 'by hand'
+      throw error
+    })
+    if (broken) throw new Error('no paper')
+    return end
+  })
+  const job = await order.enqueue()
+  await errand.worker().start()
+  await assert.rejects(job.result(soon), /no paper/)
+  await until(async () => isOver(await errand.workflow(`${job.id}:flow`).state()))
+  broken = false
+
+  await errand.workflow(job.id).retry()
+
+  assert.equal(await job.result(soon), 'by hand')
+  assert.equal(await errand.workflow(`${job.id}:flow`).state(), 'cancelled')
+})
+
+onEach('handlers whose flows take too long again and again let the others run', async (open) => {
+  const errand = open()
+  let [runs, done] = [0, false]
+  const stuck = errand.task('stuck', { queue: 'nobody' }, (n: number) => n)
+  const poll = errand.task('poll', async (_: void, job) => {
+    runs++
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    for (let n = 0; n < 1_000 && !done; n++) {
+      await job.run(`ask ${n}`, chain(stuck.with(n)), { timeout: 1 }).catch((error: unknown) => {
+        if (!(error instanceof FlowTimeoutError)) throw error
+      })
+    }
+  })
+  const beside = errand.task('beside', () => {
+    done = true
+    return runs
+  })
+  const pollers = await poll.enqueueMany(Array.from({ length: 10 }, () => undefined))
+  await errand.worker({ queues: ['default'], concurrency: 1 }).start()
+  await until(() => runs > 30)
+  const before = runs
+
+  const job = await beside.enqueue()
+
+  const after = await job.result(soon)
+  assert.ok(after - before <= 40, `${after - before} runs came before it`)
+  for (const each of pollers) await each.result(soon)
+})
 
 onEach(
   'a job of an ordered task that waits for a flow lets the next one go where its timeout is beyond `skipAfter`',

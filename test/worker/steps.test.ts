@@ -308,3 +308,16 @@ test('a flow is limited by a job that cancels it later', async (t) => {
 
   await assert.rejects((await order.enqueue()).result(soon), { code: 'JOB_FAILED', message: /was cancelled/ })
 })
+
+test('a step that hangs beside a flow holds its run no longer than the timeout of its task', async (t) => {
+  const { errand, work } = started(t)
+  const child = errand.task('child', () => 'ran')
+  const hanging = errand.task('hanging', { retry: false, timeout: '100ms' }, async (_: void, job) => {
+    await Promise.all([job.step('hang', () => new Promise(() => {})), job.run('flow', chain(child.with(), child))])
+  })
+  await work()
+
+  const job = await hanging.enqueue()
+
+  await assert.rejects(job.result({ timeout: '20s' }), { errorCode: 'JOB_TIMEOUT' })
+})
