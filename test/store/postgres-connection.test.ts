@@ -144,6 +144,12 @@ test(
   },
 )
 
+test('a password that is not escaped is told as what it may be', async (t) => {
+  const connection = await aConnection(t, { url: 'postgres://me:p/w#1@127.0.0.1:1/shop', waitForServer: '10m' })
+
+  await assert.rejects(connection.query('select 1'), { code: 'STORE_OPEN', message: /cannot be read: write \/ as %2F/ })
+})
+
 test('a password that is missing is told at once, and what to do', () => {
   const missing = new Error('SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string')
 

@@ -62,6 +62,8 @@ const refused = new Set(['42501', '42P01', '42883', '42703', '3F000', '3D000', '
 export function whileConnecting(error: unknown, where: string, waitedMs: number): Error {
   const said = saidByServer(error)
   const cause = { cause: error }
+  if ((error as { code?: string }).code === 'ERR_INVALID_URL')
+    return new StoreOpenError(`The URL of the store at ${where} cannot be read: ${escaped}.`, cause)
   if (isOwnMistake(error))
     return new StoreOpenError(`The store at ${where} cannot be used with this pool: ${reasonOf(error)}.`, cause)
   if (!said) return unsaid(error, where, waitedMs)
@@ -94,6 +96,8 @@ function adviceOnLasting(error: unknown): string | undefined {
   return undefined
 }
 
+const escaped = 'write / as %2F, @ as %40 and # as %23 in user and password'
+
 const untrusted = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -104,8 +108,7 @@ const untrusted = new Set([
 
 /** Of a place where no server is, or another one than PostgreSQL: to wait longer would hardly help. */
 function adviceOnPlace(why: string): string | undefined {
-  if (/\bENOTFOUND\b/.test(why))
-    return 'no host of that name is known: check host and port in the URL, and write / as %2F, @ as %40 and # as %23 in user and password'
+  if (/\bENOTFOUND\b/.test(why)) return `no host of that name is known: check host and port in the URL, and ${escaped}`
   if (/^no connection within|^Connection terminated/.test(why))
     return 'if the server is up, see whether it is PostgreSQL at that port'
 
