@@ -1,9 +1,10 @@
 /** A workflow of any shape: inputs refer to results, time passes, and a person decides. */
-import { Errand, workflow, type Ref, type Settled } from 'errand'
+import { defineSignal, Errand, workflow, type Ref, type Settled } from 'errand'
+import { z } from 'zod'
 
-interface Decision {
-  by: string
-}
+const Decision = z.object({ by: z.string() })
+type Decision = z.infer<typeof Decision>
+const decided = defineSignal('decided', Decision)
 
 const errand = new Errand({ store: 'sqlite:errand.db' })
 
@@ -19,7 +20,7 @@ const send = errand.task('offer.send', (offer: { text: string; cheap: boolean; d
 const offer = workflow('offer', (w, input: Ref<{ customer: string }>) => {
   const text = w.step(draft, { customer: input.customer })
   const cheap = w.step(check, text.result.price)
-  const decision = w.waitFor<Decision>('decided', { after: [cheap], timeout: '2d' })
+  const decision = w.waitFor(decided, { after: [cheap], timeout: '2d' })
   const rest = w.sleep('50ms', { after: [decision], when: 'settled' })
 
   return w.step(send, { text: text.result.text, cheap: cheap.result, decision: decision.end }, { after: [rest] })
@@ -28,7 +29,7 @@ const offer = workflow('offer', (w, input: Ref<{ customer: string }>) => {
 await errand.worker().start()
 const running = await errand.enqueue(offer.with({ customer: 'Ada' }))
 
-await errand.workflow(running.id).signal('decided', { by: 'Grace' })
+await errand.workflow(running.id).signal(decided, { by: 'Grace' })
 console.log(await running.result({ timeout: '10s' }))
 
 for (const { task, state, after } of (await running.graph()).steps) console.log(task, state, after.length)

@@ -73,7 +73,9 @@ export type { When } from './schedule/when.ts'
 
 // Work made of work.
 export { chain, chord, group, mapEach, settled } from './workflow/compose.ts'
+export { defineSignal } from './workflow/signal.ts'
 export { workflow } from './workflow/workflow.ts'
+export type { DefinedSignal } from './workflow/signal.ts'
 export type {
   AfterOptions,
   DefinedWorkflow,

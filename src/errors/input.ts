@@ -68,12 +68,14 @@ export class InvalidInputError extends ErrandError {
   readonly code = 'INVALID_INPUT'
   readonly issues: readonly { readonly path: string; readonly message: string }[]
 
-  constructor(task: string, issues: readonly { readonly path: string; readonly message: string }[]) {
+  constructor(
+    task: string,
+    issues: readonly { readonly path: string; readonly message: string }[],
+    what = `input of "${task}"`,
+  ) {
     const listed = issues.slice(0, 5).map(({ path, message }) => (path ? `${path}: ${message}` : message))
     const rest = issues.length > 5 ? ` and ${issues.length - 5} more` : ''
-    super(
-      `The input of "${task}" does not fit its schema: ${listed.join('; ')}${rest}. Nothing was enqueued or run with it.`,
-    )
+    super(`The ${what} does not fit its schema: ${listed.join('; ')}${rest}. Nothing was enqueued or run with it.`)
     this.issues = issues
   }
 }

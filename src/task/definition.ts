@@ -119,7 +119,8 @@ function timeoutOf(value: Duration | undefined, where: string): number | undefin
   return ms
 }
 
-function checkSchema(schema: unknown, where: string): void {
+/** @throws InvalidOptionError */
+export function checkSchema(schema: unknown, where: string): void {
   if (schema === undefined) return
   const standard = (schema as { '~standard'?: { validate?: unknown } } | null)?.['~standard']
   if (typeof standard?.validate !== 'function') {

@@ -25,6 +25,7 @@ import { gateIdOf, idsBefore, openGate } from './gate.ts'
 import { signalTag, workflowTag } from './note.ts'
 import { overview, type Noted, type WorkflowInfo } from './overview.ts'
 import { retriesOf } from './retry.ts'
+import { parseSent, signalOf, type DefinedSignal } from './signal.ts'
 
 /** All the jobs of a flow, and as a job its last step, which gives its result. */
 export interface Workflow<Result = unknown> extends JobHandle<Result> {
@@ -38,9 +39,10 @@ export interface Workflow<Result = unknown> extends JobHandle<Result> {
    * Ends the step that waits for this signal, with the value as its result. `not held`: the signal was given before, or the
    * step has ended otherwise; nothing was done.
    *
-   * @throws SignalNotFoundError, JobNotFoundError, ResultGoneError, NotStorableError, PayloadTooLargeError
+   * @throws InvalidInputError, SignalNotFoundError, JobNotFoundError, ResultGoneError, NotStorableError, PayloadTooLargeError
    */
   signal<T = unknown>(name: string, value?: T, ...check: Kept<T>): Promise<SignalAnswer>
+  signal<T>(signal: DefinedSignal<T, unknown>, ...value: SentArgs<NoInfer<T>>): Promise<SignalAnswer>
   /**
    * Runs the steps again that failed, expired, or were cancelled by hand; what was cancelled because of them then goes on, and
    * what has succeeded stays. `not failed`: there is none; `not final`: it may still end by itself, or has yet to end. Then
@@ -50,6 +52,8 @@ export interface Workflow<Result = unknown> extends JobHandle<Result> {
    */
   retry(): Promise<Exclude<RetryAnswer, 'unknown'> | 'not failed'>
 }
+
+type SentArgs<T> = [void] extends [T] ? [value?: T] : [value: T]
 
 /** What became of a signal: see `Workflow.signal`. */
 export type SignalAnswer = 'released' | 'not held'
@@ -102,8 +106,10 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     throw this.#missing((await store.get([this.id]))[0])
   }
 
-  async signal(name: string, value?: unknown, ..._: readonly unknown[]): Promise<SignalAnswer> {
-    const result = encodeWithin(this.#runtime, value, `the signal "${name}"`)
+  async signal(signal: DefinedSignal<never, unknown> | string, value?: unknown): Promise<SignalAnswer> {
+    const { name, '~schema': schema } = signalOf(signal)
+    const sent = schema ? await parseSent(name, schema, value) : value
+    const result = encodeWithin(this.#runtime, sent, `the signal "${name}"`)
     const store = await this.#runtime.open()
     const last = await lastStep(store, this.id)
     const flows = last ? [last, ...(await startedWithin(store, last))] : []

@@ -17,6 +17,7 @@ import {
   type StepOptions,
 } from '../task/step.ts'
 import { flowOf } from './compose.ts'
+import { signalOf, type DefinedSignal } from './signal.ts'
 
 /** Stands for a value that will be there when the step that uses it starts. Its fields and items are references too. */
 export type Ref<T> = { readonly '~value': T } & Parts<T>
@@ -70,8 +71,12 @@ export interface WorkflowBuilder {
   run<R>(flow: Step<void, R>, options?: AfterOptions): WorkflowNode<R>
   /** Time that passes, counted from when its turn comes. No slot is held. */
   sleep(duration: Duration, options?: AfterOptions): WorkflowNode<null>
-  /** A value from outside: `errand.workflow(id).signal(name, value)` sends it, also before it is waited for. */
-  waitFor<T>(signal: string, options?: WaitOptions): WorkflowNode<T>
+  /**
+   * A value from outside: `errand.workflow(id).signal(signal, value)` sends it, also before it is waited for. `defineSignal` says
+   * what it is; of a plain name nothing is known.
+   */
+  waitFor<R>(signal: DefinedSignal<never, R>, options?: WaitOptions): WorkflowNode<R>
+  waitFor(signal: string, options?: WaitOptions): WorkflowNode<unknown>
 }
 
 /** A workflow that was defined: a step like any other. */
@@ -148,13 +153,13 @@ function builderInto(parts: GraphPart[]): WorkflowBuilder {
 
       return add({ kind: 'pause', ms: durationMs(duration, 'the duration of a sleep') }, [], options)
     },
-    waitFor(signal, options = {}) {
-      checkName(signal, 'the name of a signal', 'approved')
+    waitFor(signal: DefinedSignal<never, unknown> | string, options: WaitOptions = {}) {
+      const name = checkName(signalOf(signal).name, 'the name of a signal', 'approved')
       checkOptions(options, [...afterOptions, 'timeout'], 'the options of `w.waitFor`')
       const { timeout, ...order } = options
       const limit = timeout === undefined ? {} : { timeoutMs: durationMs(timeout, '`timeout` of a signal') }
 
-      return add({ kind: 'signal', name: signal, ...limit }, [], order)
+      return add({ kind: 'signal', name, ...limit }, [], order)
     },
   }
   return builder

@@ -3,11 +3,13 @@ import { z } from 'zod'
 import {
   chain,
   chord,
+  defineSignal,
   Errand,
   group,
   mapEach,
   settled,
   workflow,
+  type DefinedSignal,
   type DefinedWorkflow,
   type WorkflowNode,
   type Ref,
@@ -37,6 +39,7 @@ const paired = errand.task('paired', () => ['a', 1] as [string, number])
 // @ts-expect-error: a flow that is returned would never run
 errand.task('returned', () => chain(describe.with(1), tidy))
 const page = { url: 'https://example.com' }
+const approval = defineSignal<{ by: string }>('approved')
 
 export async function right() {
   const chained = chain(fetch.with(page), length, describe)
@@ -96,7 +99,8 @@ export function graphs() {
     const page = w.step(fetch, { url: input.url })
     const size = w.step(length, page.result)
     same<typeof size, WorkflowNode<number>>(true)
-    const approved = w.waitFor<{ by: string }>('approved', { timeout: '2d', after: [size] })
+    const approved = w.waitFor(approval, { timeout: '2d', after: [size] })
+    same<typeof approved, WorkflowNode<{ by: string }>>(true)
     const done = w.step(publish, { html: page.result.html, to: approved.result.by }, { priority: 'high' })
     w.step(tidy, undefined, { after: [done], when: 'settled' })
     w.step(sum, [size.result, 1])
@@ -128,6 +132,60 @@ export function graphs() {
   // @ts-expect-error: its input is missing
   void errand.enqueue(publishing)
   void errand.enqueue(workflow('plain', (w) => w.step(tidy)))
+}
+
+export async function signals() {
+  const flow = errand.workflow('w')
+  const go = defineSignal('go')
+  const price = defineSignal(
+    'priced',
+    z.object({ cents: z.coerce.number<string>(), at: z.date(), in: z.string().default('EUR') }),
+  )
+  const day = defineSignal<{ at: Date; note?: string }>('day')
+  same<typeof go, DefinedSignal<void, null>>(true)
+  same<typeof approval, DefinedSignal<{ by: string }, { by: string }>>(true)
+  same<
+    typeof price,
+    DefinedSignal<{ cents: string; at: Date; in?: string | undefined }, { cents: number; at: string; in: string }>
+  >(true)
+  same<typeof day, DefinedSignal<{ at: Date; note?: string }, { at: string; note?: string }>>(true)
+  await flow.signal(go)
+  await flow.signal(approval, { by: 'Ada' })
+  await flow.signal(price, { cents: '40', at: new Date() })
+  await flow.signal(day, { at: new Date() })
+  // @ts-expect-error: nothing belongs to it
+  await flow.signal(go, 7)
+  // @ts-expect-error: its value is missing
+  await flow.signal(approval)
+  // @ts-expect-error: a value of another type
+  await flow.signal(approval, 'Ada')
+  // @ts-expect-error: a field is missing
+  await flow.signal(approval, {})
+  // @ts-expect-error: no such field
+  await flow.signal(approval, { by: 'Ada', why: 'x' })
+  // @ts-expect-error: what the schema makes of it is not what it takes
+  await flow.signal(price, { cents: 40, at: new Date() })
+  // @ts-expect-error: a bigint cannot be stored
+  defineSignal<bigint>('counted')
+  // @ts-expect-error: nor what this schema makes of a text
+  defineSignal('counted', z.coerce.bigint())
+
+  workflow('waits', (w) => {
+    const [named, priced] = [w.waitFor('approved'), w.waitFor(price)]
+    same<typeof named, WorkflowNode<unknown>>(true)
+    same<typeof priced, WorkflowNode<{ cents: number; at: string; in: string }>>(true)
+    w.step(describe, priced.result.cents)
+    w.step(
+      errand.task('decided', (_: Settled<{ by: string }>) => {}),
+      w.waitFor(approval).end,
+    )
+    // @ts-expect-error: a text where a number belongs
+    w.step(describe, priced.result.at)
+    // @ts-expect-error: of a plain name nothing is known
+    w.step(describe, named.result)
+    // @ts-expect-error: a type that nobody who sends it is held to
+    return w.waitFor<number>('approved')
+  })
 }
 
 async function handleOf() {

@@ -1,7 +1,7 @@
 /** Workflows of any shape, on each engine. */
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
-import { chain, group, mapEach, workflow, type Ref, type Settled } from '../../src/index.ts'
+import { chain, defineSignal, group, mapEach, workflow, type Ref, type Settled } from '../../src/index.ts'
 import { appAt, places, type Place } from './places.ts'
 
 const soon = { timeout: '30s' } as const
@@ -92,7 +92,7 @@ for (const place of await places()) {
       const { errand, work, echo } = scene(t, place)
       const flow = workflow('approval', (w) => {
         const draft = w.step(echo, 'draft')
-        const approved = w.waitFor<{ by: string }>('approved', { after: [draft] })
+        const approved = w.waitFor(defineSignal<{ by: string }>('approved'), { after: [draft] })
         return w.step(echo, { by: approved.result.by })
       })
       await work()
@@ -111,7 +111,7 @@ for (const place of await places()) {
 
     test('a signal that no step waits for is refused, with the nearest name', async (t) => {
       const { errand } = scene(t, place)
-      const job = await errand.enqueue(workflow('approval', (w) => w.waitFor<string>('approved')))
+      const job = await errand.enqueue(workflow('approval', (w) => w.waitFor('approved')))
       const single = await errand.task('single', () => 1).enqueue()
 
       await assert.rejects(job.signal('aproved', 'yes'), {
@@ -137,7 +137,7 @@ for (const place of await places()) {
       const note = errand.task('note', (word: string) => void order.push(word))
       const flow = workflow('early', (w) => {
         const first = w.step(note, 'first')
-        const go = w.waitFor<string>('go', { after: [first] })
+        const go = w.waitFor(defineSignal<string>('go'), { after: [first] })
         return w.step(note, go.result)
       })
       const job = await errand.enqueue(flow)
@@ -153,7 +153,7 @@ for (const place of await places()) {
     test('a signal that comes too late has expired', async (t) => {
       const { errand, work, echo } = scene(t, place)
       const flow = workflow('late', (w) => {
-        const go = w.waitFor<string>('go', { timeout: 100 })
+        const go = w.waitFor('go', { timeout: 100 })
         return w.step(echo, go.end)
       })
       await work()
@@ -186,7 +186,7 @@ for (const place of await places()) {
 
     test('a handler waits for a signal by running a workflow', async (t) => {
       const { errand, work } = scene(t, place)
-      const approval = workflow('approval', (w) => w.waitFor<string>('approved'))
+      const approval = workflow('approval', (w) => w.waitFor('approved'))
       const parent = errand.task('parent', async (_: void, job) => job.run('approval', approval))
       await work()
       const job = await parent.enqueue()

@@ -1,7 +1,17 @@
 /** A workflow that was cancelled by mistake is taken up by retrying it, on each engine. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { chain, chord, group, mapEach, settled, workflow, type Errand, type Settled } from '../../src/index.ts'
+import {
+  chain,
+  chord,
+  defineSignal,
+  group,
+  mapEach,
+  settled,
+  workflow,
+  type Errand,
+  type Settled,
+} from '../../src/index.ts'
 import { until, untilAborted } from '../worker/worker-support.ts'
 import { appAt, places } from './places.ts'
 
@@ -51,7 +61,7 @@ for (const place of await places()) {
       const send = errand.task('send', (all: { n: number; by: string }) => `${all.n} by ${all.by}`)
       const offer = workflow('offer', (w) => {
         const text = w.step(draft, 7)
-        const decision = w.waitFor<{ by: string }>('decided', { after: [text], timeout: '1h' })
+        const decision = w.waitFor(defineSignal<{ by: string }>('decided'), { after: [text], timeout: '1h' })
         const rest = w.sleep('10ms', { after: [decision] })
         return w.step(send, { n: text.result, by: decision.result.by }, { after: [rest] })
       })

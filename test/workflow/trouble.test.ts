@@ -1,7 +1,7 @@
 /** Workflows when workers die, in time that is moved by hand; and what they must not show. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { chain, chord, Errand, group, mapEach, workflow } from '../../src/index.ts'
+import { chain, chord, defineSignal, Errand, group, mapEach, workflow } from '../../src/index.ts'
 import { MemoryStore } from '../../src/store/memory/memory.ts'
 import type { ClaimedJob } from '../../src/store/store.ts'
 import { ManualEnv } from '../../src/testing/manual-env.ts'
@@ -104,7 +104,7 @@ test('what is asked of a workflow costs by its own steps, whatever is kept besid
       return asked(...given)
     }
   }
-  const approval = workflow('approval', (w) => w.step(double, w.waitFor<number>('approved').result))
+  const approval = workflow('approval', (w) => w.step(double, w.waitFor(defineSignal<number>('approved')).result))
   const cost = async () => {
     const flow = await errand.enqueue(approval)
     calls = 0
@@ -135,7 +135,7 @@ test('what is asked of one flow that a handler has started costs nothing for the
     read += page.jobs.length
     return page
   }
-  const approval = workflow('approval', (w) => w.waitFor<number>('approved'))
+  const approval = workflow('approval', (w) => w.waitFor('approved'))
   const many = errand.task('many', async (count: number, job) =>
     Promise.all(Array.from({ length: count }, (_, n) => job.run(`f${n}`, approval))),
   )

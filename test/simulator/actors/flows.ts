@@ -39,7 +39,7 @@ export function someFlow(history: History, app: App): Step<void, unknown> {
 const approval = ({ tasks: { link } }: App) =>
   workflow<unknown, Input>('approval', (w, input) => {
     const first = w.step(link, input as Wired<unknown>)
-    const word = w.waitFor<unknown>('word', { timeout: 2500 })
+    const word = w.waitFor('word', { timeout: 2500 })
     const rest = w.sleep(300, { after: [first] })
 
     return w.step(link, [first.result, word.end] as Wired<unknown>, { after: [rest] })
