@@ -14,6 +14,8 @@ export class Stretch {
   /** Those that go on in later turns, the first to ask first. */
   readonly #waiting: (() => void)[] = []
   #until: number | undefined
+  /** Whether one of them has gone on within this stretch. */
+  #wentOn = false
 
   constructor(env: Env) {
     this.#env = env
@@ -23,8 +25,10 @@ export class Stretch {
   isOver(now: number = this.#env.monotonic()): boolean {
     if (this.#until !== undefined) return now > this.#until
     this.#until = now + longestMs
-    this.#env.soon(() => (this.#until = undefined))
-
+    this.#env.soon(() => {
+      this.#until = undefined
+      this.#wentOn = false
+    })
     return false
   }
 
@@ -39,9 +43,13 @@ export class Stretch {
     return new Promise((resolve) => this.next(resolve))
   }
 
-  /** One for each of those that wait, so that what a promise leads to is done before the next is asked. */
+  /**
+   * One for each of those that wait, so that what a promise leads to is done before the next is asked. The first goes on in any case: others
+   * may have used up each turn by the time that those who wait are asked.
+   */
   readonly #proceed = (): void => {
-    if (this.isOver()) this.#env.soon(this.#proceed)
-    else this.#waiting.shift()!()
+    if (this.isOver() && this.#wentOn) return this.#env.soon(this.#proceed)
+    this.#wentOn = true
+    this.#waiting.shift()!()
   }
 }

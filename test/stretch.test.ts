@@ -38,3 +38,24 @@ test('those that wait go on one after the other, as long as there is time, and n
 
   assert.deepEqual(done, ['a1', 'b1', 'a2'])
 })
+
+test('those that wait go on one by one also where others have used up each turn before they are asked', () => {
+  const soon: (() => void)[] = []
+  let at = 1000
+  const stretch = new Stretch({ ...systemEnv(), monotonic: () => at, soon: (callback) => void soon.push(callback) })
+  const done: string[] = []
+  // What comes in over sockets has its turn first.
+  const turn = () => {
+    stretch.isOver()
+    at += 5
+    for (const callback of soon.splice(0)) callback()
+  }
+
+  for (const name of ['a', 'b']) stretch.next(() => done.push(name))
+  turn()
+  const afterOne = [...done]
+  turn()
+
+  assert.deepEqual(afterOne, ['a'])
+  assert.deepEqual(done, ['a', 'b'])
+})
