@@ -35,7 +35,7 @@ export function defineSignal(name: string, schema?: StandardSchema): DefinedSign
 
 /** A plain name says nothing of its value. */
 export const signalOf = (signal: DefinedSignal<never, unknown> | string): DefinedSignal<never, unknown> =>
-  typeof signal === 'object' ? signal : { name: signal }
+  typeof signal === 'object' && signal !== null ? signal : { name: signal }
 
 /** What the schema makes of a value that is sent, which nobody parses later. @throws InvalidInputError */
 export async function parseSent(name: string, schema: StandardSchema, value: unknown): Promise<unknown> {

@@ -81,5 +81,6 @@ test('what is no signal is refused where it is written', () => {
     code: 'INVALID_OPTION',
     message: /Standard Schema/,
   })
-  assert.throws(() => workflow('w', (w) => w.waitFor(loosely({ name: 'two words' }))), { code: 'INVALID_OPTION' })
+  for (const signal of [{ name: 'two words' }, null, undefined, 7])
+    assert.throws(() => workflow('w', (w) => w.waitFor(loosely(signal))), { code: 'INVALID_OPTION' })
 })
