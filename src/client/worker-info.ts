@@ -2,7 +2,7 @@
 import { withinReach } from '../duration.ts'
 import type { WorkerRecord } from '../store/store.ts'
 
-/** A worker that is believed alive. */
+/** A worker that has joined and not left: believed alive while `leaseLeftMs` is above 0. */
 export interface WorkerInfo {
   /** As it was given, else the host and process id. Not unique. */
   readonly name: string

@@ -103,7 +103,7 @@ export class Loop {
 
   async begin(store: Store): Promise<void> {
     this.#store = store
-    if (this.#options.burst) await this.#silent.look(store)
+    if (this.#options.burst) await this.#silent.look(store, this.#queues)
     await this.#join()
   }
 
@@ -142,6 +142,10 @@ export class Loop {
     if (this.#runtime.closing.signal.aborted && !this.#ending) this.endSoon()
 
     return this.#ending && this.crew.idle && !this.#results.waiting && this.#turns.underWay === 0
+  }
+
+  get #queues(): readonly string[] {
+    return this.#options.groups.flatMap((group) => group.queues)
   }
 
   async #join(): Promise<void> {
@@ -222,7 +226,7 @@ export class Loop {
 
   async #pause(nextDueMs = Infinity): Promise<void> {
     const asleep = new AbortController()
-    const queues = this.crew.hasRoom && !this.#ending ? this.#options.groups.flatMap((group) => group.queues) : []
+    const queues = this.crew.hasRoom && !this.#ending ? this.#queues : []
     const dueMs = nextDueMs > 0 ? Math.max(shortestSleepMs, nextDueMs) : overdueSleepMs
     const ms = Math.min(heartbeatMs, this.#options.leaseMs / 5, dueMs)
 

@@ -1,5 +1,5 @@
 /**
- * Workers that had fallen silent, with jobs, when this one began. A burst stays until what they hold has been taken
+ * Workers of the same queues that had fallen silent, with jobs, when this one began. A burst stays until what they hold has been taken
  * back: where bursts are all that ever runs, one that left at once would leave those jobs to the next, and so for ever,
  * since a store that nobody looked after in between extends the lease (decision 7).
  */
@@ -20,9 +20,10 @@ export class SilentWorkers {
   }
 
   /** Before upkeep has looked, which may extend their leases. */
-  async look(store: Store): Promise<void> {
+  async look(store: Store, queues: readonly string[]): Promise<void> {
+    const isShared = (queue: string) => queues.includes(queue)
     for (const worker of await store.workers())
-      if (isSilent(worker)) this.#stays.set(worker.incarnation, this.#until(worker))
+      if (isSilent(worker) && worker.queues.some(isShared)) this.#stays.set(worker.incarnation, this.#until(worker))
   }
 
   /** Whether jobs of theirs may yet come. Once they have, it says so once more, for the turn that claims them. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -146,7 +146,8 @@ test('a burst worker ends by itself when nothing is ready', async (t) => {
   assert.deepEqual(new Set(await Promise.all(jobs.map((job) => job.state()))), new Set(['succeeded']))
 })
 
-test('a burst worker stays until it has the jobs of a worker that had fallen silent', async (t) => {
+/** A worker has fallen silent with a job of this queue, and nobody has looked after the store since. */
+async function withSilentWorker(t: TestContext, queue: string) {
   // Its time runs faster than ours, and not so fast that two looks at it seem far apart.
   const env = systemEnv()
   const [begunAt, haste] = [env.monotonic(), 2.5]
@@ -156,30 +157,36 @@ test('a burst worker stays until it has the jobs of a worker that had fallen sil
   })
   const errand = new Errand({ store })
   t.after(() => errand.close())
-  const task = errand.task('task', () => 1)
-  const job = await task.enqueue()
-  const dead = await store.join({
-    name: 'dead',
-    host: 'h',
-    pid: 1,
-    queues: ['default'],
-    tasks: ['task'],
-    slots: 1,
-    leaseMs: 8000,
-  })
-  await store.turn({
-    incarnation: dead,
-    settled: [],
-    givenBack: [],
-    room: [{ queues: ['default'], jobs: 1, bottomUp: 0 }],
-  })
+  const job = await errand.task('task', { queue }, () => 1).enqueue()
+  const [queues, tasks] = [[queue], ['task']]
+  const dead = await store.join({ name: 'dead', host: 'h', pid: 1, queues, tasks, slots: 1, leaseMs: 8000 })
+  await store.turn({ incarnation: dead, settled: [], givenBack: [], room: [{ queues, jobs: 1, bottomUp: 0 }] })
   slept = 600_000
+
+  return { errand, job }
+}
+
+test('a burst worker stays until it has the jobs of a worker that had fallen silent', async (t) => {
+  const { errand, job } = await withSilentWorker(t, 'default')
 
   const worker = await errand.worker({ burst: true }).start()
   await worker.finished
 
   const { state, crashes } = await job.info()
   assert.deepEqual([state, crashes], ['succeeded', 1])
+})
+
+test('a burst worker does not stay for jobs of queues that it does not serve', async (t) => {
+  const { errand, job } = await withSilentWorker(t, 'elsewhere')
+
+  const worker = await errand.worker({ queues: ['default'], burst: true }).start()
+  await worker.finished
+
+  assert.equal(await job.state(), 'running')
+  assert.deepEqual(
+    (await errand.workers()).map(({ name }) => name),
+    ['dead'],
+  )
 })
 
 test('a delayed job starts when it is due, and a promoted one at once', async (t) => {
