@@ -33,6 +33,7 @@ export class Beat {
   #state: 'new' | 'running' | 'stopped' = 'new'
   #timer: Timer | undefined
   #declareAt = 0
+  #hasDeclared = false
   #working: Promise<void> | undefined
   readonly #stopping = new AbortController()
   /** Of the store that has been told of this app's schedules. */
@@ -108,7 +109,9 @@ export class Beat {
   async #declare(store: Store): Promise<void> {
     const now = this.#runtime.env.monotonic()
     if (now < this.#declareAt) return
-    await this.#declared.declare(store, this.#declareAt > 0)
+    // Whoever starts a beat hears of what is wrong; one that goes on goes on with the others.
+    await this.#declared.declare(store, { again: this.#declareAt > 0, passOver: this.#hasDeclared })
+    this.#hasDeclared = true
     this.#declareAt = now + declareEveryMs
   }
 

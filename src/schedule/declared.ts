@@ -24,6 +24,8 @@ interface Declared {
   readonly step: Step<void, unknown>
 }
 
+type RowOf = (declared: Declared, now: number) => Promise<NewSchedule | undefined>
+
 export class DeclaredSchedules {
   readonly #runtime: Runtime
   readonly #declared = new Map<string, Declared>()
@@ -44,24 +46,26 @@ export class DeclaredSchedules {
   /**
    * Tells the store of all of them. One that is there and fires at the same times keeps its time. `again`: says that they are still declared,
    * and leaves alone what another release has declared since and declares still, so that two of them do not change it to and fro.
+   * `passOver`: what cannot be declared, since its input is refused by now, is told of and stops no other. @throws else why it cannot
    */
-  async declare(store: Store, again: boolean): Promise<void> {
+  async declare(store: Store, { again, passOver }: { again: boolean; passOver: boolean }): Promise<void> {
     if (this.#declared.size === 0) return
-    await this.#tell(store, [...this.#declared.values()], again)
+    const row = passOver ? this.#rowIfAny : this.#row
+    await this.#tell(store, [...this.#declared.values()], again, row)
   }
 
   /** One made at run time. */
   async put(store: Store, name: string, rule: ScheduleRule, step: Step<void, unknown>): Promise<void> {
-    await this.#tell(store, [this.#checked(name, rule, step, true)], false)
+    await this.#tell(store, [this.#checked(name, rule, step, true)], false, this.#row)
   }
 
   /** The first tick is counted from the store's time: this process's own may be wrong. */
-  async #tell(store: Store, declared: readonly Declared[], again: boolean): Promise<void> {
+  async #tell(store: Store, declared: readonly Declared[], again: boolean, rowOf: RowOf): Promise<void> {
     const now = await store.now()
     for (let from = 0; from < declared.length; from += schedulesPerCall) {
       const slice = declared.slice(from, from + schedulesPerCall)
       const ours = again ? await this.#ours(store, slice, now) : slice
-      const rows = await Promise.all(ours.map((each) => this.#row(each, now)))
+      const rows = (await Promise.all(ours.map((each) => rowOf(each, now)))).filter((row) => row !== undefined)
       if (rows.length > 0) await store.schedules.put(rows)
       for (const { name, rule } of rows) this.#told.set(name, rule)
     }
@@ -84,7 +88,16 @@ export class DeclaredSchedules {
     return { name, step, rule: checkedRule(name, rule, kept, this.#runtime.env.now()) }
   }
 
-  async #row({ name, rule, step }: Declared, now: number): Promise<NewSchedule> {
+  readonly #rowIfAny: RowOf = async (declared, now) => {
+    try {
+      return await this.#row(declared, now)
+    } catch (error) {
+      this.#runtime.bus.emit('error', { error, during: `declaring the schedule "${declared.name}"` })
+      return undefined
+    }
+  }
+
+  readonly #row = async ({ name, rule, step }: Declared, now: number): Promise<NewSchedule> => {
     const { registry } = this.#runtime
     const { task: taskName, input, options } = startOf(step, registry)
     const task = registry.get(taskName)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { beating, minute } from './beating.ts'
+import { beating, minute, world } from './beating.ts'
 
 /** A beat with a good schedule, every minute, and a list of what it tells. */
 async function scene(t: TestContext) {
@@ -79,4 +79,24 @@ test('a tick that the store cannot take stops no other, and is tried again', asy
   await env.advance(2 * minute)
   const [odd] = await store.schedules.get(['odd'])
   assert.ok(odd!.lastJob !== undefined)
+})
+
+test('one that this app cannot declare again, since its input is no longer accepted, stops no other and is no fault of the store', async (t) => {
+  const { env, app, ticks } = world(t)
+  const { errand, digest } = app()
+  let accepts = true
+  const validate = (value: unknown) => (accepts ? { value } : { issues: [{ message: 'too old' }] })
+  const dated = errand.task('dated', { input: { '~standard': { version: 1, vendor: 'test', validate } } }, () => {})
+  errand.schedule('dated', { every: '1d' }, dated.with({}))
+  errand.schedule('hourly', { every: '1h' }, digest.with({ list: 'all' }))
+  const told: string[] = []
+  errand.on('error', ({ during }) => told.push(during))
+  errand.on('store away', () => told.push('store away'))
+  await errand.beat().start()
+
+  accepts = false
+  for (let passed = 0; passed < 180; passed++) await env.advance(minute)
+
+  assert.deepEqual(await ticks(), ['00:00:00', '00:00:00', '01:00:00', '02:00:00', '03:00:00'])
+  assert.deepEqual(new Set(told), new Set(['declaring the schedule "dated"']))
 })
