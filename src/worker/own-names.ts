@@ -8,6 +8,8 @@ export const sleepName = (name: string): string => `${ownMark}until ${name}`
 /** Each time that its flow is retried by hand, one that took too long has its time anew: a round. */
 export const limitName = (name: string, round: number): string => `${ownMark}limit${roundMark(round)} ${name}`
 export const overName = (name: string, round: number): string => `${ownMark}over${roundMark(round)} ${name}`
+/** Its job has failed by that, so who retries both gives it another round. */
+export const failedName = (name: string, round: number): string => `${ownMark}failed${roundMark(round)} ${name}`
 const roundMark = (round: number) => (round === 0 ? '' : `:${round}`)
 
 const startMark = `${ownMark}started `

@@ -32,7 +32,7 @@ import { allMembers, rootError } from '../workflow/resolve.ts'
 import type { RunEnd } from './execute.ts'
 import { cancelIfThere, endedOrCancelled, isCancelledSince, isRetried, type FlowEnd } from './flow-end.ts'
 import { lineHeld } from './holding.ts'
-import { limitName, overName, ownMark, sleepName } from './own-names.ts'
+import { failedName, limitName, overName, ownMark, sleepName } from './own-names.ts'
 import type { Reports } from './reports.ts'
 import type { Run } from './run.ts'
 
@@ -57,6 +57,8 @@ export class Suspensions {
   /** What the handler has begun: whether it is done again hangs on what of it is in the store. */
   readonly #begun: Promise<unknown>[] = []
   readonly #failures = new Set<unknown>()
+  /** Of those, under which name it is written that the job has failed by one. */
+  readonly #failedNames = new Map<unknown, string>()
   #members: Promise<readonly Member[]> | undefined
   /** After how long it goes on, whatever else it waits for. */
   #delayMs: number | undefined
@@ -99,9 +101,16 @@ export class Suspensions {
     const told = Promise.withResolvers<void>()
     signal.addEventListener('abort', () => told.resolve(), { once: true })
     if (signal.aborted) return
+    this.#noteFailure(thrown)
     const timer = this.#runtime.env.after(longestLastingMs, () => this.#run.end('failed'))
     await Promise.race([this.#settle(), told.promise])
     timer.cancel()
+  }
+
+  /** A flow that took too long has its time anew only where its job has failed by that: whoever has done without it does so each time. */
+  #noteFailure(thrown: unknown): void {
+    const name = this.#failedNames.get(thrown)
+    if (name !== undefined && this.#known(name) === undefined) void this.#begin(this.#write(name, 'true'))
   }
 
   /** Until nothing that the handler has begun goes on: it begins nothing more. */
@@ -220,14 +229,15 @@ export class Suspensions {
     this.#delayMs = Math.min(this.#delayMs ?? Infinity, ms)
   }
 
-  /** How often its time was over before, and somebody has retried it since. @throws FlowTimeoutError where nobody has */
+  /** How often the job has failed since its time was over, and somebody has retried both. @throws FlowTimeoutError where nobody has */
   async #roundOf(name: string, flow: FlowEnd | string): Promise<number> {
     let round = 0
     while (this.#known(overName(name, round)) !== undefined) round++
-    const hasBegun = round === 0 || this.#known(limitName(name, round)) !== undefined
-    if (hasBegun || (await isRetried(this.#runtime, flow))) return round
+    if (round === 0 || this.#known(limitName(name, round)) !== undefined) return round
+    const hasFailed = this.#known(failedName(name, round - 1)) !== undefined
+    if (hasFailed && (await isRetried(this.#runtime, flow))) return round
 
-    throw this.#tooLate(name)
+    throw this.#tooLate(name, round - 1)
   }
 
   /** One that has ended by itself has, however late that is seen. */
@@ -248,12 +258,13 @@ export class Suspensions {
   async #giveUp(name: string, round: number): Promise<never> {
     await this.#write(overName(name, round), 'true')
     this.#late = true
-    throw this.#tooLate(name)
+    throw this.#tooLate(name, round)
   }
 
-  #tooLate(name: string): FlowTimeoutError {
+  #tooLate(name: string, round: number): FlowTimeoutError {
     const failure = new FlowTimeoutError(this.#run.task, name)
     this.#failures.add(failure)
+    this.#failedNames.set(failure, failedName(name, round))
 
     return failure
   }

@@ -113,6 +113,38 @@ onEach('a flow that took too long is left alone where its handler has done witho
   assert.equal(await errand.workflow(`${job.id}:flow`).state(), 'cancelled')
 })
 
+onEach(
+  'a handler that has gone on without a flow does so each time, also when somebody retries the flow',
+  async (open) => {
+    const errand = open()
+    const [released, ends] = [Promise.withResolvers<void>(), [] as unknown[]]
+    let broken = true
+    const slow = errand.task('slow', (_: void, job) => (broken ? untilAborted(job.signal) : 'well'))
+    const hold = errand.task('hold', () => released.promise)
+    const order = errand.task('order', async (_: void, job) => {
+      ends.push(
+        await job.run('flow', chain(slow.with()), { timeout: '50ms' }).catch((error: unknown) => {
+          if (error instanceof FlowTimeoutError) return 'by hand'
+          throw error
+        }),
+      )
+      await job.run('hold', hold.with())
+    })
+    const job = await order.enqueue()
+    const flow = errand.workflow(`${job.id}:flow`)
+    await errand.worker().start()
+    await until(async () => ends.includes('by hand') && isOver(await flow.state()))
+    broken = false
+
+    assert.equal(await flow.retry(), 'retried')
+    assert.equal(await flow.result(soon), 'well')
+    released.resolve()
+    await job.result(soon)
+
+    assert.deepEqual(new Set(ends), new Set(['by hand']))
+  },
+)
+
 onEach('handlers whose flows take too long again and again let the others run', async (open) => {
   const errand = open()
   let [runs, done] = [0, false]
