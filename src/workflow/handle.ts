@@ -131,7 +131,7 @@ export class WorkflowHandle extends StoredJob implements Workflow<any> {
     if (!last) throw this.#missing((await store.get([this.id]))[0])
     const retries = retriesOf(await partsWithin(store, last), gateIdOf)
     if (retries === 'not final') return 'not final'
-    if (retries.ids.length === 0) return this.#retryNothing(store, last)
+    if (retries.ids.length + retries.gates.length === 0) return this.#retryNothing(store, last)
     for (const portion of portionsOf(store, retries.ids)) await store.retry(portion)
     for (const gate of retries.gates) await openGate(store, gate)
     return 'retried'

@@ -18,7 +18,7 @@ export interface Part {
 export interface Retries {
   /** In the order in which they are to be retried: who waits for others after those, and who started a flow after that. */
   readonly ids: readonly string[]
-  /** Of those, what has to be opened then. */
+  /** What has to be opened then: of those, and what an earlier retry has left held. */
   readonly gates: readonly string[]
 }
 
@@ -26,16 +26,22 @@ export interface Retries {
 export function retriesOf(parts: readonly Part[], gateIdOf: (flow: string) => string): Retries | 'not final' {
   const needed = neededOf(parts)
   if (needed.some(({ steps }) => steps.some(isEnding))) return 'not final'
-  const closed = needed.flatMap(({ before }) => before).filter(isCancelled)
-  const gates = new Set(needed.map(({ last }) => gateIdOf(last.record.id)))
-  const ids = [...closed, ...needed.toReversed().flatMap(causesIn)].map(({ record }) => record.id)
+  const before = needed.flatMap((part) => part.before)
+  const gateIds = new Set(needed.map(({ last }) => gateIdOf(last.record.id)))
+  const gates = before.filter((each) => gateIds.has(each.record.id) && (isCancelled(each) || isHeld(each)))
 
-  return { ids, gates: ids.filter((id) => gates.has(id)) }
+  return {
+    ids: [...before.filter(isCancelled), ...needed.toReversed().flatMap(causesIn)].map(idOf),
+    gates: gates.map(idOf),
+  }
 }
 
 const isEnding = ({ record: { state, cancelRequestedAt } }: Noted) =>
   state === 'running' && cancelRequestedAt !== undefined
 const isCancelled = ({ record: { state } }: Noted) => state === 'cancelled'
+/** Of a gate: where the last step of its flow is there, all of them are. */
+const isHeld = ({ record: { state } }: Noted) => state === 'blocked'
+const idOf = ({ record }: Noted) => record.id
 const isByHand = ({ record: { state, because } }: Noted) => state === 'cancelled' && because === undefined
 
 /** Of a flow that its handler has done with, and all that this has started, nothing is needed. */

@@ -1,18 +1,9 @@
 /** A workflow that was cancelled by mistake is taken up by retrying it, on each engine. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import {
-  chain,
-  chord,
-  defineSignal,
-  group,
-  mapEach,
-  settled,
-  workflow,
-  type Errand,
-  type Settled,
-} from '../../src/index.ts'
+import { chain, chord, defineSignal, group, mapEach, settled, workflow, Errand, type Settled } from '../../src/index.ts'
 import { until, untilAborted } from '../worker/worker-support.ts'
+import { MemoryStore } from '../../src/store/memory/memory.ts'
 import { appAt, places } from './places.ts'
 
 const soon = { timeout: '30s' } as const
@@ -200,3 +191,25 @@ for (const place of await places()) {
     })
   })
 }
+
+test('who dies while a workflow that was cancelled behind its gate is retried leaves it to the next retry', async (t) => {
+  const store = new MemoryStore()
+  const { release } = store
+  const errand = new Errand({ store })
+  t.after(() => errand.close())
+  const count = errand.task('count', (n: number) => n)
+  const sum = errand.task('sum', (all: number[]) => all.length)
+  const large = errand.workflow('large')
+  const dies = () => Promise.reject(new Error('died'))
+  Object.assign(store, { release: dies })
+  const flow = chord(mapEach(count, [...Array(2_500).keys()]), sum)
+  await assert.rejects(errand.enqueue(flow, { id: 'large' }), /died/)
+  await large.cancel()
+  await assert.rejects(large.retry(), /died/)
+  Object.assign(store, { release })
+
+  assert.equal(await large.retry(), 'retried')
+
+  await errand.worker({ concurrency: 20 }).start()
+  assert.equal(await large.result(soon), 2_500)
+})
