@@ -27,7 +27,7 @@ import type {
 } from '../store/store.ts'
 import { runningJob } from '../task/context.ts'
 import { parseInput } from '../task/validate.ts'
-import { rootError } from '../workflow/resolve.ts'
+import { rootError } from '../workflow/causes.ts'
 import type { JobHandle, JobUpdate, ReadOptions } from './handle.ts'
 import { attemptInfo, logLine, type AttemptInfo, type LogLine } from './history.ts'
 import { jobInfo, type JobInfo } from './job-info.ts'

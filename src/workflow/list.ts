@@ -4,7 +4,7 @@ import { checkOptions } from '../options.ts'
 import type { JobRecord, Store } from '../store/store.ts'
 import { anyWorkflowTag } from './note.ts'
 import { notedRecord, type WorkflowState } from './overview.ts'
-import { rootError } from './resolve.ts'
+import { rootError } from './causes.ts'
 
 /** A workflow, as far as its last step tells. */
 export interface WorkflowSummary {

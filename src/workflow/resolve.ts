@@ -1,10 +1,10 @@
 /** At the claim of a step: its stored input and the results of the steps before it become the input its handler gets. */
 import type { Codec } from '../codec.ts'
-import { JobCancelledError, JobExpiredError, MissingResultError } from '../errors.ts'
-import type { FinalState, JobError } from '../job.ts'
+import { MissingResultError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ClaimedJob, Member, Store } from '../store/store.ts'
 import type { Settled } from '../task/step.ts'
+import { plainError, rootErrors } from './causes.ts'
 import { laidOver, withValue, type Wire } from './graph.ts'
 import { stepId, type StepNote } from './note.ts'
 
@@ -32,13 +32,10 @@ function areMany(members: readonly Member[]): boolean {
 
 async function resolvedLate(runtime: Runtime, claimed: ClaimedJob, note: StepNote, input: unknown): Promise<unknown> {
   const members = claimed.moreMembers ? await allMembers(runtime, claimed.id) : claimed.members!
-  const store = await runtime.open()
-  const explained = members.some(isUnexplained)
-    ? await Promise.all(members.map((member) => explain(store, member)))
-    : members
-  const decoded = await decodedInStretches(runtime, explained)
+  const all = members.some(isUnexplained) ? await explained(await runtime.open(), members) : members
+  const decoded = await decodedInStretches(runtime, all)
 
-  return filled(runtime, claimed.task, note, byId(explained), input, decoded)
+  return filled(runtime, claimed.task, note, byId(all), input, decoded)
 }
 
 async function decodedInStretches({ codec, stretch }: Runtime, members: readonly Member[]): Promise<Decoded> {
@@ -69,37 +66,15 @@ export async function allMembers(runtime: Runtime, id: string): Promise<Member[]
 /** Cancelled, probably because of another step that failed. */
 const isUnexplained = ({ state, error }: Member) => state === 'cancelled' && !error
 
-async function explain(store: Store, member: Member): Promise<Member> {
-  if (!isUnexplained(member)) return member
-  const cause = await rootError(store, member.id)
-
-  return cause ? { ...member, error: cause.error } : member
-}
-
-const longestTrail = 100
-
-/** Of one that ended without an error of its own. */
-function plainError(id: string, state: FinalState): JobError {
-  const { name, message, code } = state === 'expired' ? new JobExpiredError(id) : new JobCancelledError(id)
-
-  return { name, message, code }
-}
-
-/** The failure that a job was cancelled because of, through however many steps. */
-export async function rootError(
-  store: Store,
-  id: string,
-): Promise<{ readonly id: string; readonly error: JobError } | undefined> {
-  let at = id
-  for (let hop = 0; hop < longestTrail; hop++) {
-    const [job] = await store.get([at])
-    if (!job || job === 'gone') return undefined
-    if (job.state === 'failed' && job.error) return { id: job.id, error: job.error }
-    if (job.state === 'expired') return { id: job.id, error: plainError(job.id, 'expired') }
-    if (job.because === undefined) return undefined
-    at = job.because
-  }
-  return undefined
+async function explained(store: Store, members: readonly Member[]): Promise<readonly Member[]> {
+  const causes = await rootErrors(
+    store,
+    members.filter(isUnexplained).map(({ id }) => id),
+  )
+  return members.map((member) => {
+    const cause = causes.get(member.id)
+    return cause ? { ...member, error: cause.error } : member
+  })
 }
 
 function filled(

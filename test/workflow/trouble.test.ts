@@ -1,7 +1,7 @@
 /** Workflows when workers die, in time that is moved by hand; and what they must not show. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { chain, chord, defineSignal, Errand, group, mapEach, workflow } from '../../src/index.ts'
+import { chain, chord, defineSignal, Errand, group, mapEach, workflow, type Settled } from '../../src/index.ts'
 import { MemoryStore } from '../../src/store/memory/memory.ts'
 import type { ClaimedJob } from '../../src/store/store.ts'
 import { ManualEnv } from '../../src/testing/manual-env.ts'
@@ -251,4 +251,43 @@ test('what is gathered may be larger than a single result', async (t) => {
   assert.equal((await flow.result()).join('').length, 2_700)
   await assert.rejects(large.result(), /more than the 1000 allowed/)
   await worker.stop()
+})
+
+test('why many steps were cancelled is asked together, and of what they share once', async (t) => {
+  const store = new MemoryStore()
+  const errand = new Errand({ store })
+  t.after(() => errand.close())
+  const double = errand.task('double', (n: number) => n * 2)
+  const fail = errand.task('fail', { retry: false }, (): number => {
+    throw new Error('no paper')
+  })
+  const reasons = errand.task('reasons', (ends: Settled<number>[]) =>
+    ends.map((end) => (end.state === 'succeeded' ? 'well' : end.error.message)),
+  )
+  const wide = workflow('wide', (w) => {
+    const first = w.step(fail)
+    const steps = Array.from({ length: 300 }, () => w.step(double, first.result))
+    return w.step(
+      reasons,
+      steps.map(({ end }) => end),
+    )
+  })
+  const { get } = store
+  const asked: number[] = []
+  Object.assign(store, {
+    get: (ids: readonly string[]) => {
+      asked.push(ids.length)
+      return get(ids)
+    },
+  })
+
+  const job = await errand.enqueue(wide)
+  await errand.worker().start()
+
+  assert.deepEqual(await job.result({ timeout: '30s' }), Array(300).fill('no paper'))
+  assert.equal(
+    asked.reduce((sum, ids) => sum + ids, 0),
+    301,
+  )
+  assert.ok(asked.length < 10, `${asked.length} calls`)
 })
