@@ -19,8 +19,7 @@ import { insertSafely, slices } from './inserting.ts'
 import { StoredJob } from './stored-job.ts'
 import { newJob } from './new-job.ts'
 
-/** Jobs are made for this long at a stretch, looking at the clock now and then; then the event loop has its turn. */
-const stretchMs = 4
+/** Jobs are made in pieces of so many, lest many of them hold the event loop. */
 const jobsPerLook = 64
 
 export class Client {
@@ -85,17 +84,13 @@ export class Client {
     inputs: readonly unknown[],
     options: EnqueueOptions | undefined,
   ): Promise<NewJob[]> {
-    const { env } = this.#runtime
+    const { stretch } = this.#runtime
     const jobs: NewJob[] = []
-    let stretchUntil = env.monotonic() + stretchMs
 
     for (const input of inputs) {
       const job = this.#job(task, input, options)
       jobs.push(job instanceof Promise ? await job : job)
-      if (jobs.length % jobsPerLook === 0 && env.monotonic() > stretchUntil) {
-        await new Promise<void>((resolve) => env.soon(resolve))
-        stretchUntil = env.monotonic() + stretchMs
-      }
+      if (jobs.length % jobsPerLook === 0 && stretch.isOver()) await stretch.pause()
     }
     return jobs
   }

@@ -36,8 +36,7 @@ export interface Making {
   readonly origin?: Origin | undefined
 }
 
-/** Jobs are made for this long at a stretch, as for any enqueueing of many. */
-const stretchMs = 4
+/** Jobs are made in pieces of so many, as for any enqueueing of many. */
 const stepsPerLook = 64
 
 interface Drafted {
@@ -47,16 +46,12 @@ interface Drafted {
 
 /** The jobs in an order in which each comes after those it waits for. @throws what enqueueing a task throws */
 export async function jobsOf(runtime: Runtime, plan: Plan, making: Making): Promise<NewJob[]> {
-  const { env } = runtime
+  const { stretch } = runtime
   const drafted: Drafted[] = []
-  let stretchUntil = env.monotonic() + stretchMs
   for (const step of plan.steps) {
     const draft = draftOf(runtime, plan, step, making, drafted)
     drafted.push(draft instanceof Promise ? await draft : draft)
-    if (drafted.length % stepsPerLook === 0 && env.monotonic() > stretchUntil) {
-      await new Promise<void>((resolve) => env.soon(resolve))
-      stretchUntil = env.monotonic() + stretchMs
-    }
+    if (drafted.length % stepsPerLook === 0 && stretch.isOver()) await stretch.pause()
   }
   return drafted.map(({ job }) => job)
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { PartlyEnqueuedError, UnknownOutcomeError, type DraftJob } from '../../src/index.ts'
+import { systemEnv } from '../../src/env.ts'
+import { Errand, PartlyEnqueuedError, UnknownOutcomeError, type DraftJob } from '../../src/index.ts'
+import { MemoryStore } from '../../src/store/memory/memory.ts'
 import { started } from '../worker/worker-support.ts'
 
 test('what is enqueued is the caller’s own value, checked and not parsed', async (t) => {
@@ -294,6 +296,33 @@ test('making many jobs leaves the event loop its turns, and options for one job 
   assert.ok(turns * 50_000 > user + system, `${turns} turns in ${user + system} µs of work`)
   assert.deepEqual((await errand.jobs()).jobs, [])
   await assert.rejects(task.enqueueMany([{ n: 1 }], { id: 'x' } as never), { code: 'INVALID_OPTION' })
+})
+
+test('several who make many jobs at once share the turns of the event loop', async (t) => {
+  // A clock on which each job takes a tenth of a millisecond, and nothing else any time.
+  let at = 0
+  const env = { ...systemEnv(), monotonic: () => at }
+  const errand = new Errand({ store: new MemoryStore({ env }), env })
+  t.after(() => errand.close())
+  const validate = (value: unknown) => {
+    at += 0.1
+    return { value }
+  }
+  const task = errand.task('task', { input: { '~standard': { version: 1, vendor: 'test', validate } } }, () => {})
+  const held: number[] = []
+  let turnedAt = at
+  let ticking = setImmediate(function again() {
+    held.push(at - turnedAt)
+    turnedAt = at
+    ticking = setImmediate(again)
+  })
+
+  await Promise.all(Array.from({ length: 8 }, () => task.enqueueMany(Array(640).fill({}))))
+  clearImmediate(ticking)
+
+  // Each begins at once.
+  const [, ...later] = held
+  assert.ok(later.length > 20 && Math.max(...later) < 20, `${later.length} turns, of ${Math.max(...later)} ms at most`)
 })
 
 test('a batch that may have gone in half-way says that it is not known', async (t) => {
