@@ -9,6 +9,9 @@ import { whyNoGround } from './ground.ts'
 /** Another seed tries other moments: `ERRAND_FAULTS_SEED=7 npm test faults`. */
 const seed = Number(process.env['ERRAND_FAULTS_SEED'] ?? 1)
 
+/** A lane waits half a minute where the machine is its own, and longer where it is not. */
+const timeout = 150_000
+
 export interface ShortLane {
   /** The engines that it is tried on. */
   readonly on: readonly string[]
@@ -26,7 +29,7 @@ export async function shortLane(promise: string, lane: Lane, { on, together = fa
 
   describe(promise, { concurrency: together }, () => {
     for (const engine of engineNames) {
-      test(`${engine}: ${promise}`, { skip: missing.get(engine) ?? false }, (t) => play(lane, engine, t))
+      test(`${engine}: ${promise}`, { timeout, skip: missing.get(engine) ?? false }, (t) => play(lane, engine, t))
     }
   })
 }
